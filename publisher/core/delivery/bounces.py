@@ -1,14 +1,14 @@
-"""When a mailbox stops being mailed: one rule for SMTP replies and for bounces.
+"""When Publisher stops mailing an address: one rule for SMTP replies and for bounces.
 
 A hard refusal is permanent and about the mailbox. A soft one is any other failure about the recipient: a full
-mailbox, a domain that cannot be found, a reply that was temporary until the last attempt. Whatever is about
-the sender, the message, the network or nobody says nothing about a mailbox, and never counts.
+mailbox, a domain that cannot be found, a reply that stayed temporary until the last attempt. A failure that
+is about the sender, the message or the network, or has no clear cause, never counts against a mailbox.
 
     hard   `hard_limit` mailings, each refused at least 24 hours after the one before
     soft   `soft_limit` mailings within 30 days; forgotten when a message is accepted
 
-A mailing counts once for an address, however often it was tried. Many refusals at once are the relay's fault:
-the mailing is paused, and its refusals count against nobody unless an operator says so.
+A mailing counts once for an address, however often it was tried. Very many refusals at once are the relay's
+fault: the mailing is paused, and its refusals count only if an operator says so.
 """
 
 import re
@@ -35,39 +35,38 @@ HARD_CODES = frozenset({"5.1.1", "5.1.6", "5.1.10", "5.2.1"})
 """
 
 _REPLY = lazy(rf"(?:{GIVEN_UP.pattern})?([45])\d\d(?:[ -](.*))?", re.DOTALL)
-_FIRST = lazy(r"([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
-_IN_HASH = lazy(r"#([45])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
-"""An enhanced code stands first (RFC 2034 4); qmail writes it behind its words, as in "(#5.1.1)"."""
+_LEADING_CODE = lazy(r"([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
+_CODE_IN_PARENTHESES = lazy(r"#([45])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
+"""An enhanced code comes first (RFC 2034 4); qmail writes it at the end, as in "(#5.1.1)"."""
 
-_TOO_FAST = lazy(r"\btoo (?:quickly|fast|many)|\bat a rate\b|\brate limit", re.IGNORECASE)
-"""Gmail says 5.2.1 also of a mailbox that gets too much mail at the moment."""
+_RATE_LIMITED = lazy(r"\btoo (?:quickly|fast|many)|\bat a rate\b|\brate limit", re.IGNORECASE)
+"""Gmail also sends 5.2.1 for a mailbox that is receiving too much mail right now."""
 
 
 def bounce_severity(reply: str) -> Severity | None:
-    """What the reply that ended a delivery tells about the mailbox: "550 5.1.1 no such user". None: nothing.
-
-    Words of our own, which begin with no reply code, tell nothing.
+    """What the reply that ended a delivery says about the mailbox, such as "550 5.1.1 no such user"; None if
+    nothing. Publisher's own texts, which begin with no reply code, say nothing.
     """
     found = _REPLY.fullmatch(reply)
     if found is None:
         return None
     permanent, words = found[1] == "5", found[2] or ""
-    code = _FIRST.match(words) or _IN_HASH.search(words)
+    code = _LEADING_CODE.match(words) or _CODE_IN_PARENTHESES.search(words)
     said = " ".join(word for word in words.split() if "@" not in word)  # a reader may be called spam@...
     if code is None or code[2] == "0":
         return Severity.SOFT if blame_by_words(said) is Blame.READER else None
     detail = f"{code[2]}.{code[3]}"
     if code[2] not in ("1", "2") or detail in SENDER_CODES or (detail == "1.0" and SENDER_WORDS.search(said)):
         return None
-    passing = detail == "2.1" and _TOO_FAST.search(said)
-    hard = permanent and code[0].removeprefix("#") in HARD_CODES and not passing
+    temporary = detail == "2.1" and _RATE_LIMITED.search(said)
+    hard = permanent and code[0].removeprefix("#") in HARD_CODES and not temporary
     return Severity.HARD if hard else Severity.SOFT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailboxRefusal:
-    """That a mailing was refused at an address, once for each. `counts`: None while its mailing is under way
-    or held; False where it never will, because very many were refused at once.
+    """A mailing that an address refused, recorded once. `counts` is None while the mailing is under way or
+    held, and False if it never will count because very many were refused at once.
     """
 
     mailing: int
@@ -86,7 +85,7 @@ class BounceLimits:
 
 
 MIN_HARD_INTERVAL = timedelta(hours=24)
-"""Between hard refusals that count: a server's bad day is one."""
+"""The least time between hard refusals that count: a server's bad day counts once."""
 
 SOFT_WINDOW, HARD_WINDOW = timedelta(days=30), timedelta(days=180)
 """How long a refusal is remembered."""
@@ -154,7 +153,7 @@ class RefusedMailing:
 
 
 REFUSAL_HOLDS = frozenset({MailingHold.REFUSALS, MailingHold.CANARY})
-"""Pauses because too many were refused: an operator decides what that means."""
+"""Pauses because of too many refusals: an operator decides what these mean."""
 
 
 def refusal_ruling(refused: RefusedMailing) -> RefusalRuling | None:

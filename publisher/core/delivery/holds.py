@@ -1,9 +1,9 @@
-"""What stops a mailing for a while, and what an operator may order.
+"""What pauses a mailing, and what an operator may command.
 
     planning -> ready -> done       ready <-> paused       any -> cancelled
 
-A pause has its reason, a `Hold`. It may be put on a mailing that is still planned: then it is paused when
-planning ends, and nothing of it goes out in between.
+The reason of a pause is a `MailingHold`. A mailing that is still being planned may already have one: then it
+is paused when planning ends, and nothing goes out in between.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from types import MappingProxyType
 from publisher.core.delivery.mailing import MailingHold, MailingState
 from publisher.core.times import local_time
 
-_STEPS: Mapping[MailingHold, str] = MappingProxyType(
+_REMEDIES: Mapping[MailingHold, str] = MappingProxyType(
     {
         MailingHold.APPROVAL: "`publisher mailings approve {id}` lets it go",
         MailingHold.OPERATOR: "`publisher mailings resume {id}` lets it go on",
@@ -43,7 +43,7 @@ def describe_hold(
     before.
     """
     ends = f"goes on by itself at {local_time(until, zone)}" if until else ""
-    step = _STEPS.get(hold, "").format(id=id)
+    step = _REMEDIES.get(hold, "").format(id=id)
     return "; ".join(part for part in (why or _WORDS.get(hold, hold.value), ends, step) if part)
 
 

@@ -278,9 +278,9 @@ FROM_LOG_REPLY = "accepted, by the relay's log"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryResult:
-    """What became of one delivery: what `settle` writes. `not_before` only for `DEFER`. With `key`, the one
-    of the reader's address, a REJECT counts against the mailbox where its reply says so
-    (`core.delivery.bounces`), and an ACCEPT ends what counted softly.
+    """What became of one delivery, as the ledger records it. `not_before` is only for `DEFER`. With `key`,
+    the key of the reader's address, a REJECT counts against the mailbox if its reply says so (`bounces`), and
+    an ACCEPT resets its soft refusals.
     """
 
     mailing: int
@@ -293,7 +293,9 @@ class DeliveryResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownDelivery:
-    """A delivery nobody knows the end of: `sending` of a dead run, now `unknown`. `at` is its last change."""
+    """A delivery with an unknown outcome: `sending` in a run that died, now `unknown`. `at` is its last
+    change.
+    """
 
     mailing: int
     n: int
@@ -305,8 +307,8 @@ class UnknownDelivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CanarySample:
-    """How the canary of a mailing stands: deliveries not tried yet, those answered for good, and how many of
-    these were refused or came back.
+    """The progress of a mailing's canary: deliveries not tried yet, those with a final answer, and how many
+    of these were refused or bounced.
     """
 
     untried: int

@@ -1,7 +1,7 @@
-"""Is a store behind what the files beside it tell, and what did it miss?
+"""Reconciliation: whether a store is behind the files beside it, and what it missed.
 
-A store restored from a backup, or made anew, knows nothing of what came after. The journal has every
-departure and every mailing's start, public/manifest.json the last numbers. What they say happened, happened.
+A store that was restored from a backup, or made anew, knows nothing of what came later. The journal has every
+departure and the start of every mailing, public/manifest.json the last numbers; both are always right.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -45,10 +45,10 @@ class StartedMailing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalSummary:
-    """What the journal tells: departures and mailings in the order they came. `last_mailing` is the highest
-    number of a mailing, of any kind. `turn` counts how often a batch was begun or ended: a store at a lower
-    one does not know what was sent since. `never` are mailboxes whose owners want no confirmation mail, with
-    since when; `allowed` lifts what came before it.
+    """What the journal says: departures and mailings in order. `last_mailing` is the highest number of a
+    mailing of any kind. `turn` counts how often a batch was begun or ended: a store with a lower count does
+    not know what was sent since. `never` maps mailboxes whose owners want no confirmation mail to the time
+    they said so; `allowed` lifts what came before it.
     """
 
     departures: tuple[Departure, ...] = ()
@@ -64,36 +64,46 @@ KINDS: Mapping[str, str] = {"unsubscribed": "left", "erased": "erased"}
 
 
 def summarize_journal(entries: Iterable[tuple[str, Mapping[str, Any]]]) -> JournalSummary:
-    """What entries of the journal tell; those of other kinds, and damaged ones, tell nothing."""
+    """What the entries of the journal say. Entries of other kinds, and damaged ones, say nothing."""
     departures: list[Departure] = []
     never: dict[str, datetime] = {}
     allowed: list[AllowedAddress] = []
     started: list[StartedMailing] = []
     last = turn = 0
     for event, fields in entries:
-        match event:
-            case "unsubscribed" | "erased" | "suppressed":
-                if (departure := _departure(event, fields)) is not None:
-                    departures = _without_returned(departures, departure)
+        try:
+            match event:
+                case "unsubscribed" | "erased" | "suppressed":
+                    departure = _departure(event, fields)
+                    if departure.to is not None:
+                        # A change of address moves a subscription to the new address, even if that had left
+                        # the list before: those departures are over.
+                        over = (departure.to_key, departure.list, departure.subscription)
+                        departures = [d for d in departures if (d.key, d.list, d.subscription) != over]
                     departures.append(departure)
-            case "never-asked":
-                if (asked := _never_asked(fields)) is not None:
-                    never.setdefault(*asked)
-            case "allowed":
-                departures = _without_allowed(departures, fields)
-                if (lifted := _allowed(fields)) is not None:
+                case "never-asked":
+                    never.setdefault(_hex(fields["key"]), _instant(fields["at"]))
+                case "allowed":
+                    departures = _without_allowed(departures, fields)
+                    lifted = AllowedAddress(
+                        key=_hex(fields["key"]), mailbox=_hex(fields["mailbox"]), at=_instant(fields["at"])
+                    )
                     allowed.append(lifted)
                     never.pop(lifted.mailbox, None)
-            case "mailing":
-                if (start := _started(fields)) is not None:
+                case "mailing":
+                    start = StartedMailing(
+                        mailing=int(fields["mailing"]), list=str(fields["list"]), at=_instant(fields["at"])
+                    )
                     started.append(start)
                     last = max(last, start.mailing)
-            case "transactional":
-                last = max(last, _number(fields.get("mailing")))
-            case "batch":
-                turn = max(turn, _number(fields.get("turn")))
-            case _:
-                pass
+                case "transactional":
+                    last = max(last, _int_or_none(fields.get("mailing")) or 0)
+                case "batch":
+                    turn = max(turn, _int_or_none(fields.get("turn")) or 0)
+                case _:
+                    pass
+        except (KeyError, TypeError, ValueError):
+            continue
     return JournalSummary(
         departures=tuple(departures),
         never=never,
@@ -104,8 +114,46 @@ def summarize_journal(entries: Iterable[tuple[str, Mapping[str, Any]]]) -> Journ
     )
 
 
+def _departure(event: str, fields: Mapping[str, Any]) -> Departure:
+    return Departure(
+        key=_hex(fields["key"]),
+        list=str(fields.get("list", ALL_LISTS)),
+        kind=KINDS.get(event) or str(fields["kind"]),
+        at=_instant(fields["at"]),
+        subscription=_int_or_none(fields.get("subscription")),
+        generation=_int_or_none(fields.get("generation")),
+        to=_int_or_none(fields.get("to")),
+        to_key=str(fields.get("to_key", "")),
+    )
+
+
+def _without_allowed(before: list[Departure], fields: Mapping[str, Any]) -> list[Departure]:
+    """An operator allowed an address again: earlier suppressions of the named kinds are lifted."""
+    key, spec, kinds = fields.get("key"), fields.get("list", ALL_LISTS), fields.get("kinds")
+    if not isinstance(kinds, list):
+        return before
+    return [
+        one for one in before if one.key != key or spec not in (ALL_LISTS, one.list) or one.kind not in kinds
+    ]
+
+
+def _hex(text: str) -> str:
+    return bytes.fromhex(text).hex()
+
+
+def _instant(text: object) -> datetime:
+    at = datetime.fromisoformat(str(text))
+    if at.tzinfo is None:
+        raise ValueError("naive")
+    return at
+
+
+def _int_or_none(value: object) -> int | None:
+    return value if isinstance(value, int) else None
+
+
 def journal_fields(departure: Departure) -> dict[str, object]:
-    """A departure as fields of the journal."""
+    """The fields of a departure's entry in the journal."""
     fields: dict[str, object] = {"at": departure.at.isoformat(), "key": departure.key, "list": departure.list}
     if departure.kind not in KINDS.values():
         fields["kind"] = departure.kind
@@ -116,84 +164,14 @@ def journal_fields(departure: Departure) -> dict[str, object]:
 
 
 def journal_event(departure: Departure) -> str:
-    """The event of the journal that a departure is."""
+    """The event under which the journal records a departure."""
     return next((event for event, kind in KINDS.items() if kind == departure.kind), "suppressed")
 
 
-def _without_returned(before: list[Departure], move: Departure) -> list[Departure]:
-    """A change of address brings a subscription to the new address, also where it had left that one before:
-    those departures are over."""
-    if move.to is None:
-        return before
-    over = (move.to_key, move.list, move.subscription)
-    return [one for one in before if (one.key, one.list, one.subscription) != over]
-
-
-def _without_allowed(before: list[Departure], fields: Mapping[str, Any]) -> list[Departure]:
-    """An operator allowed an address again: suppressions of those kinds, before that, are lifted."""
-    key, spec, kinds = fields.get("key"), fields.get("list", ALL_LISTS), fields.get("kinds")
-    if not isinstance(kinds, list):
-        return before
-    return [
-        one for one in before if one.key != key or spec not in (ALL_LISTS, one.list) or one.kind not in kinds
-    ]
-
-
-def _departure(event: str, fields: Mapping[str, Any]) -> Departure | None:
-    try:
-        return Departure(
-            key=bytes.fromhex(fields["key"]).hex(),
-            list=str(fields.get("list", ALL_LISTS)),
-            kind=KINDS.get(event) or str(fields["kind"]),
-            at=_instant(fields["at"]),
-            subscription=_optional(fields.get("subscription")),
-            generation=_optional(fields.get("generation")),
-            to=_optional(fields.get("to")),
-            to_key=str(fields.get("to_key", "")),
-        )
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def _never_asked(fields: Mapping[str, Any]) -> tuple[str, datetime] | None:
-    try:
-        return bytes.fromhex(fields["key"]).hex(), _instant(fields["at"])
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def _allowed(fields: Mapping[str, Any]) -> AllowedAddress | None:
-    try:
-        key, mailbox = (bytes.fromhex(fields[name]).hex() for name in ("key", "mailbox"))
-        return AllowedAddress(key=key, mailbox=mailbox, at=_instant(fields["at"]))
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def _started(fields: Mapping[str, Any]) -> StartedMailing | None:
-    try:
-        return StartedMailing(
-            mailing=int(fields["mailing"]), list=str(fields["list"]), at=_instant(fields["at"])
-        )
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def _instant(text: object) -> datetime:
-    at = datetime.fromisoformat(str(text))
-    if at.tzinfo is None:
-        raise ValueError("naive")
-    return at
-
-
-def _optional(value: object) -> int | None:
-    return value if isinstance(value, int) else None
-
-
-def _number(value: object) -> int:
-    return value if isinstance(value, int) else 0
-
-
-def missed_mailings(told: JournalSummary, last_mailing: int, planning: Sequence[int]) -> list[StartedMailing]:
-    """The mailings that a store whose last is `last_mailing` does not know of, or had only begun to plan."""
-    return [start for start in told.started if start.mailing > last_mailing or start.mailing in planning]
+def missed_mailings(
+    summary: JournalSummary, last_mailing: int, planning: Sequence[int]
+) -> list[StartedMailing]:
+    """The mailings that a store with the last number `last_mailing` does not know, or had only begun to
+    plan.
+    """
+    return [start for start in summary.started if start.mailing > last_mailing or start.mailing in planning]

@@ -1,7 +1,7 @@
-"""Events of mail providers and relays as JSON: what an object says became of a message.
+"""JSON events of mail providers and relays: what an object says about a message.
 
-Every provider has its own shape. What they share: somewhere is the Message-ID as it was sent, and somewhere a
-word (`"event": "delivered"`), or an SMTP code. Words that are not known here prove nothing.
+Every provider has a format of its own. All contain the Message-ID as it was sent, and either a word such as
+`"event": "delivered"` or an SMTP code. Unknown words prove nothing.
 """
 
 import re
@@ -32,7 +32,7 @@ _EVENT = (
     *("event", "eventtype", "notificationtype", "recordtype", "type"),
     *("status", "state", "action", "result", "outcome"),
 )
-"""The names under which the word stands, the most telling first."""
+"""Names of fields with that word, the most specific first."""
 
 _CODE = ("code", "responsecode", "smtpcode", "statuscode", "emailresponsecode", "status")
 _WORDS = (
@@ -43,11 +43,11 @@ _TEXT = ("MESSAGE", "message", "msg", "log")
 _LOG_LINE = re.compile(
     r"[\w./-]+\[\d+\]: |(?:^|\s)[0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4} [<=*>-]{2} "
 )
-_NESTING = 8
+_MAX_NESTING = 8
 
 
 class RelayEvent(NamedTuple):
-    """What one object says about one message of ours."""
+    """What one object says about one of our messages."""
 
     message_id: bytes
     kind: EventKind
@@ -55,23 +55,23 @@ class RelayEvent(NamedTuple):
 
 
 def parse_event(fields: Mapping[str, Any], wanted: Mapping[bytes, int]) -> RelayEvent | None:
-    """What an object says about the message of `wanted` that it names; None: nothing that is known."""
+    """What an object says about the message of `wanted` that it names; None if nothing that is known."""
     pairs = list(_pairs(fields, 0))
-    message_id = next((name for key, value in pairs if (name := _named(key, value)) in wanted), None)
+    message_id = next((id for key, value in pairs if (id := _message_id(key, value)) in wanted), None)
     if message_id is None:
         return None
-    kind, code = _kind(pairs), _code(pairs)
-    if kind == "bounced" and _says(pairs, "severity", "temporary"):
+    kind, code = _kind(pairs), _smtp_code(pairs)
+    if kind == "bounced" and ("severity", "temporary") in pairs:
         kind = "accepted"
     if kind is None and code:
         kind = "accepted" if code // 100 == 2 else "bounced" if code // 100 == 5 else None
     if kind == "refused" and code // 100 == 4:
         kind = "deferred"
-    return None if kind is None else RelayEvent(message_id, kind, _words(pairs, code, kind))
+    return None if kind is None else RelayEvent(message_id, kind, _reply(pairs, code, kind))
 
 
 def log_text(fields: Mapping[str, Any]) -> bytes:
-    """The log line inside an object of journald or of a collector of logs; b"" where it holds none."""
+    """The log line in an object of journald or of a log collector; b"" if it has none."""
     for name in _TEXT:
         value = fields.get(name)
         if not isinstance(value, str):
@@ -86,7 +86,7 @@ def log_text(fields: Mapping[str, Any]) -> bytes:
 
 
 def _pairs(fields: Mapping[str, Any], depth: int) -> Iterator[tuple[str, Any]]:
-    """Names in small letters without signs, and plain values: those of an object before those inside it."""
+    """Names in lower case, letters only, and plain values: those of an object before those nested in it."""
     inside: list[Mapping[str, Any]] = []
     for name, value in fields.items():
         key = re.sub(r"[^a-z]", "", name.lower())
@@ -96,13 +96,13 @@ def _pairs(fields: Mapping[str, Any], depth: int) -> Iterator[tuple[str, Any]]:
                 inside.append(cast("dict[str, Any]", one))
             else:
                 yield key, one
-    if depth < _NESTING:
+    if depth < _MAX_NESTING:
         for one in inside:
             yield from _pairs(one, depth + 1)
 
 
-def _named(key: str, value: object) -> bytes:
-    """A Message-ID that a value may be: not that of another message which it answers."""
+def _message_id(key: str, value: object) -> bytes:
+    """The Message-ID that a value may be; b"" for one of a message that this one answers."""
     if not isinstance(value, str) or "reference" in key or "replyto" in key:
         return b""
     return value.strip().strip("<>").encode("utf-8", "replace")
@@ -119,7 +119,7 @@ def _kind(pairs: list[tuple[str, Any]]) -> EventKind | None:
     return None
 
 
-def _code(pairs: list[tuple[str, Any]]) -> int:
+def _smtp_code(pairs: list[tuple[str, Any]]) -> int:
     for key, value in pairs:
         text = str(value)
         if key in _CODE and re.fullmatch(r"[245]\d\d", text):
@@ -130,7 +130,7 @@ def _code(pairs: list[tuple[str, Any]]) -> int:
     return 0
 
 
-def _words(pairs: list[tuple[str, Any]], code: int, kind: str) -> str:
+def _reply(pairs: list[tuple[str, Any]], code: int, kind: str) -> str:
     for name in _WORDS:
         for key, value in pairs:
             if key == name and isinstance(value, str) and value.strip():
@@ -138,7 +138,3 @@ def _words(pairs: list[tuple[str, Any]], code: int, kind: str) -> str:
                 text = re.sub(r"^smtp; ?", "", text)
                 return (text if text[:1] in "45" or not code else f"{code} {text}")[:500]
     return str(code) if code else f"the relay's log: {kind}"
-
-
-def _says(pairs: list[tuple[str, Any]], name: str, word: str) -> bool:
-    return any(key == name and value == word for key, value in pairs)

@@ -1,18 +1,18 @@
-"""A mail server's log, read for what it proves about messages whose end nobody knows.
+"""A mail server's log, read for what it proves about messages with an unknown outcome.
 
-Read are lines of Postfix (syslog, traditional or ISO times), of Exim's main log, and JSON, one object a line:
-events of a provider (core.relayevents), or either of the two inside journald's or a collector's JSON.
+Understood are lines of Postfix (syslog, with traditional or ISO times), of Exim's main log, and JSON with one
+object a line: events of a provider (`relay_events`), or log lines in the JSON of journald or a log collector.
 
 What proves what:
 
-- Postfix writes `message-id=` while it still receives a message, so that alone proves nothing. Its queue
-  manager touches a message only when it was received whole: `(queue active)`, any `status=`, `removed`.
-- Exim writes `<= ... id=` when it has taken a message.
-- Taken is accepted: the message is the relay's to deliver. Unless it says later that it could not:
+- Postfix writes `message-id=` while it is still receiving a message, so that alone proves nothing. Its queue
+  manager handles a message only once it is received whole: `(queue active)`, any `status=`, `removed`.
+- Exim writes `<= ... id=` once it has taken a message.
+- A message that was taken counts as accepted, unless the relay says later that it could not deliver it:
   `status=bounced` or `expired`, Exim's `**`.
-- A refusal at the end of the data is one, with its words.
-- A connection lost inside the data, or a 4xx after it, says that an attempt was not taken. Only if that is so
-  of every attempt there was, the message never arrived.
+- A refusal at the end of the data is a refusal, with its reply.
+- A connection lost during the data, or a 4xx after it, proves that this attempt was not taken. Only if that
+  holds for every attempt, the message never arrived.
 - Silence proves nothing: the log may be another server's, or of another day.
 """
 
@@ -28,10 +28,11 @@ from typing import Any, cast
 from publisher.core.delivery.relay_events import RelayEvent, log_text, parse_event
 
 MAX_BROKEN_OFF = 4_096
-"""Receptions that broke off and whose Message-ID may yet be written: Postfix logs from many processes."""
+"""How many broken-off receptions are remembered whose Message-ID may still come: Postfix logs from many
+processes."""
 
 CLOCK_LEEWAY = timedelta(hours=1)
-"""How far a relay's clock may be behind ours."""
+"""How far the relay's clock may be behind ours."""
 
 
 class LoggedOutcome(StrEnum):
@@ -44,8 +45,8 @@ class LoggedOutcome(StrEnum):
 
 @dataclass(slots=True)
 class DeliveryEvidence:
-    """What was found about one message. `receptions` are attempts of ours that the log shows, `broken` those
-    of them that were not taken.
+    """What was found about one message. `receptions` counts our attempts in the log, `broken` those of them
+    that were not taken.
     """
 
     receptions: int = 0
@@ -57,8 +58,8 @@ class DeliveryEvidence:
     refused: str = ""
 
     def proves(self, attempts: int | None) -> tuple[LoggedOutcome, str] | None:
-        """What became of the message, and the words that say so; None: it is still in doubt. `attempts` is
-        how often it was tried, None where that is not known for sure.
+        """What became of the message, and the reply that says so; None if that is still unknown. `attempts`
+        is how often it was tried, None if that is not certain.
         """
         queued = f"queued as {self.queue_id}" if self.queue_id else "accepted"
         if self.delivered or (self.taken and not self.bounced):
@@ -72,7 +73,7 @@ class DeliveryEvidence:
 
 @dataclass(slots=True)
 class _Reception:
-    """A queue id that belongs to a message of ours until Postfix or Exim gives it to another."""
+    """A queue id that belongs to one of our messages, until Postfix or Exim reuses it."""
 
     message: DeliveryEvidence
     broken: bool = False
@@ -80,10 +81,10 @@ class _Reception:
 
 @dataclass(slots=True)
 class RelayLog:
-    """Told a log line by line, oldest first. `wanted` are Message-IDs without brackets, and a number for
-    each: what is found about them is `found`, by that number. Lines from before `since` are another's.
-    `local` is the zone of times that name none, `now` the instant that tells their year. Its memory depends
-    on `wanted`, not on the log.
+    """Reads a log line by line, oldest first. `wanted` maps Message-IDs without brackets to a number each;
+    `found` is the evidence about them, by that number. Lines from before `since` are about other messages.
+    `local` is the zone of times without one, `now` tells their year. Memory use depends on `wanted`, not on
+    the log.
     """
 
     wanted: Mapping[bytes, int]
@@ -95,23 +96,23 @@ class RelayLog:
     understood: int = 0
     _queue: dict[bytes, _Reception] = field(default_factory=dict[bytes, _Reception])
     _session: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
-    _severed: OrderedDict[bytes, None] = field(default_factory=OrderedDict[bytes, None])
+    _broken_off: OrderedDict[bytes, None] = field(default_factory=OrderedDict[bytes, None])
     _first: bytes = b""
     _last: bytes = b""
 
     def read(self, line: bytes) -> None:
-        """The next line. Never raises for what is in it."""
+        """Reads the next line. Never raises, whatever it contains."""
         self.lines += 1
-        if self._json(line) if line[:1] in (b"{", b"[") else self._text(line, line):
+        if self._read_json(line) if line[:1] in (b"{", b"[") else self._read_text(line, line):
             self.understood += 1
             self._first = self._first or line
             self._last = line
 
     def covers(self) -> tuple[datetime | None, datetime | None]:
         """When the first and the last line that was understood were written, where they say so."""
-        return self._time(self._first), self._time(self._last)
+        return line_time(self._first, self.now, self.local), line_time(self._last, self.now, self.local)
 
-    def _json(self, line: bytes) -> bool:
+    def _read_json(self, line: bytes) -> bool:
         try:
             read: object = json.loads(line)
         except ValueError:
@@ -124,13 +125,13 @@ class RelayLog:
             fields = cast("dict[str, Any]", row)
             known = True
             if text := log_text(fields):
-                self._text(text, line)
-            elif (event := parse_event(fields, self.wanted)) is not None and self._timely(line):
-                self._event(event)
+                self._read_text(text, line)
+            elif (event := parse_event(fields, self.wanted)) is not None and self._is_recent(line):
+                self._apply_event(event)
         return known
 
-    def _event(self, event: RelayEvent) -> None:
-        message = self._message(self.wanted[event.message_id])
+    def _apply_event(self, event: RelayEvent) -> None:
+        message = self._evidence(self.wanted[event.message_id])
         match event.kind:
             case "accepted":
                 message.taken = True
@@ -145,10 +146,10 @@ class RelayLog:
                 message.receptions += 1
                 message.broken += 1
 
-    def _text(self, text: bytes, line: bytes) -> bool:
+    def _read_text(self, text: bytes, line: bytes) -> bool:
         if (found := _EXIM.search(text)) is not None:
             queue_id, mark, rest = found.groups()
-            self._exim(queue_id, mark, rest, line)
+            self._exim_line(queue_id, mark, rest, line)
             return True
         if (found := _SYSLOG.search(text)) is None:
             return False
@@ -156,106 +157,103 @@ class RelayLog:
         program = program.rpartition(b"/")[2]
         queue_id, colon, rest = said.partition(b": ")
         if program == b"smtpd":
-            self._smtpd(pid, queue_id, rest if colon else b"", said)
+            self._smtpd_line(pid, queue_id, rest if colon else b"", said)
         if colon and queue_id.isalnum():
             if program == b"cleanup" and rest.startswith(b"message-id="):
-                self._named(queue_id, rest[11:].strip().strip(b"<>"), line)
+                self._cleanup_line(queue_id, rest[11:].strip().strip(b"<>"), line)
             elif (reception := self._queue.get(queue_id)) is not None:
-                self._followed(queue_id, reception, rest)
+                self._queue_line(queue_id, reception, rest)
         return True
 
-    def _smtpd(self, pid: bytes, queue_id: bytes, rest: bytes, said: bytes) -> None:
+    def _smtpd_line(self, pid: bytes, queue_id: bytes, rest: bytes, said: bytes) -> None:
         if rest.startswith(b"client="):
             self._session[pid] = queue_id
-            self._severed.pop(queue_id, None)
+            self._broken_off.pop(queue_id, None)
         elif said.startswith((b"lost connection after DATA", b"timeout after DATA")):
-            if (severed := self._session.pop(pid, None)) is None:
+            if (broken_id := self._session.pop(pid, None)) is None:
                 return
-            if (reception := self._queue.get(severed)) is not None:
-                _break(reception)
+            if (reception := self._queue.get(broken_id)) is not None:
+                _mark_broken(reception)
             else:
-                self._severed[severed] = None
-                while len(self._severed) > MAX_BROKEN_OFF:
-                    self._severed.popitem(last=False)
+                self._broken_off[broken_id] = None
+                while len(self._broken_off) > MAX_BROKEN_OFF:
+                    self._broken_off.popitem(last=False)
         elif said.startswith(b"disconnect from"):
             self._session.pop(pid, None)
 
-    def _named(self, queue_id: bytes, message_id: bytes, line: bytes) -> None:
-        """A queue id is given a message; it may have had another before."""
+    def _cleanup_line(self, queue_id: bytes, message_id: bytes, line: bytes) -> None:
+        """A queue id is assigned to a message; it may have belonged to another before."""
         self._queue.pop(queue_id, None)
         number = self.wanted.get(message_id)
-        if number is None or not self._timely(line):
+        if number is None or not self._is_recent(line):
             return
-        message = self._message(number)
+        message = self._evidence(number)
         message.receptions += 1
         self._queue[queue_id] = reception = _Reception(message)
-        if queue_id in self._severed:
-            del self._severed[queue_id]
-            _break(reception)
+        if queue_id in self._broken_off:
+            del self._broken_off[queue_id]
+            _mark_broken(reception)
 
-    def _followed(self, queue_id: bytes, reception: _Reception, rest: bytes) -> None:
-        """What Postfix says later of a queue id of ours."""
+    def _queue_line(self, queue_id: bytes, reception: _Reception, rest: bytes) -> None:
+        """What Postfix says later about a queue id of one of our messages."""
         message = reception.message
         if (status := _STATUS.search(rest)) is not None:
-            self._taken(queue_id, message)
+            self._mark_taken(queue_id, message)
             word, words = status.groups()
             if word == b"sent":
                 message.delivered = True
             elif word in (b"bounced", b"expired", b"force-expired"):
-                message.bounced = _said(words or b"") or word.decode()
+                message.bounced = _server_reply(words or b"") or word.decode()
         elif rest.startswith((b"from=", b"removed")):
-            self._taken(queue_id, message)
+            self._mark_taken(queue_id, message)
             if rest.startswith(b"removed"):
                 del self._queue[queue_id]
-        elif (refusal := _AT_THE_END.match(rest)) is not None:
+        elif (refusal := _REFUSED_AT_END.match(rest)) is not None:
             code = _CODE.search(rest, refusal.end())
-            words = _words(code[1]) if code is not None else ""
+            words = _printable_text(code[1]) if code is not None else ""
             if words[:1] == "5":
                 message.refused = words
             elif words[:1] == "4":
-                _break(reception)
+                _mark_broken(reception)
 
-    def _exim(self, queue_id: bytes, mark: bytes, rest: bytes, line: bytes) -> None:
+    def _exim_line(self, queue_id: bytes, mark: bytes, rest: bytes, line: bytes) -> None:
         if mark == b"<=":
             self._queue.pop(queue_id, None)
             named = _EXIM_ID.search(rest)
             number = None if named is None else self.wanted.get(named[1])
-            if number is not None and self._timely(line):
-                message = self._message(number)
+            if number is not None and self._is_recent(line):
+                message = self._evidence(number)
                 message.receptions += 1
                 self._queue[queue_id] = _Reception(message)
-                self._taken(queue_id, message)
+                self._mark_taken(queue_id, message)
         elif (reception := self._queue.get(queue_id)) is not None:
             if mark in (b"=>", b"->", b">>"):
                 reception.message.delivered = True
             elif mark == b"**":
                 _, _, words = rest.partition(b": ")
-                reception.message.bounced = _said(words) or "undeliverable"
+                reception.message.bounced = _server_reply(words) or "undeliverable"
             elif mark == b"Completed":
                 del self._queue[queue_id]
 
-    def _taken(self, queue_id: bytes, message: DeliveryEvidence) -> None:
+    def _mark_taken(self, queue_id: bytes, message: DeliveryEvidence) -> None:
         message.taken = True
         message.queue_id = message.queue_id or queue_id.decode("ascii", "replace")
 
-    def _message(self, number: int) -> DeliveryEvidence:
+    def _evidence(self, number: int) -> DeliveryEvidence:
         return self.found.setdefault(number, DeliveryEvidence())
 
-    def _timely(self, line: bytes) -> bool:
-        at = self._time(line)
+    def _is_recent(self, line: bytes) -> bool:
+        at = line_time(line, self.now, self.local)
         if at is None:
             return True
         # A time without a zone may be of any: the relay's clock need not stand where ours does.
         leeway = CLOCK_LEEWAY if _ZONED.match(line) else CLOCK_LEEWAY + timedelta(hours=26)
         return at >= self.since - leeway
 
-    def _time(self, line: bytes) -> datetime | None:
-        return line_time(line, self.now, self.local)
-
 
 def line_time(line: bytes, now: datetime, local: tzinfo) -> datetime | None:
-    """When a line says that it was written, in UTC; None: it does not. Times without a zone are of `local`,
-    those without a year the latest that is not after `now` (and a day, for another zone).
+    """When a line was written, in UTC, if it says so. Times without a zone are in `local`; those without a
+    year get the latest one that is not after `now` (with a day of tolerance, for other zones).
     """
     try:
         if line[:1] in (b"{", b"["):
@@ -301,26 +299,26 @@ def _iso(text: str, local: tzinfo) -> datetime:
     return (at if at.tzinfo else at.replace(tzinfo=local)).astimezone(UTC)
 
 
-def _break(reception: _Reception) -> None:
-    """An attempt was not taken; said twice it is still one."""
+def _mark_broken(reception: _Reception) -> None:
+    """Counts an attempt as not taken, once, even if the log says so twice."""
     reception.message.broken += not reception.broken
     reception.broken = True
 
 
-def _said(words: bytes) -> str:
-    """What the recipient's server said, of a relay's words about it."""
+def _server_reply(words: bytes) -> str:
+    """The recipient's server's own reply, if the relay quotes it; else the relay's words."""
     found = _QUOTED.search(words)
-    return _words(found[1] if found is not None else words)
+    return _printable_text(found[1] if found is not None else words)
 
 
-def _words(data: bytes) -> str:
+def _printable_text(data: bytes) -> str:
     text = data.decode("utf-8", "replace")
     return "".join(sign if sign.isprintable() else " " for sign in text).strip()[:500]
 
 
 _SYSLOG = re.compile(rb"([\w./-]+)\[(\d+)\]: (?:\[ID \d+ [\w.]+\] )?(.*?)\s*\Z", re.DOTALL)
 _STATUS = re.compile(rb"status=([a-z-]+)(?:,? (?:returned to sender|\((.*)\)))?\s*\Z", re.DOTALL)
-_AT_THE_END = re.compile(rb"(?:milter-)?reject: (?:END-OF-MESSAGE|DATA|header|body|mime|nested)\b")
+_REFUSED_AT_END = re.compile(rb"(?:milter-)?reject: (?:END-OF-MESSAGE|DATA|header|body|mime|nested)\b")
 _CODE = re.compile(rb": ((?:[45]\d\d )?[45]\.\d{1,3}\.\d{1,3}\b[^;]*|[45]\d\d [^;]*)")
 _QUOTED = re.compile(rb"(?:\bsaid: |: )([45]\d\d[ -].*?)(?: \(in reply to .*\))?\Z", re.DOTALL)
 _EXIM = re.compile(

@@ -1,9 +1,8 @@
-"""Mail servers that take our mail, and how much of it they take.
+"""Relays: the mail servers that take our mail, and how much they take in an hour and in a day.
 
-How much a relay takes in an hour and in a day: rolling windows, over all processes that send.
-
-What was sent is counted by the minute, with the instant of the last message: a minute is in a window as long
-as that message is. So in any hour, wherever it begins, at most `per_hour` messages go.
+Quotas are rolling windows over all processes that send. Sent messages are counted by the minute, with the
+instant of the last one: a minute is in a window for as long as that message is. So in any hour, wherever it
+begins, at most `per_hour` messages go.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +12,7 @@ from enum import StrEnum
 
 
 class Security(StrEnum):
-    """How the line to a relay is protected. It is never less than what is asked for."""
+    """How the connection to a relay is protected; never less than configured."""
 
     STARTTLS = "starttls"  # RFC 3207: TLS after EHLO, or no mail
     TLS = "tls"  # RFC 8314 3.3: TLS from the first byte
@@ -21,12 +20,12 @@ class Security(StrEnum):
 
 
 DEFAULT_PORTS: Mapping[Security, int] = {Security.STARTTLS: 587, Security.TLS: 465, Security.NONE: 25}
-"""The usual port of each (RFC 8314 7.3, RFC 5321 4.5.4.2)."""
+"""The default port of each (RFC 8314 7.3, RFC 5321 4.5.4.2)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DomainLimit:
-    """What one recipient domain is given at most: connections, messages a second. None: no limit."""
+    """Limits for one recipient domain: connections, and messages a second. None: no limit."""
 
     connections: int | None = None
     rate: float | None = None
@@ -62,15 +61,15 @@ class Relay:
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 MAX_RESERVATION = 100
-"""The most messages that a process reserves together; of what little is left, a quarter."""
+"""The most messages that a process reserves at once; it takes a quarter of what is left, if that is less."""
 
 RESERVATION_TIME = timedelta(seconds=10)
-"""How long a process may use what it reserved."""
+"""How long a process may use its reservation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """What a relay takes at most, by the name that its messages are counted under. None: no limit."""
+    """The most messages a relay takes. `relay` is the name under which they are counted. None: no limit."""
 
     relay: str
     per_hour: int | None = None
@@ -85,7 +84,7 @@ class Quota:
 
 
 def quota_of(relay: Relay) -> Quota | None:
-    """The quota of a relay: of the account, where somebody logs in. None: it has none."""
+    """The quota of a relay, or of the account if Publisher logs in; None if it has no quota."""
     if relay.per_hour is None and relay.per_day is None:
         return None
     name = f"{relay.username} at {relay.name}" if relay.username else relay.name
@@ -94,14 +93,15 @@ def quota_of(relay: Relay) -> Quota | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaUse:
-    """So many messages, the last of them then."""
+    """A number of messages sent, and when the last of them was."""
 
     sent: int
     last: datetime
 
 
 def messages_used(spent: Sequence[QuotaUse], window: timedelta, now: datetime) -> int:
-    """How many messages of a window are spent. What lies a day ahead was written by a wrong clock."""
+    """How many messages were sent within the window. Entries more than a day ahead were written by a wrong
+    clock, and do not count."""
     return sum(one.sent for one in spent if now - window < one.last < now + DAY)
 
 
@@ -114,24 +114,25 @@ def remaining_quota(quota: Quota, spent: Sequence[QuotaUse], now: datetime) -> i
 
 def next_send_at(quota: Quota, spent: Sequence[QuotaUse], now: datetime) -> datetime | None:
     """When the next message may go; None: now."""
-    ends = [_freed(most, window, spent, now) for most, window in quota.windows]
-    return max((end for end in ends if end is not None), default=None)
-
-
-def _freed(most: int, window: timedelta, spent: Sequence[QuotaUse], now: datetime) -> datetime | None:
-    left = messages_used(spent, window, now)
-    if left < most:
-        return None
-    for one in sorted(spent, key=lambda one: one.last):
-        if now - window < one.last < now + DAY:
-            left -= one.sent
-            if left < most:
-                return one.last + window
-    return now + window
+    waits: list[datetime] = []
+    for most, window in quota.windows:
+        left = messages_used(spent, window, now)
+        if left < most:
+            continue
+        free_at = now + window
+        for one in sorted(spent, key=lambda one: one.last):
+            if now - window < one.last < now + DAY:
+                left -= one.sent
+                if left < most:
+                    free_at = one.last + window
+                    break
+        waits.append(free_at)
+    return max(waits, default=None)
 
 
 def reservation_size(left: int) -> int:
-    """How many of what is left a process reserves: several share the rest, and it may be given back late."""
+    """How many of the remaining messages a process reserves: other processes need some, and a reservation may
+    be returned late."""
     return min(max(left // 4, 1), MAX_RESERVATION, left)
 
 

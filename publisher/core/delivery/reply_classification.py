@@ -1,8 +1,8 @@
-"""Whose fault a 5xx is, by its code and its words: the reader's address, or us.
+"""Whether a 5xx reply is about the reader's address or about us, judged by its code and its words.
 
-Us is our sender, our server, our login, our message: the next reader would be refused as well. The code of
-RFC 3463 says most, but many servers say none, and some the same one for everything. Where neither code nor
-words tell, nobody is blamed: such a refusal counts only with others beside it.
+"Us" is our sender, our server, our login or our message: the next reader would be refused as well. The
+enhanced code of RFC 3463 says most, but many servers send none, and some send the same one for everything. If
+neither code nor words tell, nobody is blamed, and the refusal counts only together with others.
 """
 
 import re
@@ -54,7 +54,7 @@ _ADDRESS = lazy(r"\b(?:address|unknown|exist|inactive|disabled)", re.IGNORECASE)
 
 
 def classify_reply(reply: str) -> Blame:
-    """Whose fault a 5xx is. Addresses in it are no words: a reader may be called spam@..."""
+    """Whose fault a 5xx is. Addresses in it are ignored: a reader may be called spam@..."""
     words = " ".join(word for word in reply.split() if "@" not in word)
     found = _CODE.search(words)
     if found is None:

@@ -1,9 +1,9 @@
-"""How fast mail may leave, what slows it down, and when it stops by itself. Pure: the clock is an argument.
+"""Throttling: how fast mail may leave, what slows it down, and when it stops by itself. `now` is an argument.
 
-A refusal is an answer that is not about the reader (`refusals.blame`): a 4xx, or a 5xx about us or nobody.
-Refusals in a row, with no acceptance between them, brake a domain, or the whole server: nothing is tried
-there for a while, and what was not tried loses no attempt. Then one message goes as a probe; one more refusal
-brakes for longer.
+A refusal is a reply that is not about the reader (`reply_classification`): a 4xx, or a 5xx about us or with
+no clear cause. Several in a row, with no acceptance between them, open the circuit breaker of a domain or of
+the whole server: nothing is tried there for a while, and messages that were not tried lose no attempt. Then
+one message goes as a probe (half-open); one more refusal opens the breaker for longer.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,11 +17,11 @@ from publisher.core.mail.message import Outcome, SendVerdict
 from publisher.core.times import local_time
 
 SERVER_SCOPE = "*"
-"""The scope of a brake that stops everything: no domain has this name."""
+"""The scope of the breaker that stops everything; no domain has this name."""
 
 
 def mailing_scope(id: int) -> str:
-    """The scope of one mailing's gauge: no domain has such a name."""
+    """The scope of one mailing's breaker: no domain has such a name."""
     return f"#{id}"
 
 
@@ -31,20 +31,20 @@ def scope_mailing(scope: str) -> int | None:
 
 
 DOMAIN_REFUSALS, SERVER_REFUSALS = 5, 20
-"""Refusals in a row that brake a domain; and the server, or one mailing there."""
+"""Refusals in a row that open the breaker of a domain; and of the server or of one mailing."""
 
 SENDER_FAULT_WEIGHT = 4
-"""For so many refusals one counts that says it is about us: five in a row stop a mailing."""
+"""A refusal that says it is about us counts as this many: five in a row stop a mailing."""
 
 DOUBTFUL_REFUSALS = 2
-"""From this refusal in a row on, a 5xx that blames nobody is taken for a deferral, not for the end."""
+"""From this refusal in a row on, a 5xx with no clear cause defers the message instead of ending it."""
 
-_WAITS = tuple(timedelta(minutes=m) for m in (1, 2, 5, 10, 20, 40, 60))
+_OPEN_TIMES = tuple(timedelta(minutes=m) for m in (1, 2, 5, 10, 20, 40, 60))
 
 
 def open_time(failures: int) -> timedelta:
     """How long the `failures`-th brake in a row (from 1) lasts: one minute at first, an hour at most."""
-    return _WAITS[min(failures, len(_WAITS)) - 1]
+    return _OPEN_TIMES[min(failures, len(_OPEN_TIMES)) - 1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,32 +70,34 @@ class CircuitBreaker:
         return self.failures > 0
 
 
-def record_outcome(gauge: CircuitBreaker, outcome: Outcome, now: datetime) -> CircuitBreaker:
-    """The gauge after one more answer. A doubt, and a refusal of one address, say nothing of the server."""
+def record_outcome(breaker: CircuitBreaker, outcome: Outcome, now: datetime) -> CircuitBreaker:
+    """The breaker after one more answer. A doubt, and a refusal of one address, say nothing of the server."""
     if outcome.verdict is SendVerdict.ACCEPTED:
-        return CircuitBreaker(scope=gauge.scope) if gauge.refusals or gauge.failures else gauge
+        return CircuitBreaker(scope=breaker.scope) if breaker.refusals or breaker.failures else breaker
     if not is_refusal(outcome):
-        return gauge
-    wide = gauge.scope[0] in f"{SERVER_SCOPE}#"
-    seen = gauge.refusals + (SENDER_FAULT_WEIGHT if wide and _is_about_us(outcome) else 1)
-    if seen < (SERVER_REFUSALS if wide else DOMAIN_REFUSALS) and not gauge.probing:
-        return replace(gauge, refusals=seen)
-    return trip_breaker(gauge, outcome.reply, now)
+        return breaker
+    wide = breaker.scope[0] in f"{SERVER_SCOPE}#"
+    seen = breaker.refusals + (SENDER_FAULT_WEIGHT if wide and _is_about_us(outcome) else 1)
+    if seen < (SERVER_REFUSALS if wide else DOMAIN_REFUSALS) and not breaker.probing:
+        return replace(breaker, refusals=seen)
+    return trip_breaker(breaker, outcome.reply, now)
 
 
-def trip_breaker(gauge: CircuitBreaker, reply: str, now: datetime) -> CircuitBreaker:
-    """The gauge of a scope where nothing may be tried for a while. One that is stopped already stays so."""
-    if gauge.stopped(now):
-        return gauge
-    failures = gauge.failures + 1
+def trip_breaker(breaker: CircuitBreaker, reply: str, now: datetime) -> CircuitBreaker:
+    """The breaker of a scope where nothing may be tried for a while. One that is stopped already stays so."""
+    if breaker.stopped(now):
+        return breaker
+    failures = breaker.failures + 1
     until = now + open_time(failures)
-    return replace(gauge, refusals=gauge.refusals + 1, failures=failures, until=until, reply=reply)
+    return replace(breaker, refusals=breaker.refusals + 1, failures=failures, until=until, reply=reply)
 
 
-def describe_stop(gauge: CircuitBreaker, zone: str) -> str:
+def describe_stop(breaker: CircuitBreaker, zone: str) -> str:
     """What is said where the server failed and nothing is tried for a while, by the clock of `zone`."""
-    again = f"it is tried again at {local_time(gauge.until, zone)}" if gauge.until else "it is tried again"
-    return f"the server fails: {gauge.reply}; {again}, or at once after `publisher mailings resume`"
+    again = (
+        f"it is tried again at {local_time(breaker.until, zone)}" if breaker.until else "it is tried again"
+    )
+    return f"the server fails: {breaker.reply}; {again}, or at once after `publisher mailings resume`"
 
 
 def is_refusal(outcome: Outcome) -> bool:
@@ -109,13 +111,13 @@ def is_refusal(outcome: Outcome) -> bool:
             return False
 
 
-def fair_outcome(outcome: Outcome, *gauges: CircuitBreaker) -> Outcome:
+def fair_outcome(outcome: Outcome, *breakers: CircuitBreaker) -> Outcome:
     """The outcome as it is settled: a 5xx about us is a deferral, and so is, in a row of refusals, one that
     blames nobody. No reader pays for either.
     """
     if outcome.verdict is not SendVerdict.REJECTED:
         return outcome
-    doubtful = any(gauge.refusals >= DOUBTFUL_REFUSALS or gauge.probing for gauge in gauges)
+    doubtful = any(breaker.refusals >= DOUBTFUL_REFUSALS or breaker.probing for breaker in breakers)
     if _is_about_us(outcome) or (doubtful and is_refusal(outcome)):
         return replace(outcome, verdict=SendVerdict.DEFERRED)
     return outcome
@@ -126,7 +128,7 @@ def _is_about_us(outcome: Outcome) -> bool:
 
 
 SLOT_SLACK = 0.05
-"""Seconds by which a message may be late without slowing down those after it."""
+"""Seconds by which a message may be late without delaying those after it."""
 
 
 def next_slot(last: float, now: float, rate: float | None) -> float:
@@ -145,26 +147,24 @@ class QuietHours:
 
 
 def quiet_until(hours: QuietHours, zone: str, now: datetime) -> datetime | None:
-    """When the quiet hours that `now` lies in are over (UTC); None where it lies in none."""
-    return next((end for start, end in _nights(hours, zone, now) if start <= now < end), None)
+    """When the quiet hours that `now` lies in end (UTC); None outside of them."""
+    return next((end for start, end in _quiet_periods(hours, zone, now) if start <= now < end), None)
 
 
 def quiet_from(hours: QuietHours, zone: str, now: datetime) -> datetime:
-    """When the next quiet hours begin (UTC), after `now`."""
-    return next(start for start, _ in _nights(hours, zone, now) if start > now)
+    """When the next quiet hours after `now` begin (UTC)."""
+    return next(start for start, _ in _quiet_periods(hours, zone, now) if start > now)
 
 
-def _nights(hours: QuietHours, zone: str, now: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """Start and end of the quiet hours of yesterday, today and the next days."""
-    today = now.astimezone(ZoneInfo(zone)).date()
+def _quiet_periods(hours: QuietHours, zone: str, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Start and end of the quiet hours from yesterday on, over the next days."""
+    local = ZoneInfo(zone)
+    today = now.astimezone(local).date()
     for offset in range(-1, 4):
-        day = today + timedelta(days=offset)
-        last = day if hours.start < hours.end else day + timedelta(days=1)
-        yield _wall(day, hours.start, zone), _wall(last, hours.end, zone)
-
-
-def _wall(day: date, clock: time, zone: str) -> datetime:
-    return datetime.combine(day, clock, ZoneInfo(zone)).astimezone(UTC)
+        first = today + timedelta(days=offset)
+        last = first if hours.start < hours.end else first + timedelta(days=1)
+        start, end = datetime.combine(first, hours.start, local), datetime.combine(last, hours.end, local)
+        yield start.astimezone(UTC), end.astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,14 +226,14 @@ class Forecast:
     ends_at: datetime | None
 
 
-def forecast(left: int, pace: DeliveryRate | None, now: datetime, last: datetime | None = None) -> Forecast:
+def forecast(left: int, lately: DeliveryRate | None, now: datetime, last: datetime | None = None) -> Forecast:
     """From what was settled lately. Without any there is no telling. `last` is when the last of it may go:
     what was deferred waits, however fast the rest is.
     """
-    if pace is None:
+    if lately is None:
         return Forecast(left=left, rate=0.0, ends_at=None)
-    seconds = max((now - pace.since).total_seconds(), 1.0)
-    rate = (pace.accepted + pace.refused) / seconds
+    seconds = max((now - lately.since).total_seconds(), 1.0)
+    rate = (lately.accepted + lately.refused) / seconds
     ends = now + timedelta(seconds=left / rate) if rate and left else None
     return Forecast(left=left, rate=rate, ends_at=max(ends, last) if ends and last else ends)
 
@@ -252,7 +252,7 @@ class BatchPlan:
 UNDIVIDED = BatchPlan()
 """A mailing in one piece: no domain has limits of its own, and no sample goes first."""
 
-_NONE = DomainLimit()
+_NO_LIMIT = DomainLimit()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,7 +261,7 @@ class ThrottlingRules:
     a batch's group is one of these names or empty for all others. `quotas` are the relays'.
     """
 
-    total: DomainLimit = _NONE
+    total: DomainLimit = _NO_LIMIT
     groups: Mapping[str, DomainLimit] = field(default_factory=dict[str, DomainLimit])
     quiet: QuietHours | None = None
     warm_up: WarmUp | None = None
@@ -277,23 +277,22 @@ class ThrottlingRules:
 
     def limit(self, group: str) -> DomainLimit:
         """The limits of a pacing group."""
-        return self.groups.get(group, _NONE)
+        return self.groups.get(group, _NO_LIMIT)
 
 
 def combined_limits(relays: Sequence[Relay]) -> tuple[DomainLimit, Mapping[str, DomainLimit]]:
-    """What several relays take: the sum of their rates, in all and for each domain that any of them names.
-    There, a relay that names no limit gives its whole own; and one without a rate makes the sum unlimited.
+    """What several relays take together: the sum of their rates, in all and for each domain that any of them
+    names. A relay without a limit for such a domain gives its own limits; one without a rate makes the sum
+    unlimited.
     """
-    domains = {domain for relay in relays for domain in relay.per_domain}
-    total = DomainLimit(rate=_sum([relay.rate for relay in relays]))
-    return total, {domain: _of_domain(relays, domain) for domain in sorted(domains)}
-
-
-def _of_domain(relays: Sequence[Relay], domain: str) -> DomainLimit:
-    limits = [(relay, relay.per_domain.get(domain, _NONE)) for relay in relays]
-    lines = [relay.connections if limit.connections is None else limit.connections for relay, limit in limits]
-    rates = [relay.rate if limit.rate is None else limit.rate for relay, limit in limits]
-    return DomainLimit(connections=sum(lines), rate=_sum(rates))
+    by_domain: dict[str, DomainLimit] = {}
+    for domain in sorted({domain for relay in relays for domain in relay.per_domain}):
+        limits = [(relay, relay.per_domain.get(domain, _NO_LIMIT)) for relay in relays]
+        by_domain[domain] = DomainLimit(
+            connections=sum(r.connections if it.connections is None else it.connections for r, it in limits),
+            rate=_sum([r.rate if it.rate is None else it.rate for r, it in limits]),
+        )
+    return DomainLimit(rate=_sum([relay.rate for relay in relays])), by_domain
 
 
 def _sum(rates: Sequence[float | None]) -> float | None:

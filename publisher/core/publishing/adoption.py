@@ -1,10 +1,8 @@
-"""Taking over the ids of the feed that a blog has already, so that a move makes no old post new.
+"""Adopting the ids of a feed that a blog already has, so that moving to Publisher makes no old post new.
 
-An entry of that feed is a post of ours by the file it is said to be, by its link, by the path of its link on
-another host, or by title and time. What fits several is ambiguous, and left to the author.
-
-Addresses: when two are the same page, whatever a generator, a host or a campaign made of them; and parts
-of those that a person or a feed gave, which may be no addresses at all.
+An entry of that feed is a post here by the file it is said to be, by its link, by the path of its link on
+another host, or by title and time. An entry that fits several posts is ambiguous, and left to the author.
+Addresses are compared as pages: generators, hosts and campaigns write the address of one page in many ways.
 """
 
 import re
@@ -43,17 +41,18 @@ def join_url(base: str, reference: str) -> str:
 
 def page_key(url: str) -> str:
     """A name for the page at `url`, with its host; "" where it is no address of the web."""
-    host, path = _parts(url)
+    host, path = _host_and_page(url)
     return f"{host}{path}" if host else ""
 
 
 def path_key(url: str) -> str:
     """A name for the page at `url` on any host, or of a path; "" for a start page."""
-    host, path = _parts(url)
+    host, path = _host_and_page(url)
     return path if host or url.startswith("/") else ""
 
 
-def _parts(url: str) -> tuple[str, str]:
+def _host_and_page(url: str) -> tuple[str, str]:
+    """The host and a normal form of path and query: without index files, suffixes and tracking parameters."""
     try:
         parts = urlsplit(url.strip())
         host, port = (parts.hostname or "").removeprefix("www."), parts.port
@@ -61,26 +60,20 @@ def _parts(url: str) -> tuple[str, str]:
         return "", ""
     if parts.scheme not in ("http", "https", ""):
         return "", ""
-    where = host if port in (None, 80, 443) else f"{host}:{port}"
-    return where, _path(parts.path) + _query(parts.query)
-
-
-def _path(path: str) -> str:
-    plain = unicodedata.normalize("NFC", unquote(path))
+    plain = unicodedata.normalize("NFC", unquote(parts.path))
     names = [name for name in _INDEX.sub("", plain).split("/") if name]
-    return "".join(f"/{name}" for name in names[:-1]) + (f"/{_SUFFIX.sub('', names[-1])}" if names else "")
-
-
-def _query(query: str) -> str:
-    pairs = [pair for pair in parse_qsl(query, keep_blank_values=True) if not _TRACKING.fullmatch(pair[0])]
-    return f"?{urlencode(sorted(pairs))}" if pairs else ""
+    page = "".join(f"/{name}" for name in names[:-1]) + (f"/{_SUFFIX.sub('', names[-1])}" if names else "")
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    if query := sorted(pair for pair in pairs if not _TRACKING.fullmatch(pair[0])):
+        page += f"?{urlencode(query)}"
+    return host if port in (None, 80, 443) else f"{host}:{port}", page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OldEntry:
-    """An entry as readers know it. `id` is what they tell it by; `links` are its addresses, best first;
-    `title` is plain text. `post` is the file that it became, relative to posts.dir, "" where nobody said so.
-    `derived`: no feed named it; its id follows the rule of the others.
+    """An entry as feed readers know it, by its `id`. `links` are its addresses, best first; `title` is plain
+    text. `post` is the file it became, relative to posts.dir, "" if nobody said. `derived`: no feed has it;
+    its id follows the pattern of the others.
     """
 
     id: str
@@ -94,7 +87,7 @@ class OldEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OldFeed:
-    """A page of a feed: its entries in its order, and where older ones are, "" where nowhere."""
+    """A page of a feed: its entries in order, and the URL of the page with older ones, "" for none."""
 
     entries: tuple[OldEntry, ...]
     title: str = ""
@@ -102,7 +95,7 @@ class OldFeed:
 
 
 class MatchRule(StrEnum):
-    """By what an entry was known again, the surest first."""
+    """By which rule an entry was recognized, the surest first."""
 
     FILE = "file"
     LINK = "link"
@@ -112,12 +105,12 @@ class MatchRule(StrEnum):
 
 
 CERTAIN_RULES = (MatchRule.FILE, MatchRule.LINK, MatchRule.PATH, MatchRule.TIME)
-"""What suffices without anybody looking."""
+"""Rules that are certain enough without anybody checking."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchedEntry:
-    """An entry and the post that it is."""
+    """An entry and the post it is."""
 
     entry: OldEntry
     post: Post
@@ -126,7 +119,9 @@ class MatchedEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adoption:
-    """What became of the entries. `ambiguous` have the files they may be; `unmatched` are like none."""
+    """The result of matching entries. `ambiguous` ones have the files they may be; `unmatched` fit no
+    post.
+    """
 
     found: tuple[MatchedEntry, ...] = ()
     ambiguous: tuple[tuple[OldEntry, tuple[str, ...]], ...] = ()
@@ -136,13 +131,23 @@ class Adoption:
 def match_entries(
     entries: Iterable[OldEntry], posts: Iterable[Post], hows: Sequence[MatchRule] = tuple(MatchRule)
 ) -> Adoption:
-    """Pairs entries with posts: each rule takes what is one of each, and leaves the rest to the next."""
+    """Pairs entries with posts: each rule takes the pairs that are unique, and leaves the rest to the
+    next.
+    """
     left = {entry.id: entry for entry in merge_entries(entries)}
     free = {post.path: post for post in posts}
     found: dict[str, MatchedEntry] = {}
     unsure: dict[str, tuple[str, ...]] = {}
     for how in hows:
-        options = _options(how, left.values(), free.values())
+        post_keys, entry_keys = _KEYS[how]
+        paths_of_key: defaultdict[object, list[str]] = defaultdict(list)
+        for post in free.values():
+            for key in set(post_keys(post)):
+                paths_of_key[key].append(post.path)
+        options = {
+            entry.id: tuple(sorted({p for key in set(entry_keys(entry)) for p in paths_of_key.get(key, ())}))
+            for entry in left.values()
+        }
         claims = Counter(path for paths in options.values() for path in paths)
         for id, paths in options.items():
             if len(paths) == 1 and claims[paths[0]] == 1:
@@ -169,28 +174,10 @@ def merge_entries(entries: Iterable[OldEntry]) -> list[OldEntry]:
     return list(once.values())
 
 
-def _options(
-    how: MatchRule, entries: Iterable[OldEntry], posts: Iterable[Post]
-) -> dict[str, tuple[str, ...]]:
-    of_post, of_entry = _KEYS[how]
-    at: defaultdict[object, list[str]] = defaultdict(list)
-    for post in posts:
-        for key in set(of_post(post)):
-            at[key].append(post.path)
-    return {
-        entry.id: tuple(sorted({path for key in set(of_entry(entry)) for path in at.get(key, ())}))
-        for entry in entries
-    }
-
-
 def _addresses(post: Post) -> list[str]:
     """Where a post may be found: its own page, where readers are sent, and where it was before."""
     root = post.base_url.removesuffix(post.permalink)
     return [post.url, post.base_url, *(root + alias for alias in post.aliases)]
-
-
-def _paths(post: Post) -> list[str]:
-    return [post.permalink, *post.aliases, *_addresses(post)]
 
 
 def _pages(urls: Iterable[str], key: Callable[[str], str]) -> Iterable[str]:
@@ -201,7 +188,7 @@ _WORDS = re.compile(r"[\W_]+")
 
 
 def _title(text: str) -> str:
-    """Its words: generators set quotation marks, dashes and dots as they like."""
+    """The words of a title: generators change quotation marks, dashes and dots as they like."""
     return _WORDS.sub(" ", unicodedata.normalize("NFKC", text)).strip().casefold() or text.strip()
 
 
@@ -209,18 +196,21 @@ def _moment(title: str, at: datetime | None) -> Iterable[object]:
     return [(_title(title), at.replace(microsecond=0))] if at else []
 
 
-def _days(title: str, at: datetime | None, reach: Iterable[int]) -> Iterable[object]:
-    """A time without a zone is read by many in another one."""
-    return [(_title(title), (at + timedelta(days=n)).date()) for n in reach] if at and title.strip() else []
+def _days(title: str, at: datetime | None, offsets: Iterable[int]) -> Iterable[object]:
+    """Title and day, with neighboring days: many programs read a time without a zone in another zone."""
+    return [(_title(title), (at + timedelta(days=n)).date()) for n in offsets] if at and title.strip() else []
 
 
 _Keys = tuple[Callable[[Post], Iterable[object]], Callable[[OldEntry], Iterable[object]]]
-"""What a post and an entry have in common when they are one."""
+"""Keys of a post and of an entry; they have one in common if they are the same."""
 
 _KEYS: dict[MatchRule, _Keys] = {
     MatchRule.FILE: (lambda post: [post.path], lambda entry: [entry.post] if entry.post else []),
     MatchRule.LINK: (lambda p: _pages(_addresses(p), page_key), lambda e: _pages(e.links, page_key)),
-    MatchRule.PATH: (lambda p: _pages(_paths(p), path_key), lambda e: _pages(e.links, path_key)),
+    MatchRule.PATH: (
+        lambda p: _pages([p.permalink, *p.aliases, *_addresses(p)], path_key),
+        lambda e: _pages(e.links, path_key),
+    ),
     MatchRule.TIME: (lambda p: _moment(p.title, p.instant), lambda e: _moment(e.title, e.published)),
     MatchRule.DAY: (
         lambda p: _days(p.title, p.instant, [0]),
@@ -230,7 +220,7 @@ _KEYS: dict[MatchRule, _Keys] = {
 
 
 class AdoptedEntries:
-    """The entries whose ids were taken over, as new posts are named by them."""
+    """The entries whose ids were adopted: new posts that match them get their ids."""
 
     def __init__(self, entries: Iterable[OldEntry] = ()) -> None:
         self.entries = tuple(merge_entries(entries))
@@ -239,20 +229,20 @@ class AdoptedEntries:
         return bool(self.entries)
 
     def found(self, posts: Sequence[Post], taken: Collection[str]) -> Sequence[MatchedEntry]:
-        """The new posts that are such entries; ids in `taken` are given away already."""
+        """The new posts that are such entries, leaving out ids that are `taken`."""
         if not self.entries:
             return ()
         return match_entries((e for e in self.entries if e.id not in taken), posts, CERTAIN_RULES).found
 
     def options(self, post: Post) -> set[str]:
-        """Every id that `post` might be given."""
+        """Every id that `post` could be given."""
         if not self.entries:
             return set()
         keys = ((how, key) for how in CERTAIN_RULES for key in _KEYS[how][0](post))
-        return {id for named in keys for id in self._index.get(named, ())}
+        return {id for key in keys for id in self._ids_by_key.get(key, ())}
 
     @cached_property
-    def _index(self) -> dict[tuple[MatchRule, object], list[str]]:
+    def _ids_by_key(self) -> dict[tuple[MatchRule, object], list[str]]:
         found: defaultdict[tuple[MatchRule, object], list[str]] = defaultdict(list)
         for entry in self.entries:
             for how in CERTAIN_RULES:
@@ -264,8 +254,6 @@ class AdoptedEntries:
 NOTHING_ADOPTED = AdoptedEntries()
 
 
-# --- the rule of a feed's ids
-
 _SHAPES: tuple[Callable[[str], str], ...] = (
     lambda permalink: permalink,
     lambda permalink: permalink.rstrip("/"),
@@ -275,13 +263,13 @@ _SHAPES: tuple[Callable[[str], str], ...] = (
 )
 
 MIN_EXAMPLES = 2
-"""How many entries a rule is seen from."""
+"""How many entries must agree before the pattern of their ids is used for others."""
 
 
 def derive_older_entries(found: Sequence[MatchedEntry], others: Iterable[Post]) -> list[OldEntry]:
-    """A feed names its newest posts only, and readers know the older ones too. Where all its ids are made of
-    permalinks in one way ("https://example.org" and the permalink without its slash), so are those of
-    `others`; none where they are not.
+    """The entries of older posts, which a feed no longer lists but readers know. If all ids of the feed are
+    made from permalinks by one pattern ("https://example.org" and the permalink without its last slash), the
+    ids of `others` are made the same way; otherwise there are none.
     """
     pairs = [(one.entry.id, one.post.permalink) for one in found if one.how in CERTAIN_RULES]
     if len(pairs) < MIN_EXAMPLES:
@@ -292,11 +280,16 @@ def derive_older_entries(found: Sequence[MatchedEntry], others: Iterable[Post]) 
         if fits and len(prefixes) == 1:
             prefix = prefixes.pop()
             named = [(shape(post.permalink), post) for post in others]
-            return [_derived(prefix + name, post) for name, post in named if name]
+            return [
+                OldEntry(
+                    id=prefix + name,
+                    links=(post.base_url,),
+                    title=post.title,
+                    published=post.instant,
+                    post=post.path,
+                    derived=True,
+                )
+                for name, post in named
+                if name
+            ]
     return []
-
-
-def _derived(id: str, post: Post) -> OldEntry:
-    return OldEntry(
-        id=id, links=(post.base_url,), title=post.title, published=post.instant, post=post.path, derived=True
-    )

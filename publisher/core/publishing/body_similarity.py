@@ -1,8 +1,8 @@
-"""How alike two bodies are: by the runs of five words (shingles) that they share.
+"""How alike two bodies are, by the runs of five words (shingles) they share.
 
-A post that was renamed, got a new title and had a word mended keeps almost all of its shingles. Two posts
-made from one template may share as many, so what is decided here also asks when each was published and
-whether a third post is like them.
+A post that was renamed, got a new title and a corrected word keeps almost all of its shingles. Two posts made
+from one template may share as many, so the verdict also depends on when each was published and on whether a
+third post is like them.
 """
 
 import unicodedata

@@ -1,4 +1,4 @@
-"""Ids: minted once, kept for ever (invariant 3)."""
+"""Ids of posts: minted once, kept forever."""
 
 import re
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ _IRI = lazy(r"(?:https?|ftp|gemini|ipfs|at|did|doi|info|tag|urn|uuid|oai|ni|hdl)
 
 _SPECIFIC = "/?:@!$&'()*+,;=-._~"  # RFC 4151 2.1: specific = *( pchar / "/" / "?" )
 _PLAIN = lazy(r"[A-Za-z0-9/?:@!$&'()*+,;=._~-]*")
-"""What quoting leaves as it is."""
+"""Text that needs no quoting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdRules:
-    """How ids are made: `authority` is the "host,date" of a tag: URI (RFC 4151 2.1). With `by_permalink` a
-    post without an id of its own gets its absolute permalink (posts.ids = "permalink"). A post that is one of
-    `adopted` keeps the id it has there, before any other.
+    """How ids are made: `authority` is the "host,date" of a tag: URI (RFC 4151 2.1). With `by_permalink`, a
+    post without an explicit id gets its absolute permalink (posts.ids = "permalink"). A post among the
+    `adopted` entries keeps its id there, before any other rule.
     """
 
     authority: str
@@ -29,8 +29,8 @@ class IdRules:
 
 
 def mint(post: Post, naming: IdRules, *, by_path: bool = False) -> str:
-    """The id of a post that has none yet: an absolute IRI of the author's verbatim, else a tag: URI
-    (RFC 4151) of its explicit id, its permalink, or with `by_path` its file.
+    """The id of a post that has none yet: an explicit id as it is if that is an absolute IRI, else a tag: URI
+    (RFC 4151) made from the explicit id, the permalink or, with `by_path`, the file's path.
     """
     if post.explicit_id and _IRI.fullmatch(post.explicit_id):
         return post.explicit_id
@@ -47,8 +47,8 @@ _ABSOLUTE = lazy(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
 
 
 def as_iri(id: str, authority: str) -> str:
-    """`id` where only an absolute IRI may stand (RFC 4287 4.2.6): as it is if it is one, else as a tag: URI.
-    Ids of ours are; those of an adopted RSS feed may be anything.
+    """`id` for places that take only an absolute IRI (RFC 4287 4.2.6): unchanged if it is one, else as a tag:
+    URI. Minted ids always are; those of an adopted RSS feed may be anything.
     """
     return id if _ABSOLUTE.fullmatch(id) else f"tag:{authority}:{_quoted(id)}"
 

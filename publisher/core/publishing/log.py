@@ -43,12 +43,12 @@ class LogRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedPost:
-    """A post of the log as it stands now: its id, its last good version, and whether readers see it.
+    """A post of the log as it is now: its id, its last good version, and whether readers see it.
 
-    `missing_since` and `missing_scans` count the scans that did not find its file. `stored_as` is the name
-    its version has in the store, "" where that is `post.revision`. `file_hash` is of the bytes it was read
-    from, `reader` the version of the reader; both are None where an older Publisher did not write them down.
-    `first`: nothing has happened to it since it came out as news, so `updated_at` says when that was.
+    `missing_since` and `missing_scans` count the scans that did not find its file. `stored_as` is the name of
+    its version in the store, "" if that is `post.revision`. `file_hash` is the hash of the bytes it was read
+    from, `reader` the version of the reader; both are None if an older Publisher did not record them.
+    `first`: nothing has happened to it since it was published as news, so `updated_at` is when that was.
     """
 
     id: str

@@ -1,8 +1,8 @@
-"""Which known post is this file? In order: id field, known path, what its author said, alias, rename rule;
+"""Which known post a file is. In order: explicit id, known path, the author's answer, alias, rename rule;
 otherwise it is new.
 
-Each rule looks only at known posts that no earlier rule gave away. Files that readers see come first, so
-that a draft made from a post never takes its place.
+Each rule looks only at known posts that no earlier rule has matched. Public files come first, so that a draft
+copied from a post never takes its place.
 """
 
 from collections import Counter, defaultdict
@@ -18,21 +18,21 @@ from publisher.core.publishing.ids import IdRules, mint
 from publisher.core.publishing.log import PublishedPost
 
 _BLANK = frozenset(body_hash(text) for text in ("", "\n", "\n\n"))
-"""Link posts have no body: that two of them are alike says nothing."""
+"""Bodies of link posts: that two of these are equal says nothing."""
 
 _Rule = Callable[[Post], PublishedPost | None]
 
 Verdicts = Mapping[tuple[str, str], RenameVerdict]
-"""What bodies say of pairs: by the id of a known post and the path of a file."""
+"""Results of comparing bodies, by the id of a known post and the path of a file."""
 
 NO_VERDICTS: Verdicts = {}
 
 
 @dataclass(slots=True, kw_only=True)
 class Matches:
-    """Every post of a scan beside the known post it is (`of`, by path), those it may be (`unsure`), or the
-    id it claims and may not have with all who claim it (`refused`); and the known posts that no file
-    claims (`free`, by id). `spoilt` are the paths of bad files.
+    """For every post of a scan, by path: the known post it is (`of`), those it may be (`unsure`), or the id
+    it claims and cannot have, with all paths that claim it (`refused`). `free` are the known posts that no
+    file claims, by id. `spoilt` are the paths of bad files.
     """
 
     spoilt: frozenset[str]
@@ -44,8 +44,8 @@ class Matches:
     )
 
     def take(self, posts: Iterable[Post], rule: _Rule) -> None:
-        """Gives the posts that have no match yet what `rule` finds. Of several that claim one known post,
-        the file at its known path has it, be it a bad one; the others are refused.
+        """Matches the posts that have no match yet by `rule`. If several claim one known post, the file at
+        its known path gets it, even if that is a bad file; the others are refused.
         """
         claims: defaultdict[str, list[str]] = defaultdict(list)
         for post in posts:
@@ -64,11 +64,11 @@ class Matches:
                     self.refused[path] = (id, rivals)
 
     def knows(self, post: Post) -> bool:
-        """Whether it is settled what `post` is, or that it may not be."""
+        """Whether `post` is matched, or refused."""
         return post.path in self.of or post.path in self.refused
 
     def is_away(self, k: PublishedPost) -> bool:
-        """Whether no file stands where `k` was: neither a bad one nor one that was refused."""
+        """Whether the file of `k` is gone: neither a bad file nor a refused one is in its place."""
         return k.post.path not in self.refused and not is_unreadable(k.post.path, self.spoilt)
 
 
@@ -81,9 +81,9 @@ def match_posts(
     verdicts: Verdicts = NO_VERDICTS,
     answers: HeldFileAnswers = NO_ANSWERS,
 ) -> Matches:
-    """Pairs posts with known ones: those readers may see now (`visible`), then the others (`waiting`).
-    `spoilt` are the paths of bad files: what is known under them has not moved. `verdicts` are of pairs
-    whose bodies were compared.
+    """Pairs posts with known ones: first those that are public now (`visible`), then the others (`waiting`).
+    `spoilt` are the paths of bad files: posts known under these have not moved. `verdicts` are the results of
+    comparing bodies.
     """
     found = Matches(spoilt=spoilt, free={k.id: k for k in known})
     sure = _Index(found.free.values(), naming)
@@ -113,7 +113,7 @@ def is_unreadable(path: str, spoilt: frozenset[str]) -> bool:
 
 
 class _Index:
-    """Known posts by what identifies them. Where two share it, the live one counts, then the newer."""
+    """Known posts by what identifies them. If two share it, the live one counts, then the newer."""
 
     def __init__(self, known: Iterable[PublishedPost], naming: IdRules) -> None:
         self.known = sorted(known, key=lambda k: (k.live, k.first_seq))
@@ -141,14 +141,14 @@ class _Index:
 def _renames(
     posts: Iterable[Post], strays: Sequence[PublishedPost], found: Matches, verdicts: Verdicts
 ) -> dict[str, tuple[PublishedPost, ...]]:
-    """A vanished post and a new file are one when their instant and (title or slug) are the same, when one
-    body is the body of exactly one of each, or when their bodies were compared and are nearly the same
-    (core.similarity). Anything less certain is returned, never guessed.
+    """Matches vanished posts with new files: when they have the same instant and the same title or slug, when
+    exactly one of each has a body, or when their bodies are nearly the same (`body_similarity`). Returns the
+    candidates of every file where that is less certain; nothing is guessed.
     """
     if not strays:
         return {}
-    like = _Likeness(strays, verdicts)
-    options = {post.path: like.most(post) for post in posts if not found.knows(post)}
+    vanished = _VanishedPosts(strays, verdicts)
+    options = {post.path: vanished.most_like(post) for post in posts if not found.knows(post)}
     claims = Counter(hit.id for hits in options.values() for hit in hits)
     sure = {
         path: hits[0]
@@ -161,49 +161,49 @@ def _renames(
     return {path: hits for path, hits in options.items() if hits and path not in sure}
 
 
-class _Likeness:
-    """Vanished posts by what a renamed file keeps."""
+class _VanishedPosts:
+    """Known posts without a file, by what a renamed file keeps."""
 
     def __init__(self, strays: Iterable[PublishedPost], verdicts: Verdicts) -> None:
-        self._near: defaultdict[datetime | str | None, list[PublishedPost]] = defaultdict(list)
+        self._by_feature: defaultdict[datetime | str | None, list[PublishedPost]] = defaultdict(list)
         self._compared: defaultdict[str, list[PublishedPost]] = defaultdict(list)
         self._verdicts = verdicts
         by_id = {k.id: k for k in strays}
         for k in by_id.values():
-            self._near[k.post.instant].append(k)
-            self._near[k.post.body_hash].append(k)
+            self._by_feature[k.post.instant].append(k)
+            self._by_feature[k.post.body_hash].append(k)
         for id, path in verdicts:
             if id in by_id:
                 self._compared[path].append(by_id[id])
 
-    def most(self, post: Post) -> tuple[PublishedPost, ...]:
-        """The vanished posts most like `post`; empty when none is like it at all."""
-        near = {k.id: k for key in (post.instant, post.body_hash) for k in self._near.get(key, ())}
+    def most_like(self, post: Post) -> tuple[PublishedPost, ...]:
+        """The vanished posts most like `post`; empty if none is like it at all."""
+        near = {k.id: k for key in (post.instant, post.body_hash) for k in self._by_feature.get(key, ())}
         near |= {k.id: k for k in self._compared.get(post.path, ())}
-        scores = {id: self._score(post, k) for id, k in near.items()}
+        scores: dict[str, int] = {}
+        for id, k in near.items():
+            scores[id] = _likeness(post, k.post)
+            verdict = self._verdicts.get((id, post.path))
+            if verdict is not None and scores[id] <= 1:
+                scores[id] = 0 if verdict is RenameVerdict.OTHER else 1
         top = max(scores.values(), default=0)
         return tuple(near[id] for id, score in scores.items() if 0 < score == top)
 
-    def _score(self, post: Post, k: PublishedPost) -> int:
-        said = self._verdicts.get((k.id, post.path))
-        exact = _likeness(post, k.post)
-        if said is None or exact > 1:
-            return exact
-        return 0 if said is RenameVerdict.OTHER else 1
-
 
 def _likeness(post: Post, other: Post) -> int:
-    body = post.body_hash == other.body_hash and post.body_hash not in _BLANK
+    same_body = post.body_hash == other.body_hash and post.body_hash not in _BLANK
     names = (post.title == other.title != "") + (post.slug == other.slug)
     same_moment = post.instant is not None and post.instant == other.instant
-    return 2 + names + body if same_moment and names else int(body)
+    return 2 + names + same_body if same_moment and names else int(same_body)
 
 
 def matched_by_body_alone(post: Post, other: Post) -> bool:
-    """Whether nothing but the body says that one is the other: neither instant with a name, nor a name."""
+    """Whether only the body suggests that the two are one post: title and slug differ, or the instant
+    does.
+    """
     return _likeness(post, other) == 1 and post.title != other.title and post.slug != other.slug
 
 
 def has_comparable_body(post: Post) -> bool:
-    """Whether there is a body to compare."""
+    """Whether the post has a body worth comparing."""
     return post.body_hash not in _BLANK

@@ -14,10 +14,10 @@ from publisher.core.publishing.log import LogKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRules:
-    """What make_plan needs to know of the settings and the command line. `meant` are guards that the author
-    has answered; `authority_before` is the id authority of the last publish, "" before the first.
-    `log_ahead`: the log is ahead of the clock for a harmless reason, so what it published before its time
-    stays. `answers` are the author's to what was held. `pages`: posts have pages here.
+    """What make_plan needs from the settings and the command line. `meant` are guards that the author has
+    confirmed; `authority_before` is the id authority of the last publish, "" before the first. `log_ahead`:
+    the log is ahead of the clock for a harmless reason, so posts published early stay. `answers` are the
+    author's answers about held files. `pages`: posts have pages on this site.
     """
 
     naming: IdRules
@@ -32,8 +32,8 @@ class PlanRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One row to append to the log, and the post as it will stand. `updated`: when readers of a lost store
-    saw a new post change last.
+    """One row to append to the log, and the post as it will be. `updated` is when a post recovered from feeds
+    last changed for its readers.
     """
 
     kind: LogKind
@@ -52,7 +52,7 @@ class HoldReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldPost:
-    """A post that is held: nothing of it changes. `may_be` are the known paths of the posts it could be."""
+    """A post that is held, so nothing about it changes. `may_be` are the known paths of posts it could be."""
 
     path: str
     why: HoldReason
@@ -113,7 +113,7 @@ class Plan:
 
     @property
     def stop(self) -> str:
-        """Why it is not carried out, in one line; "" where nothing stops it."""
+        """Why it is not carried out, in one line; "" if nothing stops it."""
         return "; ".join(stop.text for stop in self.stops)
 
     @property
@@ -123,8 +123,8 @@ class Plan:
 
     @property
     def hash(self) -> str:
-        """12 hex digits that name what applying this plan would do: equal deeds, equal hashes. What is held,
-        bad or due later is no deed; a rename is in the path of the post that moved.
+        """12 hex digits that identify what applying this plan would do: equal actions give equal hashes. What
+        is held, bad or due later is no action; a rename is in the path of the post that moved.
         """
         deeds = (self.head, self.baseline, self.changes, self.touched, self.missing, self.found)
         return hashlib.sha256(repr(deeds).encode()).hexdigest()[:12]

@@ -1,4 +1,6 @@
-"""make_plan: the log, the folder and the rules in, a Plan out. Pure: everything it knows is an argument."""
+"""Planning a publish: the log, the folder and the rules in, a Plan out. Everything it knows is an
+argument.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -26,7 +28,8 @@ from publisher.core.publishing.recovery import RecoveredFeeds
 
 MIN_MISSING_SCANS = 2
 MIN_MISSING_TIME = timedelta(minutes=10)
-"""Editors, rsync and git delete first: a file is gone only after two scans and ten minutes."""
+"""Editors, rsync and git delete a file before they write it anew, so a post is withdrawn only once two scans,
+ten minutes apart, did not find its file."""
 
 NOTHING_RECOVERED = RecoveredFeeds()
 NO_READINGS = FileReadings()
@@ -46,13 +49,13 @@ def make_plan(
 ) -> Plan:
     """What a publish at `now` would do. Never raises: what cannot be done is in `bad`, `held` or `stops`.
 
-    Where `known` and `posts` lack settled pairs (core.settling), `live` is the number of all live posts.
-    `recovered` is what feeds say that outlived the store; `readings` what is known of the files' bytes, and
-    `verdicts` of bodies that were compared.
+    Where `known` and `posts` leave out unchanged pairs (see `incremental`), `live` is the number of all live
+    posts. `recovered` is what feeds tell that outlived the store, `readings` what is known about the files'
+    bytes, and `verdicts` come from comparing bodies.
     """
     posts = sorted(posts, key=lambda post: post.path)  # a plan depends on no order but these
     known = sorted(known, key=lambda k: k.first_seq)
-    stays = _out_already(posts, known, now, readings, head)
+    stays = _staying_public(posts, known, now, readings, head)
     visible = [*public_posts([p for p in posts if p.path not in stays], now), *stays.values()]
     waiting = [post for post in posts if post.path not in stays and wait_reason(post, now) is not None]
     spoilt = frozenset(b.path for b in bad)
@@ -65,11 +68,16 @@ def make_plan(
     as_now = replace(rules, backfill=rules.backfill or baseline)
     new, twins = _new(fresh, known, homes, now, as_now, recovered, old)
     changes, touched, renamed = _changed(visible, matches, readings)
+    before = {hit.id: hit.post for hit in matches.of.values()}
     withdrawn, followed, early = _hidden(waiting, matches, now, rules, head)
-    away = _vanished(matches)
+    unsure = {hit.id for hits in matches.unsure.values() for hit in hits}
+    away = {id: k for id, k in matches.free.items() if id not in unsure and matches.is_away(k)}
     emptied = {k.id: k for k in known if k.live and k.post.path in {b.path for b in bad if b.empty}}
     lost = {k.post.path for k in emptied.values() if _long_gone(k, now)}
-    missing, gone = _missing(away, now, meant=Guard.MISSING in rules.meant)
+    withdraw_all = Guard.MISSING in rules.meant
+    away_live = [k for k in away.values() if k.live]
+    missing = [k for k in away_live if not (withdraw_all or _long_gone(k, now))]
+    gone = [_withdraw(k) for k in away_live if withdraw_all or _long_gone(k, now)]
     count = sum(k.live for k in known) if live is None else live
     wrong = [b for b in bad if not b.unsettled and (not b.empty or b.path in lost)]
     waits = {k.post.path for k in emptied.values()} - lost | {b.path for b in bad if b.unsettled}
@@ -91,46 +99,37 @@ def make_plan(
             *_stops(count, [*(k.post for k in missing), *(c.post for c in gone)], early, changes, rules),
             *(() if Guard.CHURN in rules.meant else recovered.stops(new, rules.naming.authority)),
         ),
-        recovered=recovered.known(new, rules.naming.authority),
-        read_anew=_read_anew(touched, matches),
+        recovered=recovered.count_known(new, rules.naming.authority),
+        read_anew=tuple(id for id, post in touched if post.revision != before[id].revision),
         sources=_sources(matches, new, readings),
         reader=readings.version,
-        kept_dates=_kept_dates(touched, matches),
-        readdressed=_readdressed(posts, matches) if rules.pages else (),
+        kept_dates=tuple(post for id, post in touched if post.dated not in (None, before[id].dated)),
+        readdressed=_moved_pages(posts, matches) if rules.pages else (),
     )
 
 
-def _out_already(
+def _staying_public(
     posts: Sequence[Post],
     known: Sequence[PublishedPost],
     now: datetime,
     readings: FileReadings,
     head: LogHead,
 ) -> dict[str, Post]:
-    """Live posts whose files are as they were published and would begin later now, by path: a setting or this
-    version says so, not the author. What is out stays out.
+    """Live posts, by path, whose files have not changed but now have a date that lies ahead: a setting or
+    this version of Publisher moved it, not the author. What is public stays public.
     """
     live = {k.post.path: k for k in known if k.live}
     ahead = (post for post in posts if post.path in live and wait_reason(post, now) is WaitReason.FUTURE)
     return {
         post.path: post
         for post in ahead
-        if readings.stays_out(live[post.path], post, now) and not _fell_back(live[post.path], post, now, head)
+        if readings.stays_public(live[post.path], post, now)
+        and not _only_the_clock_went_back(live[post.path], post, now, head)
     }
 
 
-def _read_anew(touched: Iterable[tuple[str, Post]], matches: Matches) -> tuple[str, ...]:
-    before = {hit.id: hit.post.revision for hit in matches.of.values()}
-    return tuple(id for id, post in touched if post.revision != before[id])
-
-
-def _kept_dates(touched: Iterable[tuple[str, Post]], matches: Matches) -> tuple[Post, ...]:
-    before = {hit.id: hit.post.dated for hit in matches.of.values()}
-    return tuple(post for id, post in touched if post.dated not in (None, before[id]))
-
-
 def _sources(matches: Matches, new: Iterable[Change], readings: FileReadings) -> tuple[tuple[str, str], ...]:
-    """What the log does not know yet of the files that its posts stand for."""
+    """(post id, file hash) where the log does not have the file's hash and reader yet."""
     stale = {
         hit.id: readings.hashes[path]
         for path, hit in matches.of.items()
@@ -141,8 +140,8 @@ def _sources(matches: Matches, new: Iterable[Change], readings: FileReadings) ->
     return tuple(sorted(stale.items()))
 
 
-def _readdressed(posts: Iterable[Post], matches: Matches) -> tuple[tuple[str, str], ...]:
-    """Pages that readers know under another address than the one they have now."""
+def _moved_pages(posts: Iterable[Post], matches: Matches) -> tuple[tuple[str, str], ...]:
+    """(old path under public/, post id) of pages that now have another address."""
     pairs = ((matches.of[post.path], post) for post in posts if post.path in matches.of)
     moved = {
         (page_path(hit.post.permalink), hit.id) for hit, post in pairs if hit.post.permalink != post.permalink
@@ -164,10 +163,11 @@ def _new(
     recovered: RecoveredFeeds,
     old: Collection[str],
 ) -> tuple[list[Change], list[BadPost]]:
-    """The posts that enter the log. Two explicit ids alike: neither enters; two permalinks alike: the one
-    that is in the log (`homes`: its file now, by id), else the first, has the address, and the other waits
-    for one of its own. Where the post that an id was made for has moved on, the file's path makes the id. A
-    post of an adopted feed keeps its id. Those whose paths are in `old` are no news.
+    """The posts that enter the log, and those that cannot. Of two posts with one explicit id, neither enters.
+    Of two with one permalink, the one already in the log (`homes`: its file now, by id) or else the first has
+    the address, and the other has to wait for one of its own. If the id that a permalink makes belongs to a
+    post that has moved, the new post's path makes its id. Posts of an adopted feed keep their ids. Posts
+    whose paths are in `old` are not news.
     """
     owners: defaultdict[str, list[str]] = defaultdict(list, {k.id: [k.post.path] for k in known})
     adopted = {it.post.path: it.entry.id for it in rules.naming.adopted.found(fresh, owners)}
@@ -186,17 +186,24 @@ def _new(
         owners[id].append(path)
     bad = [_clash(path, id, owners[id]) for path, id in ids.items() if len(owners[id]) > 1]
     refused = {b.path for b in bad}
-    made = [_publish(p, ids[p.path], now, rules, p.path in old) for p in fresh if p.path not in refused]
-    return recovered.settled(made, rules.naming.authority), [*bad, *twins]
+    made: list[Change] = []
+    for post in fresh:
+        if post.path in refused:
+            continue
+        assert post.due is not None  # noqa: S101  # wait_reason let it pass
+        backfill = post.path in old or rules.backfill or now - post.due > rules.max_age
+        made.append(Change(kind=LogKind.PUBLISHED, id=ids[post.path], post=post, backfill=backfill))
+    return recovered.in_old_order(made, rules.naming.authority), [*bad, *twins]
 
 
 def _same_address(
     fresh: Sequence[Post], homes: Mapping[str, Post], ids: Collection[str], rules: PlanRules
 ) -> list[BadPost]:
-    """The new posts whose page or link would be another's. Posts that are read elsewhere (a canonical address
-    in their front matter) share none. Like all that is asked of known posts this goes by names
-    (core.settling), and the address of a post with an id of its own is none: of two that want one page
-    `services.feeds.post_pages` tells.
+    """The new posts whose address belongs to another post. Posts with a canonical address elsewhere share
+    none.
+
+    Known posts are found by their keys only (see `incremental`), and the address of a post with an explicit
+    id is not a key, so such posts are left out here; `services.feeds.post_pages` reports two for one page.
     """
     first: dict[str, Post] = {}
     found: list[BadPost] = []
@@ -214,17 +221,11 @@ def _same_address(
     return found
 
 
-def _publish(post: Post, id: str, now: datetime, rules: PlanRules, old: bool) -> Change:
-    assert post.due is not None  # noqa: S101  # the gate let it pass
-    backfill = old or rules.backfill or now - post.due > rules.max_age
-    return Change(kind=LogKind.PUBLISHED, id=id, post=post, backfill=backfill)
-
-
 def _changed(
     visible: Sequence[Post], matches: Matches, readings: FileReadings
 ) -> tuple[list[Change], list[tuple[str, Post]], list[Rename]]:
-    """What happened to posts of the log that may be seen: updated, restored, moved, touched. One that says no
-    title keeps the one it had.
+    """What happened to posts of the log that are public: updated, restored, corrected, renamed or touched. A
+    post without a title keeps the one it had.
     """
     changes: list[Change] = []
     touched: list[tuple[str, Post]] = []
@@ -243,9 +244,8 @@ def _changed(
         elif readings.read_anew(hit, post):
             if hit.post != post:
                 touched.append((hit.id, post))
-        elif (
-            post.mail is PostMailOptions.CORRECTION and hit.post.mail is not PostMailOptions.CORRECTION
-        ):  # newly marked: once
+        # A correction is mailed once: when the mark is new.
+        elif post.mail is PostMailOptions.CORRECTION and hit.post.mail is not PostMailOptions.CORRECTION:
             changes.append(Change(kind=LogKind.CORRECTED, id=hit.id, post=post))
         elif hit.post.revision != post.revision:
             changes.append(Change(kind=LogKind.UPDATED, id=hit.id, post=post))
@@ -257,12 +257,12 @@ def _changed(
 def _hidden(
     waiting: Sequence[Post], matches: Matches, now: datetime, rules: PlanRules, head: LogHead
 ) -> tuple[list[Change], list[tuple[str, Post]], list[Post]]:
-    """Posts of the log whose files may not be seen now: withdrawn, and followed while they change, so that
-    they are known when they come back. And those of them that fell back into the future: their time had come
-    by the clock that published them. They stay as they are where `rules.log_ahead`.
+    """Posts of the log whose files are not public now: the withdrawals; the posts to keep up to date, so that
+    they are recognized when they come back; and the posts that are early, because the clock went back behind
+    the time they were published at. With `rules.log_ahead`, early posts stay as they are.
     """
     pairs = [(matches.of[post.path], post) for post in waiting if post.path in matches.of]
-    early = {post.path for hit, post in pairs if _fell_back(hit, post, now, head)}
+    early = {post.path for hit, post in pairs if _only_the_clock_went_back(hit, post, now, head)}
     if rules.log_ahead:
         pairs, early = [(hit, post) for hit, post in pairs if post.path not in early], set()
     withdrawn = [_withdraw(hit) for hit, _ in pairs if hit.live]
@@ -270,29 +270,14 @@ def _hidden(
     return withdrawn, followed, [hit.post for hit, post in pairs if post.path in early]
 
 
-def _fell_back(hit: PublishedPost, post: Post, now: datetime, head: LogHead) -> bool:
-    """Whether a live post waits for its time only because the clock went back: the log was there already. One
-    that its author gave a later date had its time before.
+def _only_the_clock_went_back(hit: PublishedPost, post: Post, now: datetime, head: LogHead) -> bool:
+    """Whether a live post waits for its time only because the clock went back: the log had already reached
+    its due time. A later date given by its author is another matter: its former due time has passed.
     """
     due = hit.post.due
     if not hit.live or due is None or head.at is None or wait_reason(post, now) is not WaitReason.FUTURE:
         return False
     return now < due <= head.at
-
-
-def _vanished(matches: Matches) -> dict[str, PublishedPost]:
-    """The known posts without a file, by id, in log order; one that is held is a file."""
-    held = {hit.id for hits in matches.unsure.values() for hit in hits}
-    return {id: k for id, k in matches.free.items() if id not in held and matches.is_away(k)}
-
-
-def _missing(
-    away: Mapping[str, PublishedPost], now: datetime, *, meant: bool
-) -> tuple[list[PublishedPost], list[Change]]:
-    """Live posts without a file: those to wait for, and those to withdraw; all, where that is meant."""
-    live = [k for k in away.values() if k.live]
-    missing = [k for k in live if not (meant or _long_gone(k, now))]
-    return missing, [_withdraw(k) for k in live if meant or _long_gone(k, now)]
 
 
 def _withdraw(k: PublishedPost) -> Change:
@@ -325,7 +310,7 @@ def _holds(
 def _stops(
     live: int, away: Sequence[Post], early: Sequence[Post], changes: Sequence[Change], rules: PlanRules
 ) -> tuple[Stop, ...]:
-    """What must not be carried out unless its author says so."""
+    """Why the plan must not be carried out unless the author confirms it."""
     updated = [change.post.path for change in changes if change.kind is LogKind.UPDATED]
     found = (
         *check_missing(live, [post.path for post in away], [post.path for post in early]),

@@ -231,7 +231,7 @@ class FolderScan:
         asked = PostKeys()
         keys = keys_of(self.posts.values(), naming)
         keys |= PostKeys(paths=frozenset((*self.gone, *(bad.path for bad in self.bad))))
-        while keys := keys.but(asked):
+        while keys := keys - asked:
             asked |= keys
             new = [k for k in self._store.posts_matching(keys) if k.id not in self.known]
             self.known.update((k.id, k) for k in new)
