@@ -179,7 +179,7 @@ def test_bytes_that_are_not_the_documents_are_not_sent_as_its_encoding(site: Sit
 
 def test_a_feed_that_moves_is_asked_for_anew(site: Site) -> None:
     assert site.said() is not None
-    move = Redirect(path="feed.atom", fate=RedirectKind.MOVED, at=AT, target="https://b.example/feed.atom")
+    move = Redirect(path="feed.atom", kind=RedirectKind.MOVED, at=AT, target="https://b.example/feed.atom")
     site.facts = SiteState(redirects={"feed.atom": move})
     assert site.said() is None
 
