@@ -1,7 +1,4 @@
-"""The sockets of everything but the store: clock, folder, markup, formats, mail, files.
-
-The sockets to the world outside: documents of others are fetched and read, hubs are told.
-"""
+"""Ports of everything but the store: clock, posts, markup, formats, rendering, files, mail, HTTP."""
 
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -24,31 +21,33 @@ from publisher.core.subscribers.preferences import Schedule
 from publisher.core.subscribers.subscription import MailingList
 
 Clock = Callable[[], datetime]
-"""The time now, aware and UTC. Read once for an operation and handed down."""
+"""The time now, aware and UTC. Read once for each operation and passed down."""
 
 Failpoint = Callable[[str], None]
-"""Called by name between two steps that a crash may part; does nothing outside tests."""
+"""Called with a name between two steps that a crash may separate; does nothing outside tests."""
 
 
 class Source(Protocol):
     """A folder of posts."""
 
     def scan(self) -> Iterator[ParsedPost | BadPost]:
-        """Every file that could be a post, in path order. Raises SourceError: the folder is unreadable."""
+        """Every file that could be a post, in path order. Raises SourceError if the folder cannot be read."""
         ...
 
     def unreadable(self) -> Sequence[tuple[str, str]]:
-        """(path, format) of files that the blog's generator makes posts of, which this source cannot read."""
+        """(path, format) of files that the blog's generator makes posts from, but this source cannot read."""
         ...
 
     def unread(self) -> Sequence[str]:
-        """Data files that are code and never run, so that what they say of posts is not known, by their paths
-        from the blog's root. Raises SourceError, as `scan`."""
+        """Paths from the blog's root of data files that are code, which is never run, so what they say of
+        posts is
+        unknown. Raises SourceError as `scan` does."""
         ...
 
     def fingerprint(self, paths: Sequence[str]) -> str:
-        """16 hex digits that name how files are read: settings, what the blog's own files decide, this
-        version's reader. `paths` are all files, in order; `read_many` then reads by these rules."""
+        """16 hex digits that name how files are read: settings, the blog's own configuration, and this
+        version's
+        reader. `paths` are all files, in order; `read_many` then reads by these rules."""
         ...
 
     @property
@@ -57,28 +56,31 @@ class Source(Protocol):
         ...
 
     def files(self) -> Iterator[FileStat | BadPost]:
-        """What `scan` would read, unread and in no order. Raises SourceError: the folder is unreadable."""
+        """The files that `scan` would read, in no order. Raises SourceError if the folder cannot be read."""
         ...
 
     def at(self, paths: Collection[str]) -> tuple[Collection[str], Iterator[FileStat | BadPost]]:
-        """What `files` would give of these paths, of all below them, and of what must be looked at each
-        time; and the places that were looked at: nothing else stands there or below. Raises SourceError."""
+        """(places, files): what `files` would return for these paths, everything below them, and what must
+        always
+        be checked; `places` are the paths that were listed completely. Raises SourceError."""
         ...
 
     def read_many(self, paths: Sequence[str], hashes: Mapping[str, str]) -> Iterator[FileReading]:
-        """Those files, in that order, streamed; on every core where they are many. A file whose hash is
-        the one in `hashes` is not parsed."""
+        """Reads those files, in that order, streamed; on all cores if there are many. A file whose hash
+        equals the
+        one in `hashes` is not parsed."""
         ...
 
     def file(self, path: str) -> bytes | None:
-        """The bytes of the file that an asset names by `path`; None: it is gone, or may not go out."""
+        """The bytes of an asset's file; None if it is gone, or may not be published."""
         ...
 
 
 class Markup(Protocol):
-    """Bodies, made safe. Pure: no network, no file. Never raises for content. A relative reference to one
-    of `files` becomes its URL, any other is resolved against `base_url`. `extensions` are what is read beyond
-    what all bodies of a kind have; `values` are the (name, text) of front matter that it may show.
+    """Bodies to safe HTML and to text. Pure: no network, no files. Never raises for content. A relative
+    reference to one of `files` becomes its URL; any other is resolved against `base_url`. `extensions` are
+    enabled beyond what all bodies of a kind have; `values` are (name, text) of front matter that may be
+    shown.
     """
 
     def html(
@@ -93,18 +95,21 @@ class Markup(Protocol):
         values: Sequence[tuple[str, str]] = (),
         language: str = "",
     ) -> str:
-        """Sanitised HTML with absolute URLs; a first heading equal to `title` is dropped. Where `language` is
-        written from right to left, code is marked as written from left to right."""
+        """Sanitized HTML with absolute URLs; a first heading equal to `title` is dropped. If `language` is
+        written
+        from right to left, code is marked as left to right."""
         ...
 
     def text(self, html: str, title: str = "") -> str:
-        """Sanitised HTML as a person would type it: paragraphs unwrapped, apart by blank lines. An alt text
-        that only repeats `title` is left out. It may hold marks of `core.mail.plain_text`."""
+        """Sanitized HTML as plain text: paragraphs unwrapped, separated by blank lines. Leaves out an alt
+        text that
+        only repeats `title`. May contain marks of `core.mail.plain_text`."""
         ...
 
     def summary(self, html: str, *, whole: bool = False) -> str:
-        """The first paragraph of sanitised HTML as plain text, at most 300 characters; may be empty. With
-        `whole`, all its text in one line, at most 1,000 characters."""
+        """The first paragraph of sanitized HTML as plain text, at most 300 characters; may be empty. With
+        `whole`,
+        all of its text on one line, at most 1,000 characters."""
         ...
 
     def removed(
@@ -114,7 +119,7 @@ class Markup(Protocol):
         extensions: Sequence[MarkdownExtension] = (),
         values: Sequence[tuple[str, str]] = (),
     ) -> Sequence[tuple[int, str]]:
-        """(line of the body from 1, tag) of template code that cannot be shown and is taken away."""
+        """(line of the body from 1, tag) of template code that cannot be shown and is removed."""
         ...
 
     def faults(
@@ -128,13 +133,15 @@ class Markup(Protocol):
         extensions: Sequence[MarkdownExtension] = (),
         values: Sequence[tuple[str, str]] = (),
     ) -> Sequence[tuple[int, str]]:
-        """(line of the body from 1, 0 where it is not known; what is wrong) of pictures and links that
-        readers cannot use."""
+        """(line of the body from 1, or 0 if unknown; what is wrong) of images and links that readers cannot
+        use.
+        """
         ...
 
     def excerpt(self, html: str, limit: int) -> tuple[str, bool]:
-        """The leading whole blocks of sanitised HTML within `limit` UTF-8 bytes, and whether that is less
-        than all of it."""
+        """The leading whole blocks of sanitized HTML within `limit` UTF-8 bytes, and whether anything was
+        cut.
+        """
         ...
 
 
@@ -147,14 +154,14 @@ class Format(Protocol):
     media_type: str
 
     def write(self, feed: Feed) -> bytes:
-        """The document. Deterministic: equal feeds, equal bytes, in every process."""
+        """The document as bytes. Deterministic: equal feeds give equal bytes in every process."""
         ...
 
 
 class Cadence(Protocol):
-    """A rhythm of digests, by the wall clock of its zone. `at_once`: it waits for nothing but posts.
-    `max_late`: how late a digest may be before it waits for the next one, where a list does not say; None:
-    however late.
+    """When digests are sent, by the wall clock of a time zone. `at_once`: as soon as there are posts.
+    `max_late`: how late a digest may be before it waits for the next time, unless the list says otherwise;
+    None: however late.
     """
 
     name: str
@@ -171,10 +178,10 @@ class Cadence(Protocol):
 
 
 class Renderer(Protocol):
-    """Jinja templates and inlined styles. Touches no network, and no file but templates."""
+    """Jinja templates with inlined styles. Touches no network, and no files but templates."""
 
     def digest(self, digest: Digest, links: DigestLinks) -> DigestContent:
-        """The digest as a mail. Raises TemplateError."""
+        """The subject, text and HTML of a digest. Raises TemplateError."""
         ...
 
     def letter(
@@ -187,45 +194,60 @@ class Renderer(Protocol):
         language: str,
         posts: Sequence[DigestPost] = (),
     ) -> DigestContent:
-        """A mail to one reader about their subscription, in `language` (BCP 47; else English). Carries no
-        text that a visitor typed. Raises TemplateError."""
+        """A mail to one reader about their subscription, in `language` (BCP 47; English if there is no
+        translation). Contains no text that a visitor typed. Raises TemplateError."""
         ...
 
     def page(self, name: str, values: Mapping[str, object]) -> str:
-        """templates/web/<name>.html as a whole HTML document. Raises TemplateError."""
+        """templates/web/<name>.html, a complete HTML document. Raises TemplateError."""
         ...
 
     def ready(self, *names: str) -> None:
-        """Loads those templates before they are asked for. Never raises."""
+        """Loads templates before they are needed. Never raises."""
         ...
 
 
 class PublicFolder(Protocol):
-    """The public/ folder: files staged beside their place, then renamed into it, and with each document that
-    is text its encodings (core.documents.ENCODINGS). Raises OutputError.
+    """The public/ folder. Files are staged beside their place, then renamed into it, and documents that are
+    text have their encodings beside them (core.feeds.documents.ENCODINGS). Every method may raise
+    OutputError.
     """
 
-    def stage(self, path: str, data: bytes) -> None: ...
-    def place(self, path: str, modified: datetime) -> None: ...
+    def stage(self, path: str, data: bytes) -> None:
+        """Writes a document and its encodings beside their place, durable but hidden; makes folders."""
+        ...
+
+    def place(self, path: str, modified: datetime) -> None:
+        """Renames the staged document and its encodings into place, with `modified` as their time."""
+        ...
+
     def holds(self, document: Document) -> bool:
-        """Whether the file stands as recorded (size and mtime), and its encodings with it."""
+        """Whether the file is there as recorded (a plain file of that size and mtime), and its encodings
+        too.
+        """
         ...
 
     def standing(self, path: str) -> tuple[str, datetime] | None:
-        """SHA-256 and mtime of what stands at `path`, whoever wrote it."""
+        """SHA-256 (64 hex digits) and mtime (whole seconds) of the file at `path`, whoever wrote it; None if
+        there
+        is none."""
         ...
 
     def read(self, path: str) -> bytes | None:
-        """What stands at `path`, whoever wrote it; None: nothing."""
+        """The bytes at `path`, whoever wrote them; None if there are none."""
         ...
 
     def pages(self, folder: str) -> Iterator[str]:
-        """The paths of what stands at `index.html` below a folder ("posts/"), whoever wrote it."""
+        """The paths of every `index.html` below a folder ("posts/"), whoever wrote it; follows no links."""
         ...
 
-    def remove(self, path: str) -> None: ...
+    def remove(self, path: str) -> None:
+        """Deletes a file, its encodings first, and the folders this leaves empty. Nothing happens if it is
+        missing."""
+        ...
+
     def sweep(self) -> None:
-        """Removes what a crash left staged."""
+        """Deletes what a crash left staged."""
         ...
 
 
@@ -233,64 +255,68 @@ class Session(Protocol):
     """One connection, one message at a time: offer, then commit or drop."""
 
     async def offer(self, message: Message) -> Outcome | None:
-        """Everything up to the end of the data. None: the server waits for it. An Outcome: it is decided."""
+        """Sends everything up to the end of the data. None if the server waits for that, an Outcome if the
+        message
+        was decided before."""
         ...
 
     async def commit(self, then: Message | None = None) -> Outcome:
-        """Ends the data and waits for the answer. UNKNOWN when the line dies. After it, offer again: `then`,
-        where that is known already."""
+        """Ends the data and waits for the reply; UNKNOWN if the connection dies. The next message offered is
+        `then`, if it is known already."""
         ...
 
     async def drop(self) -> None:
-        """Lets go of what was offered: it must not be delivered."""
+        """Withdraws the message offered: it must not be delivered."""
         ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Ends the connection."""
+        ...
 
 
 class RelayQuotas(Protocol):
-    """What relays take in an hour and in a day, over all processes that send."""
+    """How many messages relays may take in an hour and in a day, over all processes that send."""
 
     async def take(self, relay: Relay) -> datetime | None:
-        """Takes a permit for one message. An instant: there is none before then."""
+        """Takes a permit for one message; or returns when there will be one."""
         ...
 
     def give_back(self, relay: Relay) -> None:
-        """The message was refused before it went."""
+        """Returns the permit of a message that was refused before it was sent."""
         ...
 
-    async def settle(self) -> None:
-        """Counts what was sent; what was not is free again."""
+    async def release_unused(self) -> None:
+        """Counts what was sent, and releases the permits that were not used."""
         ...
 
 
 class Transport(Protocol):
-    """A way out of the house. `recalls`: it may know what became of a message in doubt. `troubles`: why some
-    of several servers fail, by their names, while others stand in for them.
+    """A way to send mail. `can_look_up`: it may know what became of a message whose outcome is unknown.
+    `troubles`: why relays fail, by name, while others do their work.
     """
 
     name: str
     connections: int
-    recalls: bool
+    can_look_up: bool
 
     @property
     def troubles(self) -> Mapping[str, str]: ...
 
     async def connect(self) -> Session | Outcome:
-        """A session, or why there is none (DEFERRED)."""
+        """A session, or (DEFERRED) why there is none."""
         ...
 
     async def rest(self) -> None:
-        """No more messages come for now."""
+        """Says that no more messages come for now."""
         ...
 
-    def recall(self, key: str, message_id: str) -> Outcome | None:
-        """What became of a message in doubt: ACCEPTED, DEFERRED (it never arrived), or None: cannot know."""
+    def lookup(self, key: str, message_id: str) -> Outcome | None:
+        """What became of a message: ACCEPTED, DEFERRED (it never arrived), or None if it cannot be known."""
         ...
 
 
 class PendingSignature(Protocol):
-    """Header fields that are still being made. `fields` is None until they are; it can be awaited."""
+    """Signature header fields that are still being computed; awaitable. `fields` is None until then."""
 
     fields: bytes | None
 
@@ -301,31 +327,32 @@ class Signer(Protocol):
     """Proves that mail is from its From domain (DKIM)."""
 
     def signs(self, domain: str) -> bool:
-        """Whether mail from this domain is signed."""
+        """Whether mail from this domain gets signed."""
         ...
 
     def sign(
         self, domain: str, signable: CanonicalMessage, values: Mapping[Placeholder, bytes]
     ) -> bytes | PendingSignature:
-        """The header fields to put before a cohort's message with these values, at once or soon. The same
-        for the same message."""
+        """The header fields to put before a cohort's message with these values, now or soon. The same message
+        always gets the same ones."""
         ...
 
 
 class Journal(Protocol):
-    """The append-only file beside the store that a restored backup is measured by. Raises OutputError."""
+    """The append-only file beside the store that a restored store is compared with. Raises OutputError."""
 
     def append(self, event: str, fields: Mapping[str, object]) -> None:
-        """Durable when it returns."""
+        """Appends one event; durable when it returns."""
         ...
 
     def append_all(self, entries: Sequence[tuple[str, Mapping[str, object]]]) -> None:
-        """Many events with one flush."""
+        """Appends many events with one sync; durable when it returns."""
         ...
 
     def since(self, position: int) -> tuple[Iterator[tuple[str, Mapping[str, object]]], int]:
-        """Every event and its fields after so many bytes, oldest first, as they are asked for; and how many
-        bytes there are."""
+        """(event, fields) of every event after byte `position`, the oldest first, streamed; and how many
+        bytes there
+        are now."""
         ...
 
 

@@ -1,16 +1,13 @@
-"""The store: schema, queries, migrations. SQLAlchemy Core over SQLite; every other part sees `ports.Store`.
+"""The store: schema, queries and migrations over SQLite, and the files beside it.
 
-types.py  members.py       columns for instants, closed sets, display text; the store's own closed sets
-schema.py  documenttables.py  subscribertables.py  viewtables.py
-                           the tables, and the number of the schema
-values.py  rows.py         JSON and rows <-> values of core
-engine.py  opening.py      connections, transactions, errors; new, current, older, newer, damaged files
-log.py  documents.py  subscribers.py  planning.py  ledger.py  mailings.py
-                           a port each (the ledger's: writing and reading)
-changing.py  wishes.py  joining.py  forgetting.py  eligible.py  batches.py
-                           the rules and steps they are made of
-store.py                   SqlStore: all of them over one database
-migrating.py  migrations/  Alembic, imported only when something is to be migrated
+Everything else sees `ports.Store`; `open_store` opens one.
+
+    sql/                a folder for each room; `store.py` joins them, `opening.py` opens and migrates
+    sql/engine/         connections, transactions, column types
+    sql/schema/         tables, and the number of the schema
+    sql/migrations/     Alembic, imported only when something has to be migrated
+    files/              journal, keys, locks, public/, redirects
+    backup.py           all of it in one file, and back
 """
 
 from pathlib import Path
@@ -21,11 +18,11 @@ if TYPE_CHECKING:
 
 
 def open_store(url: str, *, create: bool, first: bool = False) -> "SqlStore":
-    """The store at `url` ("sqlite:////absolute/path"); with `create`, made where there is none, and `first`
-    for the first publish of a site (see `engine.Database.begun`).
+    """Opens the store at `url` ("sqlite:////absolute/path"). With `create` makes it if there is none; `first`
+    says that it is for the first publish of a site (see `Database.begun`).
 
-    Raises StoreError (none there, not a store, damaged, unreadable, of another version) or OutputError
-    (the folder cannot be written).
+    Raises StoreError (missing, not a store, damaged, unreadable, of another version), OutputError (the folder
+    cannot be written).
     """
     from publisher.stores.sql.opening import open_database
     from publisher.stores.sql.store import SqlStore
@@ -34,16 +31,15 @@ def open_store(url: str, *, create: bool, first: bool = False) -> "SqlStore":
 
 
 def size_of(url: str) -> int:
-    """Bytes of what is where `url` says, 0 where there is nothing yet; told before anything that opens it is
-    loaded."""
+    """The size of the store at `url` in bytes, 0 if there is none; loads nothing that would open it."""
     path = Path(url.removeprefix("sqlite:///"))
     return path.stat().st_size if path.exists() else 0
 
 
 def migrate(url: str) -> tuple[str, str]:
-    """Brings the store at `url` to this version's schema; (number before, number now). Idempotent.
+    """Migrates the store at `url` to this version's schema; returns (number before, number now). Idempotent.
 
-    Raises StoreError as `open_store` does, and when the migration would leave rows that refer to nothing.
+    Raises StoreError as `open_store` does, and if the migration would leave rows that refer to nothing.
     """
     from publisher.stores.sql.opening import migrate as run
 

@@ -1,9 +1,9 @@
-"""Backups: the store as it is at one moment, the journal and the secret keys, in one file of their own.
+"""Backups: the store as it is at one moment, the journal and the secret keys, in one file.
 
     publisher-backup.tar:   about.json   publisher.db   journal   keys/0-secret ...
 
-SQLite's own backup copies a store that is being written to, as one state of it (sqlite.org/backup). The file
-has addresses and keys in it: only its owner may read it.
+SQLite's own backup copies a store that is being written to, in one state of it (sqlite.org/backup). The file
+holds addresses and keys, so only its owner may read it.
 """
 
 import io
@@ -39,9 +39,12 @@ def write_backup(
             draft = Path(folder) / "draft"
             with os.fdopen(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 with tarfile.open(fileobj=file, mode="w") as tar:
-                    _add_text(tar, ABOUT, json.dumps(about, indent=2))
+                    data = (json.dumps(about, indent=2) + "\n").encode()
+                    info = tarfile.TarInfo(ABOUT)
+                    info.size, info.mode = len(data), 0o600
+                    tar.addfile(info, io.BytesIO(data))
                     tar.add(part, STORE, filter=_private)
-                    for path, name in ((journal, JOURNAL), *_named(keys)):
+                    for path, name in ((journal, JOURNAL), *_with_names(keys)):
                         if path.exists():
                             tar.add(path, name, filter=_private)
                 file.flush()
@@ -53,38 +56,40 @@ def write_backup(
 
 
 def read_about(backup: Path) -> Mapping[str, Any]:
-    """What a backup tells of itself. Raises StoreError: it is none, or damaged."""
-    with _opened(backup) as tar:
-        return cast("Mapping[str, Any]", json.loads(_bytes(tar, backup, ABOUT)))
+    """What a backup says of itself. Raises StoreError if it is not one, or damaged."""
+    with _open(backup) as tar:
+        try:
+            found = tar.extractfile(ABOUT)
+            data = found.read() if found is not None else b"{}"
+        except (KeyError, tarfile.TarError) as error:
+            raise StoreError(str(backup), f"is no backup: {ABOUT} is not in it", "take another") from error
+        return cast("Mapping[str, Any]", json.loads(data))
 
 
 def restore_backup(backup: Path, url: str, journal: Path, keys: Sequence[Path]) -> Path | None:
-    """Puts the store of a backup into its place, and the journal and keys where there are none: those that
-    are there know more. The store that was there is kept beside it; returns where. Nobody may have it open.
-    Raises StoreError, OutputError.
+    """Puts a backup's store in place, and its journal and keys only if there are none, since existing ones
+    are newer. Keeps the store that was there beside it, and returns where. Nobody may have it open. Raises
+    StoreError, OutputError.
     """
     place = path_of(url)
     try:
         private_folder(place.parent)
         with (
-            _opened(backup) as tar,
+            _open(backup) as tar,
             tempfile.TemporaryDirectory(prefix=".restore.", dir=place.parent) as folder,
         ):
-            part = _extracted(tar, backup, STORE, Path(folder) / STORE)
-            _check(part, backup)
-            for path, name in ((journal, JOURNAL), *_named(keys)):
+            part = _extract(tar, backup, STORE, Path(folder) / STORE)
+            _check_store(part, backup)
+            for path, name in ((journal, JOURNAL), *_with_names(keys)):
                 if not path.exists() and name in tar.getnames():
                     private_folder(path.parent)
-                    _extracted(tar, backup, name, path)
+                    _extract(tar, backup, name, path)
             old = _set_aside(place)
             part.replace(place)
         flush_folder(place.parent)
     except OSError as error:
         raise output_error(place, error) from error
     return old
-
-
-_MADE = "name a file that `publisher backup` made"
 
 
 def copy_store(url: str, target: Path) -> str:
@@ -104,8 +109,8 @@ def _copy(source: Path, target: Path) -> None:
         raise StoreError(str(source), f"cannot be copied ({error})", "check the disk") from error
 
 
-def _check(part: Path, backup: Path) -> None:
-    """Raises StoreError: what is in the backup is no store of a version we know, or damaged."""
+def _check_store(part: Path, backup: Path) -> None:
+    """Raises StoreError if what is in the backup is damaged, or no store of a version we know."""
     try:
         with closing(sqlite3.connect(part)) as connection:
             sound = connection.execute("PRAGMA quick_check").fetchone()
@@ -118,8 +123,8 @@ def _check(part: Path, backup: Path) -> None:
 
 
 def _set_aside(place: Path) -> Path | None:
-    """Moves the store that is there to another name, however damaged it is, and with it what SQLite keeps
-    beside it: a log of writes that belongs to another store would spoil the new one.
+    """Moves the existing store to another name, however damaged it is, together with what SQLite keeps beside
+    it: a WAL that belongs to another store would corrupt the new one.
     """
     files = [place.with_name(place.name + end) for end in ("", "-wal", "-shm", "-journal")]
     if not any(os.path.lexists(file) for file in files):
@@ -134,11 +139,11 @@ def _set_aside(place: Path) -> Path | None:
     return old
 
 
-def _named(keys: Sequence[Path]) -> list[tuple[Path, str]]:
+def _with_names(keys: Sequence[Path]) -> list[tuple[Path, str]]:
     return [(path, f"{KEYS}{n}-{path.name}") for n, path in enumerate(keys)]
 
 
-def _opened(backup: Path) -> tarfile.TarFile:
+def _open(backup: Path) -> tarfile.TarFile:
     try:
         return tarfile.open(backup)
     except FileNotFoundError:
@@ -151,16 +156,10 @@ def _opened(backup: Path) -> tarfile.TarFile:
         ) from error
 
 
-def _bytes(tar: tarfile.TarFile, backup: Path, name: str) -> bytes:
-    try:
-        found = tar.extractfile(name)
-        return found.read() if found is not None else b"{}"
-    except (KeyError, tarfile.TarError) as error:
-        raise StoreError(str(backup), f"is no backup: {name} is not in it", "take another") from error
-
-
-def _extracted(tar: tarfile.TarFile, backup: Path, name: str, to: Path) -> Path:
-    """One member as a file that only its owner may read; names in the archive are never paths of ours."""
+def _extract(tar: tarfile.TarFile, backup: Path, name: str, to: Path) -> Path:
+    """Writes one member to a file that only its owner may read; names in the archive are never used as
+    paths.
+    """
     try:
         found = tar.extractfile(name)
     except KeyError as error:
@@ -178,13 +177,6 @@ def _extracted(tar: tarfile.TarFile, backup: Path, name: str, to: Path) -> Path:
 def _private(info: tarfile.TarInfo) -> tarfile.TarInfo:
     info.mode, info.uid, info.gid, info.uname, info.gname = 0o600, 0, 0, "", ""
     return info
-
-
-def _add_text(tar: tarfile.TarFile, name: str, text: str) -> None:
-    data = (text + "\n").encode()
-    info = tarfile.TarInfo(name)
-    info.size, info.mode = len(data), 0o600
-    tar.addfile(info, io.BytesIO(data))
 
 
 __all__ = ["OutputError", "read_about", "restore_backup", "write_backup"]

@@ -30,7 +30,7 @@ R = TypeVar("R")
 class Outbox:
     """A folder of .eml files as a transport. It is made when first needed."""
 
-    name, recalls = "outbox", True
+    name, can_look_up = "outbox", True
     troubles: Mapping[str, str] = MappingProxyType({})  # it is one way: what fails it is told at once
 
     def __init__(self, folder: Path, connections: int = 4) -> None:
@@ -47,7 +47,7 @@ class Outbox:
     async def rest(self) -> None:
         """Nothing is reserved here."""
 
-    def recall(self, key: str, message_id: str) -> Outcome:
+    def lookup(self, key: str, message_id: str) -> Outcome:
         """Always knows: the file is there, or the message never arrived. What a crash left is removed."""
         path = self.folder / file_name(key)
         try:
@@ -92,7 +92,7 @@ class OutboxSession:
         """Removes what was offered."""
         path, self._offered = self._offered, None
         if path is not None:
-            with contextlib.suppress(OSError):  # the next offer or recall removes it
+            with contextlib.suppress(OSError):  # the next offer or lookup removes it
                 await in_thread(part_path(path).unlink)
 
     async def close(self) -> None:

@@ -178,7 +178,7 @@ def test_a_crash_between_offer_and_commit_leaves_no_message_and_can_be_recalled(
 
     asyncio.run(die_after_the_offer())
     assert [path.name for path in (tmp_path / "outbox").iterdir()] == ["000012-00000345.eml.part"]
-    known = transport.recall(MESSAGE.key, MESSAGE.message_id)
+    known = transport.lookup(MESSAGE.key, MESSAGE.message_id)
     assert known == Outcome(verdict=SendVerdict.DEFERRED, reply="never arrived in the outbox")
     assert list((tmp_path / "outbox").iterdir()) == []
     (outcome,) = asyncio.run(_send(transport, MESSAGE))
@@ -197,9 +197,9 @@ def test_what_a_dead_run_left_does_not_stand_in_the_way(tmp_path: Path) -> None:
 def test_recall_knows_a_message_that_is_out(tmp_path: Path) -> None:
     transport = _outbox(tmp_path)
     never = Outcome(verdict=SendVerdict.DEFERRED, reply="never arrived in the outbox")
-    assert transport.recall(MESSAGE.key, MESSAGE.message_id) == never
+    assert transport.lookup(MESSAGE.key, MESSAGE.message_id) == never
     asyncio.run(_send(transport, MESSAGE))
-    known = transport.recall(MESSAGE.key, MESSAGE.message_id)
+    known = transport.lookup(MESSAGE.key, MESSAGE.message_id)
     assert known == Outcome(verdict=SendVerdict.ACCEPTED, reply="already in the outbox")
 
 
@@ -209,7 +209,7 @@ def test_a_commit_whose_part_is_gone_was_never_out(tmp_path: Path) -> None:
     async def sleep_past_a_recall() -> Outcome:
         session = await _connected(_outbox(tmp_path))
         await session.offer(MESSAGE)
-        _outbox(tmp_path).recall(MESSAGE.key, MESSAGE.message_id)
+        _outbox(tmp_path).lookup(MESSAGE.key, MESSAGE.message_id)
         return await session.commit()
 
     outcome = asyncio.run(sleep_past_a_recall())

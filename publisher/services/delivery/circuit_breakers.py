@@ -212,7 +212,7 @@ class StoredRelayQuotas:
         if pool is not None and pool.sent:
             pool.left, pool.sent = pool.left + 1, pool.sent - 1
 
-    async def settle(self) -> None:
+    async def release_unused(self) -> None:
         """Counts what was sent; what was not is free again."""
         for name, pool in self._pools.items():
             spent = pool.spent()

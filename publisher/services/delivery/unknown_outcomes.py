@@ -55,7 +55,7 @@ def ask_about_doubts(parts: Deps, now: datetime) -> int:
     while (id := parts.store.next_mailing_with_unknown(last)) is not None:
         last = id
         mailing = parts.store.mailing(id, counted=False)
-        if mailing is not None and (parts.transport.recalls or mailing.kind is not MailingKind.DIGEST):
+        if mailing is not None and (parts.transport.can_look_up or mailing.kind is not MailingKind.DIGEST):
             words = (_late_word(parts, mailing, doubt) for doubt in doubts(parts, id))
             decide(parts, filter(None, words), now)
     return parts.store.count_unknown()
@@ -79,7 +79,7 @@ def decide(parts: Deps, results: Iterable[DeliveryResult], now: datetime) -> int
 
 def _late_word(parts: Deps, mailing: Mailing, doubt: UnknownDelivery) -> DeliveryResult | None:
     """What is to be done about a doubt; None: an operator decides."""
-    known = parts.transport.recall(*message_id(parts, mailing, doubt.n))
+    known = parts.transport.lookup(*message_id(parts, mailing, doubt.n))
     if known is not None and known.verdict is not SendVerdict.UNKNOWN:
         cause = _FOUND[known.verdict]
         return DeliveryResult(mailing=doubt.mailing, n=doubt.n, cause=cause, reply=known.reply)

@@ -1,4 +1,4 @@
-"""What every file of the state folder and of public/ needs: errors in plain words, and a flushed folder."""
+"""Durable writes: what every file of the state folder and of public/ needs, with errors in plain words."""
 
 import errno
 import os
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from publisher.core.errors import OutputError
 
-_WORDS = {
+_MESSAGES = {
     errno.EACCES: ("is not ours to write", "give this user the right to write there"),
     errno.EPERM: ("is not ours to write", "give this user the right to write there"),
     errno.EROFS: ("is on a read-only file system", "mount it for writing"),
@@ -24,13 +24,13 @@ _WORDS = {
 
 def output_error(path: Path, error: OSError) -> OutputError:
     """The error for a person: what is wrong with `path`, and what to do."""
-    what, do = _WORDS.get(error.errno or 0, (f"cannot be written ({error.strerror or error})", ""))
+    what, do = _MESSAGES.get(error.errno or 0, (f"cannot be written ({error.strerror or error})", ""))
     return OutputError(str(path), what, do)
 
 
 def private_folder(folder: Path) -> None:
-    """Makes a folder, and those above it, that only their owner may look into; what is there stays as it is.
-    Raises OSError.
+    """Makes a folder, and missing ones above it, that only their owner may enter. Existing ones stay as they
+    are. Raises OSError.
     """
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     for one in (*reversed(missing), folder):
@@ -38,7 +38,7 @@ def private_folder(folder: Path) -> None:
 
 
 def flush_folder(folder: Path) -> None:
-    """Makes the names in a folder durable: a rename or a new file survives a crash after this."""
+    """Makes the names in a folder durable, so that a new or renamed file survives a crash."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
@@ -47,7 +47,7 @@ def flush_folder(folder: Path) -> None:
 
 
 def write_all(handle: int, data: bytes) -> None:
-    """Writes all of `data` and flushes it to the disk."""
+    """Writes all of `data` and syncs it to the disk."""
     view = memoryview(data)
     while view:
         view = view[os.write(handle, view) :]

@@ -1,6 +1,6 @@
-"""The journal: departures and mailings, a line of JSON each, in a file beside the store.
+"""The journal: departures and mailings, one JSON object a line, in a file beside the store.
 
-A store restored from an old backup is measured by it: what it says happened, happened.
+A store that was restored from a backup is compared with it: what the journal says has happened.
 """
 
 import json
@@ -17,32 +17,37 @@ _BLOCK = 65_536
 
 
 class FileJournal:
-    """An append-only file: one write and one flush for each call, readable by its owner only."""
+    """`ports.Journal`: an append-only file, readable by its owner only."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def append(self, event: str, fields: Mapping[str, object]) -> None:
-        """Adds `{"event": event, ...fields}`; instants are written in UTC. Durable when it returns.
-
-        Raises OutputError; ValueError for a field called "event", TypeError for a value JSON has no word for.
+        """Appends `{"event": event, ...fields}`, with instants in UTC; durable when it returns. Raises
+        OutputError; ValueError for a field called "event"; TypeError for a value that is not JSON.
         """
         self.append_all([(event, fields)])
 
     def append_all(self, entries: Sequence[tuple[str, Mapping[str, object]]]) -> None:
-        """`append` of many events with one write and one flush: all are durable when it returns. A crash
-        before that may leave the first of them."""
-        lines = "".join(_line(event, fields) for event, fields in entries)
+        """`append` of many events with one write and one sync. After a crash in between, some of the first
+        may be there.
+        """
+        lines: list[str] = []
+        for event, fields in entries:
+            if "event" in fields:
+                raise ValueError("a journal's field cannot be called event")
+            record = {"event": event, **fields}
+            lines.append(json.dumps(record, default=_utc_text, separators=(",", ":")) + "\n")
         try:
             if lines:
-                self._write(lines.encode("ascii"))
+                self._write("".join(lines).encode("ascii"))
         except OSError as error:
             raise output_error(self.path, error) from error
 
     def read(self) -> list[tuple[str, dict[str, Any]]]:
         """Every event and its fields, oldest first; empty where there is no file.
 
-        A line that a crash tore was never confirmed to anybody, and is passed over. Raises OutputError.
+        Skips a line that a crash tore: it was never confirmed to anybody. Raises OutputError.
         """
         try:
             lines = self.path.read_bytes().split(b"\n")
@@ -53,19 +58,19 @@ class FileJournal:
         return [entry for line in lines if (entry := _entry(line)) is not None]
 
     def since(self, position: int) -> tuple[Iterator[tuple[str, dict[str, Any]]], int]:
-        """`read` of what was added after so many bytes, a line at a time, and how many bytes there are now. A
-        file that is shorter is another one: all of it. Raises OutputError, also while it is read.
+        """The events after byte `position`, read a line at a time, and the number of bytes there are now. A
+        file shorter than `position` is another one, so all of it. Raises OutputError, also while it is read.
         """
         try:
-            whole = self._whole()
+            whole = self._complete_size()
         except FileNotFoundError:
             return iter(()), 0
         except OSError as error:
             raise OutputError(str(self.path), f"cannot be read ({error.strerror})") from error
         return self._between(position if position <= whole else 0, whole), whole
 
-    def _whole(self) -> int:
-        """How many bytes there are up to the last line's end: what follows is still being written."""
+    def _complete_size(self) -> int:
+        """The number of bytes up to the end of the last line: what follows is still being written."""
         with self.path.open("rb") as file:
             end = file.seek(0, os.SEEK_END)
             while end > 0:
@@ -91,8 +96,9 @@ class FileJournal:
         new = not self.path.exists()
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            if _is_torn(handle):
-                line = b"\n" + line  # what a crash left unfinished must not swallow this event
+            size = os.fstat(handle).st_size
+            if size > 0 and os.pread(handle, 1, size - 1) != b"\n":
+                line = b"\n" + line  # a torn line must not swallow this event
             if os.write(handle, line) != len(line):
                 raise OutputError(str(self.path), "does not fit on the disk", "make room and run again")
             os.fsync(handle)
@@ -100,17 +106,6 @@ class FileJournal:
             os.close(handle)
         if new:
             flush_folder(self.path.parent)
-
-
-def _is_torn(handle: int) -> bool:
-    size = os.fstat(handle).st_size
-    return size > 0 and os.pread(handle, 1, size - 1) != b"\n"
-
-
-def _line(event: str, fields: Mapping[str, object]) -> str:
-    if "event" in fields:
-        raise ValueError("a journal's field cannot be called event")
-    return json.dumps({"event": event, **fields}, default=_instant, separators=(",", ":")) + "\n"
 
 
 def _entry(line: bytes) -> tuple[str, dict[str, Any]] | None:
@@ -125,7 +120,7 @@ def _entry(line: bytes) -> tuple[str, dict[str, Any]] | None:
     return (event, fields) if isinstance(event, str) else None
 
 
-def _instant(value: object) -> str:
+def _utc_text(value: object) -> str:
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     raise TypeError(f"a journal cannot hold {value!r}")

@@ -1,6 +1,6 @@
-"""The secret keys of a site: a file only its owner reads, a key a line: `number hex`.
+"""The secret keys of a site, in a file that only its owner may read, a key a line: `number hex`.
 
-1 8f0c...    32 random bytes; the highest number signs, all verify
+1 8f0c...    32 random bytes; the highest number signs, all of them verify
 """
 
 import contextlib
@@ -16,24 +16,24 @@ from publisher.core.tokens import KeyRing
 from publisher.stores.files.fsync import flush_folder, output_error, private_folder, write_all
 
 _LINE = re.compile(r"(\d{1,3})\s+([0-9A-Fa-f]+)")
-_LEAST = 16
+_MIN_BYTES = 16
 
 
 def load_keyring(path: Path, *, create: bool, random: Callable[[int], bytes]) -> KeyRing:
-    """The keys in `path`. Where it is missing and `create`, a first key of `random(32)` is written; of two
-    who do so at once both get the same. A file of ours that others may read is closed to them.
-    Raises SettingsError (no keys, or not keys: never showing them), OutputError (cannot be made).
+    """The keys in `path`. If it is missing, `create` makes a first key of `random(32)`; two processes that do
+    so at once get the same one. Other users lose access to a file of ours that they could read. Raises
+    SettingsError (no keys, or not keys; it never shows them), OutputError (cannot be created or read).
     """
     if create and not path.exists():
         try:
             _write_first(path, random(32))
         except OSError as error:
             raise output_error(path, error) from error
-    return _parsed(path, _read(path))
+    return _parse(path, _read(path))
 
 
 def _write_first(path: Path, key: bytes) -> None:
-    """Written whole under another name, then linked: no name ever shows half a key, or another key later."""
+    """Writes the key under another name, then links it: no reader sees half a key, or another key later."""
     private_folder(path.parent)
     draft = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}.part")
     draft.unlink(missing_ok=True)
@@ -43,7 +43,7 @@ def _write_first(path: Path, key: bytes) -> None:
             write_all(handle, f"1 {key.hex()}\n".encode("ascii"))
         finally:
             os.close(handle)
-        with contextlib.suppress(FileExistsError):  # somebody was first: theirs counts
+        with contextlib.suppress(FileExistsError):  # somebody else was first: their key counts
             os.link(draft, path)
         flush_folder(path.parent)
     finally:
@@ -54,7 +54,7 @@ def _read(path: Path) -> str:
     try:
         found = path.stat()
         if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) & 0o077:
-            with contextlib.suppress(OSError):  # a secret mounted read-only is as tight as its mount
+            with contextlib.suppress(OSError):  # a read-only mount has its own permissions
                 path.chmod(stat.S_IMODE(found.st_mode) & 0o700)
         return path.read_text("ascii")
     except FileNotFoundError:
@@ -65,7 +65,7 @@ def _read(path: Path) -> str:
         raise OutputError(str(path), f"cannot be read ({error.strerror})") from error
 
 
-def _parsed(path: Path, text: str) -> KeyRing:
+def _parse(path: Path, text: str) -> KeyRing:
     keys: dict[int, bytes] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.startswith("#"):
@@ -76,8 +76,10 @@ def _parsed(path: Path, text: str) -> KeyRing:
         name, key = int(found[1]), bytes.fromhex(found[2])
         if not 1 <= name <= 255 or name in keys:
             raise SettingsError(where, f"key number {name} is taken or not from 1 to 255")
-        if len(key) < _LEAST:
-            raise SettingsError(where, f"the key has {len(key)} bytes, fewer than {_LEAST}", "make it longer")
+        if len(key) < _MIN_BYTES:
+            raise SettingsError(
+                where, f"the key has {len(key)} bytes, fewer than {_MIN_BYTES}", "make it longer"
+            )
         keys[name] = key
     if not keys:
         raise SettingsError(str(path), "there are no keys in the file", "restore it from a backup")

@@ -1,4 +1,4 @@
-"""Locks between processes and threads: a file that one holds, with the holder's number in it."""
+"""Locks between processes and threads: an flock on a file, which also holds the process id of its holder."""
 
 import fcntl
 import os
@@ -10,25 +10,30 @@ from publisher.core.errors import OutputError, Refused
 from publisher.stores.files.fsync import output_error, private_folder
 
 _held: set[int] = set()
-"""What this process holds or waits for: a forked one has the same handles open."""
+"""Handles of locks that this process holds or waits for; a forked child has them open too."""
 
 
 @contextmanager
 def lock(path: Path, *, wait: bool, on_wait: Callable[[], None] | None = None) -> Generator[None, None, None]:
-    """Holds the lock `path` for the block; whoever dies lets go. Not to be taken twice by one thread.
+    """Holds the lock `path` for the block; a process that dies releases it. One thread must not take it
+    twice.
 
-    When another holds it: with `wait`, calls `on_wait` once and waits; else raises Refused with the holder's
-    process id. Raises OutputError where the file cannot be made.
+    If another holds it: with `wait`, calls `on_wait` once and waits, else raises Refused with the process id
+    of the holder. Raises OutputError if the file cannot be made.
     """
-    handle = _open(path)
+    try:
+        private_folder(path.parent)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise output_error(path, error) from error
     _held.add(handle)
     try:
-        _take(handle, path, wait, on_wait)
-        _write(handle, str(os.getpid()))
+        _acquire(handle, path, wait, on_wait)
+        _write_holder(handle, str(os.getpid()))
         try:
             yield
         finally:
-            _write(handle, "")
+            _write_holder(handle, "")
     finally:
         _held.discard(handle)
         os.close(handle)
@@ -39,7 +44,7 @@ def is_locked(path: Path) -> bool:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return False  # nobody ever did
+        return False  # nobody ever held it
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -52,26 +57,21 @@ def is_locked(path: Path) -> bool:
 
 
 def release_in_child() -> None:
-    """For a forked process: the locks stay its parent's alone, and end when the parent does."""
+    """Called in a forked child: the locks stay with its parent alone, and end when the parent does."""
     while _held:
         os.close(_held.pop())
 
 
-def _open(path: Path) -> int:
-    try:
-        private_folder(path.parent)
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise output_error(path, error) from error
-
-
-def _take(handle: int, path: Path, wait: bool, on_wait: Callable[[], None] | None) -> None:
+def _acquire(handle: int, path: Path, wait: bool, on_wait: Callable[[], None] | None) -> None:
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if not wait:
-                raise _refused(handle, path) from None
+                # The file is never removed: two processes could then hold two files of one name.
+                holder = os.pread(handle, 20, 0).decode("ascii", "replace").strip()
+                who = f"another publisher (pid {holder})" if holder.isdigit() else "another publisher"
+                raise Refused(str(path), f"{who} holds it", "wait until it is done, or stop it") from None
             if on_wait is not None:
                 on_wait()
             fcntl.flock(handle, fcntl.LOCK_EX)
@@ -79,15 +79,8 @@ def _take(handle: int, path: Path, wait: bool, on_wait: Callable[[], None] | Non
         raise OutputError(str(path), f"cannot be locked ({error.strerror})", "use a local disk") from error
 
 
-def _refused(handle: int, path: Path) -> Refused:
-    """The file is never removed: two could then hold two files of one name."""
-    holder = os.pread(handle, 20, 0).decode("ascii", "replace").strip()
-    who = f"another publisher (pid {holder})" if holder.isdigit() else "another publisher"
-    return Refused(str(path), f"{who} holds it", "wait until it is done, or stop it")
-
-
-def _write(handle: int, text: str) -> None:
-    """The holder's number is a courtesy to who waits: a full disk must not stop the work."""
+def _write_holder(handle: int, text: str) -> None:
+    """The process id only helps whoever waits: a full disk must not stop the work."""
     try:
         os.ftruncate(handle, 0)
         os.pwrite(handle, text.encode("ascii"), 0)

@@ -1,16 +1,15 @@
 """The public/ folder: files staged beside their place, then renamed into it.
 
     stage   .3f2a9c01d4e5b678.part     written and flushed, hidden; its encodings too
-    place   index.html.gz, .br         those of the old bytes taken away
+    place   index.html.gz, .br         those of the old bytes removed
             index.html                 its time set, renamed
             index.html.gz, .br         renamed, the folder flushed
 
-A reader sees the old file or the new one, whole, and with the time that belongs to it. At no moment does an
-encoding stand beside other bytes than its own: after a crash it may be missing, never wrong.
+A reader sees either the old file or the new one, whole, with its own time. No encoding ever stands beside
+other bytes than its own: after a crash it may be missing, but not wrong.
 
-Content codings of documents, made once when they are written: gzip and Brotli. brotli's one door.
-
-The same bytes give the same encodings: gzip carries neither a time nor a name (RFC 1952 2.3.1, MTIME 0).
+Encodings are made once, when a document is written: gzip and Brotli. The same bytes give the same encodings:
+gzip carries neither a time nor a name (RFC 1952 2.3.1, MTIME 0).
 """
 
 import contextlib
@@ -37,8 +36,9 @@ _GZIP = 31
 """zlib's number for the gzip format with the largest window."""
 
 _QUALITY = 6
-"""Of 11. With a window fitted to the document, 480 kB of posts take 9 ms and are 12 % smaller than gzip makes
-them; 9 would win 2 %, 11 another 10 %, and take three and forty times as long. So with gzip: 9 wins 0.2 %.
+"""Of 11. With a window fitted to the document, 480 kB of posts take 9 ms and are 12 % smaller than with gzip.
+Quality 9 would save 2 % more and take three times as long, 11 another 10 % and forty times. For gzip, level 9
+saves 0.2 %.
 """
 
 
@@ -53,18 +53,18 @@ def encode(coding: str, data: bytes) -> bytes:
 
 
 def encodes(coding: str, encoded: bytes, data: bytes) -> bool:
-    """Whether `encoded` is `data` in that coding. Never unpacks much more than `data` is long."""
+    """Whether `encoded` is `data` in that coding. Never unpacks much more than the length of `data`."""
     try:
         if coding == "gzip":
             unpacker = zlib.decompressobj(_GZIP)
             return unpacker.decompress(encoded, len(data) + 1) == data and unpacker.eof
-        return _unpacked(encoded, len(data) + 1) == data
+        return _unpack_brotli(encoded, len(data) + 1) == data
     except (zlib.error, _brotli.error):
         return False
 
 
-def _unpacked(encoded: bytes, limit: int) -> bytes:
-    """The first `limit` bytes of a whole Brotli stream; b"\0" * limit of one that breaks off."""
+def _unpack_brotli(encoded: bytes, limit: int) -> bytes:
+    """The first `limit` bytes of a complete Brotli stream; b"\0" * limit if it breaks off."""
     reader = _brotli.Decompressor()
     found = bytearray(reader.process(encoded, output_buffer_limit=limit))
     while len(found) < limit and not reader.is_finished():
@@ -75,21 +75,20 @@ def _unpacked(encoded: bytes, limit: int) -> bytes:
     return bytes(found)
 
 
-LONGEST = 255
-"""Bytes of a file name that every disk takes. A document whose name leaves no room has no encodings."""
+MAX_NAME_BYTES = 255
+"""The longest file name that every file system allows. A document with a name this long has no encodings."""
 
 _STAGED = re.compile(r"\.[0-9a-f]{16}\.part")
 
 
 class PublicDirectory:
-    """A folder of documents by their paths. No path leads out of it. All methods raise OutputError."""
+    """`ports.PublicFolder`. No path leads out of the folder."""
 
-    def __init__(self, folder: Path, reach: Failpoint = lambda _: None) -> None:
-        self.folder, self._reach = folder, reach
+    def __init__(self, folder: Path, failpoint: Failpoint = lambda _: None) -> None:
+        self.folder, self._failpoint = folder, failpoint
 
     def stage(self, path: str, data: bytes) -> None:
-        """Writes `data` and its encodings beside its place, durable but hidden; folders are made."""
-        target = self._inside(path)
+        target = self._file_inside(path)
         written = [target]
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -102,47 +101,44 @@ class PublicDirectory:
         except OSError as error:
             for file in written:
                 with contextlib.suppress(OSError):
-                    _staged(file).unlink()
+                    _staged_file(file).unlink()
             raise output_error(target, error) from error
 
     def place(self, path: str, modified: datetime) -> None:
-        """Puts the staged file and its encodings into their places, with `modified` as their time."""
-        target = self._inside(path)
+        target = self._file_inside(path)
         encodings = [file for _, file in _encodings(target)]
         seconds = int(modified.timestamp())
         try:
             for file in (target, *encodings):
-                if not _staged(file).exists():
+                if not _staged_file(file).exists():
                     raise OutputError(
                         str(file), "cannot be put into place: nothing was staged", "publish again"
                     )
-                os.utime(_staged(file), (seconds, seconds))
+                os.utime(_staged_file(file), (seconds, seconds))
             for file in encodings:
                 file.unlink(missing_ok=True)
-            self._reach("shelf:bare")
-            _staged(target).rename(target)
+            self._failpoint("shelf:bare")
+            _staged_file(target).rename(target)
             for file in encodings:
-                self._reach("shelf:encoding")
-                _staged(file).rename(file)
+                self._failpoint("shelf:encoding")
+                _staged_file(file).rename(file)
             flush_folder(target.parent)
         except OSError as error:
             raise output_error(target, error) from error
 
     def holds(self, document: Document) -> bool:
-        """Whether the file stands as recorded: a plain file of that size and time; and so its encodings."""
-        target = self._named(document.path)
+        target = self._file(document.path)
         seconds = int(document.modified.timestamp())
         try:
-            return _is(target, seconds, document.size) and all(
-                _is(file, seconds) for _, file in _encodings(target)
+            return _is_plain_file(target, seconds, document.size) and all(
+                _is_plain_file(file, seconds) for _, file in _encodings(target)
             )
         except OSError:
             return False
 
     def standing(self, path: str) -> tuple[str, datetime] | None:
-        """The SHA-256 (64 hex digits) and the time (whole seconds) of the plain file at `path`, if any."""
         try:
-            with self._named(path).open("rb") as stream:
+            with self._file(path).open("rb") as stream:
                 found = os.fstat(stream.fileno())
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
         except OSError:
@@ -150,23 +146,19 @@ class PublicDirectory:
         return digest, datetime.fromtimestamp(int(found.st_mtime), UTC)
 
     def read(self, path: str) -> bytes | None:
-        """What stands at `path`, whoever wrote it; None: nothing."""
         try:
-            return self._inside(path).read_bytes()
+            return self._file_inside(path).read_bytes()
         except OSError:
             return None
 
     def pages(self, folder: str) -> Iterator[str]:
-        """The paths of what stands at `index.html` below a folder; links are not followed."""
-        top = self._inside(folder)
+        top = self._file_inside(folder)
         for place, _, names in os.walk(top):
             if "index.html" in names:
                 yield (Path(place) / "index.html").relative_to(top.parent).as_posix()
 
     def remove(self, path: str) -> None:
-        """Takes a file away, its encodings first, and the folders it leaves empty. Nothing happens when it is
-        not there."""
-        target = self._inside(path)
+        target = self._file_inside(path)
         try:
             for _, file in _encodings(target):
                 file.unlink(missing_ok=True)
@@ -182,7 +174,6 @@ class PublicDirectory:
             raise output_error(target, error) from error
 
     def sweep(self) -> None:
-        """Removes what a crash left staged."""
         for folder, _, names in os.walk(self.folder):
             for name in filter(_STAGED.fullmatch, names):
                 left = Path(folder, name)
@@ -191,19 +182,21 @@ class PublicDirectory:
                 except OSError as error:
                     raise output_error(left, error) from error
 
-    def _named(self, path: str) -> Path:
-        """Where `path` stands, by its words alone."""
+    def _file(self, path: str) -> Path:
+        """The file for `path`, without looking at the disk. Raises OutputError if it is not a document
+        path.
+        """
         parts = PurePosixPath(path).parts
         if not parts or path.startswith("/") or ".." in parts or "\0" in path or _STAGED.fullmatch(parts[-1]):
             raise OutputError(str(self.folder), f"{path!r} is no path for a document", "change the permalink")
         return self.folder.joinpath(*parts)
 
-    def _inside(self, path: str) -> Path:
-        """Where `path` stands, if no link on the way leads out of the folder."""
-        target = self._named(path)
+    def _file_inside(self, path: str) -> Path:
+        """The file for `path`. Raises OutputError if a link on the way leads out of the folder."""
+        target = self._file(path)
         try:
             inside = target.parent.resolve().is_relative_to(self.folder.resolve())
-        except (OSError, RuntimeError):  # a link that leads to itself
+        except (OSError, RuntimeError):  # a symlink loop
             inside = False
         if not inside:
             raise OutputError(str(target), "a link on the way leads out of the folder", "remove the link")
@@ -213,34 +206,34 @@ class PublicDirectory:
 def _encodings(target: Path) -> list[tuple[str, Path]]:
     """The encodings that belong beside `target`: (coding, file)."""
     longest = len(os.fsencode(target.name)) + max(map(len, ENCODINGS.values()))
-    if longest > LONGEST or not is_compressible(target.name):
+    if longest > MAX_NAME_BYTES or not is_compressible(target.name):
         return []
     return [(coding, target.with_name(target.name + suffix)) for coding, suffix in ENCODINGS.items()]
 
 
 def _refuse_folder(target: Path) -> None:
-    """Raises IsADirectoryError; OSError also for a name that is too long, for it asks for the whole of it."""
+    """Raises IsADirectoryError if it is a folder, and OSError for a name that is too long."""
     with contextlib.suppress(FileNotFoundError):
         if stat.S_ISDIR(target.lstat().st_mode):
             raise IsADirectoryError(errno.EISDIR, "Is a directory")
 
 
 def _write(target: Path, data: bytes) -> None:
-    handle = os.open(_staged(target), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+    handle = os.open(_staged_file(target), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
     try:
         write_all(handle, data)
     finally:
         os.close(handle)
 
 
-def _is(file: Path, seconds: int, size: int | None = None) -> bool:
-    """Whether this is a plain file of that time, and of that size or not empty. Raises OSError."""
+def _is_plain_file(file: Path, seconds: int, size: int | None = None) -> bool:
+    """Whether this is a plain file with that time, and that size or (None) not empty. Raises OSError."""
     found = file.lstat()
     same = found.st_size > 0 if size is None else found.st_size == size
     return same and int(found.st_mtime) == seconds and stat.S_ISREG(found.st_mode)
 
 
-def _staged(target: Path) -> Path:
+def _staged_file(target: Path) -> Path:
     return target.with_name(f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}.part")
 
 

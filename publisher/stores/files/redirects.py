@@ -1,8 +1,8 @@
-"""moved.json, beside publisher.toml: feeds that moved or ended, for ever. It is kept with the posts, and
-outlives the store.
+"""moved.json and adopted.json, beside publisher.toml: feeds that moved or ended, and ids from an earlier
+feed.
 
-adopted.json, beside publisher.toml: ids that posts had in the feed of before. One entry is one line, so
-that a history of versions shows what changed; it is kept with the posts, and outlives the store.
+They are kept with the posts, and outlive the store. One entry is one line, so that version control shows
+what changed.
 """
 
 import json
@@ -23,13 +23,13 @@ ABOUT = (
 
 
 class MovedFile:
-    """`ports.Moves`."""
+    """`ports.FeedRedirectsFile`: moved.json."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def moves(self) -> Sequence[Redirect] | None:
-        """By path; None where there is no file. Raises SettingsError."""
+        """By path; None if there is no file. Raises SettingsError."""
         try:
             value: object = json.loads(self.path.read_bytes())
             rows = cast("dict[str, Any]", value)["moves"]
@@ -41,7 +41,7 @@ class MovedFile:
             raise SettingsError(str(self.path), what, "mend it, or restore it from your history") from error
 
     def save(self, moves: Sequence[Redirect]) -> None:
-        """Writes all of them, by rename. Raises OutputError."""
+        """Replaces the file. Raises OutputError."""
         lines = ",\n".join(f"    {json.dumps(_row(move), ensure_ascii=False)}" for move in moves)
         staged = self.path.with_name(f".{self.path.name}.part")
         try:
@@ -73,13 +73,13 @@ ABOUT_ADOPTED_IDS = (
 
 
 class AdoptedFile:
-    """`ports.Adoptions`."""
+    """`ports.AdoptedIdsFile`: adopted.json."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.name = path, path.name
 
     def entries(self) -> Sequence[OldEntry]:
-        """As they stand in the file; none where there is no file. Raises SettingsError."""
+        """In the order of the file; none if there is no file. Raises SettingsError."""
         try:
             value: object = json.loads(self.path.read_bytes())
             rows = cast("dict[str, Any]", value)["entries"]
@@ -91,7 +91,7 @@ class AdoptedFile:
             raise SettingsError(str(self.path), what, "mend it, or restore it from your history") from error
 
     def save(self, entries: Sequence[OldEntry]) -> None:
-        """Writes all of them, by rename. Raises OutputError."""
+        """Replaces the file. Raises OutputError."""
         lines = ",\n".join(f"    {json.dumps(_adopted_row(entry), ensure_ascii=False)}" for entry in entries)
         about = json.dumps(ABOUT_ADOPTED_IDS)
         text = f'{{\n  "about": {about},\n  "entries": [\n{lines}\n  ]\n}}\n'
@@ -108,8 +108,8 @@ def _adopted_row(entry: OldEntry) -> dict[str, object]:
         "id": entry.id,
         "post": entry.post,
         "title": entry.title,
-        "published": _text(entry.published),
-        "updated": _text(entry.updated),
+        "published": _instant_text(entry.published),
+        "updated": _instant_text(entry.updated),
         "links": list(entry.links),
         "derived": entry.derived,
     }
@@ -118,23 +118,23 @@ def _adopted_row(entry: OldEntry) -> dict[str, object]:
 
 def _entry(row: dict[str, Any]) -> OldEntry:
     return OldEntry(
-        id=_words(row["id"]),
-        post=_words(row.get("post", "")),
-        title=_words(row.get("title", "")),
+        id=_checked_text(row["id"]),
+        post=_checked_text(row.get("post", "")),
+        title=_checked_text(row.get("title", "")),
         published=_instant(row.get("published")),
         updated=_instant(row.get("updated")),
-        links=tuple(_words(link) for link in row.get("links", ())),
+        links=tuple(_checked_text(link) for link in row.get("links", ())),
         derived=bool(row.get("derived", False)),
     )
 
 
-def _words(value: object) -> str:
+def _checked_text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is no text")
     return value
 
 
-def _text(at: datetime | None) -> str:
+def _instant_text(at: datetime | None) -> str:
     return at.isoformat().replace("+00:00", "Z") if at else ""
 
 

@@ -1,6 +1,5 @@
-"""Opening a store: new, of this version, older, newer, or not a store at all.
-
-Migrations, by Alembic: the only module that imports it.
+"""Opening a store, whether it is new, current, older, newer or no store at all, and migrating it by
+Alembic.
 """
 
 import os
@@ -23,20 +22,25 @@ OLDEST_SQLITE = (3, 35)  # RETURNING
 
 
 def open_database(url: str, *, create: bool, first: bool = False) -> Database:
-    """The database at `url`, of this version's schema. Raises StoreError or OutputError."""
+    """The database at `url`, with this version's schema. Raises StoreError, OutputError."""
     path = path_of(url)
     if create:
-        _make_file(path)
+        _create_file(path)
     database = existing_database(path, first=first)
     try:
         with database.read() as connection:
             found = schema_number(connection, path)
         if found is None:
             if not create:
-                raise _none_there(path)
+                raise _missing(path)
             with database.write() as connection:
-                found = schema_number(connection, path) or _make_schema(connection)
-        _check_version(path, found)
+                found = schema_number(connection, path) or _create_schema(connection)
+        check_not_newer(path, found)
+        if found != SCHEMA:
+            what = (
+                f"the store is of an older version of Publisher (schema {found}, this version needs {SCHEMA})"
+            )
+            raise StoreError(str(path), what, "run `publisher migrate`")
     except BaseException:
         database.close()
         raise
@@ -44,14 +48,14 @@ def open_database(url: str, *, create: bool, first: bool = False) -> Database:
 
 
 def existing_database(path: Path, *, first: bool = False) -> Database:
-    """A file that is there and may be read and written, as a database. Raises StoreError or OutputError."""
+    """The database in an existing file that we may read and write. Raises StoreError, OutputError."""
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         oldest = ".".join(map(str, OLDEST_SQLITE))
         raise StoreError("SQLite", f"version {sqlite3.sqlite_version} is too old", f"use {oldest} or later")
     if path.is_dir():
         raise StoreError(str(path), "a folder, not a store", "name a file in store.url")
     if not path.exists():
-        raise _none_there(path)
+        raise _missing(path)
     if not os.access(path, os.R_OK):
         raise StoreError(str(path), "the store cannot be read", "check its owner and permissions")
     for place in (path, path.parent):
@@ -75,7 +79,7 @@ def path_of(url: str) -> Path:
 
 
 def schema_number(connection: Connection, path: Path) -> str | None:
-    """The schema's number; None for an empty database. Raises StoreError where others' tables are."""
+    """The number of the schema; None for an empty database. Raises StoreError if it has foreign tables."""
     names = inspect(connection).get_table_names()
     if stamp.name in names and log_head.name in names:
         return connection.execute(select(stamp.c.version_num)).scalar() or ""
@@ -85,7 +89,7 @@ def schema_number(connection: Connection, path: Path) -> str | None:
 
 
 def check_not_newer(path: Path, found: str) -> None:
-    """Raises StoreError for a schema that this version does not know."""
+    """Raises StoreError if this version does not know the schema."""
     if found.isdigit() and int(found) <= int(SCHEMA):
         return
     raise StoreError(
@@ -96,17 +100,7 @@ def check_not_newer(path: Path, found: str) -> None:
     )
 
 
-def _check_version(path: Path, found: str) -> None:
-    check_not_newer(path, found)
-    if found != SCHEMA:
-        raise StoreError(
-            str(path),
-            f"the store is of an older version of Publisher (schema {found}, this version needs {SCHEMA})",
-            "run `publisher migrate`",
-        )
-
-
-def _make_schema(connection: Connection) -> str:
+def _create_schema(connection: Connection) -> str:
     metadata.create_all(connection, checkfirst=False)
     stamp.create(connection)
     connection.execute(insert(stamp).values(version_num=SCHEMA))
@@ -116,8 +110,10 @@ def _make_schema(connection: Connection) -> str:
     return SCHEMA
 
 
-def _make_file(path: Path) -> None:
-    """An empty file that only its owner may read: addresses are in it. SQLite's side files follow it."""
+def _create_file(path: Path) -> None:
+    """Creates an empty file that only its owner may read, since it will hold addresses. SQLite gives its side
+    files the same permissions.
+    """
     try:
         private_folder(path.parent)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
@@ -129,12 +125,12 @@ def _make_file(path: Path) -> None:
             raise OutputError(str(path), f"the store cannot be made: {reason}", "check the folder") from error
 
 
-def _none_there(path: Path) -> StoreError:
+def _missing(path: Path) -> StoreError:
     return StoreError(str(path), "there is no store here", "run `publisher publish` to make it")
 
 
 def migrate(url: str) -> tuple[str, str]:
-    """Brings the store at `url` to `SCHEMA`, in one transaction; (number before, number now)."""
+    """Migrates the store at `url` to `SCHEMA`, in one transaction; returns (number before, number now)."""
     path = path_of(url)
     database = existing_database(path)
     try:
@@ -144,23 +140,20 @@ def migrate(url: str) -> tuple[str, str]:
             raise StoreError(str(path), "an empty file, not a store", "run `publisher publish` to make it")
         check_not_newer(path, before)
         if before != SCHEMA:
-            _upgrade(database, path)
+            with database.rebuild() as connection:
+                upgrade(connection)
+                orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+                if orphans:
+                    what = f"{len(orphans)} rows refer to nothing after the migration"
+                    first = f"the first in {orphans[0][0]}"
+                    raise StoreError(str(path), f"{what}, {first}", "nothing was changed: restore a backup")
         return before, SCHEMA
     finally:
         database.close()
 
 
-def _upgrade(database: Database, path: Path) -> None:
-    with database.rebuild() as connection:
-        upgrade(connection)
-        orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-        if orphans:
-            what = f"{len(orphans)} rows refer to nothing after the migration, the first in {orphans[0][0]}"
-            raise StoreError(str(path), what, "nothing was changed: restore a backup")
-
-
 def alembic_config() -> Any:
-    """Alembic's settings: the migrations packaged beside this module."""
+    """Alembic's settings, with the migrations packaged beside this module."""
     from alembic.config import Config
 
     settings = Config()
@@ -169,7 +162,7 @@ def alembic_config() -> Any:
 
 
 def upgrade(connection: Connection, to: str = "head") -> None:
-    """Runs the migrations that `connection`'s database lacks, in the transaction that it is in."""
+    """Runs the migrations that the database lacks, in the current transaction."""
     from alembic import command
 
     settings = alembic_config()

@@ -1,4 +1,4 @@
-"""SqlStore: the whole store over one database."""
+"""SqlStore: all of the store over one database."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -63,9 +63,8 @@ class SqlStore(
         ask: "NewMailing | None",
         journal: "Callable[[Sequence[Departure]], None]",
     ) -> "Sequence[ImportOutcome]":
-        from publisher.stores.sql.subscribers.import_rows import (
-            import_rows,  # what knows the files of others loads late
-        )
+        # Only an import needs this: it is not loaded at each start.
+        from publisher.stores.sql.subscribers.import_rows import import_rows
 
         return import_rows(self._db, slug, rows, consent, ask, journal)
 

@@ -50,7 +50,7 @@ class _RelayState:
 class Smtp:
     """Mail servers. `connections` is the sum of the relays'. `quotas` tell how much more a relay takes."""
 
-    name, recalls = "smtp", False  # a server cannot be asked
+    name, can_look_up = "smtp", False  # a server cannot be asked
 
     def __init__(self, relays: Sequence[Relay], quotas: "RelayQuotas | None" = None) -> None:
         if not relays:
@@ -75,9 +75,9 @@ class Smtp:
     async def rest(self) -> None:
         """What relays take in an hour is counted, and what nobody used is free for others."""
         if self._quotas is not None:
-            await self._quotas.settle()
+            await self._quotas.release_unused()
 
-    def recall(self, key: str, message_id: str) -> None:
+    def lookup(self, key: str, message_id: str) -> None:
         """A server cannot be asked what became of a message."""
 
     @cached_property

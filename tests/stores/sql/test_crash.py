@@ -26,7 +26,7 @@ while store.plan_chunk(mailing.id, limit=7, batch=3, now=now):
 _FILL = """
 import sys
 from datetime import UTC, datetime
-from publisher.core.digests.due import CohortKey, Due
+from publisher.core.digests.due import CohortKey, DueQuery
 from publisher.core.subscribers.subscription import Consent, NewReader
 from publisher.core.delivery.mailing import Cohort, MailingKind, NewMailing
 from publisher.core.subscribers.preferences import ContentPreference, Preferences, SchedulePreference
@@ -46,7 +46,7 @@ readers = [
     for n, choices in enumerate(chosen)
 ]
 store.subscribe("weekly", readers, Consent(at=now, origin="x", form="import", wording="y"))
-groups = store.due_groups(Due(list="weekly", now=now, head=1))
+groups = store.due_groups(DueQuery(list="weekly", now=now, head=1))
 stands = sorted({group.stand for group in groups})
 assert [len(groups), len(stands)] == [4, 2]
 made = [Cohort(n=n, posts=(), recipe=(), stands=(stand,)) for n, stand in enumerate(stands, 1)]

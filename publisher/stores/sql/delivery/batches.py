@@ -1,4 +1,7 @@
-"""Batches: ranges of a mailing's deliveries, and when each has its next turn."""
+"""Batches: ranges of a mailing's deliveries that are leased, and due, together.
+
+The deliveries of a chunk are cut into batches when they are planned: the canary first, then by domain group.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -39,15 +42,15 @@ from publisher.stores.sql.schema.tables import (
 )
 
 TURN = "turn"
-"""The counter of batches begun and ended: the journal has it too, so an old copy of the store is known."""
+"""The counter of batches claimed and finished. The journal has it too, and tells an old copy of the store."""
 
 OTHER_DOMAINS = ""
-"""The pacing group of every domain that has no settings of its own."""
+"""The group of all domains that have no settings of their own."""
 
 
 def ranges(groups: Sequence[tuple[str, int]], base: int, size: int) -> Iterator[tuple[str, int, int]]:
-    """(group, lo, hi) for deliveries numbered from `base` + 1 in the order of `groups` (name, how many):
-    at most `size` rows each, never two groups in one.
+    """(group, lo, hi) of batches of at most `size` rows, each of one group. `groups` are (name, how many), in
+    the order of the deliveries, which are numbered from `base` + 1.
     """
     for group, number in groups:
         for lo in range(base + 1, base + number + 1, size):
@@ -61,14 +64,13 @@ def deliveries_of(batch: Any) -> Any:
 
 
 def batch_with(mailing: int, n: int) -> Any:
-    """Whether a row of `batches` is the one of that delivery."""
+    """The batch that a delivery belongs to."""
     return (batches.c.mailing == mailing) & (batches.c.lo <= n) & (batches.c.hi >= n)
 
 
 def release_batch(connection: Connection, batch: Row[Any], now: datetime) -> int:
-    """Ends a batch's lease: what its run left `sending` is in doubt (f), what it left claimed goes back as
-    if never tried (g). Then the batch is open until its next turn, or done, and so may be its mailing.
-    Returns how many are in doubt.
+    """Ends a batch's lease: what its run left sending is unknown (f), what it left claimed is queued again as
+    if never tried (g), or cancelled with its mailing (h). Returns how many are unknown.
     """
     held = update(deliveries).where(deliveries_of(batch), deliveries.c.run == batch.run)
     sending = held.where(deliveries.c.state == DeliveryState.SENDING)
@@ -81,33 +83,24 @@ def release_batch(connection: Connection, batch: Row[Any], now: datetime) -> int
             state=next_state(DeliveryState.CLAIMED, TransitionCause.RELEASE), changed_at=now, **UNDO_CLAIM
         )
     )
-    _cancel_rest(connection, batch, now)
+    state = select(mailings.c.state).where(mailings.c.id == batch.mailing)
+    if connection.execute(state).scalar() is MailingState.CANCELLED:
+        unsent = deliveries.c.state.in_(states_before(TransitionCause.CANCEL))
+        cancelled = {"state": next_state(DeliveryState.QUEUED, TransitionCause.CANCEL), "changed_at": now}
+        connection.execute(update(deliveries).where(deliveries_of(batch), unsent).values(cancelled))
     reschedule_batch(connection, batch, now)
     return lost
-
-
-def _cancel_rest(connection: Connection, batch: Row[Any], now: datetime) -> None:
-    """Of a mailing that was cancelled meanwhile, nothing is queued again (h)."""
-    state = select(mailings.c.state).where(mailings.c.id == batch.mailing)
-    if connection.execute(state).scalar() is not MailingState.CANCELLED:
-        return
-    rest = update(deliveries).where(
-        deliveries_of(batch), deliveries.c.state.in_(states_before(TransitionCause.CANCEL))
-    )
-    connection.execute(
-        rest.values(state=next_state(DeliveryState.QUEUED, TransitionCause.CANCEL), changed_at=now)
-    )
 
 
 UNDO_CLAIM: dict[str, Any] = {
     "run": None,
     "attempts": case((deliveries.c.attempts > 0, deliveries.c.attempts - 1), else_=0),
 }
-"""A claim that came to nothing is no attempt."""
+"""A claim that came to nothing does not count as an attempt."""
 
 
 def count_turn(connection: Connection) -> int:
-    """One more batch is begun, or ended."""
+    """Counts that a batch was claimed or finished; returns the new count."""
     counted = insert(counters).values(name=TURN, last=1)
     more = counted.on_conflict_do_update(index_elements=["name"], set_={"last": counters.c.last + 1})
     turn: int = connection.execute(more.returning(counters.c.last)).scalar_one()
@@ -115,8 +108,8 @@ def count_turn(connection: Connection) -> int:
 
 
 def reschedule_batch(connection: Connection, batch: Any, now: datetime) -> None:
-    """No run holds the batch, and it is counted. It waits for the earliest not_before of its queued rows;
-    without any it is done.
+    """Recounts a batch that no run holds. It is due at the earliest not_before of its queued rows; if it has
+    none it is done, and so may be its mailing.
     """
     turns = func.coalesce(deliveries.c.not_before, literal(now, deliveries.c.not_before.type))
     by_state = select(deliveries.c.state, func.count(), func.min(turns)).where(deliveries_of(batch))
@@ -134,12 +127,12 @@ def reschedule_batch(connection: Connection, batch: Any, now: datetime) -> None:
 
 
 def initial_counts(queued: int) -> dict[str, int]:
-    """The counts of a batch of which so many rows are queued, and none is anything else."""
+    """The counts of a batch with so many queued rows and no others."""
     return {state.value: queued if state is DeliveryState.QUEUED else 0 for state in TALLIED}
 
 
 def end_mailing_if_done(connection: Connection, mailing: int) -> None:
-    """A ready mailing whose batches are all done is done; rows in doubt do not hold it open."""
+    """A ready mailing whose batches are all done is done; unknown deliveries do not keep it open."""
     waiting = exists().where(batches.c.mailing == mailings.c.id, batches.c.state.in_(NOT_OVER))
     over = update(mailings).where(mailings.c.id == mailing, mailings.c.state == MailingState.READY, ~waiting)
     connection.execute(over.values(state=MailingState.DONE))
@@ -147,7 +140,7 @@ def end_mailing_if_done(connection: Connection, mailing: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchSlice:
-    """Deliveries lo to hi of one pacing group, to be a batch; `canary`: of the sample that goes first."""
+    """Deliveries `lo` to `hi` of one domain group, to be a batch; `canary` if they are sent first."""
 
     group: str
     lo: int
@@ -158,7 +151,7 @@ class BatchSlice:
 def delivery_order(
     mailing: Row[Any], subscription: ColumnElement[int], cut: BatchPlan
 ) -> list[ColumnElement[Any]]:
-    """What the deliveries of a chunk are numbered by, so that each slice is a range."""
+    """How the deliveries of a chunk are numbered, so that each batch is a range."""
     order: list[ColumnElement[Any]] = [subscription]
     if cut.domains:
         order.insert(0, _group(subscription, cut))
@@ -170,28 +163,13 @@ def delivery_order(
 def cut_batches(
     connection: Connection, mailing: Row[Any], number: int, size: int, cut: BatchPlan, *, sample: bool
 ) -> list[BatchSlice]:
-    """The slices of the `number` deliveries just written, `size` rows each at most. Without `sample` nothing
-    goes first: too few to tell anything.
+    """Cuts the `number` deliveries just written, which are in `delivery_order`, into batches of at most
+    `size` rows. Without `sample` there is no canary: so few readers would not tell anything.
     """
     base = mailing.planned
     if not cut.domains and not (sample and cut.one_in):
-        return [
-            BatchSlice(group=group, lo=lo, hi=hi)
-            for group, lo, hi in ranges([(OTHER_DOMAINS, number)], base, size)
-        ]
-    found = connection.execute(_counted(mailing, cut, sample=sample)).all()
-    return list(_cut(found, base, size))
-
-
-def _cut(found: Any, base: int, size: int) -> Iterator[BatchSlice]:
-    for canary, group, number in found:
-        for name, lo, hi in ranges([(group, number)], base, size):
-            yield BatchSlice(group=name, lo=lo, hi=hi, canary=bool(canary))
-        base += number
-
-
-def _counted(mailing: Row[Any], cut: BatchPlan, *, sample: bool) -> Any:
-    """(sampled, group, how many) of the new deliveries, in the order of their numbers."""
+        whole = ranges([(OTHER_DOMAINS, number)], base, size)
+        return [BatchSlice(group=group, lo=lo, hi=hi) for group, lo, hi in whole]
     subscription = deliveries.c.subscription
     sampled: ColumnElement[Any] = literal(False)
     if sample and cut.one_in:
@@ -200,18 +178,24 @@ def _counted(mailing: Row[Any], cut: BatchPlan, *, sample: bool) -> Any:
     new = select(*columns, deliveries.c.n).where(deliveries.c.mailing == mailing.id)
     rows = new.where(deliveries.c.n > mailing.planned).subquery("new")
     counted = select(rows.c.sampled, rows.c.name, func.count()).group_by(rows.c.sampled, rows.c.name)
-    return counted.order_by(func.min(rows.c.n))
+    made: list[BatchSlice] = []
+    for canary, name, count in connection.execute(counted.order_by(func.min(rows.c.n))).all():
+        for group, lo, hi in ranges([(name, count)], base, size):
+            made.append(BatchSlice(group=group, lo=lo, hi=hi, canary=bool(canary)))
+        base += count
+    return made
 
 
 def _sampled(mailing: Row[Any], subscription: ColumnElement[int], one_in: int) -> ColumnElement[Any]:
-    """Whether a subscription is of a mailing's sample: one in so many, others in each mailing (Knuth 6.4)."""
+    """Whether a subscription is in a mailing's canary: one in so many, but others in each mailing, by
+    multiplicative hashing (Knuth, The Art of Computer Programming, 6.4)."""
     mixed = (subscription * 2_654_435_761 + mailing.id * 40_503 * 65_536) % 4_294_967_296
     sampled: ColumnElement[Any] = (mixed // 65_536) % one_in == 0
     return sampled
 
 
 def _group(subscription: ColumnElement[int], cut: BatchPlan) -> ColumnElement[str]:
-    """The pacing group of a subscription's address."""
+    """The domain group of a subscription's address."""
     if not cut.domains:
         return literal(OTHER_DOMAINS)
     address = (
@@ -221,8 +205,8 @@ def _group(subscription: ColumnElement[int], cut: BatchPlan) -> ColumnElement[st
         .correlate_except(subscribers, subscriptions)
         .scalar_subquery()
     )
-    ends = ((func.substr(address, -len(name) - 1) == f"@{name}", name) for name in cut.domains)
-    return case(*ends, else_=OTHER_DOMAINS)
+    groups = ((func.substr(address, -len(name) - 1) == f"@{name}", name) for name in cut.domains)
+    return case(*groups, else_=OTHER_DOMAINS)
 
 
 def batch_row(kind: MailingKind, part: BatchSlice, now: datetime) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Refusals by address: which mailings a mailbox refused, and what that came to."""
+"""Refusals by address: which mailings a mailbox refused, and whether it counts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -51,7 +51,7 @@ bounces = Table(
     Column("severity", EnumMember(Severity), nullable=False),
     Column("at", Instant, nullable=False),
     Column("reply", HumanText, nullable=False),
-    Column("counts", Boolean),  # null: its mailing is under way or held
+    Column("counts", Boolean),  # null: not decided yet
     allowed_values("severity", Severity),
     sqlite_with_rowid=False,
 )
@@ -67,13 +67,15 @@ class BounceRecords:
         ids = select(bounces.c.mailing).where(bounces.c.counts.is_(None)).distinct()
         with self._db.read() as connection:
             rows = connection.execute(select(mailings).where(mailings.c.id.in_(ids))).all()
-            alone = _share_for_one(connection, since) if any(not _of_many(row) for row in rows) else None
-            return [_refused(connection, row, alone) for row in rows]
+            alone = None
+            if any(row.kind is not MailingKind.DIGEST for row in rows):
+                alone = _share_of_single_mails(connection, since)
+            return [_refused_mailing(connection, row, alone) for row in rows]
 
     def refused_mailing(self, mailing: int) -> RefusedMailing:
         with self._db.read() as connection:
             row = connection.execute(select(mailings).where(mailings.c.id == mailing)).one()
-            return _refused(connection, row, None)
+            return _refused_mailing(connection, row, None)
 
     def undecided_refusals(self, mailing: int) -> Iterator[tuple[str, Sequence[MailboxRefusal]]]:
         open_ = and_(bounces.c.mailing == mailing, bounces.c.counts.is_(None))
@@ -82,7 +84,7 @@ class BounceRecords:
         query = select(bounces).where(these, or_(open_, bounces.c.counts)).order_by(bounces.c.address_key)
         with self._db.read() as connection:
             rows = connection.execute(query).all()
-        for key, group in groupby(rows, key=_key):
+        for key, group in groupby(rows, key=lambda row: str(row.address_key)):
             yield key, [_refusal(row) for row in group]
 
     def refusals_of(self, key: str) -> Sequence[MailboxRefusal]:
@@ -126,24 +128,20 @@ def record_refusals(connection: Connection, results: Sequence[DeliveryResult], n
 
 
 def delete_refusals(connection: Connection, *which: ColumnElement[bool]) -> None:
-    """Drops refusals."""
+    """Deletes the refusals that match."""
     connection.execute(delete(bounces).where(*which))
 
 
 def is_expired(now: datetime) -> ColumnElement[bool]:
-    """Whether a refusal is remembered no longer."""
+    """Whether a refusal is too old to matter."""
     soft = and_(bounces.c.severity == Severity.SOFT, bounces.c.at < now - SOFT_WINDOW)
     return or_(bounces.c.at < now - HARD_WINDOW, soft)
 
 
 def has_soft_refusal() -> ColumnElement[bool]:
-    """Whether a row of `subscribers` refused something softly."""
+    """Whether a row of `subscribers` refused something for a temporary reason."""
     soft = and_(bounces.c.address_key == subscribers.c.address_key, bounces.c.severity == Severity.SOFT)
     return exists().where(soft).correlate(subscribers)
-
-
-def _key(row: Row[Any]) -> str:
-    return str(row.address_key)
 
 
 def _refusal(row: Row[Any]) -> MailboxRefusal:
@@ -151,12 +149,8 @@ def _refusal(row: Row[Any]) -> MailboxRefusal:
     return MailboxRefusal(**{name: getattr(row, name) for name in names})
 
 
-def _of_many(mailing: Row[Any]) -> bool:
-    return mailing.kind is MailingKind.DIGEST
-
-
-def _refused(connection: Connection, row: Row[Any], alone: RefusalShare | None) -> RefusedMailing:
-    share = alone if alone and not _of_many(row) else _share(connection, row)
+def _refused_mailing(connection: Connection, row: Row[Any], alone: RefusalShare | None) -> RefusedMailing:
+    share = alone if alone and row.kind is not MailingKind.DIGEST else _share_of(connection, row)
     waiting = select(deliveries.c.n).join_from(batches, deliveries, deliveries_of(batches.c))
     waiting = waiting.where(batches.c.mailing == row.id, batches.c.state.in_(NOT_OVER))
     waiting = waiting.where(
@@ -177,8 +171,8 @@ def _refused(connection: Connection, row: Row[Any], alone: RefusalShare | None) 
     )
 
 
-def _share(connection: Connection, row: Row[Any]) -> RefusalShare:
-    """Of one mailing. With so few refusals that nothing follows, nobody counts the ledger."""
+def _share_of(connection: Connection, row: Row[Any]) -> RefusalShare:
+    """The share that refused one mailing. With too few refusals to matter, the ledger is not counted."""
     refused = select(func.count()).select_from(bounces).where(bounces.c.mailing == row.id)
     number: int = connection.execute(refused).scalar_one()
     if number < EARLY_REFUSALS:
@@ -188,13 +182,13 @@ def _share(connection: Connection, row: Row[Any]) -> RefusalShare:
     return RefusalShare(refused=number, tried=tried, planned=row.planned)
 
 
-def _share_for_one(connection: Connection, since: datetime) -> RefusalShare:
-    """Of all mails to one reader each, since then."""
-    alone = mailings.c.kind != MailingKind.DIGEST
+def _share_of_single_mails(connection: Connection, since: datetime) -> RefusalShare:
+    """The share that refused mails to one reader each, since then."""
+    single = mailings.c.kind != MailingKind.DIGEST
     refused = select(func.count()).select_from(bounces).join(mailings, mailings.c.id == bounces.c.mailing)
-    number = connection.execute(refused.where(alone, bounces.c.at > since)).scalar_one()
+    number = connection.execute(refused.where(single, bounces.c.at > since)).scalar_one()
     tried = select(func.coalesce(func.sum(rates.c.accepted + rates.c.refused), 0))
     tried = tried.join_from(rates, mailings, mailings.c.id == rates.c.mailing)
-    answered = int(connection.execute(tried.where(alone, rates.c.minute > since)).scalar_one())
+    answered = int(connection.execute(tried.where(single, rates.c.minute > since)).scalar_one())
     answered = max(number, answered)
     return RefusalShare(refused=number, tried=answered, planned=answered)

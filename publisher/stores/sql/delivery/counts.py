@@ -1,20 +1,14 @@
-"""How many deliveries are in each state, without reading the ledger.
+"""Counting deliveries and replies without reading the ledger, and what is left of deliveries once archived.
 
-A batch that no run holds has the counts of its rows beside it; whatever changes such a row counts the batch
-anew in the same transaction. Only the rows of batches that a run holds now are counted when somebody asks.
-
-Receipts: what is left of a delivery that was folded, where its reader got the mail.
-
-Enough for what is asked of the past: who had a post that is corrected, what a reader was sent, what the link
-in their mail shows. When it was, and in whose words it was taken, is forgotten.
-
-What servers said of a mailing's deliveries: counted from the ledger, and kept when rows are folded.
+A batch that no run holds has the counts of its deliveries beside it; whatever changes such a delivery
+recounts the batch in the same transaction. Only deliveries in leased batches are counted on demand.
 """
 
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import (
@@ -45,9 +39,7 @@ _LEASED = is_(batches.c.state, BatchState.LEASED)
 
 
 def recount_batches(connection: Connection, *which: ColumnElement[bool]) -> None:
-    """Counts the rows of these batches anew: for changes to many at once (else
-    `batches.reschedule_batch`).
-    """
+    """Recounts the deliveries of these batches, for changes to many at once (else see `reschedule_batch`)."""
     numbers = [func.count(case((deliveries.c.state == state, 1))).label(state.value) for state in TALLIED]
     counting = select(batches.c.id, *numbers).join_from(batches, deliveries, deliveries_of(batches.c))
     found = counting.where(*which).group_by(batches.c.id).subquery("found")
@@ -58,22 +50,22 @@ def recount_batches(connection: Connection, *which: ColumnElement[bool]) -> None
 def counts_by_mailing(
     connection: Connection, *which: ColumnElement[bool]
 ) -> Mapping[int, Mapping[DeliveryState, int]]:
-    """Of each mailing the states that occur, in the order of their lives; `which` is asked of `batches`."""
+    """Mailing -> number of deliveries in each state that occurs; `which` is a condition on `batches`."""
     sums = [func.sum(batches.c[state.value]) for state in TALLIED]
-    resting = select(batches.c.mailing, *sums).where(~_LEASED, *which).group_by(batches.c.mailing)
+    released = select(batches.c.mailing, *sums).where(~_LEASED, *which).group_by(batches.c.mailing)
     found: dict[int, dict[DeliveryState, Any]] = {}
-    for mailing, *numbers in connection.execute(resting):
+    for mailing, *numbers in connection.execute(released):
         found[mailing] = dict(zip(TALLIED, numbers, strict=True))
     key = (batches.c.mailing, deliveries.c.state)
     held = select(*key, func.count()).join_from(batches, deliveries, deliveries_of(batches.c))
     for mailing, state, number in connection.execute(held.where(_LEASED, *which).group_by(*key)):
         of = found.setdefault(mailing, {})
         of[state] = of.get(state, 0) + number
-    return {mailing: _occurring(of) for mailing, of in found.items()}
+    return {mailing: _whole_numbers(of) for mailing, of in found.items()}
 
 
 def total_counts(connection: Connection) -> Mapping[DeliveryState, int]:
-    """The same of all mailings together."""
+    """The same for all mailings together."""
     sums = select(*[func.coalesce(func.sum(batches.c[state.value]), 0) for state in TALLIED])
     found: dict[DeliveryState, Any] = dict(
         zip(TALLIED, connection.execute(sums.where(~_LEASED)).one(), strict=True)
@@ -81,15 +73,15 @@ def total_counts(connection: Connection) -> Mapping[DeliveryState, int]:
     held = select(deliveries.c.state, func.count()).join_from(batches, deliveries, deliveries_of(batches.c))
     for state, number in connection.execute(held.where(_LEASED).group_by(deliveries.c.state)):
         found[state] = found.get(state, 0) + number
-    return _occurring(found)
+    return _whole_numbers(found)
 
 
-def _occurring(found: Mapping[DeliveryState, Any]) -> dict[DeliveryState, int]:
-    """Whole numbers: some databases add up to decimals."""
+def _whole_numbers(found: Mapping[DeliveryState, Any]) -> dict[DeliveryState, int]:
+    """As integers, since some databases add up to decimals, and without zeros."""
     return {state: int(found[state]) for state in DeliveryState if found.get(state)}
 
 
-receipts = Table(
+receipts = Table(  # what is left of an archived delivery that was accepted
     "receipts",
     metadata,
     Column("subscription", BigInteger, primary_key=True, autoincrement=False),
@@ -104,34 +96,34 @@ reply_archive = Table(
     "said",
     metadata,
     Column("mailing", BigInteger, primary_key=True, autoincrement=False),
-    Column("value", JSON, nullable=False),  # of its folded deliveries, as `replies.Replies` writes it
+    Column("value", JSON, nullable=False),  # of its archived deliveries: `Replies.as_json`
 )
 
 
 def has_receipt(*more: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Whether a row of `subscriptions` has one, of any mailing."""
+    """Whether a row of `subscriptions` has a receipt."""
     return exists().where(receipts.c.subscription == subscriptions.c.id, *more).correlate(subscriptions)
 
 
 def delete_receipts(connection: Connection, ids: list[int]) -> None:
-    """Nobody knows any more what these subscriptions were sent."""
+    """Forgets what these subscriptions were sent."""
     connection.execute(delete(receipts).where(receipts.c.subscription.in_(ids)))
 
 
 SHOWN, KEPT = 20, 100
-"""How many different replies of a mailing are shown, and kept of what is folded."""
+"""How many different replies of a mailing are shown, and kept of archived deliveries."""
 
 OTHER_REPLIES = "(other words)"
-"""What is beyond those kept."""
+"""Stands for all replies beyond those kept."""
 
 _ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:=]+@(?=[\w\[-])")
 
 
 @dataclass(frozen=True, slots=True)
 class Replies:
-    """`refused` are the words of all but a server's acceptances, and how often. Acceptances, each with a
-    number of its own, are one: how many, and the first and the last of them in order, which tell what they
-    have in common.
+    """What servers replied to a mailing. `refused` maps all replies but acceptances to how often they came.
+    Acceptances usually end in a queue id of their own, so they are taken as one: how many, and the first
+    and last of them in sort order, which tell the prefix they share.
     """
 
     refused: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -149,15 +141,19 @@ class Replies:
         )
 
     def shown(self) -> Sequence[tuple[str, int]]:
-        """Most frequent first."""
+        """(reply, how often), the most frequent first; at most SHOWN."""
         found = dict(self.refused)
         if self.accepted:
-            common = _in_common(self.least, self.most)
+            common = self.least
+            if self.least != self.most:
+                pairs = zip(self.least, self.most, strict=False)
+                prefix = "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+                common = f"{prefix.rpartition(' ')[0]} ..."
             found[common] = found.get(common, 0) + self.accepted
         return sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:SHOWN]
 
     def kept(self) -> "Replies":
-        """The same without the addresses of readers, and not too many."""
+        """The same without the addresses of readers, and at most KEPT."""
         words = Counter[str]()
         for reply, number in self.refused.items():
             words[_ADDRESS.sub("...@", reply)] += number
@@ -169,12 +165,12 @@ class Replies:
         )
 
     def as_json(self) -> list[Any]:
-        """As a value that JSON has, and `Replies(*value)` reads."""
+        """As JSON that `Replies(*value)` reads."""
         return [dict(self.refused), self.accepted, self.least, self.most]
 
 
 def replies_of(connection: Connection, rows: Select[Any], *, most: int | None = None) -> dict[int, Replies]:
-    """By mailing, of the rows of the ledger that a `select()` names; of refusals the `most` frequent."""
+    """Mailing -> replies, of the deliveries that `rows` selects; of refusals only the `most` frequent."""
     number, words = func.count(), deliveries.c.reply
     rows = rows.where(words != "").group_by(deliveries.c.mailing)
     rows = rows.with_only_columns(deliveries.c.mailing, maintain_column_froms=True)
@@ -192,10 +188,3 @@ def replies_of(connection: Connection, rows: Select[Any], *, most: int | None = 
     for mailing, counted in refused.items():
         found[mailing] = found.get(mailing, Replies()) + Replies(counted)
     return found
-
-
-def _in_common(least: str, most: str) -> str:
-    """What replies share, of which these are the first and the last in order."""
-    differ = (n for n, (one, other) in enumerate(zip(least, most, strict=False)) if one != other)
-    shared = least[: next(differ, min(len(least), len(most)))]
-    return least if least == most else f"{shared.rpartition(' ')[0]} ..."

@@ -1,11 +1,13 @@
-"""Orders and pauses: what stops a mailing at once, whoever is sending it.
+"""Pausing, resuming and cancelling mailings, canaries, and replacing messages that show a withdrawn post.
 
-Mailings that still have something to send, made anew where a post in them was withdrawn.
+All of it takes effect at once, also on a mailing that a run is sending: the UPDATE before each message asks
+whether the mailing still runs.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select, update
@@ -40,7 +42,7 @@ from publisher.stores.sql.schema.tables import batches, cohorts, deliveries, mai
 
 
 class MailingHolds:
-    """The part of `ports.LedgerStore` that stops mailings and lets them go on."""
+    """`ports.LedgerStore`: pausing and resuming."""
 
     _db: Database
 
@@ -48,14 +50,16 @@ class MailingHolds:
         self, mailing: int, command: MailingCommand, now: datetime, *, count_refusals: bool = False
     ) -> MailingStatus | DeclinedCommand | None:
         with self._db.write() as connection:
-            before = _standing(connection, mailing)
-            if before is None:
+            query = select(mailings.c.state, mailings.c.hold).where(mailings.c.id == mailing)
+            row = connection.execute(query).one_or_none()
+            if row is None:
                 return None
+            before = MailingStatus(state=row.state, hold=row.hold)
             after = apply_command(command, before)
             if isinstance(after, MailingStatus) and after != before:
-                _stand(connection, mailing, after)
+                _set_status(connection, mailing, after)
                 if command is MailingCommand.RESUME:
-                    _release(connection, mailing, before.hold)
+                    _clear_cause(connection, mailing, before.hold)
                 if command in (MailingCommand.RESUME, MailingCommand.CANCEL) and before.hold in REFUSAL_HOLDS:
                     ruling = RefusalRuling.COUNT if count_refusals else RefusalRuling.IGNORE
                     this = update(mailings).where(mailings.c.id == mailing)
@@ -65,7 +69,8 @@ class MailingHolds:
             return after
 
     def resolve_unknown(self, results: Sequence[DeliveryResult], now: datetime) -> int:
-        by_cause = groupby(sorted(results, key=_cause), key=_cause)
+        cause = attrgetter("cause")
+        by_cause = groupby(sorted(results, key=cause), key=cause)
         targets = [(next_state(DeliveryState.UNKNOWN, cause), list(given)) for cause, given in by_cause]
         with self._db.write() as connection:
             done = 0
@@ -89,6 +94,7 @@ class MailingHolds:
             return connection.execute(ready.values(values)).rowcount
 
     def canary_sample(self, mailing: int) -> CanarySample:
+        # A 5xx taken for a temporary failure counts as refused, and so does who bounced or complained since.
         state, tried = deliveries.c.state, deliveries.c.attempts > 0
         put_off = and_(state == DeliveryState.QUEUED, tried, deliveries.c.reply.startswith("5"))
         done = or_(state.in_((DeliveryState.ACCEPTED, DeliveryState.REJECTED)), put_off)
@@ -96,7 +102,7 @@ class MailingHolds:
             state.in_((DeliveryState.CLAIMED, DeliveryState.SENDING)),
             and_(state == DeliveryState.QUEUED, ~tried),
         )
-        refused = and_(done, or_(state == DeliveryState.REJECTED, put_off, _came_back()))
+        refused = and_(done, or_(state == DeliveryState.REJECTED, put_off, _bounced_later()))
         counts = [func.count().filter(which) for which in (untried, done, refused)]
         theirs = select(*counts).join_from(batches, deliveries, deliveries_of(batches.c))
         theirs = theirs.where(batches.c.mailing == mailing, batches.c.canary)
@@ -119,31 +125,18 @@ class MailingHolds:
         with self._db.write() as connection:
             ids = connection.scalars(over).all()
             for id in ids:
-                _stand(connection, id, MailingStatus(state=MailingState.READY))
+                _set_status(connection, id, MailingStatus(state=MailingState.READY))
             return len(ids)
 
 
-def _cause(result: DeliveryResult) -> TransitionCause:
-    return result.cause
-
-
-_FREE: dict[str, Any] = {"hold": None, "hold_why": "", "hold_until": None}
-
-
-def _standing(connection: Connection, mailing: int) -> MailingStatus | None:
-    query = select(mailings.c.state, mailings.c.hold).where(mailings.c.id == mailing)
-    row = connection.execute(query).one_or_none()
-    return None if row is None else MailingStatus(state=row.state, hold=row.hold)
-
-
-def _stand(connection: Connection, mailing: int, standing: MailingStatus) -> None:
-    values = _FREE | {"state": standing.state, "hold": standing.hold}
+def _set_status(connection: Connection, mailing: int, status: MailingStatus) -> None:
+    values = {"state": status.state, "hold": status.hold, "hold_why": "", "hold_until": None}
     connection.execute(update(mailings).where(mailings.c.id == mailing).values(values))
-    end_mailing_if_done(connection, mailing)  # what ended while it was paused
+    end_mailing_if_done(connection, mailing)  # its batches may have ended while it was paused
 
 
-def _release(connection: Connection, mailing: int, hold: MailingHold | None) -> None:
-    """What held it does so no more: an operator has seen it."""
+def _clear_cause(connection: Connection, mailing: int, hold: MailingHold | None) -> None:
+    """Ends what the mailing was paused for: an operator has seen it."""
     if hold is MailingHold.CANARY:
         connection.execute(update(mailings).where(mailings.c.id == mailing).values(canary=False))
     if hold is MailingHold.SERVER:
@@ -151,8 +144,8 @@ def _release(connection: Connection, mailing: int, hold: MailingHold | None) -> 
         connection.execute(delete(brakes).where(brakes.c.scope.in_(scopes)))
 
 
-def _came_back() -> ColumnElement[bool]:
-    """Whether the reader of a delivery was suppressed by a bounce or a complaint since it was sent."""
+def _bounced_later() -> ColumnElement[bool]:
+    """Whether a delivery's reader was suppressed by a bounce or a complaint after it was sent."""
     return (
         exists()
         .where(
@@ -167,7 +160,7 @@ def _came_back() -> ColumnElement[bool]:
 
 
 def _cancel(connection: Connection, mailing: int, now: datetime) -> None:
-    """Arrow h for all that was not sent, in this transaction; a run's batch ends when the run lets go."""
+    """Cancels all deliveries not sent yet (h). A batch that a run holds ends when the run releases it."""
     rows = update(deliveries).where(
         deliveries.c.mailing == mailing, deliveries.c.state.in_(states_before(TransitionCause.CANCEL))
     )
@@ -179,11 +172,11 @@ def _cancel(connection: Connection, mailing: int, now: datetime) -> None:
     connection.execute(update(batches).where(*idle).values(state=BatchState.DONE, settled_at=now))
 
 
-_GOING = (MailingState.PLANNING, MailingState.READY, MailingState.PAUSED)
+_UNFINISHED = (MailingState.PLANNING, MailingState.READY, MailingState.PAUSED)
 
 
 class WithdrawnPosts:
-    """The part of `ports.LedgerStore` that changes what a mailing says before it is sent."""
+    """`ports.LedgerStore`: mailings that show a post which was withdrawn."""
 
     _db: Database
 
@@ -192,17 +185,17 @@ class WithdrawnPosts:
         left = exists().where(batches.c.mailing == mailings.c.id, open)
         going = select(mailings.c.id).where(
             mailings.c.kind == MailingKind.DIGEST,
-            mailings.c.state.in_(_GOING),
+            mailings.c.state.in_(_UNFINISHED),
             mailings.c.frozen,
             left | is_(mailings.c.state, MailingState.PLANNING),
         )
         with self._db.read() as connection:
             ids = connection.scalars(going.order_by(mailings.c.id)).all()
-            return [id for id in ids if connection.execute(_withdrawn(id).limit(1)).first()]
+            return [id for id in ids if connection.execute(_withdrawn_posts(id).limit(1)).first()]
 
     def withdrawn_posts_in(self, mailing: int) -> Sequence[str]:
         with self._db.read() as connection:
-            return connection.scalars(_withdrawn(mailing)).all()
+            return connection.scalars(_withdrawn_posts(mailing)).all()
 
     def replace_messages(
         self,
@@ -221,8 +214,10 @@ class WithdrawnPosts:
                 return RecomposeResult.SAME
             sent = exists().where(batches.c.mailing == mailing, is_(batches.c.state, BatchState.LEASED))
             if connection.execute(select(sent)).scalar():
-                this = update(mailings).where(mailings.c.id == mailing, _is_ready())
-                connection.execute(this.values(_held("a post in it was withdrawn", now)))
+                this = update(mailings).where(
+                    mailings.c.id == mailing, is_(mailings.c.state, MailingState.READY)
+                )
+                connection.execute(this.values(_paused("a post in it was withdrawn", now)))
                 return RecomposeResult.STOPPED
             for n, recipe in changed.items():
                 cohort = update(cohorts).where(cohorts.c.mailing == mailing, cohorts.c.n == n)
@@ -233,21 +228,19 @@ class WithdrawnPosts:
     def pause_for_operator(self, mailing: int, why: str) -> None:
         with self._db.write() as connection:
             this = update(mailings).where(mailings.c.id == mailing)
-            connection.execute(this.where(_is_ready()).values(_held(why, None)))
+            connection.execute(
+                this.where(is_(mailings.c.state, MailingState.READY)).values(_paused(why, None))
+            )
             planning = this.where(is_(mailings.c.state, MailingState.PLANNING), mailings.c.hold.is_(None))
             connection.execute(planning.values(hold=MailingHold.OPERATOR, hold_why=why))
 
 
-def _withdrawn(mailing: int) -> Any:
+def _withdrawn_posts(mailing: int) -> Any:
     shown = (
         select(posts.c.id).distinct().join_from(mailing_posts, posts, mailing_posts.c.post_id == posts.c.id)
     )
     return shown.where(mailing_posts.c.mailing == mailing, ~posts.c.live).order_by(posts.c.id)
 
 
-def _is_ready() -> ColumnElement[bool]:
-    return is_(mailings.c.state, MailingState.READY)
-
-
-def _held(why: str, until: datetime | None) -> dict[str, Any]:
+def _paused(why: str, until: datetime | None) -> dict[str, Any]:
     return {"state": MailingState.PAUSED, "hold": MailingHold.OPERATOR, "hold_why": why, "hold_until": until}

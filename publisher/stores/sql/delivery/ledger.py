@@ -1,5 +1,7 @@
-"""Batches and deliveries: every arrow of the drawing in core.mailings is an UPDATE here that names where
-the arrow starts, so a row that moved on is left alone (invariant 8).
+"""Claiming batches, and recording what becomes of their deliveries.
+
+Each transition drawn in ARCHITECTURE.md is an UPDATE that names the state it starts from, so a row that has
+moved on meanwhile is left alone.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -45,11 +47,11 @@ _URGENT = min(PRIORITY.values())
 _OPEN = is_(batches.c.state, BatchState.OPEN)
 _LEASED = is_(batches.c.state, BatchState.LEASED)
 _MAY_RUN = and_(mailings.c.state == MailingState.READY, or_(batches.c.canary, ~mailings.c.canary))
-"""Of a mailing whose sample is out, only the sample."""
+"""While a mailing's canary is out, only its canary batches may run."""
 
 
 class Ledger(Mailings):
-    """`ports.LedgerStore`."""
+    """`ports.LedgerStore`: claiming and recording."""
 
     _db: Database
 
@@ -70,21 +72,14 @@ class Ledger(Mailings):
         first = query.where(_OPEN, batches.c.next_at <= now, _MAY_RUN).order_by(*order).limit(1)
         if full:
             first = first.where(or_(batches.c.priority == _URGENT, batches.c.group.not_in(full)))
-        with self._db.read() as connection:  # most often there is none: nobody is kept from writing
+        with self._db.read() as connection:  # usually there is none: keep nobody from writing
             if connection.execute(first).first() is None:
                 return None
         with self._db.write() as connection:
             while (row := connection.execute(first).one_or_none()) is not None:
-                if not _claim_rows(connection, row, run, now):
-                    reschedule_batch(connection, row, now)
-                    continue
-                date = _take_lease(connection, row, run, now, lease_until)
-                return Batch(
-                    **{name: getattr(row, name) for name in _OF_BATCH},
-                    run=run,
-                    date=date,
-                    turn=count_turn(connection),
-                )
+                if _claim_deliveries(connection, row, run, now):
+                    return _lease_batch(connection, row, run, now, lease_until)
+                reschedule_batch(connection, row, now)
         return None
 
     def renew_leases(self, run: str, lease_until: datetime) -> int:
@@ -152,7 +147,7 @@ class Ledger(Mailings):
     def count_sendable(self, now: datetime) -> int:
         query = select(func.count()).join_from(batches, mailings).join(deliveries, deliveries_of(batches.c))
         query = query.where(_OPEN, batches.c.next_at <= now, _MAY_RUN)
-        query = query.where(deliveries.c.state == DeliveryState.QUEUED, _due(now))
+        query = query.where(deliveries.c.state == DeliveryState.QUEUED, _is_due(now))
         with self._db.read() as connection:
             return connection.execute(query).scalar_one()
 
@@ -171,40 +166,39 @@ class Ledger(Mailings):
             return {row[0]: row[1] for row in connection.execute(last)}
 
 
-def _delivery(
-    mailing: int, n: int, cohort: int, subscription: int, generation: int,
-    list_: str, address: str, attempts: int, sender: str, key: str, soft: bool,
-) -> Delivery:  # fmt: skip
-    return Delivery(
-        mailing=mailing, n=n, cohort=cohort, subscription=subscription, generation=generation,
-        list=list_, address=address, attempts=attempts, sender=sender, key=key,
-        soft=bool(soft),
-    )  # fmt: skip
-
-
-def _take_lease(
-    connection: Connection, batch: Row[Any], run: str, now: datetime, until: datetime
-) -> datetime:
-    """Puts the batch under this run's lease. Its date, returned, is that of its first claim, for ever."""
-    date: datetime = batch.date or now
-    taken = {"state": BatchState.LEASED, "run": run, "lease_until": until, "date": date}
-    this = update(batches).where(batches.c.id == batch.id).values(taken).returning(batches.c.date)
-    kept: datetime = connection.execute(this).scalar_one()
-    return kept
-
-
-def _due(now: datetime) -> ColumnElement[bool]:
+def _is_due(now: datetime) -> ColumnElement[bool]:
     return or_(deliveries.c.not_before.is_(None), deliveries.c.not_before <= now)
 
 
-def _claim_rows(connection: Connection, batch: Any, run: str, now: datetime) -> int:
+def _delivery(
+    mailing: int, n: int, cohort: int, subscription: int, generation: int,
+    slug: str, address: str, attempts: int, sender: str, key: str, soft: bool,
+) -> Delivery:  # fmt: skip
+    return Delivery(
+        mailing=mailing, n=n, cohort=cohort, subscription=subscription, generation=generation,
+        list=slug, address=address, attempts=attempts, sender=sender, key=key, soft=bool(soft),
+    )  # fmt: skip
+
+
+def _claim_deliveries(connection: Connection, batch: Any, run: str, now: datetime) -> int:
     rows = update(deliveries).where(
-        deliveries_of(batch), deliveries.c.state.in_(states_before(TransitionCause.CLAIM)), _due(now)
+        deliveries_of(batch), deliveries.c.state.in_(states_before(TransitionCause.CLAIM)), _is_due(now)
     )
-    taken = {
+    claimed = {
         "state": DeliveryState.CLAIMED,
         "run": run,
         "changed_at": now,
         "attempts": deliveries.c.attempts + 1,
     }
-    return connection.execute(rows.values(taken)).rowcount
+    return connection.execute(rows.values(claimed)).rowcount
+
+
+def _lease_batch(connection: Connection, batch: Row[Any], run: str, now: datetime, until: datetime) -> Batch:
+    """Puts the batch under this run's lease. The Date of its messages is that of its first claim, for
+    ever.
+    """
+    leased = {"state": BatchState.LEASED, "run": run, "lease_until": until, "date": batch.date or now}
+    this = update(batches).where(batches.c.id == batch.id).values(leased).returning(batches.c.date)
+    date: datetime = connection.execute(this).scalar_one()
+    values = {name: getattr(batch, name) for name in _OF_BATCH}
+    return Batch(**values, run=run, date=date, turn=count_turn(connection))

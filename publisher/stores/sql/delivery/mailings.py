@@ -1,10 +1,10 @@
-"""Reading mailings: what they are, what they carry, how far they went."""
+"""Reading mailings: what they are, what they show, and how far they got."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any, cast
+from typing import cast
 
-from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, union_all
+from sqlalchemy import ColumnElement, Connection, func, or_, select, union_all
 
 from publisher.core.delivery.mailing import DeliveryState, Mailing, MailingState, UnknownDelivery
 from publisher.core.errors import StoreError
@@ -33,15 +33,14 @@ from publisher.stores.sql.schema.tables import (
 )
 
 SEGMENT, PLACE = "s:", "p:"
-"""How a recipe marks a stored segment and a reader's place (`messages`)."""
-
+"""How a recipe marks a stored segment and a placeholder (core.mail.mime)."""
 
 _UNKNOWN = is_(deliveries.c.state, DeliveryState.UNKNOWN)
 _COLUMNS = [mailings.c[field.name] for field in fields(Mailing) if field.name != "counts"]
 
 
 class Mailings:
-    """The half of `ports.LedgerStore` that only reads."""
+    """`ports.LedgerStore`: reading."""
 
     _db: Database
 
@@ -109,9 +108,16 @@ class Mailings:
             )
             if recipe is None:
                 raise StoreError("store", f"mailing {mailing} has no cohort {cohort}", "restore a backup")
-            data = _stored(connection, [step[len(SEGMENT) :] for step in recipe if step.startswith(SEGMENT)])
+            names = dict.fromkeys(step[len(SEGMENT) :] for step in recipe if step.startswith(SEGMENT))
+            data: dict[str, bytes] = {}
+            for part in slices(list(names)):
+                rows = connection.execute(select(segments).where(segments.c.hash.in_(part)))
+                data.update({row.hash: row.data for row in rows})
         try:
-            return [_segment(step, data) for step in recipe]
+            return [
+                Placeholder(step[len(PLACE) :]) if step.startswith(PLACE) else data[step[len(SEGMENT) :]]
+                for step in recipe
+            ]
         except KeyError as error:
             what = f"segment {error.args[0]} of mailing {mailing} is gone"
             raise StoreError("store", what, "restore a backup") from None
@@ -127,8 +133,18 @@ class Mailings:
             .order_by(deliveries.c.mailing, deliveries.c.n)
             .limit(limit)
         )
-        with self._db.read() as connection:  # from the index of just those
-            return [_in_doubt(row) for row in connection.execute(query)]
+        with self._db.read() as connection:
+            return [
+                UnknownDelivery(
+                    mailing=row.mailing,
+                    n=row.n,
+                    address=row.address,
+                    at=row.changed_at,
+                    reply=row.reply,
+                    attempts=row.attempts,
+                )
+                for row in connection.execute(query)
+            ]
 
     def count_unknown(self) -> int:
         with self._db.read() as connection:
@@ -155,7 +171,7 @@ class Mailings:
 
 
 def read_mailings(connection: Connection, *where: ColumnElement[bool], counted: bool = True) -> list[Mailing]:
-    """Mailings, newest first; with their counts, or without."""
+    """Mailings, the newest first; with `counted`, how many deliveries are in each state."""
     found = connection.execute(select(*_COLUMNS).where(*where).order_by(mailings.c.id.desc()))
     rows = found.mappings().all()
     if not counted:
@@ -163,26 +179,3 @@ def read_mailings(connection: Connection, *where: ColumnElement[bool], counted: 
     which = [batches.c.mailing.in_(select(mailings.c.id).where(*where))] if where else []
     numbers = counts_by_mailing(connection, *which)
     return [Mailing(**row, counts=numbers.get(row["id"], {})) for row in rows]
-
-
-def _stored(connection: Connection, names: Sequence[str]) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
-    for part in slices(list(dict.fromkeys(names))):
-        rows = connection.execute(select(segments).where(segments.c.hash.in_(part)))
-        found.update({row.hash: row.data for row in rows})
-    return found
-
-
-def _segment(step: str, data: dict[str, bytes]) -> Segment:
-    return Placeholder(step[len(PLACE) :]) if step.startswith(PLACE) else data[step[len(SEGMENT) :]]
-
-
-def _in_doubt(row: Row[Any]) -> UnknownDelivery:
-    return UnknownDelivery(
-        mailing=row.mailing,
-        n=row.n,
-        address=row.address,
-        at=row.changed_at,
-        reply=row.reply,
-        attempts=row.attempts,
-    )

@@ -1,4 +1,6 @@
-"""What a restored store is told: which mailings there were, how far readers have been served."""
+"""Bringing a restored store up to date: what may have been sent since, and ids that must not be used
+again.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -15,13 +17,13 @@ from publisher.stores.sql.schema.subscriber_tables import subscriptions
 from publisher.stores.sql.schema.tables import MAILING, batches, counters, deliveries, mailings
 
 RESTORED = "restored"
-"""The run that rows of a restored store are said to have been sent by."""
+"""The run that deliveries of a restored store are attributed to."""
 
 _OPEN = (DeliveryState.QUEUED, DeliveryState.CLAIMED, DeliveryState.SENDING)
 
 
 class ReconciliationRecords:
-    """The part of `ports.ReconcilingStore` about mailings, and numbers that are never used twice."""
+    """`ports.ReconcilingStore`: mailings, offsets, and ids that are never used twice."""
 
     _db: Database
 
@@ -37,9 +39,15 @@ class ReconciliationRecords:
             "changed_at": now,
         }
         with self._db.write() as connection:
-            doubts = connection.execute(rows.values(lost)).rowcount
-            _end_batches(connection, now)
-            return doubts
+            marked = connection.execute(rows.values(lost)).rowcount
+            left = batches.c.state.in_(NOT_OVER)
+            recount_batches(connection, left)
+            over = {"state": BatchState.DONE, "run": None, "lease_until": None, "settled_at": now}
+            connection.execute(update(batches).where(left).values(over))
+            ready = select(mailings.c.id).where(mailings.c.state == MailingState.READY)
+            for id in connection.scalars(ready).all():
+                end_mailing_if_done(connection, id)
+            return marked
 
     def advance_offsets(self, slug: str, at: datetime, head: int) -> int:
         due = or_(subscriptions.c.next_due_at.is_(None), subscriptions.c.next_due_at <= at)
@@ -52,10 +60,10 @@ class ReconciliationRecords:
 
     def reserve_mailing_ids(self, last: int) -> None:
         with self._db.write() as connection:
-            _at_least(connection, MAILING, last)
+            _raise_counter(connection, MAILING, last)
 
     def reserve_subscription_ids(self, last: int) -> None:
-        """Numbers of subscriptions up to `last` are taken (SQLite's own counter of an AUTOINCREMENT)."""
+        """Raises SQLite's own counter of an AUTOINCREMENT key."""
         counter = table("sqlite_sequence", column("name"), column("seq"))
         this = counter.c.name == subscriptions.name
         with self._db.write() as connection:
@@ -69,20 +77,10 @@ class ReconciliationRecords:
 
     def advance_batch_count(self, last: int) -> None:
         with self._db.write() as connection:
-            _at_least(connection, TURN, last)
+            _raise_counter(connection, TURN, last)
 
 
-def _at_least(connection: Connection, name: str, last: int) -> None:
+def _raise_counter(connection: Connection, name: str, last: int) -> None:
     connection.execute(insert_new(counters), {"name": name, "last": 0})
     this = update(counters).where(counters.c.name == name, counters.c.last < last)
     connection.execute(this.values(last=last))
-
-
-def _end_batches(connection: Connection, now: datetime) -> None:
-    left = batches.c.state.in_(NOT_OVER)
-    recount_batches(connection, left)
-    over = {"state": BatchState.DONE, "run": None, "lease_until": None, "settled_at": now}
-    connection.execute(update(batches).where(left).values(over))
-    ready = select(mailings.c.id).where(mailings.c.state == MailingState.READY)
-    for id in connection.scalars(ready).all():
-        end_mailing_if_done(connection, id)

@@ -1,7 +1,4 @@
-"""What slows mail down, and how fast it went: what of the pacing must survive a crash.
-
-What relays have taken lately, and what processes that send have reserved of the rest.
-"""
+"""The state of throttling that must survive a crash: circuit breakers, sending rates, and relays' quotas."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -60,9 +57,9 @@ rates = Table(
 )
 
 RATES_KEPT = timedelta(days=2)
-"""How long the minutes of a mailing are kept: a day is counted for warming up, and a rate looks back less."""
+"""How long rates are kept: warming up looks back one day, everything else less."""
 
-_COUNTED = {
+_COLUMN_OF = {
     TransitionCause.ACCEPT: "accepted",
     TransitionCause.REJECT: "refused",
     TransitionCause.DEFER: "deferred",
@@ -70,7 +67,7 @@ _COUNTED = {
 
 
 class ThrottleRecords:
-    """`ports.PacingStore`."""
+    """`ports.ThrottleStore`."""
 
     _db: Database
 
@@ -88,7 +85,7 @@ class ThrottleRecords:
             connection.execute(upsert(brakes).values({name: getattr(breaker, name) for name in names}))
 
     def delivery_rates(self, since: datetime) -> Mapping[int, DeliveryRate]:
-        sums = [func.sum(rates.c[name]).label(name) for name in _COUNTED.values()]
+        sums = [func.sum(rates.c[name]).label(name) for name in _COLUMN_OF.values()]
         first = func.min(rates.c.minute).label("since")
         query = select(rates.c.mailing, first, *sums).where(rates.c.minute >= since).group_by(rates.c.mailing)
         with self._db.read() as connection:
@@ -106,8 +103,8 @@ class ThrottleRecords:
 
 
 def count_results(connection: Connection, results: Sequence[DeliveryResult], now: datetime) -> None:
-    """Adds what was settled to this minute of its mailings."""
-    if rows := _counted(results, now):
+    """Adds results to the rates of this minute."""
+    if rows := _rate_rows(results, now):
         _ADD.each(connection, rows)
 
 
@@ -115,35 +112,36 @@ def count_results_by_cursor(
     cursor: Cursor, dialect: Dialect, results: Sequence[DeliveryResult], now: datetime
 ) -> None:
     """`count`, by the driver itself."""
-    if rows := _counted(results, now):
+    if rows := _rate_rows(results, now):
         _ADD.by(cursor, dialect, rows)
 
 
-def _counted(results: Sequence[DeliveryResult], now: datetime) -> list[tuple[int, ...]]:
+def _rate_rows(results: Sequence[DeliveryResult], now: datetime) -> list[tuple[int, ...]]:
     found: dict[int, dict[str, int]] = {}
     for result in results:
-        if name := _COUNTED.get(result.cause):
-            row = found.setdefault(result.mailing, dict.fromkeys(_COUNTED.values(), 0))
+        if name := _COLUMN_OF.get(result.cause):
+            row = found.setdefault(result.mailing, dict.fromkeys(_COLUMN_OF.values(), 0))
             row[name] += 1
     minute = milliseconds(now.replace(second=0, microsecond=0)) if found else 0
     return [(id, minute, *row.values()) for id, row in found.items()]
 
 
 def delete_old_rates(connection: Connection, now: datetime) -> None:
-    """Drops minutes that nothing asks for any more."""
+    """Deletes rates that nothing looks at any more."""
     connection.execute(delete(rates).where(rates.c.minute < now - RATES_KEPT))
 
 
-_VALUES = {name: f"this_{name}" for name in ("mailing", "minute", *_COUNTED.values())}
+_PARAMETERS = {name: f"this_{name}" for name in ("mailing", "minute", *_COLUMN_OF.values())}
 
 
-def _add() -> sqlite.Insert:
-    statement = sqlite.insert(rates).values({name: row_value(value) for name, value in _VALUES.items()})
-    added = {name: rates.c[name] + statement.excluded[name] for name in _COUNTED.values()}
-    return statement.on_conflict_do_update(index_elements=["mailing", "minute"], set_=added)
-
-
-_ADD = PreparedStatement(_add(), tuple(_VALUES.values()))
+_INSERT = sqlite.insert(rates).values({name: row_value(value) for name, value in _PARAMETERS.items()})
+_ADD = PreparedStatement(
+    _INSERT.on_conflict_do_update(
+        index_elements=["mailing", "minute"],
+        set_={name: rates.c[name] + _INSERT.excluded[name] for name in _COLUMN_OF.values()},
+    ),
+    tuple(_PARAMETERS.values()),
+)
 
 relayed = Table(
     "relayed",
@@ -166,25 +164,25 @@ class QuotaRecords:
         self, quota: Quota, run: str, sent: QuotaUse | None, now: datetime
     ) -> tuple[int, datetime | None]:
         with self._db.write() as connection:
-            _settle(connection, quota.relay, run, sent, now)
-            spent = _spent(connection, quota.relay, now)
-            number = reservation_size(remaining_quota(quota, spent, now))
+            _count_sent(connection, quota.relay, run, sent, now)
+            used = _used(connection, quota.relay, now)
+            number = reservation_size(remaining_quota(quota, used, now))
             if not number:
-                return 0, next_send_at(quota, spent, now)
+                return 0, next_send_at(quota, used, now)
             row = {"relay": quota.relay, "run": run, "minute": _minute(now), "sent": number}
             connection.execute(upsert(relayed), row | {"last": now + RESERVATION_TIME})
             return number, None
 
     def release_quota(self, relay: str, run: str, sent: QuotaUse | None, now: datetime) -> None:
         with self._db.write() as connection:
-            _settle(connection, relay, run, sent, now)
+            _count_sent(connection, relay, run, sent, now)
 
     def quota_used(self, relay: str, now: datetime) -> Sequence[QuotaUse]:
         with self._db.read() as connection:
-            return _spent(connection, relay, now)
+            return _used(connection, relay, now)
 
 
-def _settle(connection: Connection, relay: str, run: str, sent: QuotaUse | None, now: datetime) -> None:
+def _count_sent(connection: Connection, relay: str, run: str, sent: QuotaUse | None, now: datetime) -> None:
     theirs = relayed.c.relay == relay
     connection.execute(delete(relayed).where(theirs, (relayed.c.run == run) | (relayed.c.last < now - DAY)))
     if sent is None or not sent.sent:
@@ -196,7 +194,7 @@ def _settle(connection: Connection, relay: str, run: str, sent: QuotaUse | None,
     connection.execute(added, row)
 
 
-def _spent(connection: Connection, relay: str, now: datetime) -> list[QuotaUse]:
+def _used(connection: Connection, relay: str, now: datetime) -> list[QuotaUse]:
     query = select(relayed.c.sent, relayed.c.last).where(relayed.c.relay == relay, relayed.c.last > now - DAY)
     return [QuotaUse(sent=row.sent, last=row.last) for row in connection.execute(query)]
 

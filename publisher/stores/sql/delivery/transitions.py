@@ -1,4 +1,4 @@
-"""What becomes of rows: the intent before the dot, the answers, and the late word about what is in doubt."""
+"""Transitions of deliveries: marked before a message is sent, its result, and what is learned later."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -39,15 +39,15 @@ def record_by_cursor(
     intents: Sequence[tuple[int, int]],
     now: datetime,
 ) -> set[tuple[int, int]] | None:
-    """Both, by the driver itself. None: there is more to it than an UPDATE for each row, and what was written
-    is to be taken back.
+    """`record_results` and `mark_sending` by a cursor of the driver. None if that takes more than an UPDATE
+    for each row; then the caller must roll back.
     """
     if any(result.key or result.cause not in _LATE for result in results):
         return None
     at = milliseconds(now)
     for cause in _LATE:
-        rows = [_settling(result, run, at) for result in results if result.cause is cause]
-        if rows and not all(_SETTLE[cause].by(cursor, dialect, rows)):
+        rows = [_row(result, run, at) for result in results if result.cause is cause]
+        if rows and not all(_RECORD[cause].by(cursor, dialect, rows)):
             return None
     passed = _INTEND.by(cursor, dialect, [(mailing, n, run, at) for mailing, n in intents])
     return {row for row, done in zip(intents, passed, strict=True) if done}
@@ -73,13 +73,17 @@ def record_results(
     states: Mapping[int, MailingState] = _states_of(connection, skipped) if skipped else {}
     by_cause: dict[TransitionCause, list[DeliveryResult]] = {}
     for result in results:
-        by_cause.setdefault(_real_cause(result, states), []).append(result)
+        by_cause.setdefault(_actual_cause(result, states), []).append(result)
     for cause, group in by_cause.items():
-        rows = [_settling(result, run, milliseconds(now)) for result in group]
-        settled = _SETTLE[cause].each(connection, rows)
+        rows = [_row(result, run, milliseconds(now)) for result in group]
+        settled = _RECORD[cause].each(connection, rows)
         if cause in _LATE and not all(settled):
             missed = [result for result, done in zip(group, settled, strict=True) if not done]
-            _settle_late(connection, missed, run, now)
+            # Another run took this one for dead, so the delivery is unknown; here is the answer (k).
+            for result in missed:
+                target = next_state(DeliveryState.UNKNOWN, _LATE[result.cause])
+                if target is not None:
+                    resolve_unknown(connection, [result], target, now, deliveries.c.run == run)
     record_refusals(connection, [result for result in results if result.key], now)
 
 
@@ -90,25 +94,6 @@ _LATE = {
 }
 
 
-def _settle_late(connection: Connection, results: Sequence[DeliveryResult], run: str, now: datetime) -> None:
-    """Arrow k: another run took this one for dead, and its message is in doubt; here is the answer."""
-    for result in results:
-        target = next_state(DeliveryState.UNKNOWN, _LATE[result.cause])
-        if target is not None:
-            resolve(connection, result, target, now, deliveries.c.run == run)
-
-
-def resolve(
-    connection: Connection,
-    result: DeliveryResult,
-    target: DeliveryState,
-    now: datetime,
-    *only: ColumnElement[bool],
-) -> bool:
-    """A row in doubt comes to `target`. What is queued again has its turn, if the mailing still runs."""
-    return resolve_unknown(connection, [result], target, now, *only) == 1
-
-
 def resolve_unknown(
     connection: Connection,
     results: Sequence[DeliveryResult],
@@ -116,37 +101,29 @@ def resolve_unknown(
     now: datetime,
     *only: ColumnElement[bool],
 ) -> int:
-    """The same of several, and each batch is counted once; how many were still in doubt."""
+    """Moves unknown deliveries to `target`; those queued again are due at once if their mailing still runs.
+    Each batch is recounted once. Returns how many were still unknown.
+    """
     states = _states_of(connection, results)
     moved: list[DeliveryResult] = []
     for result in results:
         cancelled = target is DeliveryState.QUEUED and states.get(result.mailing) is MailingState.CANCELLED
-        if _come_to(connection, result, DeliveryState.CANCELLED if cancelled else target, now, *only):
+        state = DeliveryState.CANCELLED if cancelled else target
+        values: dict[str, Any] = {"state": state, "not_before": result.not_before, "changed_at": now}
+        values |= {"reply": result.reply} if result.reply else {}
+        values |= {"run": None} if state is DeliveryState.QUEUED else {}
+        this = update(deliveries).where(deliveries.c.mailing == result.mailing, deliveries.c.n == result.n)
+        unknown = this.where(deliveries.c.state == DeliveryState.UNKNOWN, *only)
+        if connection.execute(unknown.values(values)).rowcount == 1:
             moved.append(result)
     hi = {result.mailing: 0 for result in moved}
     for result in sorted(moved, key=lambda result: (result.mailing, result.n)):
         if result.n > hi[result.mailing]:
-            hi[result.mailing] = _turn_of(connection, result.mailing, result.n, now)
+            hi[result.mailing] = _recount_batch_with(connection, result.mailing, result.n, now)
     if target is DeliveryState.QUEUED:
         over = (mailings.c.id.in_(list(hi)), mailings.c.state == MailingState.DONE)
         connection.execute(update(mailings).where(*over).values(state=MailingState.READY))
     return len(moved)
-
-
-def _come_to(
-    connection: Connection,
-    result: DeliveryResult,
-    target: DeliveryState,
-    now: datetime,
-    *only: ColumnElement[bool],
-) -> bool:
-    """Whether the row was in doubt, and is not any more."""
-    values: dict[str, Any] = {"state": target, "not_before": result.not_before, "changed_at": now}
-    values |= {"reply": result.reply} if result.reply else {}
-    values |= {"run": None} if target is DeliveryState.QUEUED else {}
-    this = update(deliveries).where(deliveries.c.mailing == result.mailing, deliveries.c.n == result.n)
-    unknown = this.where(deliveries.c.state == DeliveryState.UNKNOWN, *only)
-    return connection.execute(unknown.values(values)).rowcount == 1
 
 
 def _states_of(connection: Connection, results: Sequence[DeliveryResult]) -> Mapping[int, MailingState]:
@@ -155,8 +132,8 @@ def _states_of(connection: Connection, results: Sequence[DeliveryResult]) -> Map
     return {row.id: row.state for row in rows}
 
 
-def _real_cause(result: DeliveryResult, states: Mapping[int, MailingState]) -> TransitionCause:
-    """A row not sent because its mailing was stopped is cancelled, or waits; it is not the reader's doing."""
+def _actual_cause(result: DeliveryResult, states: Mapping[int, MailingState]) -> TransitionCause:
+    """A delivery not sent because its mailing was stopped is cancelled or waits; it is not skipped."""
     if result.cause is TransitionCause.SKIP:
         match states.get(result.mailing):
             case MailingState.CANCELLED:
@@ -165,21 +142,21 @@ def _real_cause(result: DeliveryResult, states: Mapping[int, MailingState]) -> T
                 return TransitionCause.RELEASE
             case _:
                 return TransitionCause.SKIP
-    if result.cause not in _SETTLE:
+    if result.cause not in _RECORD:
         raise ValueError(f"{result.cause!r} is not a worker's to settle")
     return result.cause
 
 
-_VALUES = ("of_mailing", "number", "this_run", "at", "words", "wait")
+_PARAMETERS = ("of_mailing", "number", "this_run", "at", "words", "wait")
 
 
-def _settling(result: DeliveryResult, run: str, at: int) -> tuple[object, ...]:
+def _row(result: DeliveryResult, run: str, at: int) -> tuple[object, ...]:
     wait = None if result.not_before is None else milliseconds(result.not_before)
     return (result.mailing, result.n, run, at, storable_text(result.reply), wait)
 
 
-def _arrow(cause: TransitionCause) -> Update:
-    """The UPDATE of one cause, for many rows: it starts only where the drawing lets it."""
+def _update_for(cause: TransitionCause) -> Update:
+    """The UPDATE for one cause, for many rows; it only moves rows from a state where the cause may start."""
     (target,) = {next_state(state, cause) for state in states_before(cause)}
     values: dict[str, Any] = {
         "state": target,
@@ -193,7 +170,7 @@ def _arrow(cause: TransitionCause) -> Update:
         values["not_before"] = row_value("wait", type_=deliveries.c.not_before.type)
     if cause is TransitionCause.DEFER:
         values["run"] = None
-    # Why an intent missed is not known: its row may have been taken from this run and claimed by it again.
+    # Why `mark_sending` missed a row is not known: it may have been released and claimed again by this run.
     still = (~may_be_sent(),) if cause is TransitionCause.SKIP else ()
     return (
         update(deliveries)
@@ -207,8 +184,8 @@ def _arrow(cause: TransitionCause) -> Update:
     )
 
 
-_SETTLE: Mapping[TransitionCause, PreparedStatement] = {
-    cause: PreparedStatement(_arrow(cause), _VALUES)
+_RECORD: Mapping[TransitionCause, PreparedStatement] = {
+    cause: PreparedStatement(_update_for(cause), _PARAMETERS)
     for cause in (
         TransitionCause.ACCEPT,
         TransitionCause.DEFER,
@@ -221,9 +198,9 @@ _SETTLE: Mapping[TransitionCause, PreparedStatement] = {
 }
 
 
-def _turn_of(connection: Connection, mailing: int, n: int, now: datetime) -> int:
-    """The batch of a row that changed is counted again, and has a turn where something is queued. Returns the
-    last row that this is true of: one that a run holds is counted when it lets go.
+def _recount_batch_with(connection: Connection, mailing: int, n: int, now: datetime) -> int:
+    """Recounts the batch of a row that changed, and reschedules it if something is queued. Returns the last
+    row of that batch. One that a run holds is recounted when it is released.
     """
     resting = batches.c.state != BatchState.LEASED
     batch = connection.execute(select(batches).where(batch_with(mailing, n), resting)).one_or_none()

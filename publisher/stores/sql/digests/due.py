@@ -1,9 +1,7 @@
-"""Who is due: by the rhythms that readers have, and where they stand.
+"""Who is due: found by the schedules that readers have and by their offsets.
 
-A reader is due when their time has come; one who is served at once, when the log holds something after
-their offset. Suppressed readers are nobody's due readers.
-
-Every reader of a list, whether they are due, and why not.
+A reader is due when their time has come, or if they have no schedule, when the log has something after their
+offset. Suppressed readers are never due.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +12,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Exists,
-    Select,
     String,
     Table,
     and_,
@@ -50,13 +47,13 @@ ACTIVE = is_(subscriptions.c.state, SubscriptionState.ACTIVE)
 WAS_SKIPPED = subscriptions.c.skipped_at.is_not(None)
 """Whether a reader's last digest was skipped."""
 
-_NEVER_CAME = (DeliveryState.REJECTED, DeliveryState.SKIPPED, DeliveryState.CANCELLED)
+_NOT_RECEIVED = (DeliveryState.REJECTED, DeliveryState.SKIPPED, DeliveryState.CANCELLED)
 _DUE_AT = subscriptions.c.next_due_at
-_THEIRS = and_(subscriptions.c.rhythm == rhythms.c.id, ACTIVE)
+_OF_SCHEDULE = and_(subscriptions.c.rhythm == rhythms.c.id, ACTIVE)
 
 
 class DueReaders:
-    """The half of `ports.PlanningStore` that knows who is due."""
+    """`ports.PlanningStore`: who is due."""
 
     _db: Database
 
@@ -72,11 +69,19 @@ class DueReaders:
             connection.execute(moved, [{"this": id, "at": at} for id, at in times.items()])
 
     def fix_next_due(self, slug: str, now: datetime, *, limit: int) -> int:
-        astray = _astray(slug, now).limit(limit)
+        # Three ranges of the index, all empty in quiet times; none of them holds readers who are due on time.
+        theirs = select(subscriptions.c.id).select_from(active_readers()).where(rhythms.c.list == slug)
+        next_at = rhythms.c.next_at
+        ranges = (
+            theirs.where(next_at < _DUE_AT),
+            theirs.where(now < _DUE_AT, next_at > _DUE_AT),
+            theirs.where(next_at.is_(None), now + TIME_STEP < _DUE_AT),
+        )
+        astray = select(union_all(*ranges).subquery().c.id).limit(limit)
         with self._db.read() as connection:
             if connection.execute(astray.limit(1)).first() is None:
                 return 0
-        at = _of_rhythm(func.coalesce(rhythms.c.next_at, literal(now, _DUE_AT.type)))
+        at = _of_schedule(func.coalesce(rhythms.c.next_at, literal(now, _DUE_AT.type)))
         with self._db.write() as connection:
             these = subscriptions.c.id.in_(select(astray.subquery().c.id))
             return connection.execute(update(subscriptions).where(these).values(next_due_at=at)).rowcount
@@ -130,7 +135,7 @@ class DueReaders:
         ]
 
     def next_due_at(self) -> datetime | None:
-        first = select(_DUE_AT).where(_THEIRS, _DUE_AT.is_not(None), ~is_suppressed())
+        first = select(_DUE_AT).where(_OF_SCHEDULE, _DUE_AT.is_not(None), ~is_suppressed())
         of_rhythm = first.order_by(_DUE_AT).limit(1).correlate(rhythms).scalar_subquery()
         earliest = select(of_rhythm.label("at")).where(rhythms.c.next_at.is_not(None)).subquery()
         with self._db.read() as connection:
@@ -146,19 +151,19 @@ class DueReaders:
         suppressed: bool = False,
         pass_over: bool = False,
     ) -> int:
-        values = moved_on(due.head, due.now) if pass_over else _later(due.now)
+        values = moved_on(due.head, due.now) if pass_over else _next_time(due.now)
         with self._db.write() as connection:
             if suppressed:
-                return _put_off(connection, due, is_suppressed(), values, limit)
+                return _reschedule(connection, due, is_suppressed(), values, limit)
             if rhythms is not None:
-                return _put_off(connection, due, subscriptions.c.rhythm.in_(rhythms), values, limit)
-            return _put_off_at(connection, due, stands or (), values, limit)
+                return _reschedule(connection, due, subscriptions.c.rhythm.in_(rhythms), values, limit)
+            return _reschedule_at(connection, due, stands or (), values, limit)
 
     def skip_digest(self, due: DueQuery, rhythm: int, stands: Sequence[CohortKey], *, limit: int) -> int:
         theirs = and_(subscriptions.c.rhythm == rhythm, ~WAS_SKIPPED)
-        values = _later(due.now) | {"skipped_at": due.now}
+        values = _next_time(due.now) | {"skipped_at": due.now}
         with self._db.write() as connection:
-            return _put_off_at(connection, due, stands, values, limit, theirs)
+            return _reschedule_at(connection, due, stands, values, limit, theirs)
 
     def make_due(self, slug: str, now: datetime, *, limit: int) -> int:
         later = select(subscriptions.c.id).select_from(active_readers())
@@ -169,8 +174,8 @@ class DueReaders:
 
 
 def active_readers() -> Any:
-    """Active readers, found by their rhythm."""
-    return rhythms.join(subscriptions, _THEIRS)
+    """Active readers, joined to their schedules."""
+    return rhythms.join(subscriptions, _OF_SCHEDULE)
 
 
 def is_due(due: DueQuery) -> ColumnElement[bool]:
@@ -183,34 +188,38 @@ def is_due(due: DueQuery) -> ColumnElement[bool]:
 
 
 def corrections_for(due: DueQuery) -> ColumnElement[int]:
-    """Bit i: the i-th correction is for this reader. They had its post, in this life, and not yet again."""
-    bits = [
-        case((and_(_passed(correction.seq, correction.first_seq), _got(correction.post_id)), 1 << i), else_=0)
-        for i, correction in enumerate(due.corrections)
-    ]
+    """A bit mask: bit i is set if the i-th correction is for this reader, who received its post in this
+    generation and has not passed the correction yet.
+    """
+    offset = subscriptions.c.offset
     mask: ColumnElement[int] = literal(0)
-    for bit in bits:
-        mask = mask + bit
+    for i, (seq, first_seq, post_id) in enumerate(due.corrections):
+        delivered = _showed(deliveries, post_id).where(deliveries.c.state.not_in(_NOT_RECEIVED))
+        archived = _showed(receipts, post_id)
+        received = or_(delivered.correlate(subscriptions), archived.correlate(subscriptions))
+        mask = mask + case((and_(and_(offset < seq, offset >= first_seq), received), 1 << i), else_=0)
     return mask
 
 
 def moved_on(head: int, now: datetime) -> dict[str, Any]:
-    """How a reader moves on who was planned or passed over: never back, and due when their rhythm is."""
+    """The new values of a reader who was planned or passed over: the offset never goes back."""
     offset = subscriptions.c.offset
-    return {"offset": case((offset > head, offset), else_=head), "skipped_at": None, **_later(now)}
+    return {"offset": case((offset > head, offset), else_=head), "skipped_at": None, **_next_time(now)}
 
 
-def _later(now: datetime) -> dict[str, Any]:
+def _next_time(now: datetime) -> dict[str, Any]:
     soonest = literal(now + TIME_STEP, _DUE_AT.type)
-    return {"next_due_at": _of_rhythm(case((rhythms.c.next_at > soonest, rhythms.c.next_at), else_=soonest))}
+    return {
+        "next_due_at": _of_schedule(case((rhythms.c.next_at > soonest, rhythms.c.next_at), else_=soonest))
+    }
 
 
-def _of_rhythm(value: ColumnElement[Any]) -> Any:
+def _of_schedule(value: ColumnElement[Any]) -> Any:
     theirs = select(value).where(rhythms.c.id == subscriptions.c.rhythm)
     return theirs.correlate(subscriptions).scalar_subquery()
 
 
-def _put_off_at(
+def _reschedule_at(
     connection: Connection,
     due: DueQuery,
     stands: Sequence[CohortKey],
@@ -221,12 +230,12 @@ def _put_off_at(
     key = tuple_(subscriptions.c.offset, subscriptions.c.taste, corrections_for(due))
     for part in slices(stands):
         here = key.in_([tuple(stand) for stand in part])
-        if moved := _put_off(connection, due, and_(here, *which), values, limit):
+        if moved := _reschedule(connection, due, and_(here, *which), values, limit):
             return moved
     return 0
 
 
-def _put_off(
+def _reschedule(
     connection: Connection, due: DueQuery, which: ColumnElement[bool], values: dict[str, Any], limit: int
 ) -> int:
     these = select(subscriptions.c.id).select_from(active_readers()).where(is_due(due), which)
@@ -234,18 +243,9 @@ def _put_off(
     return connection.execute(moved).rowcount
 
 
-def _passed(seq: int, first_seq: int) -> ColumnElement[bool]:
-    return and_(subscriptions.c.offset < seq, subscriptions.c.offset >= first_seq)
-
-
-def _got(post_id: str) -> ColumnElement[bool]:
-    came = _showed(deliveries, post_id).where(deliveries.c.state.not_in(_NEVER_CAME))
-    return or_(came.correlate(subscriptions), _showed(receipts, post_id).correlate(subscriptions))
-
-
 def _showed(table: Table, post_id: str) -> Exists:
-    """Whether a row of the ledger, or a receipt, is of a mail to a row of `subscriptions` in its present life
-    that showed a post.
+    """Whether a delivery, or a receipt, is of a mail to this generation of a row of `subscriptions` that
+    showed a post.
     """
     return exists().where(
         table.c.subscription == subscriptions.c.id,
@@ -256,40 +256,28 @@ def _showed(table: Table, post_id: str) -> Exists:
     )
 
 
-def _astray(slug: str, now: datetime) -> Select[Any]:
-    """Three ranges of the index, empty in quiet times, and none of them holds who is due when they should."""
-    theirs = select(subscriptions.c.id).select_from(active_readers()).where(rhythms.c.list == slug)
-    next_at = rhythms.c.next_at
-    ranges = (
-        theirs.where(next_at < _DUE_AT),
-        theirs.where(now < _DUE_AT, next_at > _DUE_AT),
-        theirs.where(next_at.is_(None), now + TIME_STEP < _DUE_AT),
-    )
-    return select(union_all(*ranges).subquery().c.id)
-
-
 PAGE = 5_000
-"""Readers looked at in one read transaction."""
+"""Readers read in one transaction."""
 
-_NOT_DUE_THEIRS = rhythms.join(subscriptions, subscriptions.c.rhythm == rhythms.c.id)
+_EVERY_READER = rhythms.join(subscriptions, subscriptions.c.rhythm == rhythms.c.id)
 
 
 class NotDueReaders:
-    """The part of `ports.PlanningStore` that knows who is not due."""
+    """`ports.PlanningStore`: who is not due."""
 
     _db: Database
 
     def count_not_due(self, due: DueQuery) -> Mapping[str, int]:
-        why = _why(due)
-        counted = select(why, func.count()).select_from(_NOT_DUE_THEIRS).where(rhythms.c.list == due.list)
+        why = _reason(due)
+        counted = select(why, func.count()).select_from(_EVERY_READER).where(rhythms.c.list == due.list)
         with self._db.read() as connection:
             rows = connection.execute(counted.group_by(why)).all()
         return {reason: number for reason, number in rows if reason}
 
     def candidates(self, due: DueQuery, subscription: int | None = None) -> Iterator[ReaderStatus]:
-        theirs = _NOT_DUE_THEIRS.join(subscribers)
+        theirs = _EVERY_READER.join(subscribers)
         stand = (subscriptions.c.offset, subscriptions.c.taste, corrections_for(due))
-        about = (subscriptions.c.id, subscribers.c.address, _why(due), rhythms.c.id, WAS_SKIPPED)
+        about = (subscriptions.c.id, subscribers.c.address, _reason(due), rhythms.c.id, WAS_SKIPPED)
         query = select(*about, *stand)
         query = query.select_from(theirs).where(rhythms.c.list == due.list).order_by(subscriptions.c.id)
         if subscription is not None:
@@ -306,8 +294,8 @@ class NotDueReaders:
                 return
 
 
-def _why(due: DueQuery) -> ColumnElement[str]:
-    """Why a reader is left out; "" for those who are due."""
+def _reason(due: DueQuery) -> ColumnElement[str]:
+    """Why a reader is not due; "" if they are."""
     return case(
         (~ACTIVE, type_coerce(subscriptions.c.state, String)),
         (subscriptions.c.paused, "paused"),

@@ -1,22 +1,20 @@
-"""The writing of mailings: frozen first, then planned, a chunk of readers in each transaction."""
+"""Planning mailings: the content first, then the deliveries, a chunk of readers in each transaction."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Insert, Row, and_, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Insert, Row, and_, func, insert, literal, select, update
 
 from publisher.core.delivery import holds
 from publisher.core.delivery.mailing import (
     Mailing,
-    MailingKind,
     MailingState,
     NewMailing,
 )
 from publisher.core.delivery.throttling import UNDIVIDED, BatchPlan
 from publisher.core.digests.due import Correction, DueQuery
 from publisher.stores.sql.delivery.batches import (
-    BatchSlice,
     batch_row,
     cut_batches,
     delivery_order,
@@ -89,14 +87,21 @@ class Planning(DueReaders, NotDueReaders):
             row = connection.execute(select(mailings).where(mailings.c.id == mailing)).one_or_none()
             if row is None or row.state is not MailingState.PLANNING:
                 return 0
-            planned = connection.execute(_write_deliveries(row, limit, now, cut)).rowcount
+            planned = connection.execute(_insert_deliveries(row, limit, now, cut)).rowcount
             if not planned:
-                _end_planning(connection, row)
+                state = holds.state_after_planning(row.hold, row.planned)
+                connection.execute(update(mailings).where(mailings.c.id == mailing).values(state=state))
+                end_mailing_if_done(connection, mailing)
                 return 0
-            _move_offsets(connection, row)
+            # Move the offsets of exactly the readers just planned, in the transaction that planned them.
+            new = deliveries.c.n > row.planned
+            readers = select(deliveries.c.subscription).where(deliveries.c.mailing == mailing, new)
+            moved = update(subscriptions).where(subscriptions.c.id.in_(readers))
+            connection.execute(moved.values(moved_on(row.head, row.due_before)))
             large = row.planned + planned >= cut.over
             made = cut_batches(connection, row, planned, batch, cut, sample=large)
-            _write_batches(connection, mailing, row.kind, made, now)
+            rows = [{"mailing": mailing, **batch_row(row.kind, part, now)} for part in made]
+            connection.execute(insert(batches), rows)
             counted = {"planned": row.planned + planned}
             counted |= {"canary": True} if any(part.canary for part in made) else {}
             connection.execute(update(mailings).where(mailings.c.id == mailing).values(counted))
@@ -108,14 +113,12 @@ class Planning(DueReaders, NotDueReaders):
             return start_transactional(connection, new, subscription, now)
 
 
-def _due_of(mailing: Row[Any]) -> DueQuery:
+def _insert_deliveries(mailing: Row[Any], limit: int, now: datetime, cut: BatchPlan) -> Insert:
+    """INSERT .. SELECT of the next due readers, numbered on from the last chunk without gaps, so that each
+    batch is a range.
+    """
     corrections = tuple(Correction(*given) for given in mailing.corrections)
-    return DueQuery(list=mailing.list, now=mailing.due_before, head=mailing.head, corrections=corrections)
-
-
-def _write_deliveries(mailing: Row[Any], limit: int, now: datetime, cut: BatchPlan) -> Insert:
-    """INSERT .. SELECT of the next due readers: n goes on from the last chunk, dense, slice by slice."""
-    due = _due_of(mailing)
+    due = DueQuery(list=mailing.list, now=mailing.due_before, head=mailing.head, corrections=corrections)
     theirs = and_(
         stands.c.mailing == mailing.id,
         stands.c.offset == subscriptions.c.offset,
@@ -140,29 +143,3 @@ def _write_deliveries(mailing: Row[Any], limit: int, now: datetime, cut: BatchPl
         **same,
     }
     return insert(deliveries).from_select(list(values), select(*values.values()))
-
-
-def _move_offsets(connection: Connection, mailing: Row[Any]) -> None:
-    """For exactly the readers just planned, in the transaction that planned them (invariant 5)."""
-    just = select(deliveries.c.subscription).where(
-        deliveries.c.mailing == mailing.id, deliveries.c.n > mailing.planned
-    )
-    moved = update(subscriptions).where(subscriptions.c.id.in_(just))
-    connection.execute(moved.values(moved_on(mailing.head, mailing.due_before)))
-
-
-def _write_batches(
-    connection: Connection,
-    mailing: int,
-    kind: MailingKind,
-    made: Sequence[BatchSlice],
-    now: datetime,
-) -> None:
-    connection.execute(insert(batches), [{"mailing": mailing, **batch_row(kind, part, now)} for part in made])
-
-
-def _end_planning(connection: Connection, mailing: Row[Any]) -> None:
-    """Ready, or done where nobody was left to mail."""
-    state = holds.state_after_planning(mailing.hold, mailing.planned)
-    connection.execute(update(mailings).where(mailings.c.id == mailing.id).values(state=state))
-    end_mailing_if_done(connection, mailing.id)

@@ -1,6 +1,6 @@
-"""Connections and transactions, and what the database's own errors become.
+"""Connections, transactions, and what the database's errors mean.
 
-SQLite: writers begin with BEGIN IMMEDIATE (a deferred one fails with "database is locked" when two meet,
+SQLite: writers begin with BEGIN IMMEDIATE (if two deferred ones meet, one fails with "database is locked"
 whatever the timeout), readers with BEGIN, so each method of the store sees one state. WAL: readers and the
 writer do not wait for each other. synchronous=FULL: what was committed survives a power cut. A first publish
 does without the WAL until the log begins (see `Database.begun`).
@@ -38,32 +38,34 @@ from publisher.stores.sql.engine.deferred_fsync import DeferredFsync
 T = TypeVar("T")
 
 LOCK_SECONDS = 60
-"""How long one writer waits for another before it gives up."""
+"""How long a writer waits for another before it gives up."""
 
 MIN_FREE_BYTES = 256 * 1024
-"""Bytes that a disk must have free for an I/O error to be none of room: the WAL, its index, some pages."""
+"""With less free space than this, an I/O error means that the disk is full: room for the WAL, its index and
+some pages.
+"""
 
 IN_LIST = 5_000
 """Values in one IN list: well under SQLite's 32,766 variables."""
 
-_USUAL = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL")
+_WAL_PRAGMAS = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL")
 
-_FIRST = ("PRAGMA synchronous = EXTRA",)
-"""A new file has a rollback journal. EXTRA: that it was deleted, which is the commit, is flushed too."""
+_FIRST_PUBLISH_PRAGMAS = ("PRAGMA synchronous = EXTRA",)
+"""A new file has a rollback journal. EXTRA also flushes its deletion, which is the commit."""
 
-_PRAGMAS = (
+_COMMON_PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA cache_size = -8192",  # 8 MB for each of the connections that are in use at once
     "PRAGMA temp_store = MEMORY",
 )
 
-_WIDE = "PRAGMA cache_size = -32768"
-"""32 MB, from here on, for this connection: the index of address keys is random."""
+_LARGE_CACHE = "PRAGMA cache_size = -32768"
+"""32 MB for this connection from now on: writes to the index of address keys are random."""
 
 
 class Database:
-    """One database file and its pool of connections; safe to share between threads. `first`: it is new, and
-    for the first publish.
+    """A database file and its pool of connections; safe to share between threads. `first`: the file is new,
+    and for the first publish.
     """
 
     def __init__(self, path: Path, *, first: bool = False) -> None:
@@ -76,23 +78,23 @@ class Database:
 
     @contextmanager
     def read(self) -> Generator[Connection, None, None]:
-        """A connection that sees one state of the database. Raises StoreError."""
+        """A connection that sees one state of the database. Raises StoreError, OutputError."""
         with self._errors(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def write(self, *, wide: bool = False) -> Generator[Connection, None, None]:
-        """One transaction, alone among writers: whole, or not at all. `wide` is for many rows in no order.
+        """One transaction, whole or not at all, alone among writers. `wide` is for many rows in random order.
         Raises StoreError, OutputError.
         """
         with self._errors(), self._writer.begin() as connection:
             if wide:
-                connection.exec_driver_sql(_WIDE)
+                connection.exec_driver_sql(_LARGE_CACHE)
             yield connection
 
     @contextmanager
     def rebuild(self) -> Generator[Connection, None, None]:
-        """`write` with foreign keys off: moving a table must not delete what refers to it (SQLite)."""
+        """`write` with foreign keys off: replacing a table must not delete what refers to it (SQLite)."""
         with self._errors(), self._writer.connect() as connection:
             driver = connection.connection.driver_connection
             try:
@@ -101,11 +103,12 @@ class Database:
                 with connection.begin():
                     yield connection
             finally:
-                connection.invalidate()  # the next user gets a fresh one, with its pragmas
+                connection.invalidate()  # the next user gets a new one, with all pragmas
 
     def begun(self) -> None:
-        """The log begins: from now on others read while we write. Until then a rollback journal is quicker:
-        it keeps the pages that were there, which are few; through the WAL each page is written twice.
+        """The log has begun: from now on others may read while we write. Until then a rollback journal is
+        faster: it saves only the few pages that existed before, while with the WAL every page is written
+        twice.
         """
         if self._first:
             self._first = False
@@ -123,19 +126,19 @@ class Database:
             raise
         except DBAPIError as error:
             raise store_error(self.path, error.orig or error) from error
-        except StatementError as error:  # a value no column takes: ours to mend, not the database's
+        except StatementError as error:  # a value that no column accepts: our bug, not the database's
             raise (error.orig or error) from error
         except (sqlite3.Error, PoolTimeout, UnicodeEncodeError) as error:
             raise store_error(self.path, error) from error
 
 
 def insert_new(table: Table) -> sqlite.Insert:
-    """INSERT that leaves rows already there as they are (every dialect spells it in its own insert)."""
+    """INSERT that keeps existing rows as they are."""
     return sqlite.insert(table).on_conflict_do_nothing()
 
 
 def upsert(table: Table) -> sqlite.Insert:
-    """INSERT that replaces the row of the same primary key."""
+    """INSERT that replaces a row with the same primary key."""
     statement = sqlite.insert(table)
     key = [column.name for column in table.primary_key]
     rest = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in key}
@@ -149,10 +152,10 @@ def insert_with_shared_values(
     rows: Sequence[tuple[int, ...]],
     same: Mapping[str, Any],
 ) -> None:
-    """Inserts `rows`, integers of the columns `varying`, each with the values `same` beside them. SQLite
-    makes the rows itself, of one JSON text: several times faster than binding every value of every row.
+    """Inserts `rows`, integers for the columns `varying`, each with the values `same` beside them. SQLite
+    builds the rows itself from one JSON text, which is several times faster than binding every value.
     """
-    # The text is given beside the statement: a statement is a circle of references, and would keep it.
+    # The text is a parameter: a statement is a reference cycle, and would keep it alive.
     given = func.json_each(bindparam("rows_")).table_valued("key", "value")
     values: dict[str, ColumnElement[Any]] = {
         name: func.json_extract(given.c.value, f"$[{place}]") for place, name in enumerate(varying)
@@ -163,14 +166,14 @@ def insert_with_shared_values(
 
 
 def slices(values: Sequence[T], size: int = IN_LIST) -> Iterator[Sequence[T]]:
-    """`values` in pieces that fit an IN list."""
+    """`values` in slices that fit an IN list."""
     return (values[start : start + size] for start in range(0, len(values), size))
 
 
 def store_error(path: Path, error: BaseException) -> StoreError | OutputError:
-    """What a database error means to a person, as one line."""
+    """A database error as one line that tells a person what to do."""
     what = str(error).splitlines()[0] if str(error) else type(error).__name__
-    if "disk is full" in what or ("disk I/O error" in what and _full(path)):
+    if "disk is full" in what or ("disk I/O error" in what and _is_disk_full(path)):
         return OutputError(str(path), "does not fit on the disk", "make room and run again")
     for words, answer, do in _KNOWN_ERRORS:
         if words in what:
@@ -180,8 +183,8 @@ def store_error(path: Path, error: BaseException) -> StoreError | OutputError:
     return StoreError(str(path), f"the database refused: {what}")
 
 
-def _full(path: Path) -> bool:
-    """Whether the disk has too little room for SQLite's files beside `path`, which it calls an I/O error."""
+def _is_disk_full(path: Path) -> bool:
+    """Whether there is too little room for SQLite's files beside `path`, which it reports as an I/O error."""
     try:
         found = os.statvfs(path.parent)
     except OSError:
@@ -203,24 +206,24 @@ def _engine(connect: Callable[[], sqlite3.Connection]) -> Engine:
         creator=connect,
         poolclass=QueuePool,
         pool_size=8,
-        pool_use_lifo=True,  # the last one used has what is needed in its cache; the others stay small
+        pool_use_lifo=True,  # the last one used has the right pages in its cache; the others stay small
         hide_parameters=True,  # addresses and tokens stay out of tracebacks and logs
     )
-    event.listen(engine, "begin", _begin)
+
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    event.listen(engine, "begin", begin)
     return engine
 
 
 def _connect(path: Path, *, first: bool = False) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False)
     try:
-        for pragma in (*(_FIRST if first else _USUAL), *_PRAGMAS):
+        for pragma in (*(_FIRST_PUBLISH_PRAGMAS if first else _WAL_PRAGMAS), *_COMMON_PRAGMAS):
             connection.execute(pragma)
     except sqlite3.Error:
         connection.close()
         raise
     return connection
-
-
-def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,8 +1,8 @@
-"""Small transactions written on the spot, and made durable by whoever may wait for the disk.
+"""Small transactions written at once, and made durable by whoever may wait for the disk.
 
-Between two messages there is one of them. A commit with synchronous=FULL writes to the WAL and then waits for
-the disk; here these are two steps, so that a loop which sends mail does the first itself and has a thread
-wait in the second. Durable is what was there before a `flush` began: it is the same fdatasync of the WAL.
+There is one between any two messages. A commit with synchronous=FULL writes to the WAL and then waits for the
+disk. Here these are two steps, so that a loop which sends mail does the first itself, and a thread waits in
+the second. Everything written before `flush` began is durable after it: it is the same fdatasync of the WAL.
 """
 
 import os
@@ -17,16 +17,16 @@ from publisher.core.errors import OutputError
 _PRAGMAS = (
     "PRAGMA busy_timeout = 0",
     "PRAGMA synchronous = NORMAL",  # `flush` does what FULL would do here
-    "PRAGMA wal_autocheckpoint = 0",  # others, who may wait, bring the WAL into the database
+    "PRAGMA wal_autocheckpoint = 0",  # others, who may wait, checkpoint
 )
 
 
 class Rollback(Exception):
-    """Inside `DeferredFsync.write`: take back what was written."""
+    """Raised inside `DeferredFsync.write` to undo what was written."""
 
 
 class DeferredFsync:
-    """One connection of a database for this. `connect` makes it, `errors` says what its errors mean."""
+    """One connection to a database for this. `connect` makes it, `errors` translates its errors."""
 
     def __init__(
         self,
@@ -36,21 +36,21 @@ class DeferredFsync:
     ) -> None:
         self._path, self._connect, self._errors = path, connect, errors
         self._connection: sqlite3.Connection | None = None
-        self._alone = threading.Lock()
+        self._busy = threading.Lock()
         self._wal: int | None = None
 
     @contextmanager
     def write(self) -> Generator[sqlite3.Cursor | None, None, None]:
-        """One transaction, written but not yet durable: call `flush`. None where another writer is at work,
-        which is not waited for. `Rollback`, raised inside, takes back what was written and goes no further.
-        Raises StoreError, OutputError.
+        """One transaction that is written but not yet durable: call `flush`. None if another writer is at
+        work; it does not wait for one. `Rollback`, raised inside, undoes what was written and goes no
+        further. Raises StoreError, OutputError.
         """
-        if not self._alone.acquire(blocking=False):
+        if not self._busy.acquire(blocking=False):
             yield None
             return
         try:
             with self._errors():
-                cursor = self._begun()
+                cursor = self._begin()
                 try:
                     yield cursor
                     if cursor is not None:
@@ -61,19 +61,19 @@ class DeferredFsync:
                     if cursor is not None and cursor.connection.in_transaction:
                         cursor.execute("ROLLBACK")
         finally:
-            self._alone.release()
+            self._busy.release()
 
     def flush(self) -> None:
-        """Returns when all that was written before is durable. Raises OutputError."""
+        """Waits until everything written before is durable. Raises OutputError."""
         try:
-            os.fdatasync(self._file())
+            os.fdatasync(self._wal_file())
         except OSError as error:
             what = f"cannot be written ({error.strerror})"
             raise OutputError(str(self._path), what, "check the disk, and that it has room") from error
 
     def close(self) -> None:
         """Lets go of the connection."""
-        with self._alone:
+        with self._busy:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
@@ -81,8 +81,8 @@ class DeferredFsync:
                 os.close(self._wal)
                 self._wal = None
 
-    def _begun(self) -> sqlite3.Cursor | None:
-        """A transaction of the connection's, if it can be had now."""
+    def _begin(self) -> sqlite3.Cursor | None:
+        """Begins a transaction; None if another writer holds the database."""
         if self._connection is None:
             self._connection = self._connect(self._path)
             for pragma in _PRAGMAS:
@@ -94,9 +94,9 @@ class DeferredFsync:
                 raise
             return None
 
-    def _file(self) -> int:
-        """The WAL, as it is now, and sure to be found again. SQLite's locks are not on this file, so that
-        closing it lets go of none (POSIX's are the whole process's).
+    def _wal_file(self) -> int:
+        """A handle of the current WAL, whose name is durable too. SQLite holds no locks on this file, so
+        closing it releases none (POSIX locks belong to the whole process).
         """
         name = f"{self._path}-wal"
         there = os.stat(name) if self._wal is not None else None  # noqa: PTH116  # a Path takes as long again

@@ -1,9 +1,8 @@
-"""Statements of the hot path: made and compiled once, then given to the driver row by row.
+"""Statements of hot paths: compiled once, then given to the driver row by row; and INSERTs of thousands of
+rows.
 
-Between a message and the next there are two of them. What SQLAlchemy does for each call (building, looking up
-the compiled form, results as rows) takes ten times as long as SQLite takes to carry them out.
-
-INSERTs of thousands of rows, quicker than one by one.
+Between a message and the next there are two statements. What SQLAlchemy does for each call (building it,
+looking up its compiled form, wrapping rows) takes ten times as long as SQLite takes to carry it out.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,12 +15,12 @@ from sqlalchemy.types import TypeEngine
 
 
 def row_value(name: str, type_: Any = None) -> BindParameter[Any]:
-    """Where a row's own value goes in a statement that is prepared."""
+    """Where a value of each row goes in a prepared statement."""
     return bindparam(name, required=False, type_=type_)
 
 
 class Cursor(Protocol):
-    """What carries out a statement (PEP 249)."""
+    """A cursor of the driver (PEP 249)."""
 
     @property
     def rowcount(self) -> int: ...
@@ -38,10 +37,10 @@ class PreparedStatement:
 
     def __init__(self, statement: UpdateBase, names: Sequence[str]) -> None:
         self._statement, self._names = statement, tuple(names)
-        self._made: dict[str, tuple[str, tuple[int, ...]]] = {}
+        self._compiled: dict[str, tuple[str, tuple[int, ...]]] = {}
 
     def each(self, connection: Connection, rows: Iterable[Sequence[Any]]) -> list[bool]:
-        """Carries it out for each row of values, in the order of `names`; whether each changed a row."""
+        """Executes it for each row of values, in the order of `names`. Returns whether each changed a row."""
         cursor = connection.connection.cursor()
         try:
             return self.by(cursor, connection.dialect, rows)
@@ -49,30 +48,30 @@ class PreparedStatement:
             cursor.close()
 
     def by(self, cursor: Cursor, dialect: Dialect, rows: Iterable[Sequence[Any]]) -> list[bool]:
-        """`each`, by a cursor of the driver's that is there already."""
-        sql, at = self._made.get(dialect.name) or self._make(dialect)
+        """`each`, by an existing cursor of the driver."""
+        sql, at = self._compiled.get(dialect.name) or self._compile(dialect)
         changed: list[bool] = []
         for row in rows:
             cursor.execute(sql, [row[n] for n in at])
             changed.append(cursor.rowcount == 1)
         return changed
 
-    def _make(self, dialect: Dialect) -> tuple[str, tuple[int, ...]]:
-        """The text of the statement, and which of a row's values it wants, in its order."""
+    def _compile(self, dialect: Dialect) -> tuple[str, tuple[int, ...]]:
+        """The SQL text, and the positions of a row's values in the order it takes them."""
         compiled = self._statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
         order = compiled.positiontup
         if order is None:
             raise NotImplementedError(f"{dialect.name}: a driver that takes its values by name")
         first, *rest = str(compiled).split("?")
-        own = ["?" if name in self._names else _written(compiled.params[name]) for name in order]
+        own = ["?" if name in self._names else _sql_literal(compiled.params[name]) for name in order]
         text = first + "".join(mark + after for mark, after in zip(own, rest, strict=True))
         made = text, tuple(self._names.index(n) for n in order if n in self._names)
-        self._made[dialect.name] = made
+        self._compiled[dialect.name] = made
         return made
 
 
-def _written(value: Any) -> str:
-    """A constant as SQL writes it: members of closed sets, text, numbers."""
+def _sql_literal(value: Any) -> str:
+    """A constant as SQL: a member of an enumeration, text, a number."""
     match value:
         case None:
             return "NULL"
@@ -85,26 +84,26 @@ def _written(value: Any) -> str:
 
 
 ROWS_PER_INSERT = 100
-"""Rows of one INSERT among many: a third quicker than row by row. No table has 300 columns."""
+"""Rows of one INSERT among many, a third faster than one by one. SQLite takes 32,766 values: 327 columns."""
 
 
 def insert_many(connection: Connection, statement: Insert, rows: Sequence[Mapping[str, Any]]) -> None:
-    """`connection.execute(statement, rows)` for thousands of rows of the same columns, but quicker: it looks
-    at each row by itself, and longer than the database.
+    """`connection.execute(statement, rows)` for thousands of rows with the same columns, but faster:
+    SQLAlchemy processes each row by itself, which takes longer than the database.
     """
     if rows:
         insert_columns(connection, statement, {name: [row[name] for row in rows] for name in rows[0]})
 
 
 def insert_columns(connection: Connection, statement: Insert, columns: Mapping[str, Sequence[Any]]) -> None:
-    """As `insert_many`, of the rows that these columns are made of, all as long."""
+    """`insert_many` of rows given as columns, all of the same length."""
     compiled = statement.compile(dialect=connection.dialect, column_keys=list(columns))
     names = compiled.positiontup
     if names is None:  # a driver that takes its values by name
         rows = zip(*columns.values(), strict=True)
         connection.execute(statement, [dict(zip(columns, row, strict=True)) for row in rows])
         return
-    bound = [_bound(connection, compiled.binds[name].type, columns[name]) for name in names]
+    bound = [_bound_values(connection, compiled.binds[name].type, columns[name]) for name in names]
     values = zip(*bound, strict=True)
     one = f"({', '.join('?' * len(names))})"
     times = len(bound[0]) // ROWS_PER_INSERT if one in compiled.string else 0
@@ -115,8 +114,8 @@ def insert_columns(connection: Connection, statement: Insert, columns: Mapping[s
         connection.exec_driver_sql(compiled.string, rest)
 
 
-def _bound(connection: Connection, kind: TypeEngine[Any], values: Sequence[Any]) -> Sequence[Any]:
-    """A column of values as the driver takes them; one that holds a single value is bound once."""
+def _bound_values(connection: Connection, kind: TypeEngine[Any], values: Sequence[Any]) -> Sequence[Any]:
+    """A column of values as the driver takes them; if all are the same, it is converted once."""
     bound = kind.dialect_impl(connection.dialect).bind_processor(connection.dialect)
     if bound is None:
         return values

@@ -1,4 +1,4 @@
-"""Column types: what goes into the database means the same in SQLite and PostgreSQL."""
+"""Column types, with the same meaning in SQLite and PostgreSQL."""
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -11,7 +11,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 Id = BigInteger().with_variant(Integer(), "sqlite")
-"""A 64-bit primary key that the database counts up; SQLite does so only for INTEGER."""
+"""A 64-bit primary key that the database generates; SQLite does so only for INTEGER."""
 
 
 def milliseconds(instant: datetime) -> int:
@@ -22,7 +22,7 @@ def milliseconds(instant: datetime) -> int:
 
 
 class Instant(TypeDecorator[datetime]):
-    """An instant as integer milliseconds since 1970 UTC (invariant 1); finer parts are cut off."""
+    """An instant as integer milliseconds since 1970 UTC, rounded down."""
 
     impl = BigInteger
     cache_ok = True
@@ -35,7 +35,7 @@ class Instant(TypeDecorator[datetime]):
 
 
 class EnumMember(TypeDecorator[StrEnum]):
-    """A member of a closed set, by its value."""
+    """A member of an enumeration, by its value."""
 
     impl = String
     cache_ok = True
@@ -64,7 +64,7 @@ class EnumMember(TypeDecorator[StrEnum]):
 
 
 class JsonText(UserDefinedType[str]):
-    """A JSON value as its text: written once where two tables hold it, read where it is needed."""
+    """JSON as text: encoded once for two tables, and decoded only where it is needed."""
 
     cache_ok = True
 
@@ -73,7 +73,7 @@ class JsonText(UserDefinedType[str]):
 
 
 class HexDigest(TypeDecorator[str]):
-    """Hex digits, stored as the bytes they spell: an index of a million is half the size."""
+    """Hex digits stored as bytes, so that an index of a million is half the size."""
 
     impl = LargeBinary
     cache_ok = True
@@ -86,8 +86,8 @@ class HexDigest(TypeDecorator[str]):
 
 
 class HumanText(TypeDecorator[str]):
-    """Text that people read and nothing depends on: what no database takes in (NUL, halves of surrogate
-    pairs) is replaced, so that an odd server reply cannot stop a publish.
+    """Text that only people read: characters that no database stores (NUL, lone surrogates) are replaced, so
+    that an odd server reply cannot stop a publish.
     """
 
     impl = Text
@@ -98,7 +98,7 @@ class HumanText(TypeDecorator[str]):
 
 
 def storable_text(text: str) -> str:
-    """Text that every database takes."""
+    """The text without what no database stores."""
     if text.isascii() and "\0" not in text:
         return text
     return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -1,7 +1,4 @@
-"""Documents under public/, and the problems of the last look.
-
-What outlives a publish: facts of the last one, addresses that moved or ended, hubs still to be told.
-"""
+"""Documents under public/, problems, redirects, and WebSub pings: what must outlive a publish."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -19,7 +16,7 @@ from publisher.stores.sql.schema.feed_tables import versions as held
 from publisher.stores.sql.schema.tables import addresses, facts, moves, problems, redirects
 
 VERSIONS = 50
-"""Versions of a feed document that are remembered. A client with an older one is sent the whole feed."""
+"""Versions of a feed document that are kept. A client with an older one is sent the whole feed."""
 
 
 class DocumentRecords:
@@ -44,11 +41,18 @@ class DocumentRecords:
                 connection.execute(delete(documents).where(documents.c.path.in_(paths)))
                 connection.execute(delete(held).where(held.c.path.in_(paths)))
             if written:
-                connection.execute(upsert(documents), [_row(document) for document in written])
+                columns = documents.columns.keys()
+                rows = [{name: getattr(document, name) for name in columns} for document in written]
+                connection.execute(upsert(documents), rows)
             if pings:
-                connection.execute(upsert(queue), [_ping_row(ping) for ping in pings])
+                rows = [{name: getattr(ping, name) for name in Ping.__slots__} for ping in pings]
+                connection.execute(upsert(queue), [row | {"placed": False} for row in rows])
             if versions:
-                connection.execute(upsert(held), [_version_row(version) for version in versions])
+                rows = [
+                    {name: getattr(version, name) for name in FeedVersion.__slots__} for version in versions
+                ]
+                rows = [row | {"marks": list(row["marks"])} for row in rows]
+                connection.execute(upsert(held), rows)
                 for path in {version.path for version in versions}:
                     kept = select(held.c.hash).where(held.c.path == path).order_by(held.c.modified.desc())
                     old = held.c.hash.not_in(kept.limit(VERSIONS))
@@ -82,20 +86,8 @@ class DocumentRecords:
         return [(row.area, row.since, row.text) for row in rows]
 
 
-def _row(document: Document) -> dict[str, object]:
-    return {column.name: getattr(document, column.name) for column in documents.columns}
-
-
-def _version_row(version: FeedVersion) -> dict[str, object]:
-    return {**{name: getattr(version, name) for name in FeedVersion.__slots__}, "marks": list(version.marks)}
-
-
-def _ping_row(ping: Ping) -> dict[str, object]:
-    return {**{name: getattr(ping, name) for name in Ping.__slots__}, "placed": False}
-
-
 class PublishStateRecords:
-    """`ports.PromiseStore`."""
+    """`ports.PublishStateStore`."""
 
     _db: Database
 

@@ -1,4 +1,4 @@
-"""Feeds as views of the log: which posts a filter means, found without looking at the others."""
+"""Feeds as views of the log: which posts match a filter, found without reading the others."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -32,12 +32,12 @@ from publisher.stores.sql.schema.feed_tables import (
 )
 from publisher.stores.sql.schema.tables import counters, facts, log, log_head, posts, revisions
 
-Wanted = list[tuple[TermKind, list[str]]]
-"""For each filter and kind, the values of which a post must bear one."""
+WantedTerms = list[tuple[TermKind, list[str]]]
+"""(kind, folded values), for each filter and kind that names any: a post must have one of the values."""
 
 
 class FeedQueries:
-    """`ports.ViewStore`."""
+    """`ports.FeedStore`."""
 
     _db: Database
 
@@ -53,7 +53,7 @@ class FeedQueries:
         if not any(where.of(kind) for where in matching for kind in TermKind):
             return self.content_version()
         with self._db.read() as connection:
-            wanted = _wanted(connection, matching)
+            wanted = _wanted_terms(connection, matching)
             of = (terms.c.version, terms.c.kind, terms.c.key)
             last = select(func.coalesce(func.max(of[0]), 0))
             states = [
@@ -71,20 +71,20 @@ class FeedQueries:
 
     def members(self, matching: CombinedFilter) -> Sequence[PageMember]:
         with self._db.read() as connection:
-            found = select(posts.c.first_seq, posts.c.id).where(*_live(connection, matching))
+            found = select(posts.c.first_seq, posts.c.id).where(*_conditions(connection, matching))
             return [(seq, id) for seq, id in connection.execute(found.order_by(posts.c.first_seq))]
 
     def newest_of(self, matching: CombinedFilter, limit: int) -> Sequence[PublishedPost]:
         with self._db.read() as connection:
-            seqs = _seqs(connection, matching, limit)
-            return _posts(connection, posts.c.first_seq.in_(seqs), limit)
+            seqs = _newest_seqs(connection, matching, limit)
+            return _posts_where(connection, posts.c.first_seq.in_(seqs), limit)
 
     def recently_changed_of(
         self, matching: CombinedFilter, since: int, limit: int
     ) -> Sequence[PublishedPost]:
         with self._db.read() as connection:
-            seqs = _renewed(connection, matching, since, limit)
-            return _posts(connection, posts.c.first_seq.in_(seqs), limit)
+            seqs = _changed_seqs(connection, matching, since, limit)
+            return _posts_where(connection, posts.c.first_seq.in_(seqs), limit)
 
     def recently_withdrawn(
         self, since: int, limit: int, *, after: int = 0, until: int = MAX_SEQ
@@ -109,10 +109,10 @@ class FeedQueries:
 
     def last_changed_at(self, matching: CombinedFilter, limit: int, since: int) -> datetime | None:
         with self._db.read() as connection:
-            seqs = _seqs(connection, matching, limit + 1)
+            seqs = _newest_seqs(connection, matching, limit + 1)
             if len(seqs) > limit:
                 del seqs[limit:]
-                seqs += _renewed(connection, matching, seqs[-1], limit)
+                seqs += _changed_seqs(connection, matching, seqs[-1], limit)
             columns = (posts.c.updated_at, posts.c.first_seq, posts.c.changed_seq)
             rows = [
                 row
@@ -120,16 +120,22 @@ class FeedQueries:
                 for row in connection.execute(select(*columns).where(posts.c.first_seq.in_(some)))
             ]
             since = max(since, _log_times(connection))
-            told = sorted({seq for _, *both in rows for seq in both if seq > since})
-            return max([*(row.updated_at for row in rows), *_told(connection, told)], default=None)
+            # A post that came out (but not with the baseline) or came back changed the feed then.
+            baseline = select(log_head.c.baseline_at).scalar_subquery()
+            published = (log.c.kind == LogKind.PUBLISHED) & (log.c.at > baseline)
+            shown = select(log.c.at).where(published | (log.c.kind == LogKind.RESTORED))
+            times = [row.updated_at for row in rows]
+            for some in slices(sorted({seq for _, *both in rows for seq in both if seq > since})):
+                times += connection.execute(shown.where(log.c.seq.in_(some))).scalars()
+            return max(times, default=None)
 
     def posts_as_of(self, matching: CombinedFilter, page: ArchivePage) -> Sequence[PublishedPost]:
         within = (posts.c.first_seq > page.after, posts.c.first_seq <= page.until)
         with self._db.read() as connection:
-            rows = connection.execute(select(posts).where(*within, *_live(connection, matching))).all()
+            rows = connection.execute(select(posts).where(*within, *_conditions(connection, matching))).all()
             now = {row.id: published_post(row) for row in rows}
             later = [row.id for row in rows if row.changed_seq > page.as_of]
-            then = {known.id: known for known in _then(connection, later, page.as_of)}
+            then = {known.id: known for known in _posts_at(connection, later, page.as_of)}
         known = (now | then).values()
         return sorted(known, key=lambda it: it.first_seq, reverse=True)
 
@@ -156,7 +162,11 @@ class FeedQueries:
             key = tuple_(archives.c.feed, archives.c.part)
             for some in slices([(view.feed, view.part) for view, _ in changed], 500):
                 connection.execute(delete(archives).where(key.in_(some)))
-            rows = [_page_row(view, page) for view, pages in changed for page in pages]
+            rows = [
+                {"feed": view.feed, "part": view.part, **{name: getattr(page, name) for name in _PAGE}}
+                for view, pages in changed
+                for page in pages
+            ]
             if rows:
                 connection.execute(insert(archives), rows)
 
@@ -164,16 +174,14 @@ class FeedQueries:
 _PAGE = ("number", "after", "until", "as_of", "edition", "members")
 
 
-def _page_row(view: FeedState, page: ArchivePage) -> dict[str, Any]:
-    return {"feed": view.feed, "part": view.part, **{name: getattr(page, name) for name in _PAGE}}
-
-
 def _terms_of(stored: Sequence[tuple[str, str]]) -> Terms:
     return frozenset((TermKind(kind), key) for kind, key in stored)
 
 
-def _wanted(connection: Connection, matching: CombinedFilter) -> Wanted:
-    """What must be borne, with every language that a given one means."""
+def _wanted_terms(connection: Connection, matching: CombinedFilter) -> WantedTerms:
+    """The terms that posts must have. A language stands for all its variants that posts have (RFC 4647
+    3.3.1).
+    """
     wanted = [(kind, [fold_term(v) for v in where.of(kind)]) for where in matching for kind in TermKind]
     if not any(keys for kind, keys in wanted if kind is TermKind.LANGUAGE):
         return [(kind, keys) for kind, keys in wanted if keys]
@@ -181,61 +189,55 @@ def _wanted(connection: Connection, matching: CombinedFilter) -> Wanted:
         connection.execute(select(terms.c.key).where(terms.c.kind == TermKind.LANGUAGE)).scalars()
     )
     return [
-        (kind, _spoken(keys, languages) if kind is TermKind.LANGUAGE else keys)
+        (kind, _languages_meant(keys, languages) if kind is TermKind.LANGUAGE else keys)
         for kind, keys in wanted
         if keys
     ]
 
 
-def _spoken(keys: Iterable[str], languages: Iterable[str]) -> list[str]:
+def _languages_meant(keys: Iterable[str], languages: Iterable[str]) -> list[str]:
     return [key for key in languages if any(term_matches(TermKind.LANGUAGE, wanted, key) for wanted in keys)]
 
 
-def _bearing(kind: TermKind, keys: Sequence[str]) -> Select[tuple[int]]:
+def _with_terms(kind: TermKind, keys: Sequence[str]) -> Select[tuple[int]]:
     bearing = select(post_terms.c.first_seq).where(post_terms.c.kind == kind, post_terms.c.key.in_(keys))
     return bearing if len(keys) == 1 else bearing.distinct()
 
 
-def _live(connection: Connection, matching: CombinedFilter) -> list[ColumnElement[bool]]:
-    """What `posts` must satisfy."""
-    wanted = _wanted(connection, matching)
-    return [posts.c.live, *(posts.c.first_seq.in_(_bearing(kind, keys)) for kind, keys in wanted)]
+def _conditions(connection: Connection, matching: CombinedFilter) -> list[ColumnElement[bool]]:
+    """The conditions on `posts`."""
+    wanted = _wanted_terms(connection, matching)
+    return [posts.c.live, *(posts.c.first_seq.in_(_with_terms(kind, keys)) for kind, keys in wanted)]
 
 
-def _seqs(connection: Connection, matching: CombinedFilter, limit: int) -> list[int]:
-    """The last `limit` live posts that are meant. The index of terms holds live posts alone, in log order."""
-    wanted = _wanted(connection, matching)
+def _newest_seqs(connection: Connection, matching: CombinedFilter, limit: int) -> list[int]:
+    """The seqs of the newest `limit` live posts that match, the newest first. The index of terms holds only
+    live posts, in log order.
+    """
+    wanted = _wanted_terms(connection, matching)
     found: Select[Any] = select(posts.c.first_seq).where(posts.c.live).order_by(posts.c.first_seq.desc())
     if wanted:
         first, *others = wanted
-        found = _bearing(*first).where(*(post_terms.c.first_seq.in_(_bearing(*other)) for other in others))
+        found = _with_terms(*first).where(
+            *(post_terms.c.first_seq.in_(_with_terms(*other)) for other in others)
+        )
         found = found.order_by(post_terms.c.first_seq.desc())
     return list(connection.execute(found.limit(limit)).scalars())
 
 
-def _renewed(connection: Connection, matching: CombinedFilter, since: int, limit: int) -> list[int]:
+def _changed_seqs(connection: Connection, matching: CombinedFilter, since: int, limit: int) -> list[int]:
     found = select(posts.c.first_seq).where(posts.c.changed_seq > since, posts.c.first_seq < since)
-    found = found.where(*_live(connection, matching)).order_by(posts.c.changed_seq.desc()).limit(limit)
+    found = found.where(*_conditions(connection, matching)).order_by(posts.c.changed_seq.desc()).limit(limit)
     return list(connection.execute(found).scalars())
 
 
-def _told(connection: Connection, seqs: Sequence[int]) -> list[datetime]:
-    """When posts came out or came back by these rows of the log."""
-    baseline = select(log_head.c.baseline_at).scalar_subquery()
-    out = (log.c.kind == LogKind.PUBLISHED) & (log.c.at > baseline)
-    found = select(log.c.at).where(out | (log.c.kind == LogKind.RESTORED))
-    return [
-        at for some in slices(seqs) for at in connection.execute(found.where(log.c.seq.in_(some))).scalars()
-    ]
-
-
-def _posts(connection: Connection, which: ColumnElement[bool], limit: int) -> list[PublishedPost]:
+def _posts_where(connection: Connection, which: ColumnElement[bool], limit: int) -> list[PublishedPost]:
     found = select(posts).where(which).order_by(posts.c.first_seq.desc()).limit(limit)
     return [published_post(row) for row in connection.execute(found)]
 
 
-def _then(connection: Connection, ids: Sequence[str], as_of: int) -> list[PublishedPost]:
-    """Those posts as the log had them at its row `as_of`."""
+def _posts_at(connection: Connection, ids: Sequence[str], as_of: int) -> list[PublishedPost]:
+    """Posts as they were at log row `as_of`."""
     if not ids:
         return []
     told = (log.c.post_id.in_(ids), log.c.seq <= as_of, log.c.kind != LogKind.WITHDRAWN)
@@ -259,8 +261,8 @@ def _then(connection: Connection, ids: Sequence[str], as_of: int) -> list[Publis
 
 
 def _as_it_was(row: Row[Any], since: int) -> PublishedPost:
-    """A post's first version was last changed when its author says so, if that is past, and not before it
-    came out as news.
+    """The post of a row. A first version that was backfill, or older than `since`, was last changed when its
+    author says so, if that is not in the future.
     """
     known = published_post(row)
     if row.kind is not LogKind.PUBLISHED or (not row.backfill and row.told_seq > since):
@@ -271,6 +273,6 @@ def _as_it_was(row: Row[Any], since: int) -> PublishedPost:
 
 
 def _log_times(connection: Connection) -> int:
-    """Up to which row of the log feeds did not have their times from it: an upgrade moves none of them."""
+    """The last log row from which feeds do not take their times: an upgrade changed none of them."""
     found = connection.execute(select(facts.c.value).where(facts.c.name == LOG_TIMES)).scalar()
     return int(found or 0)

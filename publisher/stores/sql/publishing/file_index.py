@@ -1,11 +1,11 @@
-"""What is remembered of files, so that they need not be read again.
+"""The index of files that were read, so that they need not be read again.
 
-The row of a settled file (core.settling) has no value: the post is the one of the log at its path. Others
-keep what was read of them. A row is written only when the plan it was part of is carried out: what a crash
-loses is read again.
+A settled file (core.publishing.incremental) has no value here: its post is the one of the log at its path.
+Others keep what was read of them. A row is written only once the plan it was part of is applied; what a
+crash loses is read again.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,14 +18,17 @@ from publisher.stores.sql.engine.database import Database, insert_new, slices, u
 from publisher.stores.sql.engine.prepared_statements import insert_columns, insert_many
 from publisher.stores.sql.engine.types import milliseconds
 from publisher.stores.sql.publishing.rows import post_from_text, post_to_text, published_post
-from publisher.stores.sql.schema.tables import FILES, LATEST, bodies, counters, files, posts
+from publisher.stores.sql.schema.tables import FILES, LATEST, counters, files, posts
+from publisher.stores.sql.schema.tables import bodies as body_table
 
-Remembered = tuple[FileStat, str, Post, bool]
-"""A file that was read, the hash of its bytes, its post, and whether it is settled."""
+IndexedFile = tuple[FileStat, str, Post, bool]
+"""(file, hash of its bytes, post, whether it is settled)"""
 
 _PATH: BindParameter[Any] = bindparam("of")
-_TOUCHED = update(files).where(files.c.path == _PATH).values(size=bindparam("to"), mtime_ns=bindparam("at"))
-_TURNED = (
+_UPDATE_STAT = (
+    update(files).where(files.c.path == _PATH).values(size=bindparam("to"), mtime_ns=bindparam("at"))
+)
+_UPDATE_SETTLED = (
     update(files)
     .where(files.c.path == _PATH)
     .values(
@@ -86,7 +89,11 @@ class FileIndex:
 
     def save_bodies(self, bodies: Mapping[str, str]) -> None:
         with self._db.write() as connection:
-            _keep(connection, bodies.items())
+            rows = [
+                {"hash": name, "source": body.encode("utf-8", "surrogatepass")}
+                for name, body in sorted(bodies.items())
+            ]
+            insert_many(connection, insert_new(body_table), rows)
 
     def update_index(self, changes: IndexUpdate) -> int:
         with self._db.write() as connection:
@@ -94,12 +101,20 @@ class FileIndex:
             for paths in slices(changes.gone):
                 connection.execute(delete(files).where(files.c.path.in_(paths)))
             for read in slices(changes.read):
-                insert_columns(connection, upsert(files), _columns(changes.rules, read))
+                insert_columns(connection, upsert(files), _file_columns(changes.rules, read))
             if changes.touched:
                 rows = [{"of": it.path, "to": it.size, "at": it.mtime_ns} for it in changes.touched]
-                connection.execute(_TOUCHED, rows)
+                connection.execute(_UPDATE_STAT, rows)
             if changes.turned:
-                connection.execute(_TURNED, [_turned(*one) for one in changes.turned])
+                rows = [
+                    {
+                        "of": post.path,
+                        "new": None if settled else post_to_text(post),
+                        "early": _not_before(post, settled),
+                    }
+                    for post, settled in changes.turned
+                ]
+                connection.execute(_UPDATE_SETTLED, rows)
             if changes.unsettled is not None:
                 connection.execute(update(posts).where(~posts.c.settled).values(settled=True))
                 for ids in slices(sorted(changes.unsettled)):
@@ -107,19 +122,14 @@ class FileIndex:
             new = [_not_before(post, settled) for _, _, post, settled in changes.read]
             new += [_not_before(*turned) for turned in changes.turned]
             last = max((at for at in new if at is not None), default=None)
-            _put(connection, LATEST, latest if last is None else max(latest, milliseconds(last)))
+            _set_counter(connection, LATEST, latest if last is None else max(latest, milliseconds(last)))
             count = (_counter(connection, FILES) or 0) + 1
-            _put(connection, FILES, count)
+            _set_counter(connection, FILES, count)
             return count
 
 
-def _keep(connection: Any, pairs: Iterable[tuple[str, str]]) -> None:
-    rows = [{"hash": name, "source": body.encode("utf-8", "surrogatepass")} for name, body in sorted(pairs)]
-    insert_many(connection, insert_new(bodies), rows)
-
-
 def _latest(connection: Connection) -> int:
-    """No settled file has an instant later than this (milliseconds since 1970; -1: none has any)."""
+    """No settled file has a date later than this (milliseconds since 1970; -1: none has one)."""
     known = _counter(connection, LATEST)
     if known is not None:
         return known
@@ -131,11 +141,11 @@ def _counter(connection: Connection, name: str) -> int | None:
     return connection.execute(select(counters.c.last).where(counters.c.name == name)).scalar()
 
 
-def _put(connection: Connection, name: str, last: int) -> None:
+def _set_counter(connection: Connection, name: str, last: int) -> None:
     connection.execute(upsert(counters), {"name": name, "last": last})
 
 
-def _columns(rules: str, read: Sequence[Remembered]) -> dict[str, Sequence[Any]]:
+def _file_columns(rules: str, read: Sequence[IndexedFile]) -> dict[str, Sequence[Any]]:
     stats, hashes, posts, settled = zip(*read, strict=True)
     of = tuple(zip(posts, settled, strict=True))
     return {
@@ -147,11 +157,6 @@ def _columns(rules: str, read: Sequence[Remembered]) -> dict[str, Sequence[Any]]
         "not_before": [_not_before(post, is_settled) for post, is_settled in of],
         "value": [None if is_settled else post_to_text(post) for post, is_settled in of],
     }
-
-
-def _turned(post: Post, settled: bool) -> dict[str, Any]:
-    value = None if settled else post_to_text(post)
-    return {"of": post.path, "new": value, "early": _not_before(post, settled)}
 
 
 def _not_before(post: Post, settled: bool) -> datetime | None:

@@ -1,7 +1,4 @@
-"""The publication log and the posts it speaks of.
-
-Ids of the log changed for those of an adopted feed: the one way in which an id ever changes.
-"""
+"""The publication log, and the posts in it."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -35,33 +32,32 @@ from publisher.stores.sql.schema.tables import bodies, log, log_head, mailings, 
 
 
 class PostRenames:
-    """Part of `ports.LogStore`."""
+    """`ports.LogStore`: the one way in which an id ever changes."""
 
     _db: Database
 
     def rename_posts(self, ids: Mapping[str, str]) -> None:
+        # Columns that hold ids of posts, whether or not a foreign key says so.
+        references = [table.c.post_id for table in metadata.sorted_tables if "post_id" in table.c]
         with self._db.write() as connection:
             for old, new in ids.items():
-                _rename(connection, old, new)
+                _rename_post(connection, old, new, references)
             term_index.mark_changed(connection, list(ids.values()))
 
 
-def _rename(connection: Connection, old: str, new: str) -> None:
-    """A copy under the new id, what refers to the old one turned to it, and the old one taken away."""
-    ours = posts.c.id == old
+def _rename_post(connection: Connection, old: str, new: str, references: Sequence[Column[Any]]) -> None:
+    """Copies the post under its new id, points what refers to it there, and deletes the old one. The copy has
+    a negative `first_seq` meanwhile, since that is unique.
+    """
+    this = posts.c.id == old
     changed: dict[str, Any] = {"id": literal(new), "first_seq": -posts.c.first_seq}
     values = [changed.get(column.name, column) for column in posts.columns]
     names = [column.name for column in posts.columns]
-    connection.execute(insert(posts).from_select(names, select(*values).where(ours)))
-    for column in _references():
+    connection.execute(insert(posts).from_select(names, select(*values).where(this)))
+    for column in references:
         connection.execute(update(column.table).where(column == old).values({column.name: new}))
-    connection.execute(delete(posts).where(ours))
+    connection.execute(delete(posts).where(this))
     connection.execute(update(posts).where(posts.c.id == new).values(first_seq=-posts.c.first_seq))
-
-
-def _references() -> list[Column[Any]]:
-    """Columns that hold ids of posts, whether or not a foreign key says so."""
-    return [table.c.post_id for table in metadata.sorted_tables if "post_id" in table.c]
 
 
 class Log(PostRenames):
@@ -82,7 +78,7 @@ class Log(PostRenames):
         return max(found, key=lambda entry: entry.at, default=None)
 
     def all_posts(self) -> Sequence[PublishedPost]:
-        return self._known(select(posts).order_by(posts.c.first_seq))
+        return self._posts(select(posts).order_by(posts.c.first_seq))
 
     def posts_matching(self, keys: PostKeys) -> Sequence[PublishedPost]:
         wanted = (
@@ -103,15 +99,15 @@ class Log(PostRenames):
             return connection.execute(select(func.count()).where(posts.c.live)).scalar_one()
 
     def newest_posts(self, limit: int) -> Sequence[PublishedPost]:
-        return self._known(select(posts).where(posts.c.live).order_by(posts.c.first_seq.desc()).limit(limit))
+        return self._posts(select(posts).where(posts.c.live).order_by(posts.c.first_seq.desc()).limit(limit))
 
     def published_between(
         self, after: int, until: int, *, shown: Collection[str] = ()
     ) -> Sequence[PublishedPost]:
         query = select(posts).where(posts.c.first_seq > after, posts.c.first_seq <= until, ~posts.c.backfill)
-        found = [*self._known(query.where(posts.c.live).order_by(posts.c.first_seq))]
+        found = [*self._posts(query.where(posts.c.live).order_by(posts.c.first_seq))]
         for part in slices(list(shown)):
-            found += self._known(query.where(~posts.c.live, posts.c.id.in_(part)))
+            found += self._posts(query.where(~posts.c.live, posts.c.id.in_(part)))
         return sorted(found, key=lambda known: known.first_seq) if shown else found
 
     def post_versions(self, wanted: Sequence[tuple[str, str]]) -> Sequence[PublishedPost]:
@@ -147,9 +143,9 @@ class Log(PostRenames):
 
     def apply(self, plan: Plan, bodies: Mapping[str, str], now: datetime) -> LogHead:
         with self._db.write() as connection:
-            at = _advance(connection, plan, now)
+            at = _advance_head(connection, plan, now)
             before = term_index.posts_before(connection, plan)
-            _keep_bodies(connection, plan.changes, bodies)
+            _save_bodies(connection, plan, bodies)
             _append(connection, plan, at)
             post_updates.touch_posts(connection, plan, now)
             post_updates.save_sources(connection, plan)
@@ -159,7 +155,7 @@ class Log(PostRenames):
         self._db.begun()
         return head
 
-    def _known(self, query: Select[Any]) -> Sequence[PublishedPost]:
+    def _posts(self, query: Select[Any]) -> Sequence[PublishedPost]:
         with self._db.read() as connection:
             return [published_post(row) for row in connection.execute(query).all()]
 
@@ -169,10 +165,11 @@ def _head(connection: Connection) -> LogHead:
     return LogHead(seq=row.seq, at=row.at, baseline_at=row.baseline_at)
 
 
-def _advance(connection: Connection, plan: Plan, now: datetime) -> datetime:
-    """Moves the head by the number of changes and returns the instant of their rows, which never goes back.
+def _advance_head(connection: Connection, plan: Plan, now: datetime) -> datetime:
+    """Moves the head by the number of changes. Returns the instant of the new rows, which never goes back.
 
-    The UPDATE names the head the plan was made on and locks the row: seq is gapless, in commit order.
+    The UPDATE names the head that the plan was made on, and locks the row: so seq is gapless and in commit
+    order.
     """
     head = _head(connection)
     at = max(now, head.at or now, head.baseline_at or now)
@@ -188,9 +185,8 @@ def _advance(connection: Connection, plan: Plan, now: datetime) -> datetime:
     return at
 
 
-def _keep_bodies(connection: Connection, changes: Sequence[Change], given: Mapping[str, str]) -> None:
-    """Stores the bodies of `changes` under their hash, each once."""
-    wanted = dict.fromkeys(change.post.body_hash for change in changes) if given else {}
+def _save_bodies(connection: Connection, plan: Plan, given: Mapping[str, str]) -> None:
+    wanted = dict.fromkeys(change.post.body_hash for change in plan.changes) if given else {}
     rows = [{"hash": h, "source": given[h].encode("utf-8", "surrogatepass")} for h in wanted if h in given]
     if rows:
         connection.execute(insert_new(bodies), rows)
@@ -199,26 +195,34 @@ def _keep_bodies(connection: Connection, changes: Sequence[Change], given: Mappi
 def _append(connection: Connection, plan: Plan, at: datetime) -> None:
     numbered = list(enumerate(plan.changes, plan.head + 1))
     new = [(seq, change) for seq, change in numbered if change.kind is LogKind.PUBLISHED]
-    named = [change.post.revision for change in plan.changes]
+    names = [change.post.revision for change in plan.changes]
     for part in slices(new):
-        _publish(connection, part, [named[seq - plan.head - 1] for seq, _ in part], at, plan)
+        _insert_posts(connection, part, [names[seq - plan.head - 1] for seq, _ in part], at, plan)
     post_updates.update_posts(connection, plan.changes, at)
-    for part, of_part in zip(slices(numbered), slices(named), strict=True):
-        insert_columns(connection, insert(log), _log_columns(part, of_part, at))
+    for part, of_part in zip(slices(numbered), slices(names), strict=True):
+        columns: dict[str, Sequence[Any]] = {
+            "seq": [seq for seq, _ in part],
+            "kind": [change.kind for _, change in part],
+            "post_id": [change.id for _, change in part],
+            "at": [at] * len(part),
+            "revision": of_part,
+            "backfill": [change.backfill for _, change in part],
+        }
+        insert_columns(connection, insert(log), columns)
 
 
-def _publish(
-    connection: Connection, part: Sequence[tuple[int, Change]], named: Sequence[str], at: datetime, plan: Plan
+def _insert_posts(
+    connection: Connection, part: Sequence[tuple[int, Change]], names: Sequence[str], at: datetime, plan: Plan
 ) -> None:
     sources = dict(plan.sources)
     changes = [change for _, change in part]
     texts = [post_to_text(change.post) for change in changes]
     ids = [change.id for change in changes]
-    instants = term_index.distinct_instants(connection, [_first_updated(change, at) for change in changes])
+    instants = term_index.distinct_instants(connection, [_first_updated_at(change, at) for change in changes])
     numbers = [seq for seq, _ in part]
     rows: dict[str, Sequence[Any]] = {
         "id": ids,
-        "revision": named,
+        "revision": names,
         "value": texts,
         "path": [change.post.path for change in changes],
         "explicit_id": [change.post.explicit_id for change in changes],
@@ -234,27 +238,14 @@ def _publish(
     }
     insert_columns(connection, insert(posts), rows)
     bodies_of = [change.post.body_hash for change in changes]
-    told = {"post_id": ids, "revision": named, "value": texts, "body_hash": bodies_of}
-    insert_columns(connection, insert_new(revisions), told)
+    versions = {"post_id": ids, "revision": names, "value": texts, "body_hash": bodies_of}
+    insert_columns(connection, insert_new(revisions), versions)
 
 
-def _log_columns(
-    part: Sequence[tuple[int, Change]], named: Sequence[str], at: datetime
-) -> dict[str, Sequence[Any]]:
-    return {
-        "seq": [seq for seq, _ in part],
-        "kind": [change.kind for _, change in part],
-        "post_id": [change.id for _, change in part],
-        "at": [at] * len(part),
-        "revision": named,
-        "backfill": [change.backfill for _, change in part],
-    }
-
-
-def _first_updated(change: Change, at: datetime) -> datetime:
-    """A post that is news was last changed when it came out, `at`: else who looks for what is new since their
-    last visit never meets one that came out later than its date. Another was when its author says so, or
-    feeds that readers know, but never in the future.
+def _first_updated_at(change: Change, at: datetime) -> datetime:
+    """A post that is news was last changed when it came out, at `at`: otherwise a client that asks for what
+    is new since its last visit would miss one that came out later than its date. Backfill was last changed
+    when its author says so, or the feed it was adopted from, but never in the future.
     """
     if not change.backfill:
         return at

@@ -1,6 +1,5 @@
-"""Rows of subscriptions and posts, and the values they are.
-
-Post <-> JSON. What equals its default is left out, so a value written today reads well tomorrow.
+"""Posts as JSON and as rows. Fields at their default are left out, so that a value written today still reads
+well when later versions add fields.
 """
 
 import json
@@ -24,21 +23,22 @@ from publisher.core.subscribers.subscription import Consent
 Json = dict[str, Any]
 
 _JSON_NAMES = tuple(field.name for field in fields(Post))
-_MUST = sum(field.default is MISSING for field in fields(Post))
-"""How many fields come first and have no default."""
-_DEFAULTS = tuple(field.default for field in fields(Post))[_MUST:]
+_REQUIRED = sum(field.default is MISSING for field in fields(Post))
+"""How many fields come first, without a default."""
+_DEFAULTS = tuple(field.default for field in fields(Post))[_REQUIRED:]
 _VALUES = attrgetter(*_JSON_NAMES)
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode
-_HEADS = tuple(f'"{name}":' for name in _JSON_NAMES)
+_KEYS = tuple(f'"{name}":' for name in _JSON_NAMES)
 
 
 def post_to_text(post: Post) -> str:
     """Every field of `post` that is not at its default, as JSON text; instants in ISO 8601, exact to the
     microsecond.
     """
-    values = _VALUES(post)  # ten thousand posts enter a log at once: a map made first takes twice as long
-    parts = [head + _text(item) for head, item in zip(_HEADS[:_MUST], values[:_MUST], strict=True)]
-    for head, default, item in zip(_HEADS[_MUST:], _DEFAULTS, values[_MUST:], strict=True):
+    # Ten thousand posts may enter the log at once; by way of a dict this takes twice as long.
+    values = _VALUES(post)
+    parts = [head + _text(item) for head, item in zip(_KEYS[:_REQUIRED], values[:_REQUIRED], strict=True)]
+    for head, default, item in zip(_KEYS[_REQUIRED:], _DEFAULTS, values[_REQUIRED:], strict=True):
         if item is not default and item != default:
             parts.append(head + _text(item))
     return "{" + ",".join(parts) + "}"
@@ -58,22 +58,22 @@ def _text(value: Any) -> str:
         items = cast("Sequence[Any]", value)
         if type(items[0]) is str:
             return f"[{','.join(map(_quoted, items))}]"
-        return _written(tuple(items))
+        return _tuple_text(tuple(items))
     return _ENCODE(_json(value))
 
 
 @lru_cache(maxsize=1024)  # few people write many posts
-def _written(items: tuple[Any, ...]) -> str:
+def _tuple_text(items: tuple[Any, ...]) -> str:
     return _ENCODE([_json(item) for item in items])
 
 
 def post_from_json(value: Mapping[str, Any]) -> Post:
     """The post of that JSON value. Raises TypeError when a field is missing or unknown."""
-    return Post(**{name: _READ[name](item) if name in _READ else item for name, item in value.items()})
+    return Post(**{name: _READERS[name](item) if name in _READERS else item for name, item in value.items()})
 
 
 def consent_to_json(consent: Consent) -> Json:
-    """The proof that a reader asked."""
+    """Proof of consent as JSON."""
     return _plain(consent)
 
 
@@ -98,22 +98,18 @@ def _instant(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
-def _people(value: Sequence[Json]) -> tuple[Person, ...]:
-    return tuple(Person(**author) for author in value)
-
-
-_READ: Mapping[str, Callable[[Any], Any]] = {
+_READERS: Mapping[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("instant", "modified", "opens", "expires", "dated"), _instant),
     **dict.fromkeys(("aliases", "tags", "categories", "warnings"), tuple),
     "markup": MarkupLanguage,
     "extensions": lambda names: tuple(map(MarkdownExtension, names)),
     "values": lambda pairs: tuple((name, text) for name, text in pairs),
     "mail": PostMailOptions,
-    "authors": _people,
+    "authors": lambda authors: tuple(Person(**author) for author in authors),
     "assets": lambda assets: tuple(Asset(**asset) for asset in assets),
     "image": lambda image: Image(**image) if image else None,
 }
-"""How a field is read that JSON has no form for."""
+"""How fields are read that JSON has no type for."""
 
 
 def published_post(row: Row[Any]) -> PublishedPost:

@@ -1,4 +1,4 @@
-"""What posts are found by, kept in step with the log: in the transaction that appends to it."""
+"""The index of terms that feeds are found by, updated in the transaction that appends to the log."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,17 +21,18 @@ from publisher.stores.sql.schema.tables import counters, posts
 MILLISECOND = timedelta(milliseconds=1)
 
 INDEX_CHUNK = 10_000
-"""Rows of the index that are held before they are written."""
+"""Rows of the index that are collected before they are written."""
 
 Rows = list[dict[str, Any]]
 Labels = dict[tuple[TermKind, str], str]
+"""Term -> the value as it was first written."""
 PostsByTerm = dict[tuple[TermKind, str], list[int]]
-"""The `first_seq` of the posts that bear a value."""
+"""Term -> the `first_seq` of the posts that have it."""
 
 
 @dataclass(slots=True)
 class LoggedPost:
-    """A post as the log has it: where it first stood, what of it readers see, and the hash of its file."""
+    """A post as the log has it, whether readers see it, and the hash of its file."""
 
     first_seq: int
     post: Post
@@ -40,8 +41,8 @@ class LoggedPost:
 
 
 def posts_before(connection: Connection, plan: Plan) -> dict[str, LoggedPost]:
-    """The known posts that `plan` changes, as they are before it. Fills `post_terms` where an older schema
-    had none.
+    """The known posts that `plan` changes, as they are before it. Fills `post_terms` in a store that an older
+    version made without it.
     """
     content_version(connection)
     ids = [c.id for c in plan.changes if c.kind is not LogKind.PUBLISHED] + [id for id, _ in plan.touched]
@@ -56,50 +57,54 @@ def posts_before(connection: Connection, plan: Plan) -> dict[str, LoggedPost]:
 
 
 def update_index(connection: Connection, plan: Plan, before: dict[str, LoggedPost], at: datetime) -> None:
-    """Brings the index, the versions and `posts.changed_seq` up to a plan that was just appended, at `at`."""
+    """Updates the index, the versions and `posts.changed_seq` for a plan that was just appended, at `at`."""
     if not plan.changes and not plan.touched:
         return
     labels: Labels = {}
-    gone = _bearers(((it.first_seq, it.post) for it in before.values() if it.live), labels)
+    gone = _posts_by_term(((it.first_seq, it.post) for it in before.values() if it.live), labels)
     _run(
-        connection, _FORGET, [{"k": k, "v": v, "seq": seq} for (k, v), found in gone.items() for seq in found]
+        connection,
+        _DELETE_TERM,
+        [{"k": k, "v": v, "seq": seq} for (k, v), found in gone.items() for seq in found],
     )
     after = _after(plan, before)
     live = ((it.first_seq, it.post) for it in after.values() if it.live)
-    _enter(connection, _bearers(live, labels))
-    _run(connection, insert(retagged), [*_retagged(plan, before, after, at)])
-    _tell(connection, labels, _next(connection))
+    _insert_terms(connection, _posts_by_term(live, labels))
+    _run(connection, insert(retagged), [*_retagged_rows(plan, before, after, at)])
+    _set_version(connection, labels, _next_version(connection))
     numbered = enumerate(plan.changes, plan.head + 1)
     changed = [{"post": c.id, "seq": seq} for seq, c in numbered if c.kind is not LogKind.PUBLISHED]
-    _run(connection, _CHANGED, changed)
+    _run(connection, _SET_CHANGED_SEQ, changed)
 
 
 def mark_changed(connection: Connection, ids: Sequence[str]) -> None:
-    """Feeds of these posts are to be made again, though nothing happened to them: they have other ids."""
+    """Marks feeds of these posts as changed: they have new ids, though nothing else happened to them."""
     labels: Labels = {}
     content_version(connection)
     for part in slices(ids):
         rows = connection.execute(select(posts).where(posts.c.id.in_(part)))
-        _bearers(((row.first_seq, post_from_text(row.value)) for row in rows), labels)
-    _tell(connection, labels, _next(connection))
+        _posts_by_term(((row.first_seq, post_from_text(row.value)) for row in rows), labels)
+    _set_version(connection, labels, _next_version(connection))
 
 
 def content_version(connection: Connection) -> int:
-    """The content counter; where there is none yet, every live post enters the index first."""
+    """The content counter; if there is none yet, every live post is indexed first."""
     found = connection.execute(select(counters.c.last).where(counters.c.name == CONTENT)).scalar()
     if found is not None:
         return int(found)
     labels: Labels = {}
     known = connection.execute(select(posts.c.first_seq, posts.c.value).where(posts.c.live))
-    _enter(connection, _bearers(((row.first_seq, post_from_text(row.value)) for row in known), labels))
-    _tell(connection, labels, 0)
+    _insert_terms(
+        connection, _posts_by_term(((row.first_seq, post_from_text(row.value)) for row in known), labels)
+    )
+    _set_version(connection, labels, 0)
     connection.execute(insert(counters).values(name=CONTENT, last=0))
     return 0
 
 
 def distinct_instants(connection: Connection, wanted: Sequence[datetime]) -> list[datetime]:
-    """`wanted` in order, each moved on by milliseconds to where no post and none before it stands: feeds
-    whose entries share an `updated` are frowned upon.
+    """`wanted` in order, each moved on by milliseconds until no post and none before it has the same: feed
+    validators warn of entries that share an `updated`.
     """
     if not wanted:
         return []
@@ -107,7 +112,7 @@ def distinct_instants(connection: Connection, wanted: Sequence[datetime]) -> lis
     within = column.between(min(wanted), max(wanted) + timedelta(seconds=len(wanted)))
     taken = set(connection.execute(select(column).where(within)).scalars())
     result: list[datetime] = []
-    after: dict[datetime, datetime] = {}  # where to go on looking: thousands may want one instant
+    after: dict[datetime, datetime] = {}  # where to continue: thousands may want one instant
     for instant in wanted:
         start = instant.replace(microsecond=instant.microsecond // 1000 * 1000)
         free = after.get(start, start)
@@ -119,19 +124,19 @@ def distinct_instants(connection: Connection, wanted: Sequence[datetime]) -> lis
     return result
 
 
-_FORGET = delete(post_terms).where(
+_DELETE_TERM = delete(post_terms).where(
     post_terms.c.kind == bindparam("k", type_=post_terms.c.kind.type),
     post_terms.c.key == bindparam("v"),
     post_terms.c.first_seq == bindparam("seq"),
 )
-_CHANGED = update(posts).where(posts.c.id == bindparam("post")).values(changed_seq=bindparam("seq"))
+_SET_CHANGED_SEQ = update(posts).where(posts.c.id == bindparam("post")).values(changed_seq=bindparam("seq"))
 
 
-def _retagged(
+def _retagged_rows(
     plan: Plan, before: Mapping[str, LoggedPost], after: Mapping[str, LoggedPost], at: datetime
 ) -> Iterator[dict[str, Any]]:
-    """Live posts whose authors gave them other terms. That another version of Publisher, or other settings,
-    read the same bytes differently is no edit.
+    """Rows of live posts whose terms were edited. If another version of Publisher, or other settings, read
+    the same bytes differently, that is no edit.
     """
     read = dict(plan.sources)
     for id, it in before.items():
@@ -156,8 +161,8 @@ def _after(plan: Plan, before: Mapping[str, LoggedPost]) -> dict[str, LoggedPost
     return now
 
 
-def _bearers(found: Iterable[tuple[int, Post]], labels: Labels) -> PostsByTerm:
-    """Which posts bear each value; `labels` gets the values that it has none of yet."""
+def _posts_by_term(found: Iterable[tuple[int, Post]], labels: Labels) -> PostsByTerm:
+    """Which posts have each term; adds to `labels` the terms that it lacks."""
     bearers: PostsByTerm = {}
     for first_seq, post in found:
         for kind, key, label in terms_of(post):
@@ -168,10 +173,12 @@ def _bearers(found: Iterable[tuple[int, Post]], labels: Labels) -> PostsByTerm:
     return bearers
 
 
-def _enter(connection: Connection, bearers: PostsByTerm) -> None:
-    """Rows in the order of their key, which is how the table is kept, take half the time."""
+def _insert_terms(connection: Connection, bearers: PostsByTerm) -> None:
+    """Inserts in the order of the key, which is the order of the table; that takes half the time."""
     statement = insert_new(post_terms)
-    kinds, keys, numbers = _nothing()
+    kinds: list[TermKind] = []
+    keys: list[str] = []
+    numbers: list[int] = []
     for kind, key in sorted(bearers):
         found = sorted(bearers[kind, key])
         kinds += [kind] * len(found)
@@ -179,31 +186,27 @@ def _enter(connection: Connection, bearers: PostsByTerm) -> None:
         numbers += found
         if len(numbers) > INDEX_CHUNK:
             insert_columns(connection, statement, {"kind": kinds, "key": keys, "first_seq": numbers})
-            kinds, keys, numbers = _nothing()
+            kinds, keys, numbers = [], [], []
     insert_columns(connection, statement, {"kind": kinds, "key": keys, "first_seq": numbers})
 
 
-def _nothing() -> tuple[list[TermKind], list[str], list[int]]:
-    return [], [], []
-
-
-def _next(connection: Connection) -> int:
+def _next_version(connection: Connection) -> int:
     new = content_version(connection) + 1
     connection.execute(update(counters).where(counters.c.name == CONTENT).values(last=new))
     return new
 
 
-def _tell(connection: Connection, labels: Labels, new: int) -> None:
-    """These values are of that version now; a label stays as it was first written."""
+def _set_version(connection: Connection, labels: Labels, new: int) -> None:
+    """Gives these terms a new version; a label stays as it was first written."""
     statement = upserting(terms)
     statement = statement.on_conflict_do_update(
         index_elements=["kind", "key"], set_={"version": statement.excluded.version}
     )
-    _run(connection, statement, [_term(*of, label, new) for of, label in labels.items()])
-
-
-def _term(kind: TermKind, key: str, label: str, version: int) -> dict[str, Any]:
-    return {"kind": kind, "key": key, "label": label, "version": version}
+    _run(
+        connection,
+        statement,
+        [{"kind": kind, "key": key, "label": label, "version": new} for (kind, key), label in labels.items()],
+    )
 
 
 def _run(connection: Connection, statement: Any, rows: Rows) -> None:

@@ -1,6 +1,5 @@
-"""What every table is made with: one MetaData, names by a convention, states that a constraint knows.
-
-The store's own closed sets.
+"""What all tables share: metadata, naming of constraints, enumerations of the store, and helpers for
+columns.
 """
 
 from enum import StrEnum
@@ -21,7 +20,7 @@ metadata = MetaData(
 
 
 def is_(column: ColumnElement[StrEnum], member: StrEnum) -> ColumnElement[bool]:
-    """`column = 'member'` with the member written out: partial indexes serve literals only."""
+    """`column = 'member'` with the member as a literal: SQLite uses partial indexes only for literals."""
     return column == literal(member, column.type, literal_execute=True)
 
 
@@ -35,9 +34,9 @@ def reference(name: str, column: Column[Any], *, primary_key: bool = False) -> C
 
 
 def index_of(name: str, column: Column[Any], member: StrEnum, *of: Column[Any]) -> None:
-    """An index of the rows that are in one state: small, while the table grows.
+    """A partial index of the rows in one state: it stays small while the table grows.
 
-    Only SQLite's clause stands here: naming another database's would import its dialect at every start.
+    Only SQLite's clause is given: naming another database's would import its dialect at every start.
     """
     Index(name, *of, sqlite_where=is_(column, member))
 
@@ -47,11 +46,11 @@ def index_where(name: str, condition: ColumnElement[bool], *of: Column[Any]) -> 
 
 
 EVERYWHERE = ""
-"""The `list` of a suppression that holds on every list."""
+"""The `list` of a suppression that applies to every list."""
 
 
 class Suppression(StrEnum):
-    """Why an address gets no mail. LEFT and ERASED are lifted by the reader's own confirmation only."""
+    """Why an address gets no mail. Only the reader's own confirmation lifts LEFT and ERASED."""
 
     LEFT = "left"
     ERASED = "erased"
@@ -65,7 +64,9 @@ BLOCKS_ALWAYS = frozenset(Suppression) - LIFTED_BY_READER
 
 
 class BatchState(StrEnum):
-    """Where a batch stands: waiting for its time, held by a run, over; over, and its rows folded away."""
+    """The state of a batch: waiting for its time, leased to a run, done, or done and its deliveries
+    archived.
+    """
 
     OPEN = "open"
     LEASED = "leased"

@@ -1,6 +1,6 @@
-"""Departures, done in the store: many in one transaction, with a handful of statements for each few hundred.
+"""Carrying out departures, many in one transaction, with a handful of statements for each few hundred.
 
-What a departure ends and when it is done is `core.subscribers.departures`; here are the rows.
+What a departure ends, and when it is done, is decided in `core.subscribers.departures`.
 """
 
 from collections import defaultdict
@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, Row, delete, exists, func, or_, select, update
 
 from publisher.core.delivery.mailing import MailingKind
 from publisher.core.subscribers.departures import (
@@ -37,7 +37,7 @@ from publisher.stores.sql.subscribers.rows import select_subscriptions
 
 
 class DepartureRecords:
-    """The part of `ports.ReconcilingStore` that is about departures."""
+    """`ports.ReconcilingStore`: departures."""
 
     _db: Database
 
@@ -51,25 +51,25 @@ class DepartureRecords:
             with self._db.read() as connection:
                 persons = _persons(connection, some)
             for one in some:
-                meant = replace(one, kind=_kind(one.kind).value)
+                meant = replace(one, kind=_suppression(one.kind).value)
                 if not is_applied(meant, persons[one.key].lives, persons[one.key].blocks):
                     found.append(one)
         return found
 
     def apply_departures(self, departures: Sequence[Departure]) -> int:
         with self._db.write(wide=len(departures) > 1) as connection:
-            return sum(_depart(connection, some) for some in slices(departures, IN_LIST))
+            return sum(_apply(connection, some) for some in slices(departures, IN_LIST))
 
 
 class _Person(NamedTuple):
-    """What is known of an address: its subscriptions, and (list, kind) of its suppressions."""
+    """An address: its subscriptions, and (list, kind) of its suppressions."""
 
     lives: list[SubscriptionLife]
     blocks: set[tuple[str, str]]
 
 
 def _persons(connection: Connection, departures: Sequence[Departure]) -> Mapping[str, _Person]:
-    """By the keys of some departures; of an address that is not known, nothing."""
+    """The people that departures are about, by address key; nothing is known of a new address."""
     persons: defaultdict[str, _Person] = defaultdict(lambda: _Person([], set()))
     keys = list({departure.key: None for departure in departures})
     lives = select(
@@ -90,7 +90,7 @@ def _persons(connection: Connection, departures: Sequence[Departure]) -> Mapping
     return persons
 
 
-def _depart(connection: Connection, departures: Sequence[Departure]) -> int:
+def _apply(connection: Connection, departures: Sequence[Departure]) -> int:
     moves = [one for one in departures if one.to is not None]
     for move in moves:
         change_address(connection, move)
@@ -103,7 +103,9 @@ def _depart(connection: Connection, departures: Sequence[Departure]) -> int:
         returned = has_returned(one, lives)
         ended.update(life.subscription for life in lives_ended_by(one, lives))
         if not returned:
-            gone.append({"address_key": one.key, "list": one.list, "kind": _kind(one.kind), "at": one.at})
+            gone.append(
+                {"address_key": one.key, "list": one.list, "kind": _suppression(one.kind), "at": one.at}
+            )
         if one.kind == ERASED and not returned:
             forgotten += erase_person(connection, one.key, one.at)
     over = {"state": SubscriptionState.UNSUBSCRIBED, "next_due_at": None}
@@ -116,37 +118,34 @@ def _depart(connection: Connection, departures: Sequence[Departure]) -> int:
     return forgotten or len(ended)
 
 
-def _kind(kind: str) -> Suppression:
-    """Of another version's kinds, the one that blocks most."""
+def _suppression(kind: str) -> Suppression:
+    """A kind that this version does not know becomes the strictest one."""
     return Suppression(kind) if kind in set(Suppression) else Suppression.OPERATOR
 
 
 def change_address(connection: Connection, move: Departure) -> bool:
-    """Confirms the subscription of the new address and lets the old one go on there: what it is owed and was
-    sent stays its reader's. Where the new address has a history of its own on the list, its subscription goes
-    on where the old one stands. False: the two are not there as `move` says, and nothing was changed.
+    """Confirms the subscription of the new address and moves the old one there, with all it was sent and is
+    owed. If the new address has a history of its own on the list, its subscription continues from the offset
+    of the old one instead. False if the two are not as `move` says; then nothing was changed.
     """
-    rows = {row.id: row for row in connection.execute(_those(move.to, move.subscription))}
+    hidden = ("consent", "rhythm", "taste", "skipped_at")  # columns that no `Subscription` has
+    query = select_subscriptions().add_columns(*[subscriptions.c[name] for name in hidden])
+    query = query.where(subscriptions.c.id.in_((move.to, move.subscription)))
+    rows = {row.id: row for row in connection.execute(query)}
     new, old = rows.get(move.to), rows.get(move.subscription)
-    if new is None or old is None or not _fit(new, old, move) or is_blocked(connection, new):
+    if new is None or old is None or not _matches(new, old, move) or is_blocked(connection, new):
         return False
     if new.state is SubscriptionState.PENDING:
         activate(connection, new, None, move.at)
     confirmed_at = new.confirmed_at or move.at
-    if connection.execute(select(_had_mail(new.id))).scalar_one():
-        _succeed(connection, new, old)
+    if _has_history(connection, new.id):
+        _take_over(connection, new, old)
     else:
-        _move_in(connection, new, old, confirmed_at)
+        _move_to_new_address(connection, new, old, confirmed_at)
     return True
 
 
-def _those(*ids: int | None) -> Any:
-    beside = ("consent", "rhythm", "taste", "skipped_at")  # what no value of a subscription shows
-    columns = [subscriptions.c[name] for name in beside]
-    return select_subscriptions().add_columns(*columns).where(subscriptions.c.id.in_(ids))
-
-
-def _fit(new: Row[Any], old: Row[Any], move: Departure) -> bool:
+def _matches(new: Row[Any], old: Row[Any], move: Departure) -> bool:
     asked = (
         new.address_key == move.to_key
         and new.list == move.list
@@ -156,18 +155,19 @@ def _fit(new: Row[Any], old: Row[Any], move: Departure) -> bool:
     return asked and stands and old.generation == move.generation
 
 
-def _had_mail(id: int) -> ColumnElement[bool]:
+def _has_history(connection: Connection, id: int) -> bool:
     """Whether anything but a request to confirm was ever sent to a subscription."""
     with_posts = exists().where(
         deliveries.c.subscription == id,
         mailings.c.id == deliveries.c.mailing,
         mailings.c.kind.not_in((MailingKind.CONFIRM, MailingKind.ACCOUNT)),
     )
-    return or_(with_posts, exists().where(receipts.c.subscription == id))
+    archived = exists().where(receipts.c.subscription == id)
+    return bool(connection.execute(select(or_(with_posts, archived))).scalar_one())
 
 
-def _move_in(connection: Connection, new: Row[Any], old: Row[Any], now: datetime) -> None:
-    """The old subscription, with all it had, belongs to the person of the new one, who is no more."""
+def _move_to_new_address(connection: Connection, new: Row[Any], old: Row[Any], now: datetime) -> None:
+    """The old subscription, with all it had, gets the new address; the new subscription is deleted."""
     delete_confirmations(connection, [new.id])
     connection.execute(delete(subscriptions).where(subscriptions.c.id == new.id, ~has_delivery()))
     proof = old.consent | {"address": f"confirmed by the reader at {now.isoformat()}"}
@@ -177,8 +177,8 @@ def _move_in(connection: Connection, new: Row[Any], old: Row[Any], now: datetime
     connection.execute(upsert(arrivals), {"was": new.id, "subscription": old.id, "at": now})
 
 
-def _succeed(connection: Connection, new: Row[Any], old: Row[Any]) -> None:
-    """The new subscription stands where the old one stood, which ends."""
+def _take_over(connection: Connection, new: Row[Any], old: Row[Any]) -> None:
+    """The new subscription continues where the old one ends."""
     same = {
         name: getattr(old, name)
         for name in ("offset", "rhythm", "taste", "paused", "next_due_at", "skipped_at")

@@ -1,6 +1,6 @@
-"""Importing rows, many in one transaction, with a few statements for all of them.
+"""Importing rows of a file, many in one transaction, with a few statements for all of them.
 
-Each pass handles an address once; rows that say different things about one address take a pass each.
+Each pass handles an address at most once; rows that say different things about one address take a pass each.
 """
 
 from collections import defaultdict
@@ -64,7 +64,9 @@ incoming = Table(
 
 
 def _compiled(statement: Any, *columns: str) -> str:
-    """A statement for executemany as text: its values reach the driver unconverted, several times faster."""
+    """A statement for executemany as text: its values reach the driver unconverted, which is several times
+    faster.
+    """
     return str(statement.compile(dialect=sqlite.dialect(), column_keys=columns or None))
 
 
@@ -75,12 +77,12 @@ _IN_GROUP = _compiled(
 )
 
 
-def _many(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+def _execute_many(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
     if rows:
         connection.exec_driver_sql(statement, [*rows])
 
 
-class _Alike(NamedTuple):
+class _SharedValues(NamedTuple):
     """What new readers inserted by one statement have in common."""
 
     active: bool
@@ -92,7 +94,7 @@ _OUTCOMES = {
     SignupResult.ADDED: ImportOutcome.ADDED,
     SignupResult.ACTIVATED: ImportOutcome.ACTIVATED,
     SignupResult.ALREADY: ImportOutcome.ALREADY,
-    SignupResult.RETURNED: ImportOutcome.ALREADY,  # nobody returns by an import: `wishes.decide`
+    SignupResult.RETURNED: ImportOutcome.ALREADY,  # an import returns nobody: `signup_outcome`
     SignupResult.LEFT: ImportOutcome.BARRED,
 }
 
@@ -108,7 +110,7 @@ def import_rows(
     ask: NewMailing | None,
     journal: Callable[[Sequence[Departure]], None],
 ) -> Sequence[ImportOutcome]:
-    """As `ports.SubscriberStore.import_rows`."""
+    """As `SubscriberStore.import_rows`."""
     if ask is not None:
         save_segments(db, ask.segments)
     outcomes: list[ImportOutcome] = [ImportOutcome.ALREADY] * len(rows)
@@ -126,15 +128,15 @@ def import_rows(
 
 
 def _passes(rows: Rows) -> list[list[int]]:
-    """The indexes of rows by pass, no address twice in one. Repetitions are left out."""
-    said: set[tuple[str, SourceStatus, datetime | None]] = set()
+    """The indexes of rows in each pass, no address twice in one. Repeated rows are left out."""
+    seen: set[tuple[str, SourceStatus, datetime | None]] = set()
     met: defaultdict[str, int] = defaultdict(int)
     passes: list[list[int]] = []
     for place, (reader, row_status) in enumerate(rows):
         same = (reader.key, row_status.status, row_status.at)
-        if same in said:
+        if same in seen:
             continue
-        said.add(same)
+        seen.add(same)
         number = met[reader.key]
         met[reader.key] += 1
         if number == len(passes):
@@ -143,7 +145,7 @@ def _passes(rows: Rows) -> list[list[int]]:
     return passes
 
 
-class _Gone(NamedTuple):
+class _ImportedDeparture(NamedTuple):
     """A departure to be written: the index of its row, what it changes, the subscription it is about."""
 
     n: int
@@ -153,7 +155,7 @@ class _Gone(NamedTuple):
 
 class _ImportPass:
     def __init__(self, connection: Connection, slug: str, rows: Rows, consent: Consent) -> None:
-        self._db, self._spec, self._rows, self._consent = connection, slug, rows, consent
+        self._db, self._slug, self._rows, self._consent = connection, slug, rows, consent
         self._shared: dict[str, Any] = {"offset": log_head_seq(connection), "asked_at": None}
         self.departures: list[Departure] = []
         connection.execute(delete(incoming))
@@ -161,7 +163,7 @@ class _ImportPass:
             (n, bytes.fromhex(reader.key), row_status.status is not SourceStatus.SUBSCRIBED)
             for n, (reader, row_status) in enumerate(rows)
         ]
-        _many(connection, _NEW_INCOMING, given)
+        _execute_many(connection, _NEW_INCOMING, given)
         self._group = 0
         self._suppressed = self._read_suppressed()
 
@@ -172,7 +174,7 @@ class _ImportPass:
         for one in gone:
             outcomes[one.n] = one.effect.outcome
         if gone:
-            self._depart(gone)
+            self._write_departures(gone)
         return [outcomes[n] for n in range(len(self._rows))]
 
     def _read_suppressed(self) -> Mapping[int, set[Suppression]]:
@@ -180,42 +182,44 @@ class _ImportPass:
             incoming, suppressions, suppressions.c.address_key == incoming.c.key
         )
         found: dict[int, set[Suppression]] = {}
-        for n, kind in self._db.execute(query.where(suppressions.c.list.in_((ALL_LISTS, self._spec)))):
+        for n, kind in self._db.execute(query.where(suppressions.c.list.in_((ALL_LISTS, self._slug)))):
             found.setdefault(n, set()).add(kind)
         return found
 
     def _join(self, ask: NewMailing | None) -> dict[int, ImportOutcome]:
-        """Rows that say somebody is subscribed, by the rules of every sign-up (`wishes.decide`)."""
-        before = self._before()
+        """Stores rows that say somebody is subscribed, by the rules of every sign-up (`signup_outcome`)."""
+        before = self._prior_subscriptions()
         outcomes: dict[int, ImportOutcome] = {}
-        new: defaultdict[_Alike, list[int]] = defaultdict(list)
+        new: defaultdict[_SharedValues, list[int]] = defaultdict(list)
         pending: set[int] = set()
         for n, (reader, said) in enumerate(self._rows):
             if said.status is not SourceStatus.SUBSCRIBED:
                 continue
             was = before.get(n)
-            word = signup_outcome(was, self._suppressed.get(n, ()), reader)
-            outcomes[n] = _OUTCOMES[word]
-            if word is SignupResult.ADDED:
-                new[_Alike(reader.active, reader.next_due_at, reader.choices)].append(n)
+            result = signup_outcome(was, self._suppressed.get(n, ()), reader)
+            outcomes[n] = _OUTCOMES[result]
+            if result is SignupResult.ADDED:
+                new[_SharedValues(reader.active, reader.next_due_at, reader.choices)].append(n)
                 if ask is not None and not reader.active:
                     outcomes[n] = ImportOutcome.ASKED
                     pending.add(n)
-            elif word is SignupResult.ACTIVATED and was is not None:
+            elif result is SignupResult.ACTIVATED and was is not None:
                 self._activate(was, reader)
         consent = {"consent": consent_to_json(self._consent)}
         for alike, places in new.items():
             reader = self._rows[places[0]][0]
             stand = columns_after(reader, SignupResult.ADDED, None, self._consent.at)
-            chosen = preference_columns(self._db, self._spec, [stand])[alike.choices]
+            chosen = preference_columns(self._db, self._slug, [stand])[alike.choices]
             self._add(places, stand.values() | chosen | self._shared | consent)
         if ask is not None:
             self._ask(ask, pending)
         return outcomes
 
-    def _before(self) -> Mapping[int, PriorSubscription]:
+    def _prior_subscriptions(self) -> Mapping[int, PriorSubscription]:
         query = select(incoming.c.n, subscriptions.c.id, subscriptions.c.state, subscriptions.c.generation)
-        query = query.select_from(_lives()).where(subscriptions.c.list == self._spec, ~incoming.c.gone)
+        query = query.select_from(_with_subscriptions()).where(
+            subscriptions.c.list == self._slug, ~incoming.c.gone
+        )
         return {
             n: PriorSubscription(id=id, state=state, generation=generation)
             for n, id, state, generation in self._db.execute(query)
@@ -224,19 +228,21 @@ class _ImportPass:
     def _activate(self, was: PriorSubscription, reader: NewReader) -> None:
         """Makes a pending subscription active: the operator states consent."""
         stand = columns_after(reader, SignupResult.ACTIVATED, was, self._consent.at)
-        chosen = preference_columns(self._db, self._spec, [stand])[stand.choices]
+        chosen = preference_columns(self._db, self._slug, [stand])[stand.choices]
         values = stand.values() | chosen | self._shared | {"consent": consent_to_json(self._consent)}
         self._db.execute(update(subscriptions).where(subscriptions.c.id == was.id).values(values))
 
     def _add(self, places: Sequence[int], values: dict[str, Any]) -> None:
-        """Inserts new readers who have all `values` in common."""
+        """Inserts new readers who share all `values`."""
         readers = [self._rows[n][0] for n in places]
-        _many(self._db, _NEW_SUBSCRIBER, [(reader.address, bytes.fromhex(reader.key)) for reader in readers])
+        _execute_many(
+            self._db, _NEW_SUBSCRIBER, [(reader.address, bytes.fromhex(reader.key)) for reader in readers]
+        )
         self._group += 1
-        _many(self._db, _IN_GROUP, [(self._group, n) for n in places])
+        _execute_many(self._db, _IN_GROUP, [(self._group, n) for n in places])
         alike = {
             name: literal(value, subscriptions.c[name].type)
-            for name, value in (values | {"list": self._spec}).items()
+            for name, value in (values | {"list": self._slug}).items()
         }
         theirs = select(subscribers.c.id, *alike.values()).select_from(
             incoming.join(subscribers, subscribers.c.address_key == incoming.c.key)
@@ -250,12 +256,14 @@ class _ImportPass:
         """
         if not pending:
             return
-        query = select(incoming.c.n, subscriptions.c.id, subscriptions.c.generation).select_from(_lives())
-        ours = query.where(subscriptions.c.list == self._spec, ~incoming.c.gone).order_by(incoming.c.n)
+        query = select(incoming.c.n, subscriptions.c.id, subscriptions.c.generation).select_from(
+            _with_subscriptions()
+        )
+        ours = query.where(subscriptions.c.list == self._slug, ~incoming.c.gone).order_by(incoming.c.n)
         found = [(id, generation) for n, id, generation in self._db.execute(ours) if n in pending]
         start_transactional_each(self._db, ask, found, self._consent.at)
 
-    def _decide_departures(self) -> list[_Gone]:
+    def _decide_departures(self) -> list[_ImportedDeparture]:
         gone = [
             n
             for n, (_, row_status) in enumerate(self._rows)
@@ -263,17 +271,17 @@ class _ImportPass:
         ]
         if not gone:
             return []
-        held = self._held()
-        decided: list[_Gone] = []
+        held = self._existing_subscriptions()
+        decided: list[_ImportedDeparture] = []
         for n in gone:
             theirs = held.get(n, [])
             kinds = {kind.value for kind in self._suppressed.get(n, ())}
-            effect = departure_effect(self._rows[n][1], self._spec, theirs, kinds)
-            here = next((one for one in theirs if one.list == self._spec), None)
-            decided.append(_Gone(n, effect, here))
+            effect = departure_effect(self._rows[n][1], self._slug, theirs, kinds)
+            here = next((one for one in theirs if one.list == self._slug), None)
+            decided.append(_ImportedDeparture(n, effect, here))
         return decided
 
-    def _held(self) -> Mapping[int, list[ExistingSubscription]]:
+    def _existing_subscriptions(self) -> Mapping[int, list[ExistingSubscription]]:
         columns = subscriptions.c
         query = select(
             incoming.c.n,
@@ -285,7 +293,7 @@ class _ImportPass:
             columns.consent,
         )
         found: dict[int, list[ExistingSubscription]] = {}
-        for row in self._db.execute(query.select_from(_lives()).where(incoming.c.gone)):
+        for row in self._db.execute(query.select_from(_with_subscriptions()).where(incoming.c.gone)):
             one = ExistingSubscription(
                 subscription=row.id,
                 list=row.list,
@@ -298,10 +306,12 @@ class _ImportPass:
             found.setdefault(row.n, []).append(one)
         return found
 
-    def _depart(self, gone: Sequence[_Gone]) -> None:
-        """Ends subscriptions, adds suppressions, records new addresses, and fills `departures`."""
-        self._record([one.n for one in gone if one.effect.record])
-        ids = self._ids()
+    def _write_departures(self, gone: Sequence[_ImportedDeparture]) -> None:
+        """Ends subscriptions, adds suppressions, inserts new addresses, and fills `departures`."""
+        self._insert_unsubscribed([one.n for one in gone if one.effect.record])
+        query = select(incoming.c.n, subscriptions.c.id).select_from(_with_subscriptions())
+        found = query.where(subscriptions.c.list == self._slug, incoming.c.gone)
+        ids = {row.n: row.id for row in self._db.execute(found)}
         ended = [one.held.subscription for one in gone if one.effect.ends and one.held]
         for some in slices(ended):
             over = update(subscriptions).where(subscriptions.c.id.in_(some))
@@ -316,8 +326,8 @@ class _ImportPass:
         if left:
             self._db.execute(insert_new(suppressions), left)
 
-    def _record(self, places: Sequence[int]) -> None:
-        """Gives new addresses an ended subscription, so that they are listed and exported."""
+    def _insert_unsubscribed(self, places: Sequence[int]) -> None:
+        """Inserts new addresses as unsubscribed, so that they are listed and exported."""
         at = self._consent.at
         wording = "recorded as unsubscribed by an import"
         consent = consent_to_json(Consent(at=at, origin="", form="import", wording=wording))
@@ -326,15 +336,10 @@ class _ImportPass:
             alike[self._rows[n][0].choices].append(n)
         for choices, theirs in alike.items():
             stand = JoinedColumns(SubscriptionState.UNSUBSCRIBED, 1, None, at, None, choices)
-            chosen = preference_columns(self._db, self._spec, [stand])[choices]
+            chosen = preference_columns(self._db, self._slug, [stand])[choices]
             self._add(theirs, stand.values() | chosen | self._shared | {"consent": consent})
 
-    def _ids(self) -> Mapping[int, int]:
-        query = select(incoming.c.n, subscriptions.c.id).select_from(_lives())
-        found = query.where(subscriptions.c.list == self._spec, incoming.c.gone)
-        return {row.n: row.id for row in self._db.execute(found)}
-
-    def _departure(self, one: _Gone, new: int | None) -> Departure:
+    def _departure(self, one: _ImportedDeparture, new: int | None) -> Departure:
         """For the journal. It names the life that ends, so that replaying it never ends a later one."""
         reader, row_status = self._rows[one.n]
         subscription, generation = new or 0, 1
@@ -343,7 +348,7 @@ class _ImportPass:
             subscription, generation = one.held.subscription, one.held.generation - waits
         return Departure(
             key=reader.key,
-            list=self._spec if one.effect.kind in (LEFT, "") else ALL_LISTS,
+            list=self._slug if one.effect.kind in (LEFT, "") else ALL_LISTS,
             kind=one.effect.kind or LEFT,
             at=row_status.at or self._consent.at,
             subscription=subscription,
@@ -351,8 +356,8 @@ class _ImportPass:
         )
 
 
-def _lives() -> Any:
-    """The addresses of a pass, joined with their subscriptions."""
+def _with_subscriptions() -> Any:
+    """The addresses of a pass, joined to their subscriptions."""
     return incoming.join(subscribers, subscribers.c.address_key == incoming.c.key).join(
         subscriptions, subscriptions.c.subscriber == subscribers.c.id
     )

@@ -1,8 +1,6 @@
-"""Joining: many readers in one transaction, with a handful of statements and none for each reader.
+"""Signing readers up: the rule, and doing it for many at once with a handful of statements.
 
-What a sign-up or an import line comes to: a pure rule, and the rows it becomes.
-
-| before              | suppressed by            | own wish     | otherwise                              |
+| before              | suppressed by            | own request  | otherwise                              |
 |---------------------|--------------------------|--------------|----------------------------------------|
 | anything            | bounce complaint operator| LEFT         | LEFT                                   |
 | nothing             | left erased              | RETURNED     | LEFT                                   |
@@ -13,9 +11,7 @@ What a sign-up or an import line comes to: a pure rule, and the rows it becomes.
 | active              | -                        | ALREADY      | ALREADY                                |
 | unsubscribed        | left erased -            | RETURNED     | LEFT                                   |
 
-Who returns is pending until they confirm, whatever the wish states.
-
-A reader's own confirmation: what it changes, and what stands against it.
+Whoever returns is pending until they confirm, whatever the request states.
 """
 
 from collections import defaultdict
@@ -52,7 +48,7 @@ from publisher.stores.sql.subscribers.rows import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriorSubscription:
-    """A subscription as it stood before the wish."""
+    """A subscription as it was before the sign-up."""
 
     id: int
     state: SubscriptionState
@@ -62,7 +58,7 @@ class PriorSubscription:
 def signup_outcome(
     before: PriorSubscription | None, suppressed: Collection[Suppression], reader: NewReader
 ) -> SignupResult:
-    """What the wish of `reader` comes to."""
+    """What signing up `reader` results in: the table above."""
     if not BLOCKS_ALWAYS.isdisjoint(suppressed):
         return SignupResult.LEFT
     departed = bool(suppressed) or (before is not None and before.state is SubscriptionState.UNSUBSCRIBED)
@@ -80,7 +76,7 @@ def signup_outcome(
 def state_after(
     before: PriorSubscription | None, joined: SignupResult, reader: NewReader
 ) -> tuple[SubscriptionState, int]:
-    """The state and generation that follow from a wish that came to ADDED, ACTIVATED or RETURNED."""
+    """The state and generation after a sign-up that resulted in ADDED, ACTIVATED or RETURNED."""
     if before is None:
         active = joined is SignupResult.ADDED and reader.active
         return (
@@ -99,10 +95,10 @@ Answer = tuple[SignupResult, Subscription | None]
 def join_readers(
     connection: Connection, slug: str, readers: Sequence[NewReader], consent: Consent
 ) -> Sequence[Answer]:
-    """Each reader's answer, in their order; a reader named twice meets what the first naming did."""
+    """The result for each reader, in order; one who is named twice meets what the first naming did."""
     keys = list({reader.key: None for reader in readers})
     before = _before(connection, slug, keys)
-    joined, stands = _decide_all(readers, before, _suppressed(connection, slug, keys), consent.at)
+    joined, stands = _results(readers, before, _suppressed(connection, slug, keys), consent.at)
     shared = {"consent": consent_to_json(consent), "offset": log_head_seq(connection), "asked_at": None}
     chosen = preference_columns(connection, slug, [stand for _, stand in stands.values()])
     new: defaultdict[JoinedColumns, list[NewReader]] = defaultdict(list)
@@ -113,36 +109,42 @@ def join_readers(
         else:
             new[stand].append(reader)
     for stand, ids in changed.items():
-        _change(connection, ids, stand.values() | chosen[stand.choices] | shared)
+        values = stand.values() | chosen[stand.choices] | shared
+        for some in slices(ids):
+            connection.execute(update(subscriptions).where(subscriptions.c.id.in_(some)).values(values))
     for stand, theirs in new.items():
-        _add(connection, theirs, stand.values() | chosen[stand.choices] | shared | {"list": slug})
-    after = _after(connection, slug, keys)
-    return [(word, after.get(reader.key)) for word, reader in zip(joined, readers, strict=True)]
+        _insert(connection, theirs, stand.values() | chosen[stand.choices] | shared | {"list": slug})
+    query = select_subscriptions().where(subscriptions.c.list == slug)
+    now: dict[str, Subscription] = {}
+    for part in slices(keys):
+        for row in connection.execute(query.where(subscribers.c.address_key.in_(part))):
+            now[row.address_key] = subscription_value(row)
+    return [(result, now.get(reader.key)) for result, reader in zip(joined, readers, strict=True)]
 
 
 def preview_result(connection: Connection, slug: str, reader: NewReader) -> SignupResult:
-    """What the wish of one reader would come to."""
+    """What signing up one reader would result in."""
     was = _before(connection, slug, [reader.key]).get(reader.key)
     return signup_outcome(was, _suppressed(connection, slug, [reader.key]).get(reader.key, ()), reader)
 
 
-def _decide_all(
+def _results(
     readers: Sequence[NewReader],
     before: Mapping[str, PriorSubscription],
     suppressed: Mapping[str, set[Suppression]],
     at: datetime,
 ) -> tuple[list[SignupResult], dict[str, tuple[NewReader, "JoinedColumns"]]]:
-    """What each wish comes to, and by key how the readers stand in the end whom a wish moved."""
+    """The result for each reader, and by address key the columns to write for those who change."""
     now = dict(before)
     joined: list[SignupResult] = []
     stands: dict[str, tuple[NewReader, JoinedColumns]] = {}
     for reader in readers:
         was = now.get(reader.key)
-        word = signup_outcome(was, suppressed.get(reader.key, ()), reader)
-        joined.append(word)
-        if word in (SignupResult.LEFT, SignupResult.ALREADY):
+        result = signup_outcome(was, suppressed.get(reader.key, ()), reader)
+        joined.append(result)
+        if result in (SignupResult.LEFT, SignupResult.ALREADY):
             continue
-        stand = columns_after(reader, word, was, at)
+        stand = columns_after(reader, result, was, at)
         first, earlier = stands.get(reader.key, (reader, stand))
         stands[reader.key] = (first, stand._replace(created_at=stand.created_at or earlier.created_at))
         now[reader.key] = PriorSubscription(
@@ -152,8 +154,8 @@ def _decide_all(
 
 
 class JoinedColumns(NamedTuple):
-    """Where a subscription stands after the wish: its columns, but for what the whole call shares.
-    `created_at` is None where its life had begun before.
+    """The columns of a subscription after the sign-up, except those that all readers of a call share.
+    `created_at` is None if it existed before.
     """
 
     state: SubscriptionState
@@ -169,15 +171,15 @@ class JoinedColumns(NamedTuple):
 
 
 def columns_after(
-    reader: NewReader, word: SignupResult, was: PriorSubscription | None, at: datetime
+    reader: NewReader, result: SignupResult, was: PriorSubscription | None, at: datetime
 ) -> JoinedColumns:
-    state, generation = state_after(was, word, reader)
+    state, generation = state_after(was, result, reader)
     active = state is SubscriptionState.ACTIVE
     return JoinedColumns(
         state=state,
         generation=generation,
         next_due_at=reader.next_due_at if active and not reader.choices.paused else None,
-        created_at=None if word is SignupResult.ACTIVATED else at,
+        created_at=None if result is SignupResult.ACTIVATED else at,
         confirmed_at=at if active else None,
         choices=reader.choices,
     )
@@ -186,7 +188,7 @@ def columns_after(
 def preference_columns(
     connection: Connection, slug: str, stands: Sequence[JoinedColumns]
 ) -> dict[Preferences, dict[str, Any]]:
-    """What readers chose as the columns of their subscriptions."""
+    """Preferences -> the columns of their subscriptions."""
     paces = schedule_ids(connection, slug, [(stand.choices.pace, stand.next_due_at) for stand in stands])
     tastes = content_ids(connection, [stand.choices.taste for stand in stands])
     return {
@@ -199,18 +201,13 @@ def preference_columns(
     }
 
 
-def _change(connection: Connection, ids: Sequence[int], values: dict[str, Any]) -> None:
-    for part in slices(ids):
-        connection.execute(update(subscriptions).where(subscriptions.c.id.in_(part)).values(values))
-
-
 def log_head_seq(connection: Connection) -> int:
     seq: int = connection.execute(select(log_head.c.seq)).scalar_one()
     return seq
 
 
-def _add(connection: Connection, readers: Sequence[NewReader], values: dict[str, Any]) -> None:
-    """Readers who stand alike, in their order: addresses first, then one INSERT .. SELECT of them."""
+def _insert(connection: Connection, readers: Sequence[NewReader], values: dict[str, Any]) -> None:
+    """Inserts readers with equal columns, in order: addresses first, then one INSERT .. SELECT of them."""
     rows = [{"address": reader.address, "address_key": reader.key} for reader in readers]
     connection.execute(insert_new(subscribers), rows)
     alike = {name: literal(value, subscriptions.c[name].type) for name, value in values.items()}
@@ -239,15 +236,6 @@ def _suppressed(connection: Connection, slug: str, keys: Sequence[str]) -> dict[
     return found
 
 
-def _after(connection: Connection, slug: str, keys: Sequence[str]) -> dict[str, Subscription]:
-    query = select_subscriptions().where(subscriptions.c.list == slug)
-    found: dict[str, Subscription] = {}
-    for part in slices(keys):
-        for row in connection.execute(query.where(subscribers.c.address_key.in_(part))):
-            found[row.address_key] = subscription_value(row)
-    return found
-
-
 def is_blocked(connection: Connection, row: Row[Any]) -> bool:
     """Whether the address of a row of `with_address` gets no mail of its list, whatever its reader says."""
     blocks = select(func.count()).where(
@@ -259,7 +247,7 @@ def is_blocked(connection: Connection, row: Row[Any]) -> bool:
 
 
 def activate(connection: Connection, row: Row[Any], next_due_at: datetime | None, now: datetime) -> None:
-    """Pending -> active at the log's head; what only the reader could lift is lifted."""
+    """Pending -> active at the log's head; lifts what only the reader may lift."""
     head = select(log_head.c.seq).scalar_subquery()
     state = next_subscription_state(row.state, SubscriptionEvent.CONFIRM)
     due = None if row.paused else next_due_at

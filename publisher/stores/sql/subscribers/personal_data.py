@@ -1,18 +1,12 @@
-"""What a person asks of the data kept about them: all of it to see, or none of it to stay.
+"""A person's data: showing it, one-time links to it, and deleting it.
 
-Forgetting sign-ups that nobody confirmed.
+Deleting a subscription deletes all traces of a reader: its confirmation mailings with their deliveries, and
+the address if no other list has it. Two things stay. What is being sent right now is left for the next call.
+And a reader whose earlier generation is in the ledger (a digest was sent to them) becomes unsubscribed
+again, so that the proof of what was sent still names somebody.
 
-A reader's whole trace goes: the subscription, its confirmation mailings with their ledger rows, and the
-address when no other list has it. Two things stay. What is being sent at this moment is left for the next
-call. And a reader whose earlier life is in the ledger (a digest went to them) is what they were before the
-sign-up: unsubscribed, so that the proof of what was sent still names somebody.
-
-Links that work once.
-
-A link is alive while its mailing is the one that was asked for last (`asked_at` is when that was made), the
-subscription is in the same life, and nobody used it: then `asked_at` is empty.
-
-A reader's change of address: the new address is confirmed, and takes the place of the one before.
+A one-time link is alive while its mailing is the one that was asked for last (`asked_at` is when it was
+made), the subscription is of the same generation, and nobody used it; using it clears `asked_at`.
 """
 
 from collections.abc import Sequence
@@ -55,7 +49,7 @@ IN_FLIGHT = (DeliveryState.CLAIMED, DeliveryState.SENDING)
 
 
 def delete_pending(connection: Connection, before: datetime) -> int:
-    """Ends pending subscriptions created before; returns how many."""
+    """Deletes pending subscriptions created before then; returns how many."""
     old = select(subscriptions.c.id, subscriptions.c.subscriber).where(
         is_(subscriptions.c.state, SubscriptionState.PENDING),
         subscriptions.c.created_at < before,
@@ -67,7 +61,7 @@ def delete_pending(connection: Connection, before: datetime) -> int:
 
 
 def delete_subscriptions(connection: Connection, pending: Sequence[tuple[int, int]]) -> None:
-    """Ends these subscriptions, (id, subscriber) each, of which nothing is being sent."""
+    """Deletes pending subscriptions, (id, subscriber) each, to which nothing is being sent."""
     for part in slices(pending):
         ids = [id for id, _ in part]
         delete_confirmations(connection, ids)
@@ -81,13 +75,13 @@ def delete_subscriptions(connection: Connection, pending: Sequence[tuple[int, in
 
 
 def has_delivery(*more: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Whether the ledger counts anything that was sent to a row of `subscriptions`."""
+    """Whether a row of `subscriptions` has a delivery in the ledger."""
     return exists().where(deliveries.c.subscription == subscriptions.c.id, *more).correlate(subscriptions)
 
 
 def delete_confirmations(connection: Connection, ids: list[int]) -> None:
-    """The mailings that asked these subscriptions to confirm, or brought a link that works once, with their
-    rows in the ledger.
+    """Deletes the mailings that asked these subscriptions to confirm, or brought a one-time link, with their
+    deliveries.
     """
     theirs = select(mailings.c.id).join(deliveries, deliveries.c.mailing == mailings.c.id)
     theirs = theirs.where(deliveries.c.subscription.in_(ids), mailings.c.kind.in_(_FOR_ONE))
@@ -99,17 +93,17 @@ def delete_confirmations(connection: Connection, ids: list[int]) -> None:
 
 
 def delete_addresses(connection: Connection, ids: list[int]) -> None:
-    """The subscribers who have no subscription any more."""
+    """Deletes those of these subscribers who have no subscription left."""
     elsewhere = exists().where(subscriptions.c.subscriber == subscribers.c.id)
     connection.execute(delete(subscribers).where(subscribers.c.id.in_(ids), ~elsewhere))
 
 
 NOBODY = "erased.invalid"
-"""The domain of an address that was erased while the ledger still counts what was sent to it (RFC 2606 2)."""
+"""The domain of an erased address that the ledger still counts deliveries to (RFC 2606 2)."""
 
 
 class PersonalData:
-    """The part of `ports.SubscriberStore` that is about one person."""
+    """`ports.SubscriberStore`: what is known of a person."""
 
     _db: Database
 
@@ -146,7 +140,7 @@ class PersonalData:
 
 
 def erase_person(connection: Connection, key: str, now: datetime) -> int:
-    """Forgets a person; the suppression, a keyed hash, is the caller's. What the ledger counts stays, and
+    """Erases a person; the suppression, a keyed hash, is up to the caller. What the ledger counts stays, but
     names nobody. Returns how many subscriptions there were.
     """
     delete_refusals(connection, bounces.c.address_key == key)
@@ -176,14 +170,16 @@ def erase_person(connection: Connection, key: str, now: datetime) -> int:
 
 
 class AccountLinks:
-    """The part of `ports.SubscriberStore` that is about links to one's own data."""
+    """`ports.SubscriberStore`: one-time links."""
 
     _db: Database
 
     def record_link_request(
         self, id: int, generation: int, now: datetime, *, every: timedelta, most: int, within: timedelta
     ) -> bool:
-        number = select(func.count()).select_from(_mails()).where(deliveries.c.subscription == id)
+        is_link = and_(mailings.c.id == deliveries.c.mailing, mailings.c.kind == MailingKind.ACCOUNT)
+        mails = deliveries.join(mailings, is_link)
+        number = select(func.count()).select_from(mails).where(deliveries.c.subscription == id)
         number = number.where(mailings.c.created_at > now - within)
         asked_at = subscriptions.c.asked_at
         may = update(subscriptions).where(
@@ -198,25 +194,21 @@ class AccountLinks:
             return connection.execute(may.values(asked_at=now)).rowcount == 1
 
     def link_owner(self, mailing: int, subscription: int, since: datetime) -> Subscription | None:
-        query = select_subscriptions().where(_alive(mailing, subscription), subscriptions.c.asked_at > since)
+        query = select_subscriptions().where(
+            _link_is_alive(mailing, subscription), subscriptions.c.asked_at > since
+        )
         with self._db.read() as connection:
             row = connection.execute(query).one_or_none()
         return subscription_value(row) if row else None
 
     def consume_link(self, mailing: int, subscription: int) -> bool:
-        used = update(subscriptions).where(_alive(mailing, subscription)).values(asked_at=None)
+        used = update(subscriptions).where(_link_is_alive(mailing, subscription)).values(asked_at=None)
         with self._db.write() as connection:
             return connection.execute(used).rowcount == 1
 
 
-def _mails() -> Any:
-    return deliveries.join(
-        mailings, and_(mailings.c.id == deliveries.c.mailing, mailings.c.kind == MailingKind.ACCOUNT)
-    )
-
-
-def _alive(mailing: int, subscription: int) -> ColumnElement[bool]:
-    """Whether a row of `subscriptions` is that one, and the mailing brought the link it may still use."""
+def _link_is_alive(mailing: int, subscription: int) -> ColumnElement[bool]:
+    """Whether a row of `subscriptions` is this one, and the mailing brought a link that it may still use."""
     brought = exists().where(
         mailings.c.id == mailing,
         mailings.c.kind == MailingKind.ACCOUNT,

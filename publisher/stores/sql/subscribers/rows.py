@@ -1,8 +1,7 @@
-"""Rhythms and tastes: what readers chose, each once, and known to a subscription by its number.
+"""Subscriptions as values, and preferences as rows.
 
-A million readers share a few hundred of them, so that who is due, and what for, is asked of those few.
-
-TODO say what this is about.
+Schedules and content preferences are stored once each, and subscriptions refer to them by number: a million
+readers share a few hundred of them, so who is due, and for what, is asked of those few.
 """
 
 import json
@@ -22,18 +21,18 @@ NO_TOPICS = "[]"
 
 
 def content_row(taste: ContentPreference) -> dict[str, Any]:
-    """A taste as the columns of its row."""
+    """A content preference as columns of `tastes`."""
     return {"topics": json.dumps(list(taste.topics), ensure_ascii=False), "language": taste.language}
 
 
 def content_value(row: Row[Any]) -> ContentPreference:
-    """The taste of a row that has the columns of `tastes`."""
+    """The content preference of a row with the columns of `tastes`."""
     topics = () if row.topics == NO_TOPICS else tuple(json.loads(row.topics))
     return ContentPreference(topics=topics, language=row.language)
 
 
 def schedule_row(slug: str, pace: SchedulePreference) -> dict[str, Any]:
-    """A pace on list `slug` as the columns of its row."""
+    """A schedule on the list `slug` as columns of `rhythms`."""
     return {
         "list": slug,
         "cadence": pace.cadence,
@@ -44,7 +43,7 @@ def schedule_row(slug: str, pace: SchedulePreference) -> dict[str, Any]:
 
 
 def schedule_value(row: Row[Any]) -> SchedulePreference:
-    """The pace of a row that has the columns of `rhythms`."""
+    """The schedule of a row with the columns of `rhythms`."""
     at = time.fromisoformat(row.hour) if row.hour else None
     return SchedulePreference(cadence=row.cadence, on=row.day, at=at, timezone=row.timezone)
 
@@ -52,7 +51,7 @@ def schedule_value(row: Row[Any]) -> SchedulePreference:
 def schedule_ids(
     connection: Connection, slug: str, wanted: Iterable[tuple[SchedulePreference, datetime | None]]
 ) -> Mapping[SchedulePreference, int]:
-    """The number of each pace on a list, new ones due first when they are given as due."""
+    """The id of each schedule on a list; new ones are inserted, to run first when given."""
     found: dict[SchedulePreference, int] = {}
     for pace, due in wanted:
         if pace not in found:
@@ -66,7 +65,7 @@ def schedule_ids(
 def content_ids(
     connection: Connection, wanted: Iterable[ContentPreference]
 ) -> Mapping[ContentPreference, int]:
-    """The number of each taste."""
+    """The id of each content preference; new ones are inserted."""
     found: dict[ContentPreference, int] = {}
     for taste in wanted:
         if taste not in found:
@@ -78,13 +77,13 @@ def content_ids(
 
 
 def insert_default_content(connection: Connection, id: int) -> None:
-    """The row of the taste that wants everything, in a new store."""
+    """Inserts the content preference that wants everything, in a new store."""
     connection.execute(insert(tastes).values(id=id, **content_row(ContentPreference())))
 
 
-_NAMES = tuple(field.name for field in fields(Subscription) if field.name != "choices")
-_FROM = {column.name: column for column in (*subscriptions.columns, subscribers.c.address)}
-_CHOICES = (
+_FIELDS = tuple(field.name for field in fields(Subscription) if field.name != "choices")
+_COLUMN_OF = {column.name: column for column in (*subscriptions.columns, subscribers.c.address)}
+_PREFERENCES = (
     subscriptions.c.paused,
     *[column for column in rhythms.columns if column.name not in ("id", "list", "next_at")],
     tastes.c.topics,
@@ -93,14 +92,16 @@ _CHOICES = (
 
 
 def select_subscriptions() -> Select[Any]:
-    """Subscriptions, column for field, then their reader's id, the key of the address, and their choices."""
+    """Selects subscriptions: a column for each field, then the subscriber's id, the address key, and the
+    columns of their preferences.
+    """
     joined = (
         subscriptions.join(subscribers, subscribers.c.id == subscriptions.c.subscriber)
         .join(rhythms, rhythms.c.id == subscriptions.c.rhythm)
         .join(tastes, tastes.c.id == subscriptions.c.taste)
     )
-    columns = [_FROM[name] for name in _NAMES]
-    return select(*columns, subscriptions.c.subscriber, subscribers.c.address_key, *_CHOICES).select_from(
+    columns = [_COLUMN_OF[name] for name in _FIELDS]
+    return select(*columns, subscriptions.c.subscriber, subscribers.c.address_key, *_PREFERENCES).select_from(
         joined
     )
 
@@ -108,4 +109,4 @@ def select_subscriptions() -> Select[Any]:
 def subscription_value(row: Row[Any]) -> Subscription:
     """A row of `with_address` as the value."""
     choices = Preferences(pace=schedule_value(row), taste=content_value(row), paused=row.paused)
-    return Subscription(**dict(zip(_NAMES, row, strict=False)), choices=choices)
+    return Subscription(**dict(zip(_FIELDS, row, strict=False)), choices=choices)

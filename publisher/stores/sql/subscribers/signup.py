@@ -1,6 +1,6 @@
-"""Signing up: who may be sent a mail that asks to confirm is decided, counted and acted on in one write.
+"""Signing up: whether confirmation mail may be sent is decided, counted and acted on in one transaction.
 
-So two requests at once are no different from one after the other, and a restart forgives nothing.
+So two requests at once count the same as one after the other, and a restart forgets nothing.
 """
 
 from collections.abc import Sequence
@@ -53,19 +53,19 @@ from publisher.stores.sql.subscribers.join import join_readers, preview_result
 from publisher.stores.sql.subscribers.personal_data import IN_FLIGHT, delete_subscriptions, has_delivery
 from publisher.stores.sql.subscribers.rows import select_subscriptions, subscription_value
 
-NOTED_EVERY = timedelta(days=1)
-"""An attempt is written down no sooner after the last one: a flood of them must cost no writes."""
+RECORD_ATTEMPTS_EVERY = timedelta(days=1)
+"""How often attempts of one mailbox are recorded: a flood of them must cost no writes."""
 
 
 class SignupRecords:
-    """The part of `ports.SubscriberStore` that is about asking for confirmation."""
+    """`ports.SignUpStore`."""
 
     _db: Database
 
     def preview_sign_up(self, request: SignUpRequest, now: datetime) -> SignUpDecision:
         with self._db.read() as connection:
             found = _decide(connection, request, now)
-            stale = mailboxes.c.mailbox == request.mailbox, mailboxes.c.tried_at < now - NOTED_EVERY
+            stale = mailboxes.c.mailbox == request.mailbox, mailboxes.c.tried_at < now - RECORD_ATTEMPTS_EVERY
             noted = connection.execute(select(exists().where(*stale))).scalar()
         if noted and found.answer is not SignUpOutcome.NOTHING:
             with self._db.write() as connection:
@@ -81,7 +81,7 @@ class SignupRecords:
             if found != expected or found.answer is not SignUpOutcome.ASK:
                 return found
             ids = [_join(connection, slug, request, now) for slug in found.lists]
-            _count(connection, request, now)
+            _count_mail(connection, request, now)
             return replace(found, mailing=start_transactional(connection, mail, ids[0], now))
 
     def resend_confirmation(self, ids: Sequence[int], mail: NewMailing, now: datetime) -> int:
@@ -114,12 +114,11 @@ class SignupRecords:
 
     def confirmation_history(self, mailbox: str) -> ConfirmationHistory | None:
         with self._db.read() as connection:
-            return _asked(connection, mailbox)
+            return _history(connection, mailbox)
 
     def opted_out_mailboxes(self, keys: Sequence[str]) -> set[str]:
-        among = mailboxes.c.mailbox.in_(
-            bindparam("some", expanding=True)
-        )  # what a statement holds is kept long
+        # Keys go beside the statement: SQLAlchemy caches statements, and would keep their values.
+        among = mailboxes.c.mailbox.in_(bindparam("some", expanding=True))
         never = select(mailboxes.c.mailbox).where(mailboxes.c.never_at.is_not(None), among)
         found: set[str] = set()
         with self._db.read() as connection:
@@ -141,10 +140,10 @@ class SignupRecords:
                 left = {"address_key": one.address_key, "list": one.list, "kind": Suppression.LEFT, "at": now}
                 connection.execute(insert_new(suppressions), left)
             ids = [one.id for one in rows]
-            flying = select(subscriptions.c.id).where(
+            in_flight = select(subscriptions.c.id).where(
                 subscriptions.c.id.in_(ids), has_delivery(deliveries.c.state.in_(IN_FLIGHT))
             )
-            busy = set(connection.scalars(flying))
+            busy = set(connection.scalars(in_flight))
             ended = update(subscriptions).where(subscriptions.c.id.in_(busy))
             connection.execute(ended.values(state=SubscriptionState.UNSUBSCRIBED))
             delete_subscriptions(connection, [(r.id, r.subscriber) for r in rows if r.id not in busy])
@@ -155,13 +154,13 @@ class SignupRecords:
         counted = (mailboxes.c.mailbox == mailbox, func.coalesce(mailboxes.c.never_at, 0) <= until)
         with self._db.write() as connection:
             kinds = connection.scalars(select(suppressions.c.kind).where(*blocks).distinct()).all()
-            asked = _asked(connection, mailbox)
+            history = _history(connection, mailbox)
             gone = connection.execute(delete(mailboxes).where(*counted)).rowcount
             connection.execute(delete(suppressions).where(*blocks))
             delete_refusals(connection, bounces.c.address_key == key, bounces.c.at <= until)
         names = sorted(kind.value for kind in kinds)
-        if gone and asked is not None:
-            names.append("never ask again" if asked.never else "confirmation mails")
+        if gone and history is not None:
+            names.append("never ask again" if history.never else "confirmation mails")
         return names
 
     def reset_confirmation_history(self, mailbox: str) -> None:
@@ -175,35 +174,39 @@ class SignupRecords:
 
     def prune_confirmation_history(self, now: datetime) -> int:
         old = (mailboxes.c.never_at.is_(None), mailboxes.c.tried_at < now - FORGOTTEN_AFTER)
-        over = exists().where(*old) | exists().where(~_lately(now))
+        over = exists().where(*old) | exists().where(~_is_recent(now))
         with self._db.read() as connection:
             if not connection.execute(select(over)).scalar():
                 return 0
         with self._db.write() as connection:
-            connection.execute(delete(asked_domains).where(~_lately(now)))
+            connection.execute(delete(asked_domains).where(~_is_recent(now)))
             return connection.execute(delete(mailboxes).where(*old)).rowcount
 
 
 def _decide(connection: Connection, request: SignUpRequest, now: datetime) -> SignUpDecision:
     asks = tuple(
-        slug for slug, reader in request.readers.items() if _is_asked(connection, slug, reader, request, now)
+        slug
+        for slug, reader in request.readers.items()
+        if _needs_mail(connection, slug, reader, request, now)
     )
     if not asks:
         return SignUpDecision(answer=SignUpOutcome.NOTHING)
-    asked = _asked(connection, request.mailbox) or NO_HISTORY
-    if asked.never:
+    history = _history(connection, request.mailbox) or NO_HISTORY
+    if history.never:
         return SignUpDecision(answer=SignUpOutcome.NEVER)
-    if not may_send_confirmation(asked, now):
+    if not may_send_confirmation(history, now):
         return SignUpDecision(answer=SignUpOutcome.MAILBOX)
-    if request.domain and _of_domain(connection, request.domain, now) >= MAX_PER_DOMAIN:
-        return SignUpDecision(answer=SignUpOutcome.DOMAIN)
+    if request.domain:
+        recent = select(func.count()).where(asked_domains.c.domain == request.domain, _is_recent(now))
+        if connection.execute(recent).scalar_one() >= MAX_PER_DOMAIN:
+            return SignUpDecision(answer=SignUpOutcome.DOMAIN)
     return SignUpDecision(answer=SignUpOutcome.ASK, lists=asks)
 
 
-def _is_asked(
+def _needs_mail(
     connection: Connection, slug: str, reader: NewReader, request: SignUpRequest, now: datetime
 ) -> bool:
-    """Whether the wish for one list takes a mail that asks to confirm."""
+    """Whether signing up to one list takes a confirmation mail."""
     joined = preview_result(connection, slug, reader)
     if joined is not SignupResult.ALREADY:
         return joined is not SignupResult.LEFT
@@ -221,7 +224,7 @@ def _join(connection: Connection, slug: str, request: SignUpRequest, now: dateti
     return joined.id
 
 
-def _asked(connection: Connection, mailbox: str) -> ConfirmationHistory | None:
+def _history(connection: Connection, mailbox: str) -> ConfirmationHistory | None:
     row = connection.execute(select(mailboxes).where(mailboxes.c.mailbox == mailbox)).one_or_none()
     if row is None:
         return None
@@ -229,21 +232,16 @@ def _asked(connection: Connection, mailbox: str) -> ConfirmationHistory | None:
     return ConfirmationHistory(sent=sent, worn_out=row.worn_out, never=row.never_at)
 
 
-def _count(connection: Connection, request: SignUpRequest, now: datetime) -> None:
-    asked = record_confirmation(_asked(connection, request.mailbox) or NO_HISTORY, now)
-    row: dict[str, Any] = {"mailbox": request.mailbox, "never_at": asked.never, "tried_at": now}
-    row |= dict(zip(("sent_1", "sent_2", "sent_3"), (*asked.sent, None, None), strict=False))
-    connection.execute(upsert(mailboxes), row | {"worn_out": asked.worn_out})
+def _count_mail(connection: Connection, request: SignUpRequest, now: datetime) -> None:
+    history = record_confirmation(_history(connection, request.mailbox) or NO_HISTORY, now)
+    row: dict[str, Any] = {"mailbox": request.mailbox, "never_at": history.never, "tried_at": now}
+    row |= dict(zip(("sent_1", "sent_2", "sent_3"), (*history.sent, None, None), strict=False))
+    connection.execute(upsert(mailboxes), row | {"worn_out": history.worn_out})
     if request.domain:
-        connection.execute(delete(asked_domains).where(~_lately(now)))
+        connection.execute(delete(asked_domains).where(~_is_recent(now)))
         connection.execute(insert(asked_domains), {"domain": request.domain, "at": now})
 
 
-def _of_domain(connection: Connection, domain: str, now: datetime) -> int:
-    query = select(func.count()).where(asked_domains.c.domain == domain, _lately(now))
-    return connection.execute(query).scalar_one()
-
-
-def _lately(now: datetime) -> ColumnElement[bool]:
-    """Whether a row of `asked_domains` counts; one that lies ahead was written while a clock was wrong."""
+def _is_recent(now: datetime) -> ColumnElement[bool]:
+    """Whether a row of `asked_domains` counts; one far in the future was written while a clock was wrong."""
     return and_(asked_domains.c.at > now - DOMAIN_WINDOW, asked_domains.c.at < now + DOMAIN_WINDOW)

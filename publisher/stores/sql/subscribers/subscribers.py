@@ -1,7 +1,4 @@
-"""Subscribers and their subscriptions: reading, confirming, leaving, forgetting.
-
-Keys of addresses, made anew: what makes them changed, and the addresses are still known.
-"""
+"""Subscribers and their subscriptions: signing up, confirming, preferences, leaving."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,10 +34,10 @@ from publisher.stores.sql.subscribers.rows import (
 )
 
 PAGE = 5_000
-"""Subscriptions read at a time: no read transaction stays open while somebody works through them."""
+"""Subscriptions read at a time, so that no read transaction stays open while a caller works through them."""
 
 COUNTED = 50_000
-"""Subscriptions counted at a time: SQLite sorts them in memory, 54 MB of it for a million."""
+"""Subscriptions counted at a time: SQLite sorts them in memory, and takes 54 MB for a million."""
 
 
 class Subscribers:
@@ -79,9 +76,12 @@ class Subscribers:
             if row.state is SubscriptionState.PENDING:
                 activate(connection, row, next_due_at, now)
                 if welcome is not None:
-                    _must_stand_at(connection, welcome.head)
+                    # The posts that a welcome shows end where the reader's offset begins: none is lost or
+                    # doubled.
+                    if connection.execute(select(log_head.c.seq)).scalar_one() != welcome.head:
+                        raise LogConflict("log", "something was published meanwhile", "look again")
                     mailing = start_transactional(connection, welcome, id, now)
-            confirmed = _again(connection, id)
+            confirmed = _reread(connection, id)
         if mailing:
             planned(mailing)
         return confirmed
@@ -102,7 +102,7 @@ class Subscribers:
             connection.execute(ended.values(state=state, next_due_at=None))
             gone = {"address_key": row.address_key, "list": row.list, "kind": Suppression.LEFT, "at": now}
             connection.execute(insert_new(suppressions), gone)
-            return _again(connection, id)
+            return _reread(connection, id)
 
     def set_preferences(
         self, id: int, generation: int, preferences: Preferences, next_due_at: datetime
@@ -117,7 +117,7 @@ class Subscribers:
             values: dict[str, Any] = {"rhythm": paces[preferences.pace], "taste": tastes[preferences.taste]}
             values |= {"paused": preferences.paused, "next_due_at": next_due_at if active else None}
             connection.execute(update(subscriptions).where(subscriptions.c.id == id).values(values))
-            return _again(connection, id)
+            return _reread(connection, id)
 
     def subscriptions(self, slug: str | None, state: SubscriptionState | None) -> Iterator[Subscription]:
         query = select_subscriptions().order_by(subscriptions.c.id).limit(PAGE)
@@ -155,20 +155,14 @@ def _of_generation(connection: Connection, id: int, generation: int) -> Row[Any]
     return connection.execute(select_subscriptions().where(this)).one_or_none()
 
 
-def _must_stand_at(connection: Connection, head: int) -> None:
-    """What a welcome shows ends where the reader's place in the log begins: no post is lost or doubled."""
-    if connection.execute(select(log_head.c.seq)).scalar_one() != head:
-        raise LogConflict("log", "something was published meanwhile", "look again")
-
-
-def _again(connection: Connection, id: int) -> Subscription:
+def _reread(connection: Connection, id: int) -> Subscription:
     return subscription_value(
         connection.execute(select_subscriptions().where(subscriptions.c.id == id)).one()
     )
 
 
 class AddressKeys:
-    """The part of `ports.SubscriberStore` that keeps address keys up to date."""
+    """`ports.SubscriberStore`: keys of addresses."""
 
     _db: Database
 
