@@ -30,14 +30,14 @@ class Book:
         self.durable: set[int] = set()
         self.threads: set[int] = set()
 
-    def record(
+    def record_progress(
         self, run: str, results: list[DeliveryResult], intents: list[tuple[int, int]], now: datetime
     ) -> Rows:
         passed = self._record(run, results, intents, now)
         self.flush()
         return passed
 
-    def record_at_once(
+    def try_record_progress(
         self, run: str, results: list[DeliveryResult], intents: list[tuple[int, int]], now: datetime
     ) -> Rows | None:
         if self.how == "busy" or (self.how == "at times busy" and len(self.transactions) % 2):
