@@ -5,11 +5,10 @@ The code that makes them is loaded with the first body: most commands need none.
 """
 
 import hashlib
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
+from publisher.core.lru import LruCache
 from publisher.core.posts.assets import NO_ASSETS, AssetLocation
 from publisher.core.posts.post import MarkdownExtension, MarkupLanguage
 from publisher.core.site import text_direction
@@ -23,33 +22,6 @@ WHOLE_SUMMARY = 1000
 _ANY_SITE = "https://site.invalid/"
 
 
-class TextCache:
-    """Texts by their inputs, up to a number of characters. Safe to share between threads."""
-
-    def __init__(self, limit: int = CACHED_CHARACTERS) -> None:
-        self._limit = limit
-        self._size = 0
-        self._texts: OrderedDict[bytes, str] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get_or_make(self, inputs: tuple[object, ...], make: Callable[[], str]) -> str:
-        """What `make` returned for equal `inputs` before, else what it returns now. Inputs are compared by
-        their repr."""
-        key = hashlib.sha256(repr(inputs).encode("utf-8", "surrogatepass")).digest()
-        with self._lock:
-            found = self._texts.get(key)
-            if found is not None:
-                self._texts.move_to_end(key)
-                return found
-        text = make()
-        with self._lock:
-            self._size += len(text) - len(self._texts.get(key, ""))
-            self._texts[key] = text
-            while self._size > self._limit:
-                self._size -= len(self._texts.popitem(last=False)[1])
-        return text
-
-
 class SafeMarkup:
     """Bodies of posts as safe HTML and as text. Never raises for content. `site_url` is the site's address in
     template code: absolute, ending in "/".
@@ -57,7 +29,7 @@ class SafeMarkup:
 
     def __init__(self, site_url: str = "") -> None:
         self.site_url = site_url
-        self._cache = TextCache()
+        self._cache = LruCache(CACHED_CHARACTERS, len)
 
     def html(
         self,
@@ -82,7 +54,9 @@ class SafeMarkup:
         placed = tuple(files.items())
         rtl = text_direction(language) == "rtl"
         make = partial(safe_html, body, kind, context, placed, rtl=rtl)
-        return self._cache.get_or_make((body, kind, context, placed, rtl), make)
+        # A digest of what the text is made of, so that a body is not kept twice.
+        inputs = repr((body, kind, context, placed, rtl)).encode("utf-8", "surrogatepass")
+        return self._cache.get_or_make(hashlib.sha256(inputs).digest(), make)
 
     def text(self, html: str, title: str = "") -> str:
         """Sanitized HTML as a person would type it: paragraphs unwrapped, separated by blank lines. An alt

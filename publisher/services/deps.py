@@ -1,19 +1,14 @@
-"""What the services work with: the sockets, filled by `app`, and the rules of this site.
+"""What the services work with: the sockets, filled by `app`, and the rules of this site."""
 
-What was made once and is used again: a few thousand values, the least used given up first.
-"""
-
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from threading import Lock
-from typing import Any, TypeVar
 
 from publisher.core.addresses import Blocklist
 from publisher.core.delivery.bounces import BounceLimits
 from publisher.core.delivery.throttling import ThrottlingRules
 from publisher.core.feeds.feed import FeedSpec, Outline
+from publisher.core.lru import LruCache
 from publisher.core.publishing.ids import IdRules
 from publisher.core.site import Site
 from publisher.core.subscribers.preferences import NO_CHOICES, ContentPreference
@@ -38,33 +33,8 @@ from publisher.ports import (
     WebClient,
 )
 
-T = TypeVar("T")
-
 MOST = 4096
 """Values kept: some 50 MB where each is a long post."""
-
-
-class ValueCache:
-    """Values by key. Only what depends on its key alone may be kept here."""
-
-    def __init__(self, most: int = MOST) -> None:
-        self._most = most
-        self._values: OrderedDict[Hashable, Any] = OrderedDict()
-        self._lock = Lock()
-
-    def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The value of `key`, made now where it is not known."""
-        with self._lock:
-            if key in self._values:
-                self._values.move_to_end(key)
-                found: T = self._values[key]
-                return found
-        made = make()
-        with self._lock:
-            self._values[key] = made
-            while len(self._values) > self._most:
-                self._values.popitem(last=False)
-        return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +87,7 @@ class Deps:
     reader: Callable[[], FeedReader]
     web: Callable[[], WebClient]
     signer: Callable[[], Signer | None]
-    kept: ValueCache = field(default_factory=ValueCache)
+    kept: LruCache = field(default_factory=lambda: LruCache(MOST))
     forced: frozenset[str] = frozenset()
     asks: str = ""
     run_is_active: Callable[[], bool] = lambda: False

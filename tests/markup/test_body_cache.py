@@ -6,43 +6,6 @@ import sys
 from publisher.core.posts.assets import AssetLocation
 from publisher.core.posts.post import MarkupLanguage
 from publisher.markup import SafeMarkup
-from publisher.markup.markup import TextCache
-
-
-class Maker:
-    """Counts what it makes."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.made = 0
-
-    def __call__(self) -> str:
-        self.made += 1
-        return self.text
-
-
-def test_equal_inputs_are_made_once() -> None:
-    kept, make = TextCache(), Maker("html")
-    assert [kept.get_or_make(("a", 1), make) for _ in range(3)] == ["html"] * 3
-    assert make.made == 1
-    kept.get_or_make(("a", 2), make)
-    assert make.made == 2
-
-
-def test_the_longest_unused_goes_when_there_is_no_room() -> None:
-    kept, make = TextCache(limit=10), Maker("four")
-    for name in ("a", "b", "a", "c", "a"):
-        kept.get_or_make((name,), make)
-    assert make.made == 3
-    kept.get_or_make(("b",), make)
-    assert make.made == 4
-
-
-def test_what_is_longer_than_all_there_is_room_for_is_made_each_time() -> None:
-    kept, make = TextCache(limit=3), Maker("four")
-    kept.get_or_make(("a",), make)
-    kept.get_or_make(("a",), make)
-    assert make.made == 2
 
 
 def test_everything_that_a_body_depends_on_tells_it_apart() -> None:

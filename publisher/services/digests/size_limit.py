@@ -71,7 +71,7 @@ def shortened(parts: Deps, digest: Digest, budget: int) -> Digest:
     def fitted(post: DigestPost, size: int) -> DigestPost:
         if size <= room:
             return post
-        return parts.kept.get(("cut", post, room), partial(_cut, parts, post, room))
+        return parts.kept.get_or_make(("cut", post, room), partial(_cut, parts, post, room))
 
     return replace(digest, posts=tuple(map(fitted, digest.posts, sizes)))
 

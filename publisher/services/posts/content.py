@@ -96,7 +96,7 @@ def digest_post(parts: Deps, known: PublishedPost, body: str, layout: Layout) ->
     """
     post = known.post
     key = ("post", known.id, post.revision, post.body_hash, post.extensions, post.assets, layout)
-    return parts.kept.get(key, lambda: _make_digest_post(parts, known, body, layout))
+    return parts.kept.get_or_make(key, lambda: _make_digest_post(parts, known, body, layout))
 
 
 def _make_digest_post(parts: Deps, known: PublishedPost, body: str, layout: Layout) -> DigestPost:
