@@ -40,8 +40,8 @@ from publisher.core.subscribers.subscription import (
     SubscriptionState,
 )
 from publisher.services.digests import planner as planning
+from publisher.services.digests import schedule
 from publisher.services.digests.planner import plan_mail
-from publisher.services.subscribers import schedule
 from publisher.services.subscribers.schedule import due_after
 
 ZONES = (
