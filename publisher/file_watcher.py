@@ -60,7 +60,7 @@ class Watcher:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends it; returns when no call is under way."""
+        """Ends it; returns when no call is running."""
         self._stopping.set()
         self._thread.join()
 
@@ -82,7 +82,7 @@ class Watcher:
         return {path: fingerprint(path) for path in self._on_change}
 
     def _watch(self, fingerprints: Mapping[Path, Fingerprint]) -> None:
-        """Tells what changes, until something has to be watched that was not there at first."""
+        """Reports changes, until something appears or goes that has to be watched differently."""
         roots = {os.path.realpath(path): call for path, call in self._on_change.items() if path.is_dir()}
         folders, whole = self._folders(roots)
         if not folders:
@@ -104,7 +104,7 @@ class Watcher:
                 return
 
     def _changes(self, folders: Iterable[str], *, recursive: bool) -> Iterator[set[str]]:
-        """The paths that changed, each time some did; none at least once in every LOOK."""
+        """The paths that changed, whenever some did; an empty set at least once in every CHECK_SECONDS."""
         from watchfiles import watch
 
         batches = watch(
@@ -120,8 +120,8 @@ class Watcher:
         return ({path for _, path in batch} for batch in batches)
 
     def _folders(self, roots: Collection[str]) -> tuple[list[str], bool]:
-        """Every folder to be watched, and whether these are all there are: then the system may find them.
-        It would follow links, to anywhere.
+        """Every folder to be watched, and whether these are all: if so, the system may watch the tree by
+        itself. Otherwise it would follow links, to anywhere.
         """
         found: list[str] = []
         whole, ahead = True, list(roots)
@@ -153,7 +153,7 @@ class Watcher:
         return hidden or any(path == own or path.startswith(own + os.sep) for own in self._skip)
 
     def _report_refusal(self, error: Exception) -> None:
-        """Said once, where `status` shows it; then tried again, for as long as it takes."""
+        """Reports once that the system refuses to watch, and waits before the next attempt."""
         refusal = (
             f"watching: the system refuses ({error}), so changes wait for the next tick; "
             "raise its limits (fs.inotify), or set schedule.watch to false"
@@ -166,7 +166,7 @@ class Watcher:
 
 
 def fingerprint(path: Path) -> Fingerprint:
-    """What is another when a folder is another one, or a file was written; None: it is not there."""
+    """Changes when a folder is replaced or a file is written; None: nothing is there."""
     try:
         found = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""A new site: copied from the packaged one, with the id authority written down for good."""
+"""A new site: copied from the packaged one, with its permanent id authority."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from publisher.core.errors import OutputError, Refused, SettingsError, UsageErro
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSiteOptions:
-    """What the author of a new site may say at once; the rest is in publisher.toml."""
+    """What `init` may be told; everything else is in publisher.toml."""
 
     title: str
     url: str
@@ -24,8 +24,9 @@ class NewSiteOptions:
 
 
 def start_site(folder: Path, options: NewSiteOptions, now: datetime) -> None:
-    """A working site with two posts in `folder`. Raises Refused when there is one already, UsageError for an
-    option that is no setting, OutputError. It is made elsewhere first: a wrong option leaves nothing behind.
+    """Makes a working site with two posts in `folder`. Raises Refused when it has a site already, UsageError
+    for an invalid option, OutputError. The site is made elsewhere first, so an invalid option leaves nothing
+    behind.
     """
     values = placeholder_values(options, now)
     with tempfile.TemporaryDirectory() as elsewhere:
@@ -43,7 +44,7 @@ def start_site(folder: Path, options: NewSiteOptions, now: datetime) -> None:
 
 
 def placeholder_values(options: NewSiteOptions, now: datetime) -> dict[str, str]:
-    """What stands for each {name} in the packaged files; those in publisher.toml as TOML strings."""
+    """The value of each {name} in the packaged files; those in publisher.toml as TOML strings."""
     address = options.sender or "news@example.org"
     authority = f"{default_authority(options.url).partition(',')[0]},{now:%Y}"
     quoted = {
@@ -67,7 +68,9 @@ def start_example(folder: Path) -> None:
 
 
 def copy_site(source: Path, folder: Path) -> None:
-    """Copies what is not there yet. Raises Refused where there is a site already, OutputError."""
+    """Copies the files that `folder` does not have yet. Raises Refused where it has a site already,
+    OutputError.
+    """
     if (folder / "publisher.toml").exists():
         raise Refused(str(folder), "there is a publisher.toml already", "edit it, or choose another folder")
     try:
@@ -78,7 +81,7 @@ def copy_site(source: Path, folder: Path) -> None:
 
 
 def copy_if_new(source: str, target: str) -> str:
-    """What is there already stays: a folder of posts may exist before the site does."""
+    """Leaves existing files alone: a folder of posts may exist before the site does."""
     if Path(target).exists():
         return target
     return str(shutil.copyfile(source, target))

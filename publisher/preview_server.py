@@ -32,8 +32,8 @@ _SCHEME = re.compile(r'<meta name="color-scheme" content="[^"]*">')
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewFiles:
-    """What there is to see: the files of a mail by name, and what the lint says: (level, text). `public` is
-    the URL and the folder of the site's documents: pictures from there need no server of theirs.
+    """The files of a mail by name, and the lint's findings: (level, text). `public` is the URL and the folder
+    of the site's documents, so that its pictures need no other server.
     """
 
     title: str
@@ -45,7 +45,7 @@ class PreviewFiles:
 def serve(
     draw: Callable[[], PreviewFiles], watched: Sequence[Path], port: int, say: Callable[[str], None]
 ) -> None:
-    """Serves until interrupted; `say` is told the address. Raises OutputError: the port is taken."""
+    """Serves until interrupted; calls `say` with the address. Raises OutputError: the port is taken."""
     try:
         server = make_server(draw, watched, port)
     except OSError as error:
@@ -73,7 +73,7 @@ def make_server(draw: Callable[[], PreviewFiles], watched: Sequence[Path], port:
 
 
 class LivePreview:
-    """The mail as it is now: drawn again when a file that it is made of has changed."""
+    """The mail as it is now: rendered again when a file that it is made of has changed."""
 
     def __init__(self, draw: Callable[[], PreviewFiles], watched: Sequence[Path]) -> None:
         self._draw, self._watched = draw, watched
@@ -82,7 +82,7 @@ class LivePreview:
         self._shown = PreviewFiles(title="")
 
     def current(self) -> tuple[str, PreviewFiles]:
-        """(a stamp that changes with what is shown, the mail); what cannot be drawn says so in its notes."""
+        """(a stamp that changes with the mail, the mail); its notes say why it cannot be rendered."""
         with self._lock:
             stamp = f"{zlib.crc32(repr(self._files()).encode()):08x}"
             if stamp != self._stamp:
@@ -105,7 +105,7 @@ class LivePreview:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """/ the viewer, /state.json what it asks for, /body.html the mail, /body.txt, /message.eml."""
+    """Serves / (the viewer), /state.json, which it polls, /body.html, /body.txt and /message.eml."""
 
     server_version = "publisher-preview"
 
@@ -160,7 +160,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Says nothing: the person who looks is the one who asks."""
+        """Logs nothing: the person who looks is the one who asks."""
 
 
 def public_file(shown: PreviewFiles, path: str) -> Path | None:

@@ -101,8 +101,9 @@ class Ticker:
             self.check_clock(time.monotonic())
 
     def check_clock(self, seconds: float) -> None:
-        """Wakes every job when the clock was set, or shows at last what it must. `seconds` move with no
-        setting: the scheduler waits for instants, and a clock set back would make it wait for years.
+        """Runs every job soon when the clock was set, or has caught up with what was written. `seconds` come
+        from a clock that nobody can set: the scheduler waits for instants, and after the machine's clock was
+        set back it would wait for years.
         """
         now = self.app.clock()
         drift = now - timedelta(seconds=seconds)
@@ -116,8 +117,8 @@ class Ticker:
                 self._scheduler.wakeup()  # one that was set forward is late, and does not know
 
     def _clock_is_right(self) -> bool:
-        """Whether a job may run. While the clock is well behind what was written, none does: that is said
-        once, and `check_clock` goes on when the clock is right.
+        """Whether a job may run. None does while the clock is well behind what was written; that is logged
+        once, and `check_clock` resumes when the clock is right.
         """
         wrong = self.app.clock_behind()
         if wrong is None:
@@ -147,7 +148,7 @@ class Ticker:
         self._run_within(self._publish, self.app.rest / 2)
 
     def set_watch_problem(self, problem: str) -> None:
-        """Keeps where `status` shows it why the folder cannot be watched; none clears it."""
+        """Records for `status` why the folder cannot be watched; an empty one clears it."""
         self._watched = not problem
         try:
             self.app.set_problem("watch", problem)
@@ -155,7 +156,7 @@ class Ticker:
             log.error("note_failed", extra={"area": "watch", "reason": str(error)})
 
     def publish(self) -> None:
-        """One tick: log, documents, mailings; then the next one is set to when the next post's time comes."""
+        """One tick: log, documents, mailings; then the next one is set to the time of the next post."""
         report = self._publish_what_changed()
         self.app.housekeeping()
         plan = report.published.plan
@@ -192,26 +193,29 @@ class Ticker:
         self._recheck_later(bool(plan.unsettled))
 
     def _log_unsent(self, reasons: Collection[str]) -> None:
-        """Each reason once, not at every tick that finds it again; `status` shows it as long as it stands."""
+        """Logs each reason once, not at every tick that finds it again; `status` shows it as long as it
+        lasts.
+        """
         for reason in sorted(set(reasons) - set(self._unsent)):
             log.error("mail_not_sent", extra={"reason": reason})
         self._unsent = reasons
 
     def _publish_what_changed(self) -> PublishReport:
-        """A publish that looks where something happened; everywhere once in every interval, for what was
-        missed, and where nobody watches."""
+        """Looks only at files that changed; at every file once in an interval, for what was missed, and while
+        nothing watches the folder.
+        """
         every = self.app.settings.schedule.publish_every.total_seconds()
         now = time.monotonic()
         with self._lock:
-            named, self._changed = self._changed, set()
+            changed_paths, self._changed = self._changed, set()
         if not self._watched or now - self._full_scan_at > every * 0.95:
-            named = None
+            changed_paths = None
         try:
-            report = self.app.publish(named=named)
+            report = self.app.publish(changed_paths=changed_paths)
         except BaseException:
             self._changed = None  # what it was told is lost
             raise
-        if named is None:
+        if changed_paths is None:
             self._full_scan_at = now
         self._run_within(
             self._publish, timedelta(seconds=max(0.0, self._full_scan_at + every - time.monotonic()))
@@ -235,13 +239,13 @@ class Ticker:
         self._troubles = stats.troubles if stats.total else self._troubles
 
     def fold(self) -> None:
-        """Archives deliveries of long ago, beside everything else; each part leaves room for others."""
+        """Archives old deliveries, beside everything else, in parts that leave room for other writers."""
         folded = self.app.fold(pause=self._stopping.wait)
         if folded:
             log.info("folded", extra={"deliveries": folded})
 
     def ping(self) -> None:
-        """Notifies hubs, beside everything else: a slow one holds up nobody."""
+        """Notifies hubs, beside everything else: a slow hub delays nobody."""
         pinged = self.app.ping()
         for ping in pinged.notified:
             log.info("hub_told", extra={"hub": ping.hub, "topic": ping.topic})
@@ -249,7 +253,7 @@ class Ticker:
             log.warning("hub_not_told", extra={"hub": ping.hub, "topic": ping.topic, "reply": ping.reply})
 
     def _schedule_next_due(self) -> None:
-        """A tick at the very moment the next post or digest is due, if that is before the next interval."""
+        """Plans a tick for the moment the next post or digest is due, if that is before the next interval."""
         due = self.app.next_due()
         if due is None:
             return
@@ -259,7 +263,7 @@ class Ticker:
             self._run_within(self._publish, wait)
 
     def _recheck_later(self, unsettled: bool) -> None:
-        """Another tick once the files that are being written may be at rest; later each time."""
+        """Plans another tick for when files that are being written may be finished; later each time."""
         self._recheck_wait = (
             min(max(self.app.rest, self._recheck_wait * 3 / 2), LONGEST_RECHECK) if unsettled else timedelta()
         )
@@ -267,7 +271,7 @@ class Ticker:
             self._run_within(self._publish, self._recheck_wait)
 
     def _run_within(self, job: _Job, wait: timedelta = timedelta()) -> None:
-        """Runs the job after `wait`, or earlier where it is planned so."""
+        """Runs the job after `wait`, or earlier if it is planned so."""
         at = datetime.now(UTC) + wait
         with self._lock:
             planned = getattr(job, "next_run_time", None)  # there is none before the scheduler starts
@@ -275,8 +279,8 @@ class Ticker:
                 job.modify(next_run_time=at)
 
     def _one_at_a_time(self, area: str, work: Callable[[], None]) -> Callable[[], None]:
-        """One at a time; one that was asked for meanwhile follows, and finds what came in between. A failing
-        tick is noted where `status` shows it, and the next tick tries again.
+        """The job, never twice at once: one that is asked for meanwhile follows, and finds what came in
+        between. A failure is recorded for `status`, and the next tick tries again.
         """
         turn = threading.Lock()
 

@@ -1,4 +1,4 @@
-"""The only place that picks the parts, reads the clock and makes randomness."""
+"""Sites, opened: the only layer that picks adapters, reads the clock and makes randomness."""
 
 from publisher.app.app import REST, App, PublishReport
 from publisher.app.container import fixed, packaged, wall_clock

@@ -43,12 +43,11 @@ REST = timedelta(milliseconds=100)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishReport:
-    """What one publish did: log and documents, then the mailings that became ready. `unsent` is why the
-    mail of a list that is due cannot go out; its readers are due still. `warnings` are for the authors of the
-    posts that were published. `ahead` says that the log is ahead of the clock, and why; "" where it is not.
-    `public_url` is what is odd about who answers at web.public_url, where that was asked just now.
-    `skipped` are digests that were too late; `reworded` says what became of mails that wait and showed a post
-    which was withdrawn.
+    """What one publish did: log and documents, then the mailings that became ready. `unsent` is why the mail
+    of a list that is due cannot go out; its readers stay due. `warnings` are for the authors of the posts
+    that were published. `ahead` says why the log is ahead of the clock, "" where it is not. `public_url` is
+    the warning about the server that answers at web.public_url, if this publish asked it. `skipped` are
+    digests that were too late; `reworded` says what became of waiting mails that showed a withdrawn post.
     """
 
     published: "publish.PublishResult"
@@ -73,8 +72,8 @@ class App(OpenSite):
         return services.folder_snapshot.SnapshotCache()
 
     def time_to_write(self) -> datetime:
-        """The time now, for what is to be written. Raises Refused: that time is to come, and mail would
-        really leave; ClockBehind: what was written last is later.
+        """The time now, for whatever is written. Raises Refused: the time is in the future, and mail would
+        really be sent; ClockBehind: the last entry is later.
         """
         now, real = self.clock(), self.real()
         if self.settings.mail.transport == "smtp" and now > real + NOW_LEEWAY:
@@ -84,25 +83,25 @@ class App(OpenSite):
         return now
 
     def clock_behind(self) -> "ClockLag | None":
-        """Whether the clock is wrong, by what was written last; None: it may be believed."""
+        """How far the clock is behind what was written last; None: it is right."""
         return services.clock_checks.clock_behind(self.store, self.clock())
 
     def plan(
         self,
         *,
         backfill: bool = False,
-        meant: "frozenset[Guard]" = frozenset(),
+        overrides: "frozenset[Guard]" = frozenset(),
         answers: HeldFileAnswers = NO_ANSWERS,
     ) -> "tuple[Plan, tuple[due_readers.DueReport, ...]]":
         """What `publish` would do now, and who is due; writes nothing."""
         now = self.clock()
         scan = services.scan.scan_folder(
-            self.parts, now, backfill=backfill, overrides=meant, answers=self._in_posts_dir(answers)
+            self.parts, now, backfill=backfill, overrides=overrides, answers=self._in_posts_dir(answers)
         )
         return scan.plan, services.due_readers.ahead(self.parts, scan.plan, now)
 
     def warnings(self, made: "Plan") -> "Sequence[findings.Finding]":
-        """What the authors of the posts that `made` brings are warned of."""
+        """Warnings to the authors of the posts that a plan publishes."""
         return services.findings.findings_of_changes(self.parts, made)
 
     def publish(
@@ -111,16 +110,16 @@ class App(OpenSite):
         backfill: bool = False,
         expect: str | None = None,
         mail: bool = True,
-        meant: "frozenset[Guard]" = frozenset(),
+        overrides: "frozenset[Guard]" = frozenset(),
         answers: HeldFileAnswers = NO_ANSWERS,
-        named: Collection[str] | None = None,
+        changed_paths: Collection[str] | None = None,
         send: Collection[str] = (),
         forced: frozenset[str] = frozenset(),
     ) -> PublishReport:
-        """Log, documents and mailings, under the publish lock; deliveries are `deliver`'s. `named` are the
-        files and folders, absolute, that may have changed since the last publish of this App; None: nobody
-        knows, so every file is looked at. The lists `send` are mailed now, whenever they are due. `forced`
-        are rules of the lint that do not stop a mail.
+        """Log, documents and mailings, under the publish lock; `deliver` sends them. `changed_paths` are the
+        files and folders, absolute, that may have changed since this App's last publish; None: unknown, so
+        every file is looked at. The lists in `send` are mailed now, whatever their schedule. `forced` are
+        rules of the lint that do not stop a mail.
         """
         with self.lock("publish"), gc_paused(), reading_ahead(self):
             must_be_up_to_date(self)
@@ -137,10 +136,10 @@ class App(OpenSite):
                 now,
                 backfill=backfill,
                 expect=expect,
-                overrides=meant,
+                overrides=overrides,
                 answers=self._in_posts_dir(answers),
                 cache=self._snapshots,
-                changed_paths=self._in_posts(named),
+                changed_paths=self._in_posts(changed_paths),
             )
             self._next_post, self._published = done.plan.next_at, True
             reworded = services.withdrawn_posts.reword(parts, now)
@@ -164,13 +163,15 @@ class App(OpenSite):
         )
 
     def _public_url_warning(self, now: datetime) -> str:
-        """What is odd about web.public_url, where it was asked just now."""
+        """The warning about web.public_url, if this publish asked it."""
         answer = services.public_url.last_answer(self.store)
         asked_now = answer is not None and answer.at == now and answer.words
         return f"web.public_url: {answer.words}" if answer is not None and asked_now else ""
 
     def _in_posts_dir(self, answers: HeldFileAnswers) -> HeldFileAnswers:
-        """With paths as the log has them: files may be named from here, from the site or in full."""
+        """The answers with paths as the log has them: people may name files from here, from the site or in
+        full.
+        """
         root = os.path.realpath(self.settings.posts.dir)
 
         def inside(text: str) -> str:
@@ -186,12 +187,14 @@ class App(OpenSite):
             renamed={inside(new): inside(old) for new, old in answers.renamed.items()},
         )
 
-    def _in_posts(self, named: Collection[str] | None) -> Collection[str] | None:
-        """As paths in the folder of posts; None where one is the folder itself or has no plain name."""
+    def _in_posts(self, changed_paths: Collection[str] | None) -> Collection[str] | None:
+        """Paths relative to the folder of posts; None where one is the folder itself or its name cannot be
+        decoded.
+        """
         root = os.path.realpath(self.settings.posts.dir) + os.sep
-        inside = [path.removeprefix(root) for path in named or () if (path + os.sep).startswith(root)]
+        inside = [path.removeprefix(root) for path in changed_paths or () if (path + os.sep).startswith(root)]
         odd = any(path.startswith(os.sep) or "\N{REPLACEMENT CHARACTER}" in path for path in inside)
-        return None if named is None or odd else inside
+        return None if changed_paths is None or odd else inside
 
     def deliver(
         self,
@@ -242,7 +245,7 @@ class App(OpenSite):
         return replace(found, findings=(*secret, *found.findings))
 
     def queued(self) -> int:
-        """How many deliveries could go out now."""
+        """How many deliveries could be sent now."""
         return self.store.count_sendable(self.clock())
 
     def preview(self, spec: "MailingList", reader: str = "") -> "preview.RenderedPreview":
@@ -250,16 +253,17 @@ class App(OpenSite):
         return services.preview.preview(self.parts, spec, self.clock(), reader=reader)
 
     def backlog(self) -> "list[backlog.Waiting]":
-        """Who waits for posts that are published and not mailed yet, and until when."""
+        """Which readers wait for posts that are published and not mailed yet, and until when."""
         return services.backlog.backlog(self.parts, self.clock())
 
     def status(self) -> dict[str, Any]:
-        """Where the site stands."""
+        """What `publisher status` shows."""
         return services.status.status(self.parts, self.clock())
 
     def migrate(self) -> tuple[str, str]:
         """Brings the store to this version's schema, and addresses to its keys; returns the schema before and
-        after."""
+        after.
+        """
         from publisher.stores import migrate
 
         schemas = migrate(self.settings.store.url)
@@ -268,16 +272,16 @@ class App(OpenSite):
 
     @property
     def next_post(self) -> datetime | None:
-        """When the next post's time comes, as far as this process's last publish saw."""
+        """When the next post becomes public, as of this process's last publish."""
         return self._next_post
 
     @property
     def published_next(self) -> tuple[datetime | None] | None:
-        """`next_post`, if this process has published; None: another does, and the store knows."""
+        """`next_post`, if this process has published; None: another process does, and the store knows."""
         return (self._next_post,) if self._published else None
 
     def next_due(self) -> datetime | None:
-        """When something happens by itself next: a post's time, a digest, a deferred batch."""
+        """When the next thing happens without anybody's doing: a post's time, a digest, a deferred batch."""
         known = (
             self._next_post,
             services.schedule.next_mail(self.parts, self.clock()),
@@ -286,7 +290,7 @@ class App(OpenSite):
         return min((at for at in known if at is not None), default=None)
 
     def set_problem(self, area: str, problem: str = "") -> None:
-        """Keeps the problem of an area where `status` shows it; none clears it."""
+        """Records the problem of an area for `status`; an empty one clears it."""
         self.store.set_problems(area, [problem] if problem else [], self.clock())
 
     def housekeeping(self) -> None:

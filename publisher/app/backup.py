@@ -1,4 +1,4 @@
-"""Backup, restore, reconcile: what a site does so that no copy of its store can mail anybody twice."""
+"""Backup, restore and reconcile: no copy of a site's store can mail anybody twice."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def save(site: "OpenSite", target: Path) -> "Mapping[str, object]":
-    """Writes a backup, also while `run` works; returns what it tells of itself."""
+    """Writes a backup, even while `run` works; returns the backup's description of itself."""
     from publisher.stores import backup
 
     about: dict[str, object] = {
@@ -31,15 +31,15 @@ def save(site: "OpenSite", target: Path) -> "Mapping[str, object]":
 
 
 def inspect(backup: Path) -> "Mapping[str, Any]":
-    """What a backup tells of itself. Raises StoreError: it is none."""
+    """A backup's description of itself. Raises StoreError: the file is no backup."""
     from publisher.stores import backup as backups
 
     return backups.read_about(backup)
 
 
 def restore(site: "OpenSite", backup: Path) -> Path | None:
-    """Puts a backup's store into its place, which must be reconciled before it is used; returns where the one
-    that was there is kept. Raises Refused while anything works on this site, StoreError, OutputError.
+    """Replaces the store by a backup's; it must be reconciled before it is used. Returns where the old store
+    is kept. Raises Refused while anything works on this site, StoreError, OutputError.
     """
     from publisher.services.operations.reconcile import BEGUN
     from publisher.stores import backup as backups
@@ -73,7 +73,7 @@ def reconcile_store(
 
 
 def accept_clock(site: "OpenSite", *, dry_run: bool) -> "ClockLag | None":
-    """Takes the present clock for right; returns what it was behind, None: nothing. Raises StoreError."""
+    """Accepts the present clock; returns how far it was behind, None: it was not. Raises StoreError."""
     from publisher.services.publishing import clock_checks
 
     with site.lock("publish"), site.lock("deliver"):
@@ -84,8 +84,8 @@ def accept_clock(site: "OpenSite", *, dry_run: bool) -> "ClockLag | None":
 
 
 def must_be_up_to_date(site: "OpenSite", parts: "Deps | None" = None) -> None:
-    """Raises Refused where the store, that of `parts` if it is a copy, lacks what was sent. Who left and is
-    not yet known to have, because a crash came between, leaves now.
+    """Raises Refused where the store, that of `parts` if it is a copy, lacks what was sent. Departures that
+    the journal has and a crash kept out of the store are carried out now.
     """
     from publisher.services.operations import reconcile
 

@@ -47,8 +47,8 @@ def packaged(name: str) -> Path:
 
 
 def make_blocklist(settings: "Settings") -> "Blocklist":
-    """What no reader may sign up: what settings name, and the addresses that mail comes from and goes back
-    to, which would answer themselves.
+    """Addresses that nobody may sign up: those that settings name, and those that mail comes from and bounces
+    to, which would reply to themselves.
     """
     from publisher.core.addresses import Blocklist, parse_address, parse_mailbox
 
@@ -63,7 +63,7 @@ def make_blocklist(settings: "Settings") -> "Blocklist":
 
 
 def make_signer(dkim: "DkimSettings") -> "Signer | None":
-    """Signs with the site's keys; None: there are none. Raises SettingsError: a key is no key."""
+    """Signs with the site's keys; None where it has none. Raises SettingsError: a file is no key."""
     if not dkim.keys:
         return None
     from publisher.transports.dkim import load_key
@@ -73,7 +73,7 @@ def make_signer(dkim: "DkimSettings") -> "Signer | None":
 
 
 def make_throttling(mail: "MailSettings") -> "ThrottlingRules":
-    """How fast mail may leave, and when it may not."""
+    """How fast mail may be sent, and when it may not."""
     from publisher.core.delivery.relays import quota_of
     from publisher.core.delivery.throttling import Canary, ThrottlingRules, combined_limits
 
@@ -90,7 +90,9 @@ def make_throttling(mail: "MailSettings") -> "ThrottlingRules":
 
 
 def make_relays(mail: "MailSettings", *, sends: bool = True) -> "list[Relay]":
-    """The mail servers of a site; to send, with their passwords. Raises SettingsError: one cannot be read."""
+    """The relays of a site; with `sends` with their passwords. Raises SettingsError: a password cannot be
+    read.
+    """
     found: list[Relay] = []
     for item in mail.relays if mail.transport == "smtp" else ():
         password = item.relay.password
@@ -129,8 +131,8 @@ def make_source(settings: "Settings", rest: timedelta = timedelta()) -> "FolderS
 
 
 def template_fingerprint(template_folders: Sequence[Path]) -> str:
-    """Changes with the version, with any web template and with what is said in any language: documents made
-    before are made again.
+    """Changes with the version, with any web template and with any translation: documents made before are
+    then made again.
     """
     found = hashlib.sha256(__version__.encode())
     folders = [folder / name for folder in template_folders for name in ("web", "languages")]
@@ -167,14 +169,14 @@ def redirects_file(settings: "Settings") -> "FeedRedirectsFile":
 
 
 def feed_reader() -> "FeedReader":
-    """What reads feeds of others."""
+    """Reads other sites' feeds."""
     from publisher.fetching.feed_reader import ForeignFeedReader
 
     return ForeignFeedReader()
 
 
 def http_client() -> "WebClient":
-    """What fetches documents and tells hubs."""
+    """Fetches documents and notifies hubs."""
     from publisher.fetching import HttpClient
 
     return HttpClient()

@@ -1,4 +1,4 @@
-"""Keys that sign mail: made once, and the DNS records that publish them."""
+"""DKIM keys, made once, and the DNS records that publish them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +71,7 @@ def dkim_keys(app: "App", selector: str) -> list[DkimRecord]:
 
 
 def _domains(app: "App") -> list[str]:
-    """Whose keys they are: mail.dkim.domain, else the From domains of the lists, else the site's host."""
+    """The domains that sign: mail.dkim.domain, else the From domains of the lists, else the site's host."""
     if app.settings.mail.dkim.domain:
         return [app.settings.mail.dkim.domain]
     senders = [parse_mailbox(spec.sender).address.domain for spec in app.settings.lists]

@@ -41,9 +41,9 @@ SCHEDULE = "schedule"
 
 class OpenSite:
     """A site and what it is made of; each part is opened when something asks for it. `clock` is the time that
-    its commands go by, `real` the machine's. `say` is told, in a person's words, when something must be
-    waited for. Posts written to less than `rest` ago, or still open for writing, are left for later; zero:
-    they are read as they are. `first`: the site's first publish is under way.
+    its commands go by, `real` the machine's. `say` is called with a sentence when something must be waited
+    for. Posts written to less than `rest` ago, or still open for writing, are left for later; zero: they are
+    read as they are. `first`: the site's first publish is under way.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class OpenSite:
 
     @cached_property
     def signer(self) -> "Signer | None":
-        """What signs mail, if the site has keys. Raises SettingsError."""
+        """Signs mail, if the site has keys. Raises SettingsError."""
         return make_signer(self.settings.mail.dkim)
 
     @cached_property
@@ -112,7 +112,7 @@ class OpenSite:
         return self.make_parts()
 
     def make_parts(self, *, sends: bool = True) -> "Deps":
-        """Everything the services need. What never `sends` needs no password. Raises SettingsError."""
+        """Everything the services need. Without `sends` no password is read. Raises SettingsError."""
         from publisher.core.subscribers.cadences import CADENCES
         from publisher.formats import FORMATS, opml
         from publisher.markup import SafeMarkup
@@ -169,7 +169,7 @@ class OpenSite:
         )
 
     def run_is_active(self) -> bool:
-        """Whether a `publisher run` that publishes and sends works on this site, here or elsewhere."""
+        """Whether a `publisher run` that publishes and sends works on this site, on whichever machine."""
         from publisher.stores.files.locks import is_locked
 
         return is_locked(self.state / f"{SCHEDULE}.lock")

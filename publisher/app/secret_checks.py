@@ -1,7 +1,5 @@
-"""What is wrong with settings, and with the files that hold secrets: the keys that sign mail, the passwords
-of relays.
-
-A finding names the file and what to do, and never shows what is in it.
+"""What is wrong with settings and with the files that hold secrets: DKIM keys, relay passwords. A finding
+names the file and what to do, and never shows its content.
 """
 
 import stat
@@ -25,8 +23,8 @@ _OTHER_PEMS = {
 
 
 def secret_findings(site: "OpenSite") -> list[Finding]:
-    """Of every file that publisher.toml names. Where mail goes to the outbox a password is of no use yet, and
-    what is wrong with it a warning.
+    """Findings about every file that publisher.toml names. While mail goes to the outbox nothing needs the
+    passwords, so problems with them are warnings.
     """
     mail = site.settings.mail
     found = [*_key_findings(site), *open_to_others(site)]
@@ -38,7 +36,7 @@ def secret_findings(site: "OpenSite") -> list[Finding]:
 
 
 def setting_findings(site: "OpenSite") -> Iterator[Finding]:
-    """What settings leave unsaid: where the links in mails lead."""
+    """Settings that are missing without being required: where the links in mails lead."""
     settings = site.settings
     if settings.lists and settings.mail.transport == "smtp" and not settings.web.public_url_given:
         reason = f"web.public_url is not set, so links in mails lead to site.url ({settings.site.url}); "
@@ -47,8 +45,8 @@ def setting_findings(site: "OpenSite") -> Iterator[Finding]:
 
 
 def open_to_others(site: "OpenSite") -> list[Finding]:
-    """What everybody on this machine may read: the folders of the store and of the outbox, where addresses
-    and links of readers are, and a publisher.toml with a password in it. Warnings.
+    """Warnings about files that everybody on this machine may read: the folders of the store and the outbox,
+    which hold readers' addresses and links, and a publisher.toml with a password in it.
     """
     found: list[Finding] = []
     for folder, what in ((site.state, "the readers' addresses and the keys are"), (site.outbox, "mail is")):
@@ -101,7 +99,7 @@ def _key_findings(site: "OpenSite") -> Iterator[Finding]:
 
 
 def _key_problem(selector: str, file: Path, good: "list[DkimKey]") -> str:
-    """Why a file that can be read is no key for DKIM; one that is joins the `good`."""
+    """Why a readable file is no DKIM key, empty where it is one; a good key is added to `good`."""
     from publisher.transports.dkim import load_key
 
     data = file.read_bytes()
@@ -163,6 +161,6 @@ def _finding(path: str, reason: str, *, error: bool) -> Finding:
 
 
 def _relative_name(site: "OpenSite", file: Path) -> str:
-    """As publisher.toml would name it."""
+    """The file as publisher.toml would name it."""
     folder = site.settings.folder
     return str(file.relative_to(folder) if file.is_relative_to(folder) else file)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 @contextmanager
 def on_a_copy(app: "App") -> "Generator[Deps, None, None]":
-    """The parts of a site over a copy of its store, which is gone afterwards. What they journal, place and
-    send goes nowhere. Raises StoreError, OutputError.
+    """The parts of a site over a temporary copy of its store. What they journal, place and send is discarded.
+    Raises StoreError, OutputError.
     """
     from publisher.stores import backup, open_store
     from publisher.stores.files.journal import FileJournal
@@ -50,8 +50,8 @@ def simulated(
     app: "App", start: datetime, end: datetime, every: timedelta | None = None
 ) -> Iterator[SimulatedEvent]:
     """What would be published and mailed from `start` to `end`: by `publisher run`, or by a timer that starts
-    `publisher publish` at `start` and so often. Raises UsageError: something was published
-    after `start`, or the end comes first; and as `publish` does.
+    `publisher publish` at `start` and then `every` so often. Raises UsageError: something was published after
+    `start`, or `end` comes first; and as `publish` does.
     """
     head = app.store.head().at
     if head is not None and start < head and not services.clock_checks.log_stays_ahead(app.store, start):

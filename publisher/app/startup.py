@@ -20,9 +20,10 @@ MANY_FILES = 8_000_000
 
 @contextmanager
 def reading_ahead(site: "OpenSite") -> Generator[None, None, None]:
-    """Within it the posts of a site that has no store yet are read by other processes, while this one loads
-    what it needs and makes the store, as it is best for a first publish (`stores.open_store`). Of a site with
-    many posts the files are listed meanwhile."""
+    """Within it other processes read the posts of a site that has no store yet, while this one loads what it
+    needs and makes the store, in the way that is best for a first publish (`stores.open_store`). Of a site
+    with many posts another process lists the files.
+    """
     from publisher.stores import size_of
 
     size = size_of(site.settings.store.url)

@@ -1,4 +1,4 @@
-"""What the commands share: the options of every one, the opened site, and how things are said."""
+"""What the commands share: common options, the opened site, and output."""
 
 import ipaddress
 import json
@@ -25,14 +25,14 @@ Decorator = Callable[[Callable[P, R]], Callable[P, R]]
 
 @dataclass(frozen=True, slots=True)
 class SiteOptions:
-    """Which site, and by which clock: what --site and --at say."""
+    """--site and --at: which site, and by which clock."""
 
     folder: Path
     at: str | None
 
     def open(self, rest: timedelta = timedelta(), *, reads: bool = False) -> App:
-        """The site's App, which is closed when the command ends; one that only `reads` is warned of a wrong
-        clock, and goes on. Raises SettingsError.
+        """The site's App, closed when the command ends. One that only `reads` warns of a wrong clock, and
+        goes on. Raises SettingsError.
         """
         app = self.load(rest)
         click.get_current_context().call_on_close(app.close)
@@ -41,14 +41,14 @@ class SiteOptions:
         return app
 
     def load(self, rest: timedelta = timedelta()) -> App:
-        """The same outside of a command, as in another thread: whoever asks for it closes it."""
+        """The same outside of a command, as in another thread: the caller closes it."""
         settings = load(self.folder, os.environ)
         clock = fixed(when(self.at, settings.site.timezone)) if self.at else wall_clock
         return App(settings, clock=clock, say=say, rest=rest)
 
 
 def warn_of_readable(app: App) -> None:
-    """Says what everybody on this machine may read, where mail goes out: addresses, and passwords."""
+    """Where mail is really sent, warns of addresses and passwords that everybody on this machine may read."""
     if app.settings.mail.transport != "smtp":
         return
     from publisher.app.secret_checks import open_to_others
@@ -74,7 +74,7 @@ def when(text: str, zone: str) -> datetime:
 
 
 def warn_of_clock(app: App) -> None:
-    """Says where the clock looks wrong: what is shown may be, too."""
+    """Warns that the clock looks wrong: what is shown may be wrong, too."""
     if not Path(app.settings.store.url.removeprefix("sqlite:///")).exists():
         return
     try:
@@ -144,7 +144,7 @@ def echo(text: object, *, err: bool = False, nl: bool = True) -> None:
 
 
 def say(text: str) -> None:
-    """Talk: to stderr, so that stdout is data only."""
+    """Messages for people go to stderr, so that stdout is data only."""
     echo(text, err=True)
 
 

@@ -55,8 +55,8 @@ def demo(folder: Path, listen: str, no_serve: bool, debug: bool) -> None:
 
 
 def load_settings(folder: Path, listen: str) -> Settings:
-    """The site's settings, its links where it is served: those of a site of this machine as well as ours.
-    Links of a site that readers reach elsewhere stay, or all its posts would look changed.
+    """The site's settings, with links to where it is served. Links of a site that readers reach elsewhere
+    stay as they are, or all its posts would look changed.
     """
     base = f"http://{listen}/"
     served = {"PUBLISHER_WEB__LISTEN": listen, "PUBLISHER_WEB__PUBLIC_URL": base}
@@ -67,7 +67,7 @@ def load_settings(folder: Path, listen: str) -> Settings:
 
 
 def publish_and_mail(settings: Settings) -> None:
-    """A baseline before the newest posts, a reader, then the day on which they come out."""
+    """Publishes a baseline, adds a reader, and then publishes the newest posts and sends the digest."""
     before, after = before_and_after(settings)
     with_clock = App(settings, clock=fixed(before), say=say)
     with_clock.publish()
@@ -86,7 +86,7 @@ def publish_and_mail(settings: Settings) -> None:
 
 
 def before_and_after(settings: Settings) -> tuple[datetime, datetime]:
-    """Just before the newest posts' time, and the first hour of the list at which they are all out."""
+    """A time just before the newest posts, and the list's first hour at which they are all out."""
     app = App(settings)
     posts = [item.post for item in app.parts.source().scan() if isinstance(item, ParsedPost)]
     out = sorted(p.instant for p in posts if p.instant and wait_reason(p, wall_clock()) is None)
@@ -138,5 +138,5 @@ def program_name() -> str:
 
 
 def mailing_number(page: Path) -> int:
-    """The mailing whose page this is."""
+    """The id of the mailing that this is the page of."""
     return int(page.parent.name)

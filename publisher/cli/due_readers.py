@@ -1,6 +1,4 @@
-"""Who gets a list's next digest, why others are left out, and who waits for posts until when: how it is
-said.
-"""
+"""Output about readers: who gets a list's next digest, why others do not, and who waits until when."""
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -38,8 +36,8 @@ SHORT = {
 def print_due_report(
     report: DueReport, left_out: Mapping[str, int], who: Iterable[ReaderStatus] | None, next_at: str = ""
 ) -> None:
-    """A line for a list, one for the readers it leaves out, by why, and one for each reader of `who`. The
-    next of those left out for now is due at `next_at`.
+    """A line for a list, one that counts the readers it leaves out by reason, and one for each reader of
+    `who`. The next of those not due yet is due at `next_at`.
     """
     spec = report.spec
     nobody = f"nobody is due before {next_at}" if next_at and "later" in left_out else "nobody is due"
@@ -60,7 +58,7 @@ def print_due_report(
 
 
 def left_out_in_words(report: DueReport, left_out: Mapping[str, int]) -> Mapping[str, int]:
-    """How many get nothing, by why, in words: those who are due and for whom nothing is, then the others."""
+    """How many readers get nothing, by reason: first those who are due, then the others."""
     found: dict[str, int] = {}
     for group in report.groups:
         if group.verdict is not DueDecision.MAIL:

@@ -74,13 +74,14 @@ def mailings() -> None:
 def list_(site: SiteOptions, as_json: bool) -> None:
     """Every mailing, newest first."""
     app = site.open(reads=True)
-    found = app.store.mailings()
+    every = app.store.mailings()
     if as_json:
-        show_json([mailing_json(m) for m in found])
+        show_json([mailing_json(mailing) for mailing in every])
         return
-    for m in found:
-        echo(f"{m.id:>5}  {utc(m.created_at)}  {m.list}  {state_text(m)}  {counts_text(m)}  {m.subject}")
-    if not found:
+    for mailing in every:
+        facts = f"{mailing.list}  {state_text(mailing)}  {counts_text(mailing)}  {mailing.subject}"
+        echo(f"{mailing.id:>5}  {utc(mailing.created_at)}  {facts}")
+    if not every:
         say("no mailing yet")
 
 
@@ -90,7 +91,7 @@ def list_(site: SiteOptions, as_json: bool) -> None:
 def show(site: SiteOptions, as_json: bool, id: int) -> None:
     """Counts by state, the deliveries in doubt, and the servers' replies."""
     app = site.open(reads=True)
-    found = verbs.find(app.parts, id)
+    mailing = verbs.find(app.parts, id)
     doubts = doubts_of(app.parts, id)
     replies = app.store.replies(id)
     if as_json:
@@ -99,31 +100,30 @@ def show(site: SiteOptions, as_json: bool, id: int) -> None:
             {"severity": severity, "counts": counts, "count": number}
             for (severity, counts), number in app.store.count_refusals(id).items()
         ]
-        rows = (unknown_json(app, found, doubt) for doubt in doubts)
-        show_json_with(mailing_json(found) | {"replies": reply_rows, "refusals": refused}, "in_doubt", rows)
+        rows = (unknown_json(app, mailing, delivery) for delivery in doubts)
+        show_json_with(mailing_json(mailing) | {"replies": reply_rows, "refusals": refused}, "in_doubt", rows)
         return
-    echo(f"mailing {found.id} of {found.list}: {found.subject}")
-    echo(
-        f"{state_text(found)}, {count(found.planned, 'delivery', 'deliveries')} planned: {counts_text(found)}"
-    )
-    if found.hold:
+    echo(f"mailing {mailing.id} of {mailing.list}: {mailing.subject}")
+    planned = count(mailing.planned, "delivery", "deliveries")
+    echo(f"{state_text(mailing)}, {planned} planned: {counts_text(mailing)}")
+    if mailing.hold:
         zone = app.settings.site.timezone
-        echo(f"held      {describe_hold(found.hold, id, found.hold_why, found.hold_until, zone=zone)}")
-    print_unknown(app, found, islice(doubts, LISTED))
-    if found.counts.get(DeliveryState.UNKNOWN):
+        echo(f"held      {describe_hold(mailing.hold, id, mailing.hold_why, mailing.hold_until, zone=zone)}")
+    print_unknown(app, mailing, islice(doubts, LISTED))
+    if mailing.counts.get(DeliveryState.UNKNOWN):
         echo(f"decide    `publisher mailings resolve {id} --log FILE`, --accept or --resend")
-    if (more := found.counts.get(DeliveryState.UNKNOWN, 0) - LISTED) > 0:
+    if (more := mailing.counts.get(DeliveryState.UNKNOWN, 0) - LISTED) > 0:
         echo(f"in doubt  {more:,} more; --json lists them all")
-    for line in refusal_lines(app, found):
+    for line in refusal_lines(app, mailing):
         echo(line)
     for text, number in replies:
         echo(f"{number:>9,}  {text}")
 
 
-def refusal_lines(app: App, found: Mailing) -> Iterator[str]:
+def refusal_lines(app: App, mailing: Mailing) -> Iterator[str]:
     """How many mailboxes refused a mailing, and what that means for them."""
     by: dict[bool | None, Counter[Severity]] = {}
-    for (severity, counts), number in app.store.count_refusals(found.id).items():
+    for (severity, counts), number in app.store.count_refusals(mailing.id).items():
         by.setdefault(counts, Counter())[severity] += number
     for counts, numbers in by.items():
         said = [
@@ -144,24 +144,26 @@ def add_command(order: MailingCommand, help: str, *, asks: bool = False) -> None
         count_refusals: bool = False,
     ) -> None:
         app = site.open(reads=True)
-        found = verbs.find(app.parts, id)
+        mailing = verbs.find(app.parts, id)
         if dry_run:
-            say(f"mailing {id} is {state_text(found)}: {counts_text(found)}; would {order}")
+            say(f"mailing {id} is {state_text(mailing)}: {counts_text(mailing)}; would {order}")
             return
-        if asks and found.state not in FINISHED:  # where there is nothing to lose the order says so itself
-            number = found.counts.get(DeliveryState.QUEUED, 0) + found.counts.get(DeliveryState.CLAIMED, 0)
+        if asks and mailing.state not in FINISHED:  # where there is nothing to lose the order says so itself
+            number = mailing.counts.get(DeliveryState.QUEUED, 0) + mailing.counts.get(
+                DeliveryState.CLAIMED, 0
+            )
             what = f"{order}: {count(number, 'delivery', 'deliveries')} will not be sent"
             confirm_or_refuse(f"mailing {id}", what, yes=yes)
-        if count_refusals and found.hold not in REFUSAL_HOLDS:
+        if count_refusals and mailing.hold not in REFUSAL_HOLDS:
             what = f"mailing {id} is not held because of refusals"
             raise UsageError("--count-refusals", what, "leave it out")
         now = verbs.order(app.parts, id, order, app.clock(), count_refusals=count_refusals)
-        found = verbs.find(app.parts, id)
-        say(f"mailing {id} is {now.state}{f' ({now.hold})' if now.hold else ''}: {counts_text(found)}")
-        if now.state is MailingState.READY and found.counts.get(DeliveryState.QUEUED):
+        mailing = verbs.find(app.parts, id)
+        say(f"mailing {id} is {now.state}{f' ({now.hold})' if now.hold else ''}: {counts_text(mailing)}")
+        if now.state is MailingState.READY and mailing.counts.get(DeliveryState.QUEUED):
             say("`publisher run` goes on with it at its next look, `publisher deliver` now")
         if as_json:
-            show_json(mailing_json(found))
+            show_json(mailing_json(mailing))
 
     decorated: Any = command
     if asks:
@@ -223,15 +225,15 @@ def resolve(
         raise UsageError(f"mailing {id}", what, "decide: --log FILE, --resend or --accept")
     if not dry_run:
         app.release_claims()
-    found = verbs.find(app.parts, id)
+    mailing = verbs.find(app.parts, id)
     named = verbs.doubts_of(app.parts, id, only) if only else None
     if logs:
-        decide_by_log(app, found, logs, named, dry_run=dry_run, as_json=as_json)
+        decide_by_log(app, mailing, logs, named, dry_run=dry_run, as_json=as_json)
         return
     chosen = doubts_of(app.parts, id) if named is None else named
-    number = found.counts.get(DeliveryState.UNKNOWN, 0) if named is None else len(named)
+    number = mailing.counts.get(DeliveryState.UNKNOWN, 0) if named is None else len(named)
     if dry_run:
-        print_unknown(app, found, chosen)
+        print_unknown(app, mailing, chosen)
         say(f"in doubt: {count(number, 'delivery', 'deliveries')}")
         return
     if resend and number:
@@ -246,7 +248,7 @@ def resolve(
 
 def decide_by_log(
     app: App,
-    m: Mailing,
+    mailing: Mailing,
     logs: tuple[str, ...],
     named: list[UnknownDelivery] | None,
     *,
@@ -271,8 +273,8 @@ def decide_by_log(
     with bar("reading", size_of(logs), app.parts.ticks) as update:
         read = resolve_by_log(
             app.parts,
-            m,
-            lambda: doubts_of(app.parts, m.id) if named is None else named,
+            mailing,
+            lambda: doubts_of(app.parts, mailing.id) if named is None else named,
             lines_of(logs, lambda line: line_time(line, now, local), update),
             now,
             local=local,
@@ -282,31 +284,32 @@ def decide_by_log(
     if not read.understood and read.before:
         what = f"holds no line of Postfix, of Exim or of JSON ({count(read.lines, 'line')} read)"
         raise Refused(", ".join(logs), what, "give the log of the mail server that took the messages")
-    rest = doubts_of(app.parts, m.id)
+    rest = doubts_of(app.parts, mailing.id)
     if as_json:
         became = {word: read.became[kind] for kind, word in LOGGED_KEYS.items()}
         facts = {"lines": read.lines, "from": utc(read.first), "to": utc(read.last)}
-        value = mailing_json(verbs.find(app.parts, m.id)) | {"dry_run": dry_run, "log": facts}
+        value = mailing_json(verbs.find(app.parts, mailing.id)) | {"dry_run": dry_run, "log": facts}
         value |= {"resolved": became, "remaining": read.remaining}
-        show_json_with(value, "in_doubt", (unknown_json(app, m, doubt) for doubt in rest))
+        show_json_with(value, "in_doubt", (unknown_json(app, mailing, delivery) for delivery in rest))
         return
-    say_log_report(m, read, app.settings.site.timezone, dry_run=dry_run)
+    say_log_report(mailing, read, app.settings.site.timezone, dry_run=dry_run)
     if not dry_run and read.remaining:
-        print_unknown(app, m, islice(rest, LISTED))
+        print_unknown(app, mailing, islice(rest, LISTED))
 
 
-def say_log_report(m: Mailing, read: "LogReport", zone: str, *, dry_run: bool) -> None:
+def say_log_report(mailing: Mailing, read: "LogReport", zone: str, *, dry_run: bool) -> None:
     """What the log proved, which time it covers, and what to do next."""
     if not read.before:
-        say(f"mailing {m.id}: nothing is in doubt")
+        say(f"mailing {mailing.id}: nothing is in doubt")
         return
     words = [f"{number:,} {LOGGED_IN_WORDS[kind]}" for kind, number in read.became.items()]
     said = ", ".join(words) or "nothing"
     say(f"the log proves {said}{'; nothing was changed' if dry_run else ''}")
     if read.first and read.last:
         say(f"it was written from {local_time(read.first, zone)} to {local_time(read.last, zone)}")
-        if read.last < m.created_at:
-            say(f"that is before this mailing began, at {local_time(m.created_at, zone)}: give a later log")
+        if read.last < mailing.created_at:
+            began = local_time(mailing.created_at, zone)
+            say(f"that is before this mailing began, at {began}: give a later log")
     if read.became[LoggedOutcome.NOT_TAKEN] and not dry_run:
         say("`publisher run` sends what is queued at its next look, `publisher deliver` now")
     if read.remaining:
@@ -342,47 +345,47 @@ def confirm_or_refuse(where: str, what: str, *, yes: bool) -> None:
     confirm(f"{where}: {what}. Go on?", err=True)
 
 
-def mailing_json(m: Mailing) -> dict[str, Any]:
+def mailing_json(mailing: Mailing) -> dict[str, Any]:
     """A mailing as JSON."""
     return {
-        "id": m.id,
-        "list": m.list,
-        "kind": m.kind,
-        "state": m.state,
-        "hold": m.hold,
-        "hold_why": m.hold_why or None,
-        "hold_until": utc(m.hold_until),
-        "subject": m.subject,
-        "created": utc(m.created_at),
-        "planned": m.planned,
-        "counts": {state.value: m.counts.get(state, 0) for state in DeliveryState},
+        "id": mailing.id,
+        "list": mailing.list,
+        "kind": mailing.kind,
+        "state": mailing.state,
+        "hold": mailing.hold,
+        "hold_why": mailing.hold_why or None,
+        "hold_until": utc(mailing.hold_until),
+        "subject": mailing.subject,
+        "created": utc(mailing.created_at),
+        "planned": mailing.planned,
+        "counts": {state.value: mailing.counts.get(state, 0) for state in DeliveryState},
     }
 
 
-def unknown_json(app: App, m: Mailing, doubt: UnknownDelivery) -> dict[str, Any]:
+def unknown_json(app: App, mailing: Mailing, delivery: UnknownDelivery) -> dict[str, Any]:
     """A delivery with an unknown outcome, as JSON."""
-    _, name = message_id(app.parts, m, doubt.n)
+    _, name = message_id(app.parts, mailing, delivery.n)
     return {
-        "n": doubt.n,
-        "address": doubt.address,
+        "n": delivery.n,
+        "address": delivery.address,
         "message_id": name,
-        "at": utc(doubt.at),
-        "reply": doubt.reply,
+        "at": utc(delivery.at),
+        "reply": delivery.reply,
     }
 
 
-def print_unknown(app: App, m: Mailing, found: Iterable[UnknownDelivery]) -> None:
+def print_unknown(app: App, mailing: Mailing, unknown: Iterable[UnknownDelivery]) -> None:
     """A line for each delivery with an unknown outcome."""
-    for doubt in found:
-        row, since = unknown_json(app, m, doubt), local_time(doubt.at, app.settings.site.timezone)
+    for delivery in unknown:
+        row, since = unknown_json(app, mailing, delivery), local_time(delivery.at, app.settings.site.timezone)
         echo(f"in doubt  {row['address']}  {row['message_id']}  since {since}  {row['reply'] or NO_REASON}")
 
 
-def state_text(m: Mailing) -> str:
+def state_text(mailing: Mailing) -> str:
     """The state of a mailing, and what holds it."""
-    return f"{m.state} ({m.hold})" if m.hold else m.state.value
+    return f"{mailing.state} ({mailing.hold})" if mailing.hold else mailing.state.value
 
 
-def counts_text(m: Mailing) -> str:
+def counts_text(mailing: Mailing) -> str:
     """How many deliveries are in each state."""
-    return ", ".join(f"{number:,} {state}" for state, number in m.counts.items() if number) or "nobody"
+    return ", ".join(f"{number:,} {state}" for state, number in mailing.counts.items() if number) or "nobody"

@@ -45,9 +45,9 @@ NAMED = 20
 
 
 def guard_options(*, mail: bool) -> Callable[[Command], Command]:
-    """--accept-new and --force: guards that the author answers; --as-new and --as-rename: what held files
-    are. The command gets `meant` and `answers`; where it sends `mail`, also `forced`, the rules of the lint
-    that do not count.
+    """--accept-new and --force: guards that the author overrides; --as-new and --as-rename: what held files
+    are. The command gets `overrides` and `answers`; where it sends `mail`, also `forced`, the rules of the
+    lint that do not count.
     """
 
     def decorate(command: Command) -> Command:
@@ -61,9 +61,9 @@ def guard_options(*, mail: bool) -> Callable[[Command], Command]:
             **given: Any,
         ) -> Any:
             answers = HeldFileAnswers(new=frozenset(as_new), renamed={new: old for old, new in as_rename})
-            meant = [Guard(name) for name in force if name not in RULES] + [Guard.CHURN] * accept_new
+            overrides = [Guard(name) for name in force if name not in RULES] + [Guard.CHURN] * accept_new
             forced = {"forced": frozenset(force) & frozenset(RULES)} if mail else {}
-            return command(meant=frozenset(meant), answers=answers, **forced, **given)
+            return command(overrides=frozenset(overrides), answers=answers, **forced, **given)
 
         names = click.Choice([Guard.MISSING.value, *(RULES if mail else ())])
         text = "Go on although many posts are missing at once: they are withdrawn now."
@@ -94,23 +94,26 @@ RULES = (*(rule.value for rule in LintRule), PUBLIC_URL)
     "--who", is_flag=True, help="Also the address of each reader, and what they get or why they get nothing."
 )
 def plan(
-    site: SiteOptions, as_json: bool, who: bool, meant: frozenset[Guard], answers: HeldFileAnswers
+    site: SiteOptions, as_json: bool, who: bool, overrides: frozenset[Guard], answers: HeldFileAnswers
 ) -> None:
     """What `publish` would do now; changes nothing."""
     from publisher.cli.due_readers import due_report_json
 
     app = site.open(reads=True)
-    made, reports = app.plan(meant=meant, answers=answers)
+    publish_plan, reports = app.plan(overrides=overrides, answers=answers)
     if as_json:
         digests = [
             due_report_json(report, app.store.count_not_due(report.due), candidates_of(app, report, who=who))
             for report in reports
         ]
-        show_json(plan_json(made) | {"digests": digests, "warnings": warnings_json(app.warnings(made))})
+        show_json(
+            plan_json(publish_plan)
+            | {"digests": digests, "warnings": warnings_json(app.warnings(publish_plan))}
+        )
     else:
-        print_plan(app, made, reports, who=who)
-        say_warnings(app.warnings(made))
-    exit_on_findings(made)
+        print_plan(app, publish_plan, reports, who=who)
+        say_warnings(app.warnings(publish_plan))
+    exit_on_findings(publish_plan)
 
 
 @click.command()
@@ -131,7 +134,7 @@ def publish(
     backfill: bool,
     dry_run: bool,
     no_ping: bool,
-    meant: frozenset[Guard],
+    overrides: frozenset[Guard],
     answers: HeldFileAnswers,
     forced: frozenset[str],
 ) -> None:
@@ -144,10 +147,10 @@ def publish(
         raise UsageError("publish", "--send and --no-mail exclude each other", "give one of them")
     if dry_run:
         warn_of_clock(app)
-        made, reports = app.plan(backfill=backfill, meant=meant, answers=answers)
-        print_plan(app, made, reports, who=False)
-        say_warnings(app.warnings(made))
-        exit_on_findings(made)
+        publish_plan, reports = app.plan(backfill=backfill, overrides=overrides, answers=answers)
+        print_plan(app, publish_plan, reports, who=False)
+        say_warnings(app.warnings(publish_plan))
+        exit_on_findings(publish_plan)
         return
     if not no_mail:
         warn_of_readable(app)
@@ -155,7 +158,7 @@ def publish(
         backfill=backfill,
         expect=expect,
         mail=not no_mail,
-        meant=meant,
+        overrides=overrides,
         answers=answers,
         send=now_due,
         forced=forced,
@@ -177,42 +180,42 @@ def publish(
         raise SystemExit(1)
 
 
-def exit_on_findings(made: Plan) -> None:
-    """Bad posts and a plan that is not carried out are findings: exit code 1; bad posts named on stderr."""
-    for bad in made.bad:
+def exit_on_findings(publish_plan: Plan) -> None:
+    """Names bad posts on stderr; exits with 1 where there are any, or a guard stopped the plan."""
+    for bad in publish_plan.bad:
         say(f"bad post: {bad}")
-    if made.bad or made.stops:
+    if publish_plan.bad or publish_plan.stops:
         raise SystemExit(1)
 
 
-def print_plan(app: App, made: Plan, reports: "tuple[DueReport, ...]", *, who: bool) -> None:
+def print_plan(app: App, publish_plan: Plan, reports: "tuple[DueReport, ...]", *, who: bool) -> None:
     """A plan for a person: every change, what stops it, and who is due."""
     from publisher.cli.due_readers import print_due_report
 
-    for change in made.changes:
+    for change in publish_plan.changes:
         note = " (backfill: mails nobody)" if change.backfill else ""
         echo(f"{change.kind:<10} {change.post.path}: {change.post.title}{note}")
-    for move in made.renamed:
+    for move in publish_plan.renamed:
         echo(f"renamed    {move.old} -> {move.new}")
-    if made.read_anew:
-        echo(f"read anew  {read_anew_in_words(made)}")
-    for line in kept_dates_in_words(made):
+    if publish_plan.read_anew:
+        echo(f"read anew  {read_anew_in_words(publish_plan)}")
+    for line in kept_dates_in_words(publish_plan):
         echo(f"date kept  {line}")
-    for hold in made.held:
+    for hold in publish_plan.held:
         echo(f"held       {hold}")
-    for stop in made.stops:
+    for stop in publish_plan.stops:
         echo(f"stop       {stop}; {REMEDIES[stop.guard]}")
-    if made.nothing:
+    if publish_plan.nothing:
         echo("nothing to publish")
-    if made.next_at:
-        echo(f"next       a post waits for {utc(made.next_at)}")
+    if publish_plan.next_at:
+        echo(f"next       a post waits for {utc(publish_plan.next_at)}")
     for report in reports:
         times = [beat.next_at for beat in app.store.next_runs(report.spec.slug) if beat.next_at is not None]
         coming = [at for at in times if at > report.due.now]
         next_at = local_time(min(coming), app.settings.site.timezone) if coming else ""
         left_out = app.store.count_not_due(report.due)
         print_due_report(report, left_out, candidates_of(app, report, who=who), next_at)
-    echo(f"plan       {made.hash}")
+    echo(f"plan       {publish_plan.hash}")
 
 
 def candidates_of(app: App, report: "DueReport", *, who: bool) -> "Iterator[ReaderStatus] | None":
@@ -222,22 +225,22 @@ def candidates_of(app: App, report: "DueReport", *, who: bool) -> "Iterator[Read
 
 def say_report(app: App, report: PublishReport) -> None:
     """What a publish did, for a person."""
-    made = report.published.plan
+    publish_plan = report.published.plan
     said: list[str] = []
     for kind in LogKind:
-        changes = changes_of_kind(made, kind)
+        changes = changes_of_kind(publish_plan, kind)
         quiet = sum(change.backfill for change in changes)
         if changes:
             note = f" ({quiet} as backfill, mailed to nobody)" if quiet else ""
             said.append(f"{kind} {count(len(changes), 'post')}{note}")
-    if made.renamed:
-        said.append(f"recognised {count(len(made.renamed), 'renamed post')}")
-    if made.read_anew:
-        said.append(f"refreshed {read_anew_in_words(made)}")
-    if made.baseline:
+    if publish_plan.renamed:
+        said.append(f"recognised {count(len(publish_plan.renamed), 'renamed post')}")
+    if publish_plan.read_anew:
+        said.append(f"refreshed {read_anew_in_words(publish_plan)}")
+    if publish_plan.baseline:
         said.append("recorded the baseline")
-    if made.recovered:
-        said.append(f"knew {count(made.recovered, 'post')} again by the feeds under public/")
+    if publish_plan.recovered:
+        said.append(f"knew {count(publish_plan.recovered, 'post')} again by the feeds under public/")
     written = (*report.published.written, *report.pages)
     if written:
         said.append(f"wrote {count(len(written), 'document')}")
@@ -247,12 +250,12 @@ def say_report(app: App, report: PublishReport) -> None:
     if report.public_url:
         say(f"warning: {report.public_url}")
     say_skipped(app, report.skipped)
-    say_withdrawn(made, app.clock())
-    for line in kept_dates_in_words(made):
+    say_withdrawn(publish_plan, app.clock())
+    for line in kept_dates_in_words(publish_plan):
         say(f"date kept: {line}")
     for line in report.reworded:
         say(line)
-    for hold in made.held:
+    for hold in publish_plan.held:
         say(f"held: {hold}")
     say_warnings(report.warnings)
     for id in report.mailings:
@@ -266,9 +269,9 @@ def say_report(app: App, report: PublishReport) -> None:
                 say(f"held: mailing {id}: {words}")
 
 
-def say_withdrawn(made: Plan, now: datetime) -> None:
-    """Names what readers see no more, and why: the file says so, or it is gone."""
-    withdrawn, found = changes_of_kind(made, LogKind.WITHDRAWN), dict(made.touched)
+def say_withdrawn(publish_plan: Plan, now: datetime) -> None:
+    """Names withdrawn posts, and why: the file says so, or it is gone."""
+    withdrawn, found = changes_of_kind(publish_plan, LogKind.WITHDRAWN), dict(publish_plan.touched)
     for change in withdrawn[:NAMED]:
         why = describe_wait(found.get(change.id, change.post), now) or "its file is gone"
         say(f"withdrawn: {change.post.path}: {why}")
@@ -276,43 +279,44 @@ def say_withdrawn(made: Plan, now: datetime) -> None:
         say(f"withdrawn: {len(withdrawn) - NAMED} more")
 
 
-def read_anew_in_words(made: Plan) -> str:
+def read_anew_in_words(publish_plan: Plan) -> str:
     """How many posts are refreshed because of an upgrade."""
-    posts = count(len(made.read_anew), "post")
+    posts = count(len(publish_plan.read_anew), "post")
     return f"{posts} that this version of Publisher reads differently (not an update)"
 
 
-def kept_dates_in_words(made: Plan) -> list[str]:
-    """Of posts whose date this version reads differently: what readers go on seeing, and what to do."""
+def kept_dates_in_words(publish_plan: Plan) -> list[str]:
+    """Posts whose date this version reads differently: which date readers see, and how to change it."""
     lines = [
         f"{post.path}: stays {utc(post.instant)}, as it was published; its file is now read as "
         f"{utc(post.dated)}: edit the file to take that"
-        for post in made.kept_dates[:NAMED]
+        for post in publish_plan.kept_dates[:NAMED]
     ]
-    more = len(made.kept_dates) - NAMED
+    more = len(publish_plan.kept_dates) - NAMED
     return [*lines, f"{count(more, 'more post')}"] if more > 0 else lines
 
 
-def plan_json(made: Plan) -> dict[str, Any]:
+def plan_json(publish_plan: Plan) -> dict[str, Any]:
     """A plan as JSON, whether it is carried out or not."""
-    value: dict[str, Any] = {"hash": made.hash, "baseline": made.baseline}
+    value: dict[str, Any] = {"hash": publish_plan.hash, "baseline": publish_plan.baseline}
     for kind in LogKind:
         value[kind] = [
             {"id": c.id, "path": c.post.path, "title": c.post.title, "backfill": c.backfill}
-            for c in changes_of_kind(made, kind)
+            for c in changes_of_kind(publish_plan, kind)
         ]
-    value["renamed"] = [{"id": r.id, "old": r.old, "new": r.new} for r in made.renamed]
-    value["read_anew"] = list(made.read_anew)
+    value["renamed"] = [{"id": r.id, "old": r.old, "new": r.new} for r in publish_plan.renamed]
+    value["read_anew"] = list(publish_plan.read_anew)
     value["kept_dates"] = [
-        {"path": post.path, "date": utc(post.instant), "in_file": utc(post.dated)} for post in made.kept_dates
+        {"path": post.path, "date": utc(post.instant), "in_file": utc(post.dated)}
+        for post in publish_plan.kept_dates
     ]
-    value["held"] = [{"path": h.path, "why": h.why, "may_be": list(h.may_be)} for h in made.held]
-    value["bad"] = [{"path": b.path, "line": b.line, "reason": b.reason} for b in made.bad]
+    value["held"] = [{"path": h.path, "why": h.why, "may_be": list(h.may_be)} for h in publish_plan.held]
+    value["bad"] = [{"path": b.path, "line": b.line, "reason": b.reason} for b in publish_plan.bad]
     stops = [
         {"guard": s.guard, "text": s.text, "examples": list(s.examples), "do": REMEDIES[s.guard]}
-        for s in made.stops
+        for s in publish_plan.stops
     ]
-    return value | {"stop": made.stop, "stops": stops, "next_at": utc(made.next_at)}
+    return value | {"stop": publish_plan.stop, "stops": stops, "next_at": utc(publish_plan.next_at)}
 
 
 def report_json(report: PublishReport) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def serve(app: App, listen: str, *, web_only: bool = False) -> None:
 
 
 def serve_publish_and_send(app: App, server: "Server", where: str) -> None:
-    """Serves in a process of its own, and publishes and delivers in this one."""
+    """Serves in a process of its own, while this one publishes and sends."""
     from publisher.scheduler import Ticker
     from publisher.web.child_process import ServerProcess
 
@@ -101,7 +101,7 @@ def call_on_signals(stop: Callable[[], None]) -> None:
 
 
 def make_watcher(app: App, ticker: "Ticker") -> "Watcher":
-    """Posts and templates are published when they change; other settings need another start."""
+    """Publishes posts and templates when they change; changed settings need a restart."""
     from publisher.file_watcher import Watcher
 
     file = app.settings.folder / "publisher.toml"
@@ -120,7 +120,7 @@ def make_watcher(app: App, ticker: "Ticker") -> "Watcher":
 
 
 class FieldFormatter(logging.Formatter):
-    """`LEVEL event key=value`: constant names, fields apart."""
+    """`LEVEL event key=value`: constant event names, values as fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         known = logging.makeLogRecord({}).__dict__.keys() | {"message", "asctime", "taskName"}
@@ -133,7 +133,7 @@ class FieldFormatter(logging.Formatter):
 
 
 def log_to_stderr() -> None:
-    """Logs events of every level that operators read, a line each."""
+    """Sends the log to stderr, one line for each event."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(FieldFormatter())
     root = logging.getLogger("publisher")

@@ -20,12 +20,12 @@ def a_period(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
     if value is None:
         return None
     try:
-        found = parse_duration(value)
+        period = parse_duration(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
-    if found < LEAST:
+    if period < LEAST:
         raise click.BadParameter(f"{value!r} is less than a minute")
-    return found
+    return period
 
 
 @click.command()
@@ -45,21 +45,21 @@ def simulate(site: SiteOptions, as_json: bool, start: str | None, end: str, ever
     """
     app = site.open(reads=True)
     zone = app.settings.site.timezone
-    found = simulated(app, when(start, zone) if start else app.clock(), when(end, zone), every)
+    events = simulated(app, when(start, zone) if start else app.clock(), when(end, zone), every)
     if as_json:
-        events = list(found)
-        show_json([event_json(event) for event in events])
-        failed = any(event.problem for event in events)
+        happening = list(events)
+        show_json([event_json(event) for event in happening])
+        failed = any(event.problem for event in happening)
     else:
-        failed = print_events(found)
+        failed = print_events(events)
     if failed:
         raise SystemExit(1)
 
 
-def print_events(found: Iterable[SimulatedEvent]) -> bool:
+def print_events(events: Iterable[SimulatedEvent]) -> bool:
     """A line for each thing that would happen; returns whether something would fail."""
     quiet, failed = True, False
-    for event in found:
+    for event in events:
         quiet, at = False, utc(event.at)
         for change in event.changes:
             note = " (backfill: mails nobody)" if change.backfill else ""

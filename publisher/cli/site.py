@@ -81,7 +81,7 @@ def check(site: SiteOptions, as_json: bool, force_ok: tuple[str, ...], every: bo
 
 
 def print_wrong_settings(wrong: Sequence[SettingsError], *, as_json: bool) -> None:
-    """Every wrong setting: posts and mails cannot be looked at before they are right."""
+    """Prints every wrong setting: posts and mails cannot be checked before they are right."""
     if as_json:
         rows: list[dict[str, Any]] = []
         for error in wrong:
@@ -138,7 +138,7 @@ def status(site: SiteOptions, as_json: bool) -> None:
 
 
 def progress_in_words(mailing: dict[str, Any], zone: str) -> str:
-    """How a mailing under way goes: what is left, how fast, until when; or what holds it."""
+    """How a mailing proceeds: what is left, how fast, until when; or what holds it."""
     done = mailing["planned"] - mailing["left"]
     text = f"mailing {mailing['id']} of {mailing['list']}: {done:,} of {mailing['planned']:,}"
     if hold := mailing["hold"]:

@@ -33,11 +33,11 @@ from publisher.services.subscribers import admin, signup
 def show(site: SiteOptions, as_json: bool, address: str) -> None:
     """Everything that is kept about ADDRESS: what to answer a reader who asks."""
     app = site.open(reads=True)
-    found = admin.dossier(app.parts, address)
+    dossier = admin.dossier(app.parts, address)
     if as_json:
-        show_json(found)
+        show_json(dossier)
         return
-    for one in found["subscriptions"]:
+    for one in dossier["subscriptions"]:
         due = f", due {utc(one['next_due'])}" if one["next_due"] else ""
         echo(f"{one['list']}  {one['state']} since {utc(one['since'])}{due}")
         for name, value in one["choices"].items():
@@ -47,34 +47,34 @@ def show(site: SiteOptions, as_json: bool, address: str) -> None:
             echo(f"    consent {name}: {value}")
         for mail in one["mail"]:
             echo(f"    {utc(mail['since'])}  {mail['state']}  {mail['subject']}")
-    for block in found["suppressions"]:
+    for block in dossier["suppressions"]:
         echo(f"{block['list'] or 'every list'}  {block['kind']} since {utc(block['since'])}")
-    for line in refusal_lines(found):
+    for line in refusal_lines(dossier):
         echo(line)
-    asked = found["confirmation_mails"]
+    asked = dossier["confirmation_mails"]
     if asked:
         echo(f"confirmation mails sent to this mailbox lately: {len(asked['sent'])}")
         for sent in asked["sent"]:
             echo(f"    {utc(sent)}")
         if asked["never_again_since"]:
             echo(f"    its owner wants no more since {utc(asked['never_again_since'])}")
-    if not found["subscriptions"] and not found["suppressions"] and not asked:
-        say(f"nothing is known of {found['address']}")
+    if not dossier["subscriptions"] and not dossier["suppressions"] and not asked:
+        say(f"nothing is known of {dossier['address']}")
         raise SystemExit(1)
 
 
 _COUNTING = {True: "counts", False: "does not count: too many were refused at once", None: "not decided yet"}
 
 
-def refusal_lines(found: Mapping[str, Any]) -> Iterator[str]:
+def refusal_lines(dossier: Mapping[str, Any]) -> Iterator[str]:
     """What an address refused, and what comes of it."""
-    for one in found["refusals"]:
+    for one in dossier["refusals"]:
         what = f"{one['severity']} refusal  {utc(one['at'])}  mailing {one['mailing']}"
         yield f"{what}  {_COUNTING[one['counts']]}: {one['reply']}"
-    if any(block["kind"] == "bounce" for block in found["suppressions"]):
-        yield f"its mailbox refused too much; `publisher subscribers allow {found['address']}` lifts that"
-    elif found["refusals"]:
-        left = found["refusals_left"]
+    if any(block["kind"] == "bounce" for block in dossier["suppressions"]):
+        yield f"its mailbox refused too much; `publisher subscribers allow {dossier['address']}` lifts that"
+    elif dossier["refusals"]:
+        left = dossier["refusals_left"]
         yield (
             f"suppressed after {count(left['hard'], 'more hard refusal')}, a day or more after the last, or "
             f"{count(left['soft'], 'more soft refusal')} within 30 days with no acceptance between them"

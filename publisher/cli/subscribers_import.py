@@ -150,7 +150,7 @@ def scan_file(file: SubscriberFile, options: ScanOptions) -> tuple[SubscriberFil
 def make_sources(
     app: App, spec: MailingList, scans: Sequence[tuple[SubscriberFile, FileScan]], topics: str
 ) -> list[ImportSource]:
-    """The files with their parsers; says which exports they are, and what they cannot tell."""
+    """The files with their parsers; says which exports they are, and what they lack."""
     offered: Mapping[str, str] = offered_topics(app.parts, spec) if topics else NO_TOPICS
     if topics and not offered:
         what = f"readers of {spec.slug} cannot choose topics"
@@ -171,7 +171,9 @@ def make_sources(
 def import_all(
     parts: Deps, spec: MailingList, sources: Sequence[ImportSource], now: datetime, *, confirmed: bool
 ) -> Imported:
-    """Departures of all files come first: a digest that goes out meanwhile must not reach who left."""
+    """Imports the departures of all files first: a digest that goes out meanwhile must not reach people who
+    left.
+    """
     done = Imported()
     total = sum(source.scan.rows for source in sources)
     passes = [(source, source.departures) for source in sources]
@@ -185,7 +187,7 @@ def import_all(
 
 
 def say_ignored(spec: MailingList, sources: Sequence[ImportSource]) -> None:
-    """What was ignored, once for all files."""
+    """Says once for all files which columns and tags were ignored."""
     if ignored := dict.fromkeys(name for source in sources for name in source.reader.ignored):
         say(f"ignored columns: {', '.join(ignored)}")
     unoffered: dict[str, int] = {}

@@ -49,13 +49,13 @@ class DkimKey:
 
     @property
     def pem(self) -> bytes:
-        """The private key, for a process of ours alone."""
+        """The private key, for the signing process alone."""
         form, none = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         return self.private.private_bytes(serialization.Encoding.PEM, form, none)
 
     @classmethod
     def of(cls, selector: str, pem: bytes) -> "DkimKey":
-        """The key that `pem` was taken of. Raises ValueError, TypeError, UnsupportedAlgorithm: it is none."""
+        """The key in `pem`. Raises ValueError, TypeError, UnsupportedAlgorithm: it is no key for DKIM."""
         private = serialization.load_pem_private_key(pem, None)
         if not isinstance(private, rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey):
             raise TypeError("not a key for DKIM")
@@ -70,7 +70,7 @@ class DkimKey:
 
 
 def load_key(selector: str, path: Path) -> DkimKey:
-    """The key in a PEM file. Raises SettingsError: none there, not such a key, or one that proves nothing."""
+    """The key in a PEM file. Raises SettingsError: no file, no such key, or one too short to be trusted."""
     try:
         private = serialization.load_pem_private_key(path.read_bytes(), None)
     except OSError as error:

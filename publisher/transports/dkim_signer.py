@@ -50,7 +50,7 @@ class ProcessSignature:
 
 
 class DkimSigner:
-    """`ports.Signer`: signs with every key. `domain` is whose keys they are; None: each From domain's."""
+    """`ports.Signer`: signs with every key. `domain` is the domain of the keys; None: that of each From."""
 
     def __init__(self, keys: Sequence[DkimKey], domain: str | None) -> None:
         if not keys:
@@ -70,7 +70,7 @@ class DkimSigner:
     def sign(
         self, domain: str, signable: CanonicalMessage, values: Mapping[Placeholder, bytes]
     ) -> bytes | ProcessSignature:
-        """The DKIM-Signature fields to put before a message, one for each key: at once, or soon."""
+        """The DKIM-Signature fields to put before a message, one for each key: at once, or to be awaited."""
         if self._left_here:
             self._left_here -= 1
         elif self._is_ready():
@@ -84,7 +84,7 @@ class DkimSigner:
         return signature_fields(self._keys, domain, signable.signing_input(values))
 
     def hurry(self) -> None:
-        """Somebody waits: what was asked for is read as soon as it is there, what was not is asked for."""
+        """Called when somebody waits: asks for what is queued, and reads answers as soon as they come."""
         if self._in_flight:
             self._read()
         self._ask(1)
@@ -93,7 +93,7 @@ class DkimSigner:
             self._loop.add_reader(self._process.fileno(), self._read)
 
     def _is_ready(self) -> bool:
-        """Whether the process signs for this run. The first who asks starts it, and it is ready soon."""
+        """Whether the process can sign for this run. The first call starts it."""
         loop = asyncio.get_running_loop()
         if loop is not self._loop:  # what another run left unanswered is nobody's any more
             if self._in_flight or self._queue:
@@ -124,7 +124,7 @@ class DkimSigner:
                 self._go_on_without()
 
     def _read(self) -> None:
-        """Takes the answers that are there. Where somebody waits, the loop calls this."""
+        """Takes the answers that have come. While somebody waits, the loop calls this."""
         if self._process is None:
             return
         try:
@@ -145,7 +145,7 @@ class DkimSigner:
         self._reading = False
 
     def _go_on_without(self) -> None:
-        """The process is gone: what it owes is made here, and another is started later."""
+        """The process is gone: signs what it owes here, and lets another be started later."""
         owed = [*self._in_flight, *self._queue]
         self._end()
         self._left_here = SIGNED_HERE

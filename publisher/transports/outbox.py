@@ -28,7 +28,7 @@ R = TypeVar("R")
 
 
 class Outbox:
-    """A folder of .eml files as a transport. It is made when first needed."""
+    """A folder of .eml files as a transport. The folder is made when first needed."""
 
     name, can_look_up = "outbox", True
     troubles: Mapping[str, str] = MappingProxyType({})  # it is one way: what fails it is told at once
@@ -37,7 +37,7 @@ class Outbox:
         self.folder, self.connections = folder, connections
 
     async def connect(self) -> "OutboxSession | Outcome":
-        """A session; DEFERRED, with the reason, where the folder cannot be."""
+        """A session; DEFERRED, with the reason, where the folder cannot be made."""
         try:
             await in_thread(self.folder.mkdir, mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
@@ -45,10 +45,10 @@ class Outbox:
         return OutboxSession(self.folder)
 
     async def rest(self) -> None:
-        """Nothing is reserved here."""
+        """Does nothing: nothing is reserved here."""
 
     def lookup(self, key: str, message_id: str) -> Outcome:
-        """Always knows: the file is there, or the message never arrived. What a crash left is removed."""
+        """Always knows: the file exists, or the message never arrived. Removes what a crash left."""
         path = self.folder / file_name(key)
         try:
             if path.exists():
@@ -70,7 +70,7 @@ class OutboxSession:
         self._offered: Path | None = None
 
     async def offer(self, message: Message) -> Outcome | None:
-        """Writes the message beside its place. An Outcome: it is there already, or cannot be written."""
+        """Writes the message beside its final place. An Outcome: it exists already, or cannot be written."""
         path = self._folder / file_name(message.key)
         try:
             new = await in_thread(write_part, path, message.data)
@@ -82,7 +82,7 @@ class OutboxSession:
         return None
 
     async def commit(self, then: Message | None = None) -> Outcome:
-        """Puts the offered message into its place, for good."""
+        """Renames the offered message into place."""
         path, self._offered = self._offered, None
         if path is None:
             raise RuntimeError("commit without an offer")

@@ -31,7 +31,9 @@ _LENGTH = struct.Struct("!I")
 
 
 class SigningProcess:
-    """Signs by these keys: selector and PEM. Raises OSError where it cannot start. `ready` once it can."""
+    """A child process that signs with these keys (selector, PEM). `ready` once it has answered. Raises
+    OSError where it cannot start.
+    """
 
     def __init__(self, keys: Sequence[tuple[str, bytes]]) -> None:
         self.ready = False
@@ -47,11 +49,11 @@ class SigningProcess:
         self._socket.sendall(_frame(list(keys)))
 
     def fileno(self) -> int:
-        """Readable when an answer is there, or when there will be none."""
+        """Readable when an answer has come, or when the process is gone."""
         return self._socket.fileno()
 
     def ask(self, batch: Sequence[SignatureRequest]) -> None:
-        """Asks for signatures. Raises OSError: it is gone."""
+        """Asks for signatures. Raises OSError: the process is gone."""
         new: list[Any] = []
         to_sign: list[tuple[int, list[bytes]]] = []
         for domain, signable, values in batch:
@@ -62,8 +64,8 @@ class SigningProcess:
         self._socket.sendall(_frame((new, to_sign)))
 
     def answers(self) -> list[bytes]:
-        """What was made since, in the order it was asked for; nothing is waited for. Raises OSError: it is
-        gone.
+        """The signatures made since the last call, in the order asked for; never waits. Raises OSError: the
+        process is gone.
         """
         try:
             data = self._socket.recv(1 << 18, socket.MSG_DONTWAIT)
@@ -99,7 +101,7 @@ class SigningProcess:
 
 
 class FrameReader:
-    """Whole values out of bytes as they come."""
+    """Decodes frames from bytes as they come."""
 
     def __init__(self) -> None:
         self._buffer = b""

@@ -1,4 +1,4 @@
-"""The ASGI application: documents by a bare handler, pages by Starlette, and nothing that fails unsaid."""
+"""The ASGI application: documents by a bare handler, pages by Starlette, and a log entry for each failure."""
 
 import logging
 import re
@@ -44,7 +44,7 @@ def asgi(app: App) -> "Application":
 
 
 class Application:
-    """Sends each request where it belongs, and answers for failures."""
+    """Routes each request, and answers when something fails."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -94,7 +94,7 @@ class Application:
                 await (await self._responses.error(500, scope))(scope, receive, send)
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Under the path of web.public_url, and without it for a proxy that takes it away."""
+        """Serves paths under that of web.public_url, and without it for a proxy that strips it."""
         if len(scope["query_string"]) > MAX_QUERY:
             self.refused.count("queries_too_long")
             await PlainTextResponse("The query of this address is too long.\n", 414, PLAIN_HEADERS)(
@@ -128,7 +128,7 @@ class Application:
             await self._documents(scope, receive, send)
 
     def _versions(self, path: str) -> Mapping[str, tuple[str, ...]]:
-        """What the feed at `path` held before; nothing where the store cannot tell."""
+        """The earlier versions of the feed at `path`; none where the store cannot tell."""
         try:
             return self._app.store.feed_versions(path)
         except PublisherError as error:

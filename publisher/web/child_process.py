@@ -30,7 +30,7 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class ServerProcess:
-    """`server` in a child process, forked when this is made. Nothing may hold the store open then."""
+    """`server` in a child process, forked when this is made. Nothing may hold the store open at that time."""
 
     def __init__(self, app: App, server: Server) -> None:
         app.store.close()  # a connection must not be used by two processes; each opens its own
@@ -77,7 +77,7 @@ class ServerProcess:
             os.kill(self._pid, signal.SIGTERM)
 
     def close(self) -> None:
-        """Lets go of the child; one that still serves ends at once."""
+        """Closes the pipes to the child; one that still serves ends at once."""
         os.close(self._alive)
         os.close(self._from_child)
 

@@ -26,8 +26,8 @@ WITH_PORT = re.compile(r"\A(?:(\d+\.\d+\.\d+\.\d+):\d+|\[([0-9A-Fa-f:.]+)\](?::\
 
 
 class TrustedProxies:
-    """The proxies that settings trust. Only X-Forwarded-For counts: of two headers a proxy sets one, and
-    would hand on what a client wrote into the other.
+    """The proxies that settings trust. Only X-Forwarded-For counts: a proxy sets one of the two headers, and
+    would pass on what a client wrote into the other.
     """
 
     def __init__(self, networks: Sequence[str]) -> None:
@@ -35,8 +35,8 @@ class TrustedProxies:
         self.trusts = lru_cache(maxsize=4096)(self._trusts)
 
     def client(self, scope: Scope) -> str:
-        """The address of the client: read from the right, the first hop that is no proxy of ours. One that is
-        no IP address is nobody's, and the proxy that wrote it stands for its clients.
+        """The client's address: the first hop from the right that is not a trusted proxy. Where a hop is no
+        IP address, the proxy that wrote it counts as the client.
         """
         peer = str(scope["client"][0]) if scope.get("client") else ""
         if not self.trusts(peer):
@@ -57,7 +57,7 @@ class TrustedProxies:
 
 
 def networks(address: str) -> tuple[tuple[str, int], ...]:
-    """The networks of a client, each with how many clients' worth it is: IPv4 /24; IPv6 /64, which one
+    """The networks of a client, each with how many clients it counts for: IPv4 /24; IPv6 /64, which one
     connection has, and /48, the most that one customer has.
     """
     found = parse_ip(address)
@@ -95,7 +95,7 @@ BUSY = "Too many requests at once. Try again in a few seconds.\n"
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """`burst` at once, then one each `every`."""
+    """`burst` at once, then one in each `every`."""
 
     burst: int
     every: timedelta
@@ -118,7 +118,7 @@ class SignUpLimits:
         self._total = LeakyBucket()
 
     def take(self, address: str, now: datetime, *, waited: bool = False) -> bool:
-        """Whether a sign-up from `address` is taken; then it counts, for its network and for all."""
+        """Whether a sign-up from `address` is accepted; if so it counts, for its network and in total."""
         buckets = [(self._bucket(name), share) for name, share in networks(address)]
         twice = 2 if waited else 1
         fits = [bucket.has_room(self._one, share * twice, now) for bucket, share in buckets]
@@ -131,7 +131,7 @@ class SignUpLimits:
         return True
 
     def give_back(self) -> None:
-        """The sign-up brought no mail: it does not count for all. So nobody can use up what is shared by
+        """A sign-up that brought no mail does not count in total, so nobody can use up the common limit by
         asking for what is not sent.
         """
         self._total.level = max(0.0, self._total.level - 1)
@@ -151,7 +151,7 @@ class LeakyBucket:
         self.level, self.at = 0.0, None
 
     def has_room(self, rate: Rate, times: int, now: datetime) -> bool:
-        """Lets out what has run out until `now`; then whether one more fits `times` the rate."""
+        """Leaks until `now`; then whether one more fits `times` the rate."""
         if self.at is not None and now > self.at:
             self.level = max(0.0, self.level - (now - self.at) / rate.every)
         self.at = now
@@ -162,14 +162,14 @@ class LeakyBucket:
 
 
 class NetworkCounter:
-    """How many there are at once of each network."""
+    """Counts what is open at the same time, by network."""
 
     def __init__(self, most: int = OF_NETWORK) -> None:
         self._most = most
         self._count = Counter[str]()
 
     def enter(self, address: str) -> bool:
-        """Counts one more from `address`, where it fits: `leave` must follow."""
+        """Counts one more for `address`, if it fits; then `leave` must follow."""
         names = networks(address)
         if any(self._count[name] >= self._most * share for name, share in names):
             return False
@@ -177,7 +177,7 @@ class NetworkCounter:
         return True
 
     def leave(self, address: str) -> None:
-        """One that entered has gone."""
+        """One of those counted has ended."""
         for name, _ in networks(address):
             self._count[name] -= 1
             if not self._count[name]:
@@ -185,7 +185,7 @@ class NetworkCounter:
 
     @contextmanager
     def one(self, address: str) -> Generator[bool, None, None]:
-        """Within it one more is counted, if it fits: then True."""
+        """Counts one more while it is entered; yields whether it fit."""
         if not self.enter(address):
             yield False
             return
@@ -211,7 +211,9 @@ AREA = "web"
 
 
 class RefusalLog:
-    """`count` is for the event loop's thread; `report` belongs into another, now and then."""
+    """Counts refused requests. `count` is called in the event loop's thread, `report` in another, now and
+    then.
+    """
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -222,11 +224,11 @@ class RefusalLog:
         self._must_clear = True
 
     def count(self, why: str) -> None:
-        """One more, for that reason: words with underscores, nothing of the request."""
+        """One more, for that reason: words with underscores, and nothing of the request."""
         self._counts[why] += 1
 
     def report(self, *, last: bool = False) -> None:
-        """Logs and shows what there is to say; with `last` all that is left."""
+        """Logs the counts and records a flood for `status`; with `last` even when it is early."""
         now = self._app.clock()
         try:
             if self._must_clear:  # what a process before this one left

@@ -1,4 +1,4 @@
-"""SMTP (RFC 5321): relays, lines to them, and the messages that go over a line one after another."""
+"""SMTP (RFC 5321): relays, connections to them, and messages sent over a connection one after another."""
 
 from publisher.transports.smtp.relay_pool import Smtp
 

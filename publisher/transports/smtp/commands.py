@@ -28,7 +28,7 @@ class ServerExtensions:
 
     @cached_property
     def size(self) -> int:
-        """The most octets of a message; 0: not said (RFC 1870 3)."""
+        """The most octets of a message; 0: the server did not say (RFC 1870 3)."""
         words = self.offered.get("SIZE", ())
         return int(words[0]) if words and words[0].isdecimal() and len(words[0]) <= 20 else 0
 
@@ -49,8 +49,8 @@ def parse_extensions(reply: SmtpReply) -> ServerExtensions:
 
 @dataclass(frozen=True, slots=True)
 class ServerRefusal:
-    """Why a server as it is cannot take a message, for good. In phase SENDER it would take none of the
-    mailing: no reader is to pay for that.
+    """Why a server, as it is, can never take a message. In phase SENDER it would take none of the mailing, so
+    no reader is blamed.
     """
 
     why: str
@@ -104,10 +104,9 @@ def xtext(text: str, *, utf8: bool = False) -> str:
 
 
 def dot_stuffed(data: bytes) -> bytes:
-    """`data` for the wire: dots that begin a line doubled (RFC 5321 4.5.2), ended by CRLF.
-
-    A lone CR or LF counts as the end of a line here: what a lax server might take for the end of the data
-    must not stand in it ("SMTP smuggling").
+    """`data` for the wire: dots that begin a line doubled (RFC 5321 4.5.2), ended by CRLF. A lone CR or LF
+    counts as the end of a line here: nothing that a lax server might take for the end of the data may be sent
+    ("SMTP smuggling").
     """
     if b"\n." in data or b"\r." in data or data.startswith(b"."):
         if b"\r." in data or data.startswith(b".") or data.count(b"\n.") != data.count(b"\r\n."):
@@ -118,12 +117,12 @@ def dot_stuffed(data: bytes) -> bytes:
 
 
 def plain(username: str, password: str) -> bytes:
-    """AUTH PLAIN with its first answer (RFC 4616)."""
+    """AUTH PLAIN with its initial response (RFC 4616)."""
     return b"AUTH PLAIN " + base64.b64encode(f"\0{username}\0{password}".encode()) + b"\r\n"
 
 
 def login(text: str) -> bytes:
-    """One answer of AUTH LOGIN."""
+    """One response of AUTH LOGIN."""
     return base64.b64encode(text.encode()) + b"\r\n"
 
 

@@ -1,4 +1,4 @@
-"""Opening a connection: connect, greeting, EHLO, TLS, login. All that can fail is a ConnectionLost with the
+"""Opens a connection: connect, greeting, EHLO, TLS, login. Whatever fails is a ConnectionLost with the
 reason.
 """
 
@@ -20,7 +20,7 @@ _EHLO_UNKNOWN = frozenset({500, 501, 502, 504, 550, 554})
 
 def make_context() -> ssl.SSLContext:
     """Certificates are checked against the system's authorities (or SSL_CERT_FILE), names against the host;
-    TLS 1.2 or newer. There is no way to turn this off.
+    TLS 1.2 or newer. Nothing turns this off.
     """
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -73,10 +73,8 @@ async def _connect(relay: Relay, context: Callable[[], ssl.SSLContext]) -> SmtpC
 
 
 async def _say_hello(connection: SmtpConnection, relay: Relay) -> None:
-    """EHLO; HELO where the server knows no better, and nothing that only EHLO offers is needed.
-
-    The name is our end of the connection as an address literal (RFC 5321 4.1.3): it needs no DNS, and is
-    never wrong.
+    """EHLO; HELO where the server does not know EHLO, and nothing that only EHLO offers is needed. We
+    introduce ourselves by our IP address (RFC 5321 4.1.3), which needs no DNS and is never wrong.
     """
     address = str(connection.transport.get_extra_info("sockname")[0]).partition("%")[0]
     name = f"[IPv6:{address}]" if ":" in address else f"[{address}]"

@@ -14,11 +14,11 @@ from publisher.transports.smtp.replies import MAX_UNREAD, ProtocolError, ReplyRe
 
 
 class ConnectionLost(Exception):
-    """The connection cannot be used any more, or cannot be had. The text says why, in one line."""
+    """The connection broke, or could not be opened. The text says why, in one line."""
 
 
 class ReplyTimeout(ConnectionLost):
-    """No answer came in its time."""
+    """No reply came in time."""
 
 
 class SmtpConnection(asyncio.Protocol):
@@ -52,7 +52,7 @@ class SmtpConnection(asyncio.Protocol):
 
     @property
     def idle(self) -> bool:
-        """Whether the server has said nothing that was not asked for."""
+        """Whether the server has sent nothing that is unread."""
         return not (self._lost or self._replies or self._reader.unfinished)
 
     @property
@@ -63,13 +63,13 @@ class SmtpConnection(asyncio.Protocol):
         return self._transport
 
     def secured(self, transport: asyncio.Transport) -> None:
-        """From here on through TLS: what was offered before counts no more (RFC 3207 4.2)."""
+        """Goes on over TLS: what was offered before it no longer counts (RFC 3207 4.2)."""
         self._transport, self.extensions = transport, ServerExtensions()
         self._write_paused = False
         transport.set_write_buffer_limits(high=1, low=0)
 
     def on_close(self, call: Callable[[], None]) -> None:
-        """`call` is called once: when the connection is over."""
+        """Calls `call` once, when the connection is closed."""
         if self._closed:
             call()
         else:
@@ -80,7 +80,7 @@ class SmtpConnection(asyncio.Protocol):
         self.transport.write(data)
 
     async def flushed(self, seconds: float) -> None:
-        """Returns when all that was sent has left this process. Raises ConnectionLost: nothing moved in
+        """Returns when all that was sent has left this process. Raises ConnectionLost: nothing moved for
         `seconds`.
         """
         seconds = min(seconds, self.patience)
@@ -90,17 +90,17 @@ class SmtpConnection(asyncio.Protocol):
                 raise self._timed_out(seconds)
 
     def next_received(self) -> SmtpReply | None:
-        """The next reply, if it is there already."""
+        """The next reply, if it has come already."""
         return self._replies.popleft() if self._replies else None
 
     async def reply(self, seconds: float) -> SmtpReply:
-        """The next reply. Raises ConnectionLost: none came in `seconds` or what `patience` is less; the
-        connection broke; it was no reply.
+        """The next reply. Raises ConnectionLost: none came within `seconds` and `patience`, the connection
+        broke, or it was no SMTP reply.
         """
         return await self.answer(min(seconds, self.patience))
 
     async def answer(self, seconds: float) -> SmtpReply:
-        """`reply`, but patience is `seconds`: for the end of a message."""
+        """`reply`, without the bound of `patience`: for the end of a message."""
         while not self._replies:
             if self._lost:
                 raise ConnectionLost(f"{self.name}: {self._lost}")
@@ -116,7 +116,7 @@ class SmtpConnection(asyncio.Protocol):
         return await self.reply(seconds)
 
     def break_off(self, why: str) -> None:
-        """Ends the connection at once: what was not ended is not delivered."""
+        """Closes the connection at once: a message whose data was not ended is not delivered."""
         if not self._lost:
             self._lost = why
             self._wake()
@@ -128,7 +128,7 @@ class SmtpConnection(asyncio.Protocol):
         return ReplyTimeout(f"{self.name}: {self._lost}")
 
     async def _wait(self, seconds: float) -> bool:
-        """Until something happens. False: nothing did."""
+        """Waits until something happens. False: nothing did."""
         self._waiter = self._loop.create_future()
         self._deadline = self._loop.time() + seconds
         self._set_timer()

@@ -33,7 +33,7 @@ CLOSING = 10
 
 @dataclass(slots=True)
 class _RelayState:
-    """A relay, how many connections to it are open, and how it fared; `problem` is why it failed last."""
+    """A relay, how many connections to it are open, and how it fares; `problem` is why it failed last."""
 
     relay: Relay
     open: int = 0
@@ -43,7 +43,7 @@ class _RelayState:
 
     @property
     def load(self) -> float:
-        """How much of its share it carries, were one more connection given to it."""
+        """The share of its weight that it would carry with one more connection."""
         return (self.open + 1) / self.relay.weight
 
 
@@ -68,12 +68,12 @@ class Smtp:
 
     @property
     def troubles(self) -> Mapping[str, str]:
-        """Why relays failed that were of no use since, by their names; none where there is no other."""
+        """Why relays failed that have not worked since, by name; empty where there is only one."""
         several = len(self._relays) > 1
         return {state.relay.name: state.problem for state in self._relays if state.problem and several}
 
     async def rest(self) -> None:
-        """What relays take in an hour is counted, and what nobody used is free for others."""
+        """Writes down how many messages relays took, and returns unused permits."""
         if self._quotas is not None:
             await self._quotas.release_unused()
 
@@ -85,9 +85,7 @@ class Smtp:
         return make_context()
 
     async def _open(self) -> SmtpConnection | Outcome:
-        """A connection to the relay that carries least of its share; those that failed lately are tried
-        last.
-        """
+        """A connection to the least loaded relay; those that failed lately are tried last."""
         problem = ""
         tried: list[_RelayState] = []
         used_up: dict[str, datetime] = {}

@@ -22,7 +22,7 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 class ProtocolError(Exception):
-    """What came is no SMTP reply. The text says what came, in one short line."""
+    """What came is no SMTP reply. The text shows it, in one short line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,11 @@ class ReplyReader:
 
     @property
     def unfinished(self) -> bool:
-        """Whether something came that is no whole reply yet."""
+        """Whether part of a reply has come."""
         return bool(self._buffer or self._lines)
 
     def feed(self, data: bytes) -> list[SmtpReply]:
-        """The replies that `data` completes. Raises ProtocolError; the reader is then of no further use."""
+        """The replies that `data` completes. Raises ProtocolError, after which the reader cannot be used."""
         whole, end, self._buffer = (self._buffer + data).rpartition(b"\n")
         if len(self._buffer) > MAX_LINE:
             raise ProtocolError("a line without an end")
@@ -96,7 +96,9 @@ class ReplyReader:
 
 @lru_cache(maxsize=256)
 def parse_short_reply(line: bytes) -> SmtpReply | None:
-    """A reply of one short line: a server says the same few over and over. None: it is not that simple."""
+    """A reply of one short line, cached: a server sends the same few over and over. None: it is not that
+    simple.
+    """
     if len(line) > 100 or line[3:4] == b"-":
         return None
     try:

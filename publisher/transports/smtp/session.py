@@ -37,12 +37,18 @@ class SmtpSession:
         self._reconnect = reconnect
 
     async def offer(self, message: Message) -> Outcome | None:
-        """All but the end of the data. An Outcome: it is decided, and nothing was delivered."""
+        """Sends all but the end of the data. An Outcome: it is decided, and nothing was delivered."""
         if self._offered is not None:
             raise RuntimeError("offer before the last message was committed or dropped")
         while True:
             begun = self._begun is message
-            connection = await self._connection_for(begun=begun)
+            if self._begun is not None and not begun:
+                self._close()  # the server waits for data that will not come
+            self._begun = None
+            if self._connection and (begun or self._connection.idle):
+                connection: SmtpConnection | Outcome = self._connection
+            else:
+                connection = await self._reopen()
             if isinstance(connection, Outcome):
                 return connection
             if connection.permit is not None and not await connection.permit():
@@ -68,13 +74,7 @@ class SmtpSession:
                     return outcome
                 self._close()
 
-    async def _connection_for(self, *, begun: bool) -> SmtpConnection | Outcome:
-        """The connection on which a message was begun, or one that is ready for a new message."""
-        if self._begun is not None and not begun:
-            self._close()  # the server waits for data that will not come
-        self._begun = None
-        if self._connection and (begun or self._connection.idle):
-            return self._connection
+    async def _reopen(self) -> SmtpConnection | Outcome:
         self._close()
         connection = await self._reconnect()
         if isinstance(connection, SmtpConnection):
@@ -82,8 +82,8 @@ class SmtpSession:
         return connection
 
     async def commit(self, then: Message | None = None) -> Outcome:
-        """Ends the data and waits for the answer, ten minutes at most. UNKNOWN when none came. `then`, the
-        message that will be offered next, is begun with it where the server can.
+        """Ends the data and waits for the reply, ten minutes at most. UNKNOWN when none came. `then`, the
+        message that will be offered next, is begun in the same packet where the server allows it.
         """
         connection, self._offered = self._offered, None
         if connection is None:
@@ -106,7 +106,7 @@ class SmtpSession:
         return outcome
 
     def _begin_with_end(self, message: Message | None, connection: SmtpConnection) -> bytes:
-        """What begins `message` on the connection, if that may be said with the end of another."""
+        """The commands that begin `message`, if they may be sent with the end of another."""
         may = self._ahead and connection.permit is None and "PIPELINING" in connection.extensions
         if message is None or not may:
             return b""
@@ -132,7 +132,7 @@ class SmtpSession:
         self._close()
 
     async def _quit(self, connection: SmtpConnection) -> None:
-        """QUIT, and the connection is closed."""
+        """Sends QUIT, and closes the connection."""
         if connection.idle:
             with contextlib.suppress(ConnectionLost):  # it was to be closed anyway
                 await connection.ask(b"QUIT\r\n", 5.0)
@@ -192,7 +192,7 @@ class SmtpSession:
 
 
 def refusal(reply: SmtpReply, phase: Phase) -> Outcome:
-    """The verdict on a message that a server would not begin: 5xx is for good, but where it is about us."""
+    """The outcome of a message that a server would not begin: 5xx is permanent, unless it is about us."""
     final = reply.code >= 500 and reply.code not in LOGIN_CODES
     text = str(reply) if reply.code >= 400 else f"answered out of step: {reply}"[:500]
     return Outcome(verdict=SendVerdict.REJECTED if final else SendVerdict.DEFERRED, reply=text, phase=phase)
@@ -200,7 +200,7 @@ def refusal(reply: SmtpReply, phase: Phase) -> Outcome:
 
 @lru_cache(maxsize=64)  # of small servers it is the same each time
 def final_outcome(reply: SmtpReply) -> Outcome:
-    """The verdict on a message whose data was ended."""
+    """The outcome of a message whose data was ended."""
     match reply.code // 100:
         case 2:
             return Outcome(verdict=SendVerdict.ACCEPTED, reply=str(reply))

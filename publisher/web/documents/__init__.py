@@ -1,1 +1,1 @@
-"""Documents under public/, served."""
+"""Documents under public/, served over HTTP."""

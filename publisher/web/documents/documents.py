@@ -136,8 +136,8 @@ class DocumentHandler:
     def from_memory(
         self, path: str, request: DocumentRequest
     ) -> tuple[DocumentResponse, datetime, CachedFile] | None:
-        """The whole response of what is in memory, until when it holds, and the file it holds for; None: it
-        is not there, or must be waited for.
+        """The whole response of a document in memory, until when it holds, and the file it holds for; None:
+        the document is not in memory, or the response needs the store or the disk.
         """
         file = self._files.cached(path)
         if file is None or self._redirect_of(path) is not None:
@@ -154,7 +154,7 @@ class DocumentHandler:
         return self._files.cached(path)
 
     def _redirect_of(self, path: str) -> Redirect | None:
-        """What became of the address, where there is no document any more (`core.feeds.redirects`)."""
+        """What became of an address that has no document any more (`core.feeds.redirects`)."""
         redirects = self._site_state().redirects
         if not redirects:
             return None
@@ -165,7 +165,7 @@ class DocumentHandler:
         return redirects.get(name) or redirects.get(index)
 
     async def _redirect(self, redirect: Redirect, scope: Scope, receive: Receive, send: Send) -> None:
-        """301 to where it is now, for ever; 410 with a page that says so."""
+        """301 to the new address, for ever; 410 with a page that says so."""
         if HTTP_STATUS[redirect.kind] == 410:
             await self._gone(scope, receive, send)
             return

@@ -69,7 +69,9 @@ _Key = tuple[bytes, bytes, tuple[tuple[bytes, bytes], ...]]
 
 @dataclass(slots=True)
 class CachedResponse:
-    """What a request asks, and the response: it holds before `until`, while file and state are these."""
+    """A request and its response, which holds before `until`, while the file and the site's state are the
+    same objects.
+    """
 
     key: _Key
     path: str
@@ -82,8 +84,8 @@ class CachedResponse:
 
 
 class ResponseCache:
-    """Responses to requests, by their bytes and by what of them counts. `path_of` is where a document stands,
-    by the path asked for; `site_state` is what responses depend on.
+    """Responses, by the bytes of requests and by the parts of them that matter. `path_of` maps the path of a
+    request to that of a document; responses depend on `site_state`.
     """
 
     def __init__(
@@ -99,8 +101,8 @@ class ResponseCache:
         self._bytes = 0
 
     def lookup(self, data: bytes, headers: _Fields) -> CachedResponse | None:
-        """The response to the request `data`, which begins with `headers` (Date); None: it is not one whole
-        plain request for what is in memory.
+        """The response to the request `data`, which begins with `headers` (Date); None: not one whole plain
+        request for a document in memory.
         """
         cached = self._requests.get(data) or self._parse(data)
         if cached is None:
@@ -173,8 +175,8 @@ class ResponseCache:
 
 
 def percent_encode_target(data: bytes) -> bytes:
-    """The request with its target percent-encoded where it has bytes that no URL has: old feed readers send
-    an address in UTF-8 as it is, and uvicorn's parser would refuse them.
+    """The request with its target percent-encoded where it has bytes that no URL may have: old feed readers
+    send UTF-8 as it is, and uvicorn's parser would refuse it.
     """
     found = _RAW_TARGET.match(data)
     if found is None or found[1].isascii():
@@ -184,8 +186,8 @@ def percent_encode_target(data: bytes) -> bytes:
 
 
 class ConnectionLimits:
-    """Who may be connected: `most` at once, and so many from one network. A proxy of ours stands for many
-    networks; of what it brings the requests are counted, by the application.
+    """Bounds connections: `most` at once, and `one` from each network. A trusted proxy stands for many
+    networks; the application counts the requests that come through it.
     """
 
     def __init__(
@@ -200,17 +202,17 @@ class ConnectionLimits:
         self._open = 0
 
     def enter(self) -> bool:
-        """Counts a connection: `leave` must follow, whatever comes of it. False: there are too many."""
+        """Counts a connection; `leave` must follow in any case. False: there are too many."""
         self._open += 1
         return self._open <= self._most
 
     @property
     def flooded(self) -> bool:
-        """Whether there are so many that those refused are not even told."""
+        """Whether there are so many that refused ones get no answer."""
         return self._open > 2 * self._most
 
     def enter_network(self, peer: str) -> bool:
-        """Counts a connection for its network, where that has room."""
+        """Counts a connection for its network, if that has room."""
         return self._networks.enter(peer)
 
     def leave(self, peer: str | None) -> None:
@@ -221,7 +223,7 @@ class ConnectionLimits:
 
 
 class FastPathProtocol(HttpToolsProtocol):
-    """One connection. `between`: no byte of a request waits in uvicorn's parser."""
+    """One connection. `_between`: no byte of a request waits in uvicorn's parser."""
 
     def __init__(self, *args: Any, cache: ResponseCache, limits: ConnectionLimits, **named: Any) -> None:
         super().__init__(*args, **named)
@@ -280,7 +282,7 @@ class FastPathProtocol(HttpToolsProtocol):
         self._pass_on(data)
 
     def _all_answered(self) -> bool:
-        """Whether every request so far has had its answer."""
+        """Whether every request so far has been answered."""
         cycle = cast("RequestResponseCycle | None", self.cycle)  # none before the first that ASGI answers
         if cycle is None:
             return True
@@ -288,7 +290,7 @@ class FastPathProtocol(HttpToolsProtocol):
         return cycle.response_complete and not self.pipeline
 
     def _pass_on(self, data: bytes) -> None:
-        """To uvicorn's parser, within the bounds of a request's headers."""
+        """Hands bytes to uvicorn's parser, within the bounds of a request's headers."""
         super().data_received(data)
         self._head_bytes = self._head_bytes + len(data) if self._in_head else 0
         if self._head_bytes > MAX_HEADER_BYTES and not self.transport.is_closing():

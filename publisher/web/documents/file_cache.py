@@ -37,7 +37,7 @@ _NAMED_BY_HASH = re.compile(r"assets/[0-9a-f]{16}-")
 
 
 class FileSignature(NamedTuple):
-    """What tells one file from another that took its place."""
+    """Tells a file from another that took its place."""
 
     mtime_ns: int
     size: int
@@ -52,7 +52,7 @@ class FileSignature(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class EncodedVariant:
     """A file in one encoding. `body` is None where it is streamed. `headers` are those of a 200, `kept` those
-    that a 304 repeats; Cache-Control is in neither.
+    that a 304 repeats; neither has Cache-Control.
     """
 
     coding: str
@@ -65,8 +65,8 @@ class EncodedVariant:
 
 @dataclass(frozen=True, slots=True)
 class CachedFile:
-    """A file as it was read. `codings` are the encodings there are, the better first. `looked` are the
-    encodings that should be there and were not, or were another's. `for_ever`: named by its hash.
+    """A file as it was read. `codings` are its encodings, the better first. `looked` are encoded files that
+    were missing or stale. `for_ever`: the name has the hash of the content.
     """
 
     path: Path
@@ -89,13 +89,13 @@ class CachedFile:
         return sum(len(variant.body or b"") for variant in self.variants.values())
 
     def stands(self) -> bool:
-        """Whether it is on disk as it was read. An encoding is never changed before its document is."""
+        """Whether it is still on disk as it was read. An encoding never changes before its document does."""
         return signature_at(self.place) == self.signature and (
             not self.looked or all(signature_at(name) == then for name, then in self.looked.items())
         )
 
     def open(self) -> BinaryIO:
-        """The file, to read its bytes. Raises OSError when another stands in its place."""
+        """The file, to read its bytes. Raises OSError when it was replaced."""
         stream = self.path.open("rb")
         if FileSignature.of(os.fstat(stream.fileno())) != self.signature:
             stream.close()
@@ -205,8 +205,7 @@ class FolderRedirect:
 
 class FileCache:
     """The folder. `cached` costs one stat; `load` reads, and belongs into a thread; `keep` remembers.
-
-    `unpacks` tells whether bytes are others in a coding: (coding, encoded, bytes).
+    `unpacks` tells whether encoded bytes are those of a document: (coding, encoded, bytes).
     """
 
     def __init__(self, root: Path, base_url: str, *, unpacks: Callable[[str, bytes, bytes], bool]) -> None:
@@ -226,7 +225,7 @@ class FileCache:
         return file
 
     def keep(self, path: str, file: CachedFile) -> None:
-        """Remembers `file`, and forgets those not asked for the longest while there is too much."""
+        """Remembers `file`; drops the least recently used while there is too much."""
         self._drop(path)
         self._files[path] = file
         self._bytes += file.held
@@ -286,7 +285,7 @@ class FileCache:
     def _encodings(
         self, place: Path, body: bytes | None
     ) -> tuple[dict[str, bytes], dict[str, FileSignature | None]]:
-        """The encodings beside `place` that are those of `body`, and what was looked at and is none."""
+        """The encodings beside `place` that are those of `body`, and the signatures of what is not."""
         encodings: dict[str, bytes] = {}
         looked: dict[str, FileSignature | None] = {}
         for coding, suffix in ENCODINGS.items():

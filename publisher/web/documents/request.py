@@ -53,8 +53,8 @@ CONDITION_HEADERS = {
 
 
 def evaluate(given: Conditions, etag: bytes, modified: datetime, now: datetime) -> ConditionResult:
-    """What to answer for a document with this strong `etag` and time (whole seconds), in the order of
-    RFC 9110 13.2.2. Dates that are malformed, given twice or in the future say nothing.
+    """What to answer for a document with this strong `etag` and time (whole seconds), in the order of RFC
+    9110 13.2.2. Dates that are malformed, repeated or in the future are ignored.
     """
     if given.if_match:
         if not any_tag_matches(given.if_match, etag, weakly=False):
@@ -80,7 +80,7 @@ def any_tag_matches(fields: tuple[bytes, ...], etag: bytes, *, weakly: bool) -> 
 
 
 def entity_tags(value: bytes) -> list[bytes]:
-    """The tags of a list, as far as it can be read (a comma may stand inside a tag)."""
+    """The tags of a list, up to what cannot be read (a comma may be part of a tag)."""
     listed: list[bytes] = []
     at = 0
     while found := _TAG.match(value, at):
@@ -139,8 +139,8 @@ _FEED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class DocumentRequest:
-    """One request. `accept_encoding` is None where it was not sent; `range` is one range of bytes, (from,
-    to) with None for what is open, and None where there is none that we honour.
+    """One request. `accept_encoding` is None where it was not sent; `range` is one range of bytes, (from, to)
+    with None for an open end, or None for the whole document.
     """
 
     head: bool
@@ -152,7 +152,7 @@ class DocumentRequest:
 
 
 def parse_request(method: str, headers: Iterable[tuple[bytes, bytes]]) -> DocumentRequest:
-    """What GET or HEAD with these headers (names in lower case) asks."""
+    """What a GET or HEAD with these headers (names in lower case) asks for."""
     found: dict[bytes, list[bytes]] = {}
     for name, value in headers:
         if name in _OF_USE:
@@ -174,7 +174,7 @@ def parse_request(method: str, headers: Iterable[tuple[bytes, bytes]]) -> Docume
 
 
 def parse_range(value: bytes) -> tuple[int | None, int | None] | None:
-    """One range of bytes (RFC 9110 14.1.2). Several, or what is none, are as if not sent."""
+    """One range of bytes (RFC 9110 14.1.2). Several ranges, or an invalid one, are ignored."""
     found = _RANGE.fullmatch(value.strip())
     if found is None or len(value) > 60:
         return None
@@ -219,7 +219,7 @@ def choose_encoding(accept: bytes | None, available: Sequence[str]) -> str | Non
 
 
 def quality_values(accept: bytes) -> dict[bytes, float]:
-    """Each coding or language named, in lower case, and how much it is liked, from 0 to 1."""
+    """The weight of each coding or language named, in lower case, from 0 to 1."""
     named: dict[bytes, float] = {}
     for member in accept.split(b","):
         if found := _MEMBER.fullmatch(member):

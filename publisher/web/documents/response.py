@@ -1,4 +1,4 @@
-"""What a request for a document is answered with: RFC 9110; for feeds RFC 3229. It sends nothing."""
+"""How a request for a document is answered (RFC 9110; for feeds RFC 3229). Sends nothing."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -33,8 +33,8 @@ _PARTIAL = (b"accept-ranges", b"bytes")
 
 @dataclass(frozen=True, slots=True)
 class DocumentResponse:
-    """A whole answer. `body` is what is sent after the headers: bytes, or (from, length) of the file as it
-    is on disk. A HEAD has none, and the Content-Length of its GET.
+    """A whole response. `body` is what follows the headers: bytes, or (from, length) of the file on disk. A
+    HEAD has no body, and the Content-Length of its GET.
     """
 
     status: int
@@ -82,7 +82,7 @@ def respond(
 
 
 def plain_response(status: int, text: bytes, headers: Headers, request: DocumentRequest) -> DocumentResponse:
-    """A response that says something else than the document."""
+    """A plain text response instead of the document."""
     fixed = ((b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(text)))
     return DocumentResponse(status, (*fixed, *headers), b"" if request.head else text)
 
@@ -95,8 +95,8 @@ def delta_response(
     encode: Encode,
     versions: Versions,
 ) -> DocumentResponse | None:
-    """226 IM Used (RFC 3229 10.4.1): the entries that the version the client names did not hold; None where
-    we know none of its versions, or all entries are new to it. Caches that do not know 226 store nothing.
+    """226 IM Used (RFC 3229 10.4.1): the entries that the client's version lacks; None where we know none of
+    its versions, or every entry is new to it. Caches that do not know 226 store nothing.
     """
     if request.conditions is None or not versions or file.body is None or file.feed is None:
         return None

@@ -1,1 +1,1 @@
-"""Pages that act: sign-up, confirmation, preferences, account."""
+"""Pages with forms and buttons: sign-up, confirmation, preferences, account."""

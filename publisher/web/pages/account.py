@@ -1,4 +1,4 @@
-"""The pages about what is kept: ask for a link, and what a link opens. Opening a page changes nothing."""
+"""The pages about personal data: ask for a link, and what the link opens. Opening a page changes nothing."""
 
 import json
 from datetime import datetime
@@ -21,18 +21,18 @@ FILE = {"Content-Disposition": 'attachment; filename="kept-about-you.json"'}
 
 
 class AccountPages:
-    """/account/<token> and /account/<export|erase|address>/<token>. A token that is no good gets 404,
-    whatever is wrong; a good one is answered alike, whether a mail is sent or not.
+    """/account/<token> and /account/<export|erase|address>/<token>. An invalid token gets 404, whatever is
+    wrong with it; a valid one gets the same answer whether a mail is sent or not.
     """
 
     def __init__(self, app: App, responses: PageResponses) -> None:
         self._app, self._responses = app, responses
 
     async def ask(self, request: Request) -> Response:
-        """GET shows what may be asked for; POST sends the link `link` to the address on record."""
+        """GET shows the choices; POST mails the chosen link to the address on record."""
         token, now = request.path_params["token"], self._app.clock()
         try:
-            found, _ = await run_in_threadpool(account.of, self._responses.parts, token, now)
+            subscription, _ = await run_in_threadpool(account.of, self._responses.parts, token, now)
             link = None
             if request.method == "POST":
                 link = link_named(first_value(await read_fields(request.scope, request.receive), "link"))
@@ -41,8 +41,13 @@ class AccountPages:
                 self._app.wake()
         except TokenError:
             return await self._responses.error(404, request.scope)
-        action, active = self._responses.action("account", token), found.state is SubscriptionState.ACTIVE
-        return await self._page("account", found, link=link and link.value, active=active, action=action)
+        action, active = (
+            self._responses.action("account", token),
+            subscription.state is SubscriptionState.ACTIVE,
+        )
+        return await self._page(
+            "account", subscription, link=link and link.value, active=active, action=action
+        )
 
     async def once(self, request: Request) -> Response:
         """GET shows a page with a button; POST does what the link is for, once."""
@@ -51,15 +56,15 @@ class AccountPages:
         if link is None:
             return await self._responses.error(404, request.scope)
         try:
-            found = await run_in_threadpool(account.look, self._responses.parts, token, link, now)
+            subscription = await run_in_threadpool(account.look, self._responses.parts, token, link, now)
             if request.method == "POST":
-                return await self._use_link(request, link, found, now)
+                return await self._use_link(request, link, subscription, now)
         except TokenError:
             return await self._responses.error(404, request.scope)
-        return await self._button(link, token, found)
+        return await self._button(link, token, subscription)
 
     async def _use_link(
-        self, request: Request, link: Placeholder, found: Subscription, now: datetime
+        self, request: Request, link: Placeholder, subscription: Subscription, now: datetime
     ) -> Response:
         parts, token = self._responses.parts, request.path_params["token"]
         fields = await read_fields(request.scope, request.receive)
@@ -69,39 +74,45 @@ class AccountPages:
             return Response(f"{text}\n", media_type="application/json", headers={**HEADERS, **FILE})
         if link is Placeholder.ERASE:
             await run_in_threadpool(account.erase, parts, token, now)
-            return await self._responses.page("erased", language=self._responses.language_for(found))
-        return await self._change_address(token, found, first_value(fields, "address"), now)
+            return await self._responses.page("erased", language=self._responses.language_for(subscription))
+        return await self._change_address(token, subscription, first_value(fields, "address"), now)
 
-    async def _change_address(self, token: str, found: Subscription, address: str, now: datetime) -> Response:
+    async def _change_address(
+        self, token: str, subscription: Subscription, address: str, now: datetime
+    ) -> Response:
         try:
             await in_even_time(run_in_threadpool(account.move, self._responses.parts, token, address, now))
         except AddressError as error:
-            return await self._button(Placeholder.ADDRESS, token, found, address, address_problem(error))
+            return await self._button(
+                Placeholder.ADDRESS, token, subscription, address, address_problem(error)
+            )
         except Refused:
             problem = to_say("Mails go to this address already."), ""
-            return await self._button(Placeholder.ADDRESS, token, found, address, problem)
+            return await self._button(Placeholder.ADDRESS, token, subscription, address, problem)
         self._app.wake()
-        return await self._page("moving", found)
+        return await self._page("moving", subscription)
 
     async def _button(
         self,
         link: Placeholder,
         token: str,
-        found: Subscription,
+        subscription: Subscription,
         typed: str = "",
         problem: tuple[str, str] = ("", ""),
     ) -> Response:
         message, detail = problem
         values = {"link": link.value, "action": self._responses.action("account", link.value, token)}
         values |= {"typed": typed, "problem": message, "detail": detail}
-        return await self._page("once", found, status=400 if message else 200, **values)
+        return await self._page("once", subscription, status=400 if message else 200, **values)
 
-    async def _page(self, name: str, found: Subscription, status: int = 200, **values: object) -> Response:
+    async def _page(
+        self, name: str, subscription: Subscription, status: int = 200, **values: object
+    ) -> Response:
         given = {
-            "spec": self._responses.parts.list(found.list),
-            "address": parse_address(found.address).masked(),
+            "spec": self._responses.parts.list(subscription.list),
+            "address": parse_address(subscription.address).masked(),
         }
-        language = self._responses.language_for(found)
+        language = self._responses.language_for(subscription)
         return await self._responses.page(name, given | values, language=language, status=status)
 
 

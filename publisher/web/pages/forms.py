@@ -1,4 +1,6 @@
-"""What forms bring: bodies within bounds, fields, and the token that says a form is ours and was read."""
+"""Reading forms: bodies within bounds, fields, and tokens that prove that a form is ours and was on screen
+long enough.
+"""
 
 import heapq
 from collections.abc import Callable, Mapping
@@ -32,7 +34,7 @@ Fields = Mapping[str, tuple[str, ...]]
 
 
 class TooLarge(Exception):
-    """The body has more than LIMIT bytes."""
+    """The body has more than MAX_BODY bytes."""
 
 
 class ClientDisconnected(Exception):
@@ -40,14 +42,14 @@ class ClientDisconnected(Exception):
 
 
 def issue_form_token(ring: KeyRing, now: datetime, nonce: str) -> str:
-    """A fresh form token. Where a reader's token names a subscription, it holds the second it was made, and
-    then the beginning of `nonce` (hex digits), so that no two are the same.
+    """A fresh form token. Where a reader's token has the id of a subscription, it has the second it was made,
+    followed by the beginning of `nonce` (hex digits), so that no two are the same.
     """
     return sign(_claim(Purpose.SIGN_UP_FORM, int(now.timestamp()), nonce, now + MAX_FORM_AGE), ring)
 
 
 def issue_wait_token(ring: KeyRing, now: datetime, nonce: str) -> str:
-    """A fresh token of a button that is taken after WAIT. It holds the millisecond it was made."""
+    """A fresh token for a button that works only after WAIT. It has the millisecond it was made."""
     made = int(now.timestamp() * 1000)
     return sign(_claim(Purpose.SIGN_UP_WAIT, made, nonce, now + MAX_WAIT_AGE), ring)
 
@@ -57,7 +59,9 @@ def _claim(purpose: Purpose, made: int, nonce: str, expires: datetime) -> Claim:
 
 
 def wait_remaining(token: str, ring: KeyRing, now: datetime) -> timedelta | None:
-    """How long until the button of `issue_wait` is taken, zero when it is; None: it is none, or too old."""
+    """How long until the button of `issue_wait_token` works, zero when it does; None: not such a token, or
+    too old.
+    """
     try:
         claim = verify(token, Purpose.SIGN_UP_WAIT, ring, now)
     except TokenError:
@@ -89,12 +93,12 @@ class UsedTokens:
         self._floor = datetime.min.replace(tzinfo=UTC)
 
     def invalidate(self, token: str) -> None:
-        """What a used token was sent for was not done: sent again it is no double click."""
+        """What a used token was sent for was not done: sending it again is not a double click."""
         if token in self._used:
             self._used[token] = None
 
     def use(self, token: str, made: datetime, content: int, now: datetime) -> TokenUse:
-        """Uses a valid token up, made at `made`, for what `content` is the hash of."""
+        """Uses up a valid token, made at `made`, to send what `content` is the hash of."""
         while self._by_age and (len(self._used) >= self._most or self._by_age[0][0] < now - MAX_FORM_AGE):
             oldest, old = heapq.heappop(self._by_age)
             del self._used[old]
@@ -111,7 +115,7 @@ class UsedTokens:
 
 
 def token_made_at(token: str, ring: KeyRing, now: datetime) -> datetime:
-    """When a token that is valid was made. Raises TokenError."""
+    """When a valid token was made. Raises TokenError."""
     try:
         return datetime.fromtimestamp(verify(token, Purpose.SIGN_UP_FORM, ring, now).subscription, UTC)
     except TokenError:
@@ -120,8 +124,8 @@ def token_made_at(token: str, ring: KeyRing, now: datetime) -> datetime:
 
 
 def form_wait_remaining(token: str, ring: KeyRing, now: datetime) -> timedelta | None:
-    """How long until this form has been open for as long as a person needs; zero when it has been, and
-    None when it is not a form of ours, or was opened too long ago.
+    """How long until this form has been open for as long as a person needs; zero when it has been; None when
+    it is not our form, or was opened too long ago.
     """
     try:
         claim = verify(token, Purpose.SIGN_UP_FORM, ring, now)
@@ -152,7 +156,7 @@ async def read_body(scope: Scope, receive: Receive) -> bytes:
 
 
 async def read_fields(scope: Scope, receive: Receive) -> Fields:
-    """The text fields of a form, urlencoded or multipart; none of what is neither, or broken."""
+    """The text fields of a form, urlencoded or multipart; empty for anything else."""
     body = await read_body(scope, receive)
 
     async def replay() -> Message:

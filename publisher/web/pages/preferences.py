@@ -1,4 +1,4 @@
-"""The page of a reader's preferences: what they get, and when. Their mails link to it; there is no login."""
+"""The page of a reader's preferences: what they get, and when. Their mails link to it; no login is needed."""
 
 from collections.abc import Mapping
 from datetime import time
@@ -35,7 +35,7 @@ CADENCE_LABELS = {
 
 
 class PreferencesPage:
-    """GET and POST /preferences/<token>. A token that is no good gets 404, whatever is wrong."""
+    """GET and POST /preferences/<token>. An invalid token gets 404, whatever is wrong with it."""
 
     def __init__(self, app: App, responses: PageResponses) -> None:
         self._app, self._responses = app, responses
@@ -44,29 +44,31 @@ class PreferencesPage:
         token, parts = request.path_params["token"], self._responses.parts
         now = self._app.clock()
         try:
-            found, spec = await run_in_threadpool(preferences.of, parts, token, now)
+            subscription, spec = await run_in_threadpool(preferences.of, parts, token, now)
             saved = request.method == "POST"
             if saved:
                 fields = await read_fields(request.scope, request.receive)
-                chosen = preferences_from_form(fields, found.choices)
-                found = await run_in_threadpool(preferences.save, parts, token, chosen, now)
+                chosen = preferences_from_form(fields, subscription.choices)
+                subscription = await run_in_threadpool(preferences.save, parts, token, chosen, now)
         except TokenError:
             return await self._responses.error(404, request.scope)
-        leave = Claim(purpose=Purpose.UNSUBSCRIBE, subscription=found.id, generation=found.generation)
-        offer = await run_in_threadpool(preferences.offer, parts, spec, found.choices)
-        values = template_values(spec, found, offer) | {
+        leave = Claim(
+            purpose=Purpose.UNSUBSCRIBE, subscription=subscription.id, generation=subscription.generation
+        )
+        offer = await run_in_threadpool(preferences.offer, parts, spec, subscription.choices)
+        values = template_values(spec, subscription, offer) | {
             "saved": saved,
-            "address": parse_address(found.address).masked(),
+            "address": parse_address(subscription.address).masked(),
             "action": self._responses.action("preferences", token),
-            "account": self._responses.action("account", account.permit(parts, found, now)),
+            "account": self._responses.action("account", account.permit(parts, subscription, now)),
             "leave": self._responses.action("unsubscribe", sign(leave, parts.ring())),
         }
-        language = self._responses.language_for(found)
+        language = self._responses.language_for(subscription)
         return await self._responses.page("preferences", values, language=language)
 
 
 def preferences_from_form(fields: Fields, before: Preferences) -> Preferences:
-    """What the form says. A value that no form of ours has counts as not given."""
+    """The preferences that a form sends. Values that our form does not offer are ignored."""
     cadence = first_value(fields, "cadence")
     cadence = cadence if cadence in CADENCE_LABELS else ""
     day = {"weekly": first_value(fields, "weekday"), "monthly": first_value(fields, "monthday")}.get(
@@ -91,36 +93,38 @@ def preferences_from_form(fields: Fields, before: Preferences) -> Preferences:
 
 
 def read_hour(text: str) -> time | None:
-    """A time of day; None: it is none."""
+    """A time of day; None where the text is none."""
     try:
         return time.fromisoformat(text).replace(second=0, microsecond=0, tzinfo=None)
     except ValueError:
         return None
 
 
-def template_values(spec: MailingList, found: Subscription, offer: Offer) -> dict[str, object]:
+def template_values(spec: MailingList, subscription: Subscription, offer: Offer) -> dict[str, object]:
     """The values of the template: what is offered, and what is in force."""
-    rhythm = schedule_for(spec, found.choices.pace)
-    pace = found.choices.pace
-    next_at = found.next_due_at if rhythm.cadence != "immediate" else None
+    rhythm = schedule_for(spec, subscription.choices.pace)
+    schedule = subscription.choices.pace
+    next_at = subscription.next_due_at if rhythm.cadence != "immediate" else None
     return {
         "spec": spec,
-        "choices": found.choices,
+        "choices": subscription.choices,
         "offer": offer,
         "often": {name: CADENCE_LABELS[name] for name in offer.cadences if name in CADENCE_LABELS},
         "usual": CADENCE_LABELS.get(spec.cadence, spec.cadence),
         "rhythm": rhythm,
         "days": WEEKDAYS,
-        "hours": sorted({f"{n:02}:00" for n in range(24)} | ({f"{pace.at:%H:%M}"} if pace.at else set())),
-        "hour": f"{pace.at:%H:%M}" if pace.at else "",
-        "zones": zones_by_region(zones().union(filter(None, [pace.timezone]))),
+        "hours": sorted(
+            {f"{n:02}:00" for n in range(24)} | ({f"{schedule.at:%H:%M}"} if schedule.at else set())
+        ),
+        "hour": f"{schedule.at:%H:%M}" if schedule.at else "",
+        "zones": zones_by_region(zones().union(filter(None, [schedule.timezone]))),
         "next": next_at and next_at.astimezone(ZoneInfo(rhythm.timezone)),
     }
 
 
 @lru_cache(maxsize=1)
 def zones() -> frozenset[str]:
-    """The zones of places, as people look for them."""
+    """Time zones that are named after places, as people look for them."""
     regions = [
         "Africa",
         "America",
@@ -137,8 +141,8 @@ def zones() -> frozenset[str]:
 
 def zones_by_region(names: frozenset[str]) -> Mapping[str, list[tuple[str, str]]]:
     """(zone, name of the place) of each, by region."""
-    found: dict[str, list[tuple[str, str]]] = {}
+    regions: dict[str, list[tuple[str, str]]] = {}
     for name in sorted(names):
         region, _, place = name.partition("/")
-        found.setdefault(region, []).append((name, (place or region).replace("_", " ")))
-    return found
+        regions.setdefault(region, []).append((name, (place or region).replace("_", " ")))
+    return regions

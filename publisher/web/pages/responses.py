@@ -18,7 +18,7 @@ from publisher.web.documents.request import quality_values
 
 
 def to_say(message: str) -> str:
-    """Marks an English message for `make messages`. The template that shows it says it in its language."""
+    """Marks an English message for `make messages`. The template that shows it translates it."""
     return message
 
 
@@ -91,28 +91,28 @@ class PageResponses:
         status: int = 200,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
-        """templates/web/<name>.html, filled; rendered in a thread. Its `language` is the site's where none is
-        given. Raises TemplateError.
+        """templates/web/<name>.html, rendered in a thread. The default `language` is the site's. Raises
+        TemplateError.
         """
         given = {"site": self.parts.site, "language": language, **(values or {})}
         html = await run_in_threadpool(self.parts.renderer.page, name, given)
         return HTMLResponse(html, status, {**HEADERS, **(headers or {})})
 
     def language(self, scope: Scope, lists: Sequence[MailingList] = ()) -> str:
-        """What a page about `lists`, or about nothing, speaks to somebody unknown: their only language, else
-        the one that the browser likes best of theirs. With no lists: of all that this site speaks.
+        """The language of a page for an unknown visitor: the only one of `lists`, else the one of theirs that
+        the browser prefers. Without lists: of all languages of this site.
         """
         own = tuple(dict.fromkeys(self.parts.language(spec) for spec in lists)) or self._languages
         usual = self.parts.site.language
         return negotiate_language(scope, sorted(own, key=lambda language: language != usual))
 
-    def language_for(self, found: Subscription) -> str:
-        """What pages speak to a reader: as their mails do."""
-        spec = self.parts.list(found.list)
-        return self.parts.language(spec, found.choices.taste) if spec else self.parts.site.language
+    def language_for(self, subscription: Subscription) -> str:
+        """The language of pages for a subscriber: that of their mails."""
+        spec = self.parts.list(subscription.list)
+        return self.parts.language(spec, subscription.choices.taste) if spec else self.parts.site.language
 
     async def error(self, status: int, scope: Scope, headers: Mapping[str, str] | None = None) -> Response:
-        """The page for an HTTP status of 400 and above; in plain text where its template fails too."""
+        """The page for an HTTP status of 400 and above; plain text where its template fails too."""
         return await self._error_page(status, *_ERRORS[status], scope, headers)
 
     async def nothing_yet(self, scope: Scope) -> Response:
@@ -131,5 +131,7 @@ class PageResponses:
             return PlainTextResponse(f"{title}. {message}\n", status, {**HEADERS, **(headers or {})})
 
     def action(self, *steps: str) -> str:
-        """Where a form is sent: a path under web.public_url, which holds by whatever name one came."""
+        """Where a form is sent: a path under web.public_url, which works by whatever host name the visitor
+        came.
+        """
         return self.base + "/".join(steps)

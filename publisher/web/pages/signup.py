@@ -139,7 +139,7 @@ class SignUp:
         token: str,
         left: timedelta | None,
     ) -> Response:
-        """The button that is taken in a while; with the token that was sent, where that was too soon."""
+        """The button that works in a while; with the token that was sent, where that was too soon."""
         again = token == first_value(fields, "token")
         values = self._values(request, lists, fields) | {
             "token": token,
@@ -167,7 +167,7 @@ class SignUp:
 
 
 async def in_even_time(work: Awaitable[None]) -> None:
-    """Awaits `work`, and then until a whole multiple of EVEN has passed."""
+    """Awaits `work`, and then until a whole multiple of EVEN has passed, so that the time tells nothing."""
     began = asyncio.get_running_loop().time()
     await work
     passed = asyncio.get_running_loop().time() - began
@@ -182,6 +182,6 @@ def address_problem(error: AddressError) -> Problem:
 
 
 def chosen_lists(lists: Sequence[MailingList], fields: Fields) -> list[MailingList]:
-    """The lists ticked. Where there is only one, it is meant."""
+    """The lists that were ticked, or the only one there is."""
     wanted = fields.get("list", ())
     return [spec for spec in lists if len(lists) == 1 or spec.slug in wanted]

@@ -1,4 +1,4 @@
-"""The pages that links in mails open: a page with a button first, for mail scanners open links too."""
+"""The pages that links in mails open. They show a button first, because mail scanners open links too."""
 
 from collections.abc import Sequence
 
@@ -23,36 +23,36 @@ _PICTURES = (
 
 
 class TokenPages:
-    """/confirm/<token>, /never-ask/<token> and /unsubscribe/<token>. A token that is no good gets 404,
-    whatever is wrong.
+    """/confirm/<token>, /never-ask/<token>, /unsubscribe/<token> and /view/<token>. An invalid token gets
+    404, whatever is wrong with it.
     """
 
     def __init__(self, app: App, responses: PageResponses) -> None:
         self._app, self._responses = app, responses
 
     async def confirm(self, request: Request) -> Response:
-        """GET shows the button; POST confirms, idempotent."""
+        """GET shows the button; POST confirms. Idempotent."""
         token, now = request.path_params["token"], self._app.clock()
         parts = self._responses.parts
         try:
             await read_body(request.scope, request.receive)
-            found = await run_in_threadpool(subscribe.look_up, parts, token, Purpose.CONFIRM, now)
+            subscription = await run_in_threadpool(subscribe.look_up, parts, token, Purpose.CONFIRM, now)
             if request.method == "POST":
-                lists = await run_in_threadpool(subscribe.asked_about, parts, found)
-                found = await run_in_threadpool(subscribe.confirm, parts, token, now)
+                lists = await run_in_threadpool(subscribe.asked_about, parts, subscription)
+                subscription = await run_in_threadpool(subscribe.confirm, parts, token, now)
                 self._app.wake()  # a welcome may be due
-                return await self._page("confirmed", found, lists)
+                return await self._page("confirmed", subscription, lists)
         except TokenError:
             return await self._responses.error(404, request.scope)
-        if found.state is SubscriptionState.UNSUBSCRIBED or parts.list(found.list) is None:
+        if subscription.state is SubscriptionState.UNSUBSCRIBED or parts.list(subscription.list) is None:
             return await self._responses.error(404, request.scope)
-        if found.state is SubscriptionState.ACTIVE:  # a change of address, confirmed before
-            return await self._page("confirmed", found)
-        lists = await run_in_threadpool(subscribe.asked_about, parts, found)
-        return await self._button("confirm", token, found, lists)
+        if subscription.state is SubscriptionState.ACTIVE:  # a change of address, confirmed before
+            return await self._page("confirmed", subscription)
+        lists = await run_in_threadpool(subscribe.asked_about, parts, subscription)
+        return await self._button("confirm", token, subscription, lists)
 
     async def never_ask(self, request: Request) -> Response:
-        """GET shows the button; POST: no confirmation mail goes to this mailbox any more. Idempotent."""
+        """GET shows the button; POST stops all confirmation mails to this mailbox. Idempotent."""
         token, now = request.path_params["token"], self._app.clock()
         parts, done = self._responses.parts, request.method == "POST"
         try:
@@ -74,19 +74,23 @@ class TokenPages:
         try:
             if request.method == "POST":
                 await read_body(request.scope, request.receive)
-                found = await run_in_threadpool(subscribe.unsubscribe, parts, token, now)
+                subscription = await run_in_threadpool(subscribe.unsubscribe, parts, token, now)
             else:
-                found = await run_in_threadpool(subscribe.look_up, parts, token, Purpose.UNSUBSCRIBE, now)
+                subscription = await run_in_threadpool(
+                    subscribe.look_up, parts, token, Purpose.UNSUBSCRIBE, now
+                )
         except TokenError:
             return await self._responses.error(404, request.scope)
-        if found.state is SubscriptionState.UNSUBSCRIBED:
-            listed = parts.list(found.list) is not None  # settings may no longer have it
-            link = self._responses.action("account", account.permit(parts, found, now)) if listed else ""
-            return await self._page("unsubscribed", found, account=link)
-        return await self._button("unsubscribe", token, found)
+        if subscription.state is SubscriptionState.UNSUBSCRIBED:
+            listed = parts.list(subscription.list) is not None  # settings may no longer have it
+            link = (
+                self._responses.action("account", account.permit(parts, subscription, now)) if listed else ""
+            )
+            return await self._page("unsubscribed", subscription, account=link)
+        return await self._button("unsubscribe", token, subscription)
 
     async def view(self, request: Request) -> Response:
-        """The reader's own digest, as a page with nothing of theirs in it but its address."""
+        """The subscriber's own digest as a page. Nothing in it but its address is personal."""
         token, now = request.path_params["token"], self._app.clock()
         try:
             html = await run_in_threadpool(view, self._responses.parts, token, now)
@@ -95,21 +99,24 @@ class TokenPages:
         return HTMLResponse(html, headers={**HEADERS, "Content-Security-Policy": _PICTURES})
 
     async def _button(
-        self, name: str, token: str, found: Subscription, lists: Sequence[MailingList] = ()
+        self, name: str, token: str, subscription: Subscription, lists: Sequence[MailingList] = ()
     ) -> Response:
         action = self._responses.action(name, token)
         return await self._page(
-            name, found, lists, address=parse_address(found.address).masked(), action=action
+            name, subscription, lists, address=parse_address(subscription.address).masked(), action=action
         )
 
     async def _page(
-        self, name: str, found: Subscription, lists: Sequence[MailingList] = (), **values: str
+        self, name: str, subscription: Subscription, lists: Sequence[MailingList] = (), **values: str
     ) -> Response:
         """A page about a list, or about several. One that settings no longer have can still be left; its slug
         is shown.
         """
-        spec: object = self._responses.parts.list(found.list) or {"title": found.list, "description": ""}
+        spec: object = self._responses.parts.list(subscription.list) or {
+            "title": subscription.list,
+            "description": "",
+        }
         if len(lists) > 1:
             spec = {"title": joined_titles(lists), "description": ""}
-        language = self._responses.language_for(found)
+        language = self._responses.language_for(subscription)
         return await self._responses.page(name, {"spec": spec, **values}, language=language)

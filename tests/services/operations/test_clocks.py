@@ -218,7 +218,7 @@ def test_a_clock_that_was_years_ahead_is_accepted_and_its_posts_count_as_missing
         Refused, match=r"^posts: 9 of 20 published posts are dated in the future; is the clock right"
     ):
         desk.publish()
-    report = desk.publish(meant=frozenset({"missing"}))
+    report = desk.publish(overrides=frozenset({"missing"}))
     assert len(report.published.plan.changes) == 9
     assert desk.app.store.head().at == right + 400 * DAY  # rows never go back
     desk.post("after", desk.now)

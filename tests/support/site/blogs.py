@@ -64,7 +64,7 @@ class Blog:
         self.now += HOUR
         app = self.app()
         try:
-            return app.publish(meant=frozenset(Guard) if accept else frozenset()).published.written
+            return app.publish(overrides=frozenset(Guard) if accept else frozenset()).published.written
         finally:
             app.close()
 
