@@ -64,7 +64,7 @@ def resolve_config(folder: Path, top: Path | None, rules: SourceRules, paths: Se
         origins["profile"] = f"{config.file}" if config else "the names and containers of the files"
         rules = replace(rules, profile=guess)
         if config is None and rules.permalink is None:
-            origins["permalink"] = "default"  # looks tell how dates are meant, not where a site puts posts
+            origins["permalink"] = "default"  # a guess tells how dates are read, not where a site puts posts
             rules = replace(rules, permalink=DEFAULT_PERMALINK)
     ours = rules.permalink is not None
     if config and config.profile == rules.profile:

@@ -17,6 +17,12 @@ def test_a_blog_is_published_as_its_generator_builds_it(folder: Path, tmp_path: 
     assert result.stale == [], "these differences are none any more: take them out of differs.json"
 
 
+def test_every_generator_has_small_blogs() -> None:
+    generators = Path(__file__).parent / "generators"
+    names = {file.stem for file in generators.glob("*.py")} - {"__init__", "node"}
+    assert {folder.parent.name for folder in sites()} == names
+
+
 def test_every_difference_that_is_meant_says_why() -> None:
     for folder in sites():
         for item in differs(folder):

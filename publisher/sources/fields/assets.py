@@ -154,7 +154,7 @@ class AssetFolder:
     def find(self, post: Post, names: Mapping[str, int]) -> tuple[list[Asset], list[str]]:
         """Those of `names` that are files beside the post or in the folder of its name, and warnings: among
         them one for each picture that is not there, with the line that `names` has for it (0: none). Raises
-        Unsettled when one is still being written.
+        FileBusy when one is still being written.
         """
         assets: list[Asset] = []
         warnings: list[str] = []

@@ -167,7 +167,7 @@ class LinkIndex:
         return None if _POST.match(target) else match[0]
 
     def pelican_address(self, kind: str, name: str, path: str) -> str | None:
-        """The address of Pelican's `{static}PATH` and its kin; None: it leads nowhere."""
+        """The address of Pelican's `{static}PATH` and the like; None: it leads nowhere."""
         site = self._rules.site_url
         if kind == "index":
             return site

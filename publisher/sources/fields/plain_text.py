@@ -126,7 +126,7 @@ def strip_tag_pairs(text: str) -> str:
 def lead_length(body: str, separator: str = "") -> int:
     """How many characters of `body` stand before the mark that ends its summary; 0 where there is none.
 
-    Marks: `<!-- more -->` and its kin, and `separator` where it is more than blank space. One in a code
+    Marks: `<!-- more -->` and the like, and `separator` where it is more than blank space. One in a code
     block is a text about marks.
     """
     if separator.strip() and (at := body.find(separator)) > 0 and body[:at].strip():

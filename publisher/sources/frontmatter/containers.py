@@ -113,7 +113,7 @@ def read_pelican(header: str, line: int) -> FrontMatter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """A file taken apart. `front` is None where there is no front matter; `kind` is as in core.Parsed."""
+    """A file taken apart. `front` is None where there is no front matter; `kind` is as in ParsedPost."""
 
     front: FrontMatter | None
     body: str

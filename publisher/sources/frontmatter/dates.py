@@ -135,7 +135,7 @@ def parse_iso(text: str, zone: tzinfo) -> datetime | None:
 
 
 def parse_numeric_date(text: str, zone: tzinfo, order: DateOrder, *, bare: bool) -> ParsedDate:
-    """05/11/2026 and its kin, in the generator's order. Where nobody knows one, "/" is read month first,
+    """05/11/2026 and the like, in the generator's order. Where nobody knows one, "/" is read month first,
     as in JavaScript, and other signs only where there is one way to read them.
     """
     match = _NUMERIC_FORM.match(text)
@@ -149,8 +149,8 @@ def parse_numeric_date(text: str, zone: tzinfo, order: DateOrder, *, bare: bool)
     day, month = (first, second) if day_first else (second, first)
     found = with_time((int(match["y"]), month, day), text, match.end(), zone, bare=bare)
     if several and found.at and order is not DateOrder.DAY_FIRST and not found.doubt:
-        meant = f"{int(match['y']):04}-{month:02}-{day:02}"
-        return ParsedDate(found.at, f"read with the month first, as {meant}; write it so")
+        iso = f"{int(match['y']):04}-{month:02}-{day:02}"
+        return ParsedDate(found.at, f"read with the month first, as {iso}; write it so")
     return found
 
 

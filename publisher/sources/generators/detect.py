@@ -46,7 +46,7 @@ _PACKAGES = {
 
 _HUGO_PARTS = ("permalinks", "module", "cascade", "frontmatter")
 _ZOLA_SPELLINGS = {"off": slugs.as_written, "false": slugs.as_written, "safe": slugs.zola_safe_slug}
-"""How names are spelt, by `slugify.paths` where that is not "on"."""
+"""How names are spelled, by `slugify.paths` where that is not "on"."""
 
 _LOADERS = {
     ".yml": load_yaml,

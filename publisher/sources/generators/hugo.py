@@ -5,7 +5,7 @@ languages         their codes and, where each has a folder of its own, contentDi
 defaultContentLanguage, defaultContentLanguageInSubdir   which of them has no folder in addresses
 frontmatter       where each date is taken from, in order; ":filename" also takes the slug that is after it
 uglyURLs          /posts/a.html for /posts/a/, in all sections or some
-removePathAccents, disablePathToLower            how names are spelt
+removePathAccents, disablePathToLower            how names are spelled
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -177,9 +177,9 @@ def folder_defaults(found: Articles, given: Mapping[str, Any], paths: Sequence[s
             if is_inside(place, found.content)
         ]
     extra: Any = given.get("EXTRA_PATH_METADATA")
-    said = cast("dict[object, object]", extra) if isinstance(extra, dict) else {}
-    for path in sorted(path for path in said if isinstance(path, str)):
-        if values := {fold(key): value for key, value in text_items(said[path]).items()}:
+    by_path = cast("dict[object, object]", extra) if isinstance(extra, dict) else {}
+    for path in sorted(path for path in by_path if isinstance(path, str)):
+        if values := {fold(key): value for key, value in text_items(by_path[path]).items()}:
             some.append(Defaults(scope=join_path(found.content, path), values=values))
     return tuple(some)
 

@@ -19,19 +19,23 @@ _TO_THE_SECOND = re.compile(r"\d{4}-\d{1,2}-\d{1,2}(?:[Tt]|\s+)\d{1,2}:\d{2}:\d{
 class Profile:
     """One generator's conventions.
 
-    `utc` matches the dates without a zone that it reads as UTC; the others are in the site's zone. None: all
-    are; `quoted` is whether those in quotes alone are (True), or all others (False). `permalink` is its
-    default, in the words of `permalinks`. `roots` are the folders that hold content and are no part of an
-    address, innermost last.
-    `named` is whether :title is the slug (of the front matter or the file) and never made of the title.
-    `slugged` is whether names are made fit for a URL as Jekyll does. `undated` is whether a date is taken off
-    a file's name. `spell` is how names of files and folders are spelt in an address. `words` is whether a
-    text of tags is parted at spaces; `open` is whether any word of the front matter may stand in a permalink.
-    `last_dates` is the front matter that dates a post where nothing else does. `gates` is the front matter
-    that decides when a post comes out, before the date its address is made of. `order` is how 05/11/2026 is
-    read; `bare` is whether a time without a colon counts (Ruby passes over 18.30). `plain_titles` is whether
-    a title is shown as it is written, whatever tags or marks it holds. `own_offset` is whether the day in an
-    address is that of the date as it is written, with its offset; else it is the site's.
+    utc_dates         matches the dates without a zone that it reads as UTC; the others, and with None all,
+                      are in the site's zone
+    utc_quoted        of those, whether only dates in quotes are UTC (True), or only the others (False)
+    permalink         its default, in the words of fields/permalinks.py
+    roots             folders that hold content and are no part of an address, innermost last
+    title_is_slug     whether :title is the slug (of the front matter or the file), never made of the title
+    slugify_names     whether names are made fit for a URL as Jekyll does
+    strips_dates      whether a date is taken off a file's name
+    spell             how names of files and folders are spelled in an address
+    split_tags        whether a text of tags is split at spaces
+    any_field         whether any key of the front matter may be a word of a permalink
+    fallback_dates    the front matter that dates a post where nothing else does
+    gate_fields       the front matter that decides when a post comes out, before the date of its address
+    date_order        how 05/11/2026 is read
+    bare_times        whether a time without a colon counts (Ruby passes over 18.30)
+    plain_titles      whether a title is shown as it is written, whatever tags or marks it holds
+    own_offset        whether the day in an address is that of the date with its own offset, not the site's
     """
 
     name: str
@@ -138,4 +142,4 @@ PROFILES: Mapping[str, Profile] = {
         ),
     )
 }
-"""By the names of `posts.profile`; "none" reads posts without a generator's habits."""
+"""By the names of `posts.profile`; "none" reads posts without any generator's conventions."""

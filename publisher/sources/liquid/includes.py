@@ -49,7 +49,7 @@ _SITE = lazy(r"\{\{-?\s{0,9}(site(?:\.[\w-]+){1,9})")
 _LOOP = lazy(r"\{%-?\s{0,9}(end)?for\b")
 
 Shifts = tuple[tuple[int, int, int], ...]
-"""As in core.Parsed."""
+"""As in ParsedPost."""
 
 ReadBeside = Callable[[str, str], str | None]
 """(path of a post, name) -> the text of the file of that name beside it; None where there is none."""
@@ -107,7 +107,7 @@ def expand_includes(
     path: str, body: str, rules: SourceRules, beside: ReadBeside, *, markdown: bool
 ) -> tuple[str, Shifts]:
     """`body` of the post at `path` with the files that it includes, as far as they hold no code, and with
-    loops over lists of data written out; and what that does to its lines (see core.Parsed). Code that shows
+    loops over lists of data written out; and what that does to its lines (see ParsedPost). Code that shows
     such tags stays.
     """
     includes = "{%" in body and "include" in body

@@ -1,4 +1,4 @@
-"""Small blogs that were built by their real generators (tests/oracles), and what becomes of them here.
+"""Small blogs that were built by their real generators (tests/oracles), and how they are published here.
 
 Both sides are brought to one form: the addresses that a body leads to, and the words it shows.
 """
@@ -19,10 +19,10 @@ from stores import new_store
 from publisher.app import App, fixed
 from publisher.config import load
 
-FOLDER = Path(__file__).parents[1] / "oracles"
+FOLDER = Path(__file__).parents[2] / "oracles"
 BASE = "https://example.org"
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
-"""Their posts are long past, or to come in 2999: the clock of a machine that builds them decides nothing."""
+"""Their posts are long past or in 2999, so the clock of the machine that builds them decides nothing."""
 
 Row = dict[str, Any]
 
@@ -71,7 +71,7 @@ def sites(generator: str = "") -> list[Path]:
 
 def row_of(built: Built) -> Row:
     """What a golden file says of a post."""
-    address = _path(urljoin(f"{BASE}/", built.address))
+    address = _path_in_site(urljoin(f"{BASE}/", built.address))
     row: Row = {
         "file": built.file,
         "title": built.title.strip(),
@@ -83,7 +83,9 @@ def row_of(built: Built) -> Row:
     if built.summary is not None:
         row["summary"] = words_of(built.summary)
     if built.aliases:
-        row["aliases"] = sorted(_path(urljoin(f"{BASE}/", alias)).rstrip("/") for alias in built.aliases)
+        row["aliases"] = sorted(
+            _path_in_site(urljoin(f"{BASE}/", alias)).rstrip("/") for alias in built.aliases
+        )
     return row
 
 
@@ -127,7 +129,7 @@ def ours(folder: Path, tmp: Path) -> tuple[list[Row], dict[str, str]]:
                 )
             )
         )
-    return sorted(posts, key=_order), others
+    return sorted(posts, key=_sort_key), others
 
 
 def compare(folder: Path, tmp: Path) -> Compared:
@@ -138,7 +140,7 @@ def compare(folder: Path, tmp: Path) -> Compared:
     differences = {
         (row["file"], name): (row.get(name), value)
         for row in expected
-        for name, value in _differing(row, found)
+        for name, value in _differences(row, found)
     }
     differences |= {
         (file, "served"): (False, True) for file in found if file not in {row["file"] for row in expected}
@@ -162,15 +164,15 @@ def differs(folder: Path) -> list[dict[str, Any]]:
 
 def golden(built: list[Built], version: str) -> str:
     """The text of a golden file."""
-    rows = sorted((row_of(item) for item in built), key=_order)
+    rows = sorted((row_of(item) for item in built), key=_sort_key)
     return json.dumps({"generator": version, "posts": rows}, ensure_ascii=False, indent=1) + "\n"
 
 
-def _order(row: Row) -> tuple[str, str]:
+def _sort_key(row: Row) -> tuple[str, str]:
     return row["address"], row["file"]
 
 
-def _differing(row: Row, found: dict[str, Row]) -> Iterator[tuple[str, Any]]:
+def _differences(row: Row, found: dict[str, Row]) -> Iterator[tuple[str, Any]]:
     """What differs of a post, and how it is here; `served` alone, where it is none here."""
     post = found.get(row["file"])
     if post is None:
@@ -179,7 +181,7 @@ def _differing(row: Row, found: dict[str, Row]) -> Iterator[tuple[str, Any]]:
     for name in ("title", "instant", "address", "links", "summary", "aliases"):
         if (name in row or name == "aliases") and row.get(name) != post.get(name):
             yield name, post.get(name)
-    if _letters(row["text"]) != _letters(post["text"]):
+    if _without_spaces(row["text"]) != _without_spaces(post["text"]):
         yield "text", post["text"]
 
 
@@ -192,14 +194,14 @@ def links_of(html: str, address: str) -> list[str]:
     in the site. Footnotes are left out: each renderer names them its own way. A link within the body is
     marked where the body has no such place.
     """
-    tree = _tree(html)
+    tree = _parse_html(html)
     places = {value for element in tree.iter() for value in (element.get("id"), element.get("name")) if value}
     found = []
     for element in tree.iter():
         for value in (element.get("href"), element.get("src")):
             if value is None or _FOOTNOTES.search(value):
                 continue
-            link = _path(urljoin(BASE + address, value.strip()))
+            link = _path_in_site(urljoin(BASE + address, value.strip()))
             page, place = urldefrag(link)
             if place and page == address:
                 link = f"#{place}" if unquote(place) in places else f"#{place} (leads nowhere)"
@@ -211,7 +213,7 @@ def words_of(html: str) -> str:
     """What a reader sees, white space as one space; quotation marks and dashes are plain, as some generators
     set them and others do not; boxes to tick are left out, which some make of text.
     """
-    tree = _tree(html)
+    tree = _parse_html(html)
     for element in tree.xpath("//script | //style | //sup[.//a[contains(@href, '#fn')]]"):
         element.drop_tree()
     for element in tree.xpath("//sup[contains(@class, 'footnote')]"):  # Zola's
@@ -222,15 +224,15 @@ def words_of(html: str) -> str:
     return " ".join(re.sub("[\ufe0e\ufe0f↩¶☑☐]", "", re.sub("--+", "-", text)).split())
 
 
-def _letters(text: str) -> str:
+def _without_spaces(text: str) -> str:
     return "".join(text.split())
 
 
-def _tree(html: str) -> Any:
+def _parse_html(html: str) -> Any:
     return lxml_html.fragment_fromstring(html, create_parent="div")
 
 
-def _path(address: str) -> str:
+def _path_in_site(address: str) -> str:
     """From the site's root where it is in the site; as it is written, not as it is escaped."""
     inside = address.removeprefix(BASE) if address.startswith((f"{BASE}/", f"{BASE}?")) else address
     return unquote(inside) or "/"
