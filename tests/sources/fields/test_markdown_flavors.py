@@ -8,8 +8,9 @@ import pytest
 
 from publisher.core.posts.post import MarkdownExtension, ParsedPost
 from publisher.sources import SourceRules
+from publisher.sources.build_post import shown_values
 from publisher.sources.frontmatter.values import FrontMatter
-from publisher.sources.parse_post import read_post, shown_values
+from publisher.sources.parse_post import read_post
 
 GOOD = "---\ntitle: A\ndate: 2024-05-01\n---\nBody\n"
 DEFINITIONS, BREAKS, EMOJI = MarkdownExtension.DEFINITIONS, MarkdownExtension.BREAKS, MarkdownExtension.EMOJI

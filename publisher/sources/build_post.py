@@ -1,0 +1,335 @@
+"""Front matter and body -> Post: each field by the rules of its generator, and what decided it. Pure.
+
+A post also carries the plain values of its front matter that its body shows (`{{ page.version }}`,
+`{{ version }}`, `{frontMatter.version}`, `{{< param "version" >}}`), for whoever renders the body.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, tzinfo
+from itertools import islice
+from typing import TypeAlias, TypeVar
+
+from publisher.core.patterns import lazy
+from publisher.core.posts.post import (
+    MarkdownExtension,
+    MarkupLanguage,
+    Post,
+    body_hash,
+)
+from publisher.core.posts.private_passages import remove_private_passages
+from publisher.sources.fields import authors_and_terms, urls
+from publisher.sources.fields.permalinks import PermalinkFacts, undated_name
+from publisher.sources.fields.plain_text import (
+    first_heading,
+    lead_length,
+    literal_line,
+    plain_line,
+    plain_summary,
+)
+from publisher.sources.fields.publication_date import (
+    DATE_FIELDS,
+    EXPIRY_FIELDS,
+    MODIFIED_FIELDS,
+    DateZones,
+    date_in_name,
+    find_embargo,
+    find_instant,
+    find_ordered_date,
+    first_date,
+    post_name,
+)
+from publisher.sources.fields.visibility import (
+    VisibilityInput,
+    find_mail_options,
+    why_hidden,
+    why_locked,
+    why_page_only,
+)
+from publisher.sources.frontmatter.containers import Container
+from publisher.sources.frontmatter.dates import find_zone, offset_in
+from publisher.sources.frontmatter.values import (
+    COMPUTED,
+    FrontMatter,
+    FrontMatterError,
+    Value,
+    folded_map,
+    scalars,
+    word_set,
+)
+from publisher.sources.generators.hugo import FILENAME
+from publisher.sources.generators.markdown_flavors import post_extensions
+from publisher.sources.globs import in_scope
+from publisher.sources.rules import SourceRules
+
+_SHOWN_VALUE = lazy(
+    r"\{\{-?\s{0,9}(?:page\.)?(?P<liquid>[A-Za-z_][\w-]{0,60}?)\s{0,9}(?:\||-?\}\})"
+    r"|<%[-=]\s{0,9}(?P<ejs>[A-Za-z_]\w{0,60})\s{0,9}[-_]?%>"
+    r"|\{\s{0,9}front[Mm]atter\.(?P<mdx>\w{1,60})\s{0,9}\}"
+    r"|\{\{[<%]\s{0,9}param\s{1,9}[\"']?(?P<hugo>[\w-]{1,60})[\"']?\s{0,9}[>%]\}\}"
+)
+_GENERATOR_WORDS = word_set("title date content url tags categories excerpt")
+"""Names that mean something of the generator's own."""
+
+MAX_SHOWN = MAX_VALUE = 1_000
+"""Values of the front matter that a body shows, and characters of one."""
+
+_NO_VALUES: Mapping[str, str] = {}
+Reasons: TypeAlias = dict[str, str]
+"""A value's name -> what decided it: a key of the front matter, or words such as "file name"."""
+
+_T = TypeVar("_T")
+SUMMARY_FIELDS = ("excerpt", "summary", "description", "deck", "subtitle")
+MAX_TERMS = 200
+"""Tags, categories and authors of one post."""
+
+_HEXO_WITHOUT_DATE = (
+    "has no date: Hexo takes the time of its file, Publisher does not; write date: in its front matter"
+)
+_PELICAN_META = "is HTML whose title and date are in <meta>, which is not read; write them as front matter"
+_META = lazy(r"(?i)<meta\s[^<>]{0,200}name\s?=\s?[\"']date[\"']")
+_INNER_MAPS = {"hugo": ("params",), "zola": ("taxonomies", "extra")}
+NO_FRONT_MATTER = FrontMatter(values={}, lines={}, line=1)
+
+
+def shown_values(
+    front: FrontMatter, body: str, known: Mapping[str, str] = _NO_VALUES
+) -> tuple[tuple[str, str], ...]:
+    """(name as the body writes it, text) of each value of the front matter that `body` shows, by name; and of
+    what else is `known`, such as its own variables.
+    """
+    # "<" is looked for first since one character is found far more quickly than two.
+    if not known and "{" not in body and not ("<" in body and "<%" in body):
+        return ()
+    found = {name: text for name, text in known.items() if 0 < len(text) <= MAX_VALUE}
+    for match in islice(_SHOWN_VALUE.finditer(body), MAX_SHOWN):
+        name = match[match.lastgroup or 0]
+        if (
+            name not in found
+            and name.lower() not in _GENERATOR_WORDS
+            and 0 < len(text := front.text(name)) <= MAX_VALUE
+        ):
+            found[name] = text
+    return tuple(sorted(found.items()))
+
+
+def is_html_file(path: str) -> bool:
+    """Whether a file's name says that it is HTML; otherwise it is Markdown."""
+    return path.lower().endswith((".html", ".htm"))
+
+
+def build_post(
+    path: str, container: Container, rules: SourceRules, found: Iterable[str], known: Mapping[str, str]
+) -> tuple[Post, Reasons]:
+    """The post, and what decided each of its values. `found` are warnings about its body, `known` the values
+    that the body shows besides those of its front matter.
+    """
+    given, body = container.front, container.body
+    front = lift_inner_fields(
+        lift_inner_fields(given or NO_FRONT_MATTER, rules).over(defaults_for(path, rules)), rules
+    )
+    is_html = is_html_file(path)
+    conventions = rules.conventions
+    zones = DateZones(
+        site=find_zone(rules.timezone or "UTC") or UTC,
+        utc=conventions.utc_dates,
+        quoted=conventions.utc_quoted,
+        order=conventions.date_order,
+        bare=conventions.bare_times,
+    )
+    warnings = [*front.warnings, *found]
+    why: Reasons = {}
+    local, instant, why["instant"], named = find_dates(
+        front, path, zones, warnings, rules, alone=given is None
+    )
+    if rules.date_sources:
+        rules = replace(rules, dated_names=named)
+        front = front.over(
+            {"slug": undated_name(path)} if named and undated_name(path) != post_name(path) else {}
+        )
+    extensions = post_extensions(path, front, rules.extensions)
+    title, why["title"] = find_title(
+        front, body, path, rules, is_html=is_html, templates=MarkdownExtension.TEMPLATES in extensions
+    )
+    categories, why["categories"] = authors_and_terms.find_categories(
+        front, words=conventions.split_tags, single=conventions.name == "pelican"
+    )
+    if above := urls.folder_categories(path, rules):
+        categories = tuple(dict.fromkeys((*above, *categories)))
+    tags, why["tags"] = authors_and_terms.find_tags(
+        front, words=conventions.split_tags, labels=rules.tag_labels
+    )
+    authors, why["authors"] = authors_and_terms.find_authors(front, rules)
+    categories, tags = limit_terms("categories", categories, warnings), limit_terms("tags", tags, warnings)
+    authors = limit_terms("authors", authors, warnings)
+    language, why["language"] = authors_and_terms.find_language(front, path, rules)
+    slug, why["slug"] = urls.find_slug(front, path)
+    facts = PermalinkFacts(
+        path=path, front=front, title=title, slug=slug, local=local, categories=categories,
+        author=authors[0].name if authors else "", language=language, blank=not body or body.isspace(),
+        stem=urls.file_path_stem(path, rules),
+        suffixed=path.count(".") > 1 and authors_and_terms.language_suffix(path.rpartition(".")[0]) != "",
+    )  # fmt: skip
+    place = urls.find_address(facts, rules)
+    why["permalink"], why["url"] = place.permalink_by, place.url_by
+    summary, lead, why["summary"] = find_summary(front, title, body, rules)
+    image, why["image"] = urls.find_image(front, place.base_url, rules)
+    id_field = next((name for name in rules.id_fields if front.text(name)), "")
+    why["explicit_id"] = id_field
+    hidden = why_not_public(path, front, tags, rules, alone=given is None)
+    if hidden is None and instant is None and rules.profile == "hexo" and rules.has_site_root:
+        warnings.append(_HEXO_WITHOUT_DATE)
+    if given is None and is_html and rules.profile == "pelican" and _META.search(body):
+        warnings.append(_PELICAN_META)
+    if place.unknown and hidden is None and instant is not None:  # a guess would be a dead link in every feed
+        raise FrontMatterError(place.unknown, front.line_of("permalink"))
+    modified, expiry = (
+        (rules.date_sources.modified, rules.date_sources.expiry) if rules.date_sources else ((), ())
+    )
+    ordered = rules.date_sources is not None and bool(rules.date_sources.publish)  # what it says comes first
+    post = Post(
+        path=path, title=title, instant=instant, permalink=place.permalink, url=place.url,
+        base_url=place.base_url, slug=slug, language=language, body_hash=body_hash(body),
+        markup=MarkupLanguage.HTML if is_html else MarkupLanguage.MARKDOWN, extensions=extensions,
+        values=shown_values(front, body, known),
+        modified=first_date(front, modified or MODIFIED_FIELDS, zones, warnings)[0],
+        expires=first_date(front, expiry or EXPIRY_FIELDS, zones, warnings)[0],
+        opens=None if ordered else find_embargo(front, instant, zones, warnings),
+        explicit_id=front.text(id_field) or None if id_field else None,
+        aliases=urls.find_aliases(front, place.permalink, rules),
+        authors=authors, tags=tags, categories=categories,
+        summary=summary, lead=lead, image=image, mail=find_mail_options(front, warnings),
+        hidden=hidden or ("no date" if instant is None else None), page_only=why_page_only(front),
+        warnings=tuple(dict.fromkeys((*warnings, *place.warnings))),
+    )  # fmt: skip
+    return post, why
+
+
+def why_not_public(
+    path: str, front: FrontMatter, tags: Iterable[str], rules: SourceRules, *, alone: bool
+) -> str | None:
+    """Why the post at `path` is hidden; None where it is public. `alone`: the file has no front matter of its
+    own, so `front` is only what the site gives to it.
+    """
+    file = VisibilityInput(
+        path=path,
+        folders=tuple(rules.in_blog(path).split("/")[:-1]),
+        front=None if alone else front,
+        profile=rules.profile,
+        whole=rules.has_site_root and rules.above in ((), ("source",)),  # Hexo's pages are beside its posts
+    )
+    hidden = why_hidden(file)
+    if rules.encrypted_tags and hidden is None:
+        return why_locked(front, [*scalars(front.get("tags", "tag")), *tags], rules.encrypted_tags)
+    return hidden
+
+
+def find_dates(
+    front: FrontMatter, path: str, zones: DateZones, warnings: list[str], rules: SourceRules, *, alone: bool
+) -> tuple[datetime | None, datetime | None, str, bool]:
+    """The local date that the address is made of; the instant at which the post comes out; what decided that;
+    and whether Hugo took a date from the file's name, and so the slug after it. `alone`: the file has no
+    front matter of its own.
+    """
+    order = rules.date_sources
+    dated, where = find_ordered_date(front, order.date, path, zones, warnings) if order else (None, "")
+    by = [where]
+    if dated is None:
+        dated, where = find_instant(
+            None if alone else front, path, zones, warnings, rules.conventions.fallback_dates
+        )
+    written = front.text(where) if rules.conventions.own_offset and where in DATE_FIELDS else ""
+    local = local_time(dated, offset_in(written) or zones.site, zones)
+    if dated and rules.profile == "hexo":
+        from publisher.sources.generators.hexo import permalink_time
+
+        local = permalink_time(front.values.get(where), dated, zones.site) or local
+    if order and order.publish:
+        instant, gate = find_ordered_date(front, order.publish, path, zones, warnings)
+        by.append(gate)
+    else:
+        instant, gate = first_date(front, rules.conventions.gate_fields, zones, warnings)
+    reason = gate if instant else where
+    reason = "file name" if reason == FILENAME else reason
+    return local, instant or dated, reason, FILENAME in by
+
+
+def limit_terms(name: str, found: tuple[_T, ...], warnings: list[str]) -> tuple[_T, ...]:
+    """The first of very many: a post with thousands of terms would take feeds minutes."""
+    if len(found) <= MAX_TERMS:
+        return found
+    warnings.append(f"{len(found):,} {name}: only the first {MAX_TERMS} are used")
+    return found[:MAX_TERMS]
+
+
+def lift_inner_fields(front: FrontMatter, rules: SourceRules) -> FrontMatter:
+    """Front matter with what its generator keeps in inner maps at the top."""
+    for name in _INNER_MAPS.get(rules.profile, ()):
+        front = front.over(folded_map(front.values.get(name)))
+    computed = folded_map(front.values.get("eleventycomputed")) if rules.profile == "eleventy" else {}
+    if (link := computed.get("permalink")) is not None:
+        front = replace(front, values={**front.values, COMPUTED: link})
+    if rules.profile == "docusaurus" and (changed := folded_map(front.values.get("lastupdate")).get("date")):
+        front = front.over({"lastupdated": changed})
+    if rules.profile == "eleventy" and (build := folded_map(front.values.get("permalink")).get("build")):
+        front = replace(front, values={**front.values, "permalink": build})
+    return front
+
+
+def defaults_for(path: str, rules: SourceRules) -> dict[str, Value]:
+    """The front matter that the site gives to a file which does not set it itself; the narrowest scope
+    wins.
+    """
+    found: dict[str, Value] = {}
+    for entry in rules.defaults:
+        if in_scope(rules.in_blog(path), entry.scope):
+            found.update(entry.values)
+    found.update(rules.post_defaults.get(path, {}))
+    return found
+
+
+def find_title(
+    front: FrontMatter, body: str, path: str, rules: SourceRules, *, is_html: bool, templates: bool
+) -> tuple[str, str]:
+    """The title as plain text, and what decided it; "" for a note, which has none."""
+    value = front.get("title")
+    if isinstance(value, (list, dict)):
+        kind = "list" if isinstance(value, list) else "map"
+        reason = f"title is a {kind}; write text, in quotes where it has brackets"
+        raise FrontMatterError(reason, front.line_of("title"))
+    read = literal_line if rules.conventions.plain_titles else plain_line
+    if value and (title := read(remove_private_passages(value, markdown=False)[0])):
+        return title, "title"
+    if title := first_heading(body, is_html=is_html, templates=templates):
+        return title, "first heading"
+    archetype = rules.profile == "hugo" and date_in_name(path)  # whose title is made of the name
+    if archetype or rules.profile == "jekyll":
+        # Jekyll's title of a file without one: the words of its name, each with one capital.
+        slug = plain_line(undated_name(path))
+        return (" ".join(word.capitalize() for word in slug.split("-") if word) or slug), "file name"
+    if rules.profile == "docusaurus":
+        match = date_in_name(path)
+        nameless = match is not None and match.end() == len(post_name(path))  # 2020-01-05.md is a note
+        return ("", "none") if nameless else (plain_line(undated_name(path)), "file name")
+    return "", "none"  # a note: what shows it uses its first words
+
+
+def find_summary(front: FrontMatter, title: str, body: str, rules: SourceRules) -> tuple[str, int, str]:
+    """The summary the author wrote; else how much of the body stands before the mark that ends it."""
+    for name in SUMMARY_FIELDS:
+        text, _ = remove_private_passages(front.text(name), markdown=False)
+        if text and (text := plain_summary(text)) and text.casefold() != title.casefold():
+            return text, 0, name
+    separator = front.get("excerptseparator")
+    lead = lead_length(body, separator if isinstance(separator, str) else rules.summary_separator)
+    return "", lead, "text before the mark" if lead else "first paragraph"
+
+
+def local_time(instant: datetime | None, zone: tzinfo, zones: DateZones) -> datetime | None:
+    """The instant in `zone`; UTC for generators that know no other."""
+    if instant is None or zones.of("") is UTC:
+        return instant
+    try:
+        return instant.astimezone(zone)
+    except (OverflowError, ValueError):
+        return instant
