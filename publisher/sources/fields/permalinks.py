@@ -135,24 +135,21 @@ def expand(pattern: str, facts: PermalinkFacts, rules: SourceRules) -> str:
     if locale and locale.casefold() != (rules.language or DEFAULT_LANGUAGE).casefold():
         return f"/{locale}/{filled}"
     # Two files may differ in nothing but their language, which is then a folder of the address.
-    language = address_language(facts, rules)
     if rules.languages is None:
-        own_folder = facts.suffixed and facts.language != (rules.language or DEFAULT_LANGUAGE)
-    else:
-        several = len(rules.languages.codes) > 1
-        own_folder = several and language.casefold() != rules.languages.main.casefold()
-    return f"/{language.lower()}/{filled}" if own_folder else filled
+        foreign = facts.suffixed and facts.language != (rules.language or DEFAULT_LANGUAGE)
+        return f"/{facts.language.lower()}/{filled}" if foreign else filled
+    if len(rules.languages.codes) < 2:
+        return filled
+    language = language_of_path(facts.path, rules)  # to Hugo the path alone tells it
+    return (
+        filled if language.casefold() == rules.languages.main.casefold() else f"/{language.lower()}/{filled}"
+    )
 
 
 def locale_of(facts: PermalinkFacts, rules: SourceRules) -> str:
     """The locale of Docusaurus among whose translations a post stands; "" for the blog's own."""
     match = _TRANSLATED.match(rules.in_blog(facts.path)) if rules.profile == "docusaurus" else None
     return match[1] if match else ""
-
-
-def address_language(facts: PermalinkFacts, rules: SourceRules) -> str:
-    """The language that an address is in: Hugo's by the path alone."""
-    return language_of_path(facts.path, rules) if rules.languages else facts.language
 
 
 def undated_name(path: str) -> str:

@@ -219,9 +219,10 @@ def find_permalink(facts: PermalinkFacts, rules: SourceRules, unknown: list[str]
             return local_path(text[len(rules.site_url) :]), name
     if rules.section_permalinks and (pattern := rules.section_permalinks.get(section(facts, rules))):
         return local_path(expand(pattern, facts, rules)), rules.origins.get("sections", "settings")
-    foreign = facts.front.text("lang") and facts.language != (rules.language or DEFAULT_LANGUAGE)
-    if foreign and rules.pelican_articles and rules.pelican_articles.foreign:
-        return local_path(expand(rules.pelican_articles.foreign, facts, rules)), "ARTICLE_LANG_URL"
+    articles = rules.pelican_articles
+    foreign = articles.foreign if articles and facts.front.text("lang") else ""
+    if foreign and facts.language != (rules.language or DEFAULT_LANGUAGE):
+        return local_path(expand(foreign, facts, rules)), "ARTICLE_LANG_URL"
     if rules.permalink is not None:
         return local_path(expand(rules.permalink, facts, rules)), rules.origins.get("permalink", "settings")
     where = "default" if rules.conventions is GENERIC else f"default of {rules.profile}"
