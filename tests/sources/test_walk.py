@@ -30,10 +30,10 @@ steps = st.lists(
 class Rows:
     """The store's part: nothing is remembered."""
 
-    def remembered(self) -> int:
+    def index_version(self) -> int:
         return 0
 
-    def seen(self) -> dict[str, dict[str, FileStat]]:
+    def indexed_files(self) -> dict[str, dict[str, FileStat]]:
         return {}
 
 
@@ -120,7 +120,7 @@ def test_a_folder_that_goes_takes_all_that_was_in_it(looked: FolderSnapshot, tmp
     assert again(looked, tmp_path, "a", "c") == {"c/b/one.md", "c/two.md", "a0.md"}
 
 
-def test_what_was_odd_is_looked_at_untold(looked: FolderSnapshot, tmp_path: Path) -> None:
+def test_what_was_unreadable_is_looked_at_again_unasked(looked: FolderSnapshot, tmp_path: Path) -> None:
     looked.changed = {"a0.md"}
     (tmp_path / "a0.md").unlink()
     (tmp_path / "a/two.md").unlink()
@@ -168,7 +168,7 @@ def test_a_folder_that_could_not_be_read_is_looked_at_until_it_can(tmp_path: Pat
     assert found(walk) == ["a/b.md"]
 
 
-def test_what_was_remembered_is_odd_no_longer(tmp_path: Path) -> None:
+def test_what_was_indexed_is_changed_no_longer(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("a")
     look = FolderSnapshot(FolderSource(tmp_path, RULES), Rows())  # type: ignore[arg-type]  # so much of a store is asked
     assert (look.changed, look.is_unchanged("a.md")) == ({"a.md"}, False)
