@@ -1,4 +1,4 @@
-"""The world outside: a document is fetched, a hub is told. Bounded, polite, and never into private networks
+"""HTTP to other servers: fetch a document, notify a hub. Bounded, polite, and never into private networks
 that nobody named.
 """
 

@@ -1,7 +1,7 @@
-"""Connections to hosts by the address that was looked at: a name cannot point elsewhere a moment later.
+"""Connections to the very address that was checked: a host name cannot point elsewhere a moment later.
 
-An address of this machine or of a private network is reached only where the host is `trusted`: it was typed
-by the author, or stands in the settings. What a document or a redirect names is not.
+An address of this machine or of a private network is used only if the host is `trusted`: its author typed
+it, or it is in the settings. A host that a document or a redirect names is not trusted.
 """
 
 import ipaddress
@@ -19,8 +19,8 @@ from publisher.core.errors import Refused
 AGENT = f"Publisher/{__version__} (+feeds)"
 
 
-class _Plain(HTTPConnection):
-    """HTTP to an address that is known already."""
+class PinnedHttpConnection(HTTPConnection):
+    """HTTP to a given address."""
 
     def __init__(self, host: str, port: int, address: str, seconds: float) -> None:
         super().__init__(host, port, timeout=seconds)
@@ -31,8 +31,8 @@ class _Plain(HTTPConnection):
         self.sock = self.wire = socket.create_connection((self._address, self.port), self.timeout)
 
 
-class _Secure(HTTPSConnection):
-    """HTTPS to an address that is known already; the certificate is that of the name."""
+class PinnedHttpsConnection(HTTPSConnection):
+    """HTTPS to a given address; the certificate must be that of the host name."""
 
     def __init__(self, host: str, port: int, address: str, seconds: float) -> None:
         self._address, self._tls = address, ssl.create_default_context()
@@ -40,41 +40,43 @@ class _Secure(HTTPSConnection):
         super().__init__(host, port, timeout=seconds, context=self._tls)
 
     def connect(self) -> None:
-        line = socket.create_connection((self._address, self.port), self.timeout)
-        self.sock = self.wire = self._tls.wrap_socket(line, server_hostname=self.host)
+        plain = socket.create_connection((self._address, self.port), self.timeout)
+        self.sock = self.wire = self._tls.wrap_socket(plain, server_hostname=self.host)
 
 
 @contextmanager
-def connection(
-    parts: SplitResult, *, trusted: Collection[str], wait: float, whole: float
+def open_connection(
+    parts: SplitResult, *, trusted: Collection[str], wait: float, total: float
 ) -> Generator[HTTPConnection, None, None]:
-    """A connection to the host of a URL, not yet made: no step of it takes longer than `wait` seconds, and
-    all together no longer than `whole`. Raises Refused: the host is private and nobody named it; OSError.
+    """A connection to the host of a URL, made by the first request: no step takes longer than `wait` seconds,
+    and all together no longer than `total`. Raises Refused (the host is private and not trusted), OSError.
     """
-    host, secure = parts.hostname or "", parts.scheme == "https"
-    port = parts.port or (443 if secure else 80)
-    line = (_Secure if secure else _Plain)(host, port, _address(host, port, host in trusted), wait)
-    late = threading.Event()
+    host, is_https = parts.hostname or "", parts.scheme == "https"
+    port = parts.port or (443 if is_https else 80)
+    kind = PinnedHttpsConnection if is_https else PinnedHttpConnection
+    connection = kind(host, port, checked_address(host, port, host in trusted), wait)
+    timed_out = threading.Event()
 
-    def end() -> None:
-        late.set()
-        if line.wire is not None:  # http.client hands its own over to the answer
+    def shut_down() -> None:
+        timed_out.set()
+        if connection.wire is not None:  # http.client hands its own socket over to the response
             with suppress(OSError):
-                line.wire.shutdown(socket.SHUT_RDWR)
+                connection.wire.shutdown(socket.SHUT_RDWR)
 
-    timer = threading.Timer(whole, end)
+    timer = threading.Timer(total, shut_down)
     timer.daemon = True
     timer.start()
     try:
-        yield line
+        yield connection
     finally:
         timer.cancel()
-        line.close()
-        if late.is_set():
-            raise TimeoutError(f"not done after {whole:.0f} s")
+        connection.close()
+        if timed_out.is_set():
+            raise TimeoutError(f"not done after {total:.0f} s")
 
 
-def _address(host: str, port: int, trusted: bool) -> str:
+def checked_address(host: str, port: int, trusted: bool) -> str:
+    """The first address of the host that may be used. Raises Refused."""
     found = [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     for address in found:
         if trusted or ipaddress.ip_address(address.partition("%")[0]).is_global:

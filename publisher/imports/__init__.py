@@ -1,1 +1,1 @@
-"""Files that other programs wrote: lists of subscribers, logs of relays."""
+"""Files that other programs write: lists of subscribers, logs of mail servers."""

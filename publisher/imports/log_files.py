@@ -1,4 +1,4 @@
-"""Log files as they lie on a disk: rotated, compressed, of any size; read line by line."""
+"""Log files as a disk has them: rotated, compressed, of any size; read line by line."""
 
 import bz2
 import gzip
@@ -13,13 +13,13 @@ from typing import BinaryIO, cast
 
 from publisher.core.errors import SourceError
 
-LINE = 1_000_000
-"""Bytes of one line that are read; the rest of it is passed over."""
+MAX_LINE = 1_000_000
+"""Bytes of one line that are read; the rest of it is skipped."""
 
-LOOKED_AT = 100
-"""Lines at the beginning of a file that may tell when it begins."""
+MAX_UNDATED = 100
+"""Lines at the beginning of a file in which a time is looked for."""
 
-_PACKED: dict[bytes, Callable[[BinaryIO], BinaryIO]] = {
+_DECOMPRESS: dict[bytes, Callable[[BinaryIO], BinaryIO]] = {
     b"\x1f\x8b": lambda file: cast("BinaryIO", gzip.GzipFile(fileobj=file)),
     b"BZh": lambda file: cast("BinaryIO", bz2.BZ2File(file)),
     b"\xfd7zXZ": lambda file: cast("BinaryIO", lzma.LZMAFile(file)),  # noqa: SIM115  # closed with `file`
@@ -31,8 +31,8 @@ def lines_of(
     time_of: Callable[[bytes], datetime | None],
     read: Callable[[int], None] = lambda _: None,
 ) -> Iterator[bytes]:
-    """The lines of all `files`, those that begin earlier first; "-" is stdin. Packed ones (gzip, bzip2, xz)
-    are unpacked. `read` is told how many bytes of the disk were read so far. Raises SourceError.
+    """The lines of all `files`, those that begin earlier first; "-" is stdin. Compressed files (gzip, bzip2,
+    xz) are decompressed. `read` is called with the bytes read from disk so far. Raises SourceError.
     """
     before = 0
     for file in in_order(files, time_of):
@@ -43,50 +43,50 @@ def lines_of(
 
 
 def in_order(files: Sequence[str], time_of: Callable[[bytes], datetime | None]) -> list[str]:
-    """`files` by when they begin; where one of them does not tell, as they were given. Raises SourceError."""
+    """`files` ordered by when they begin; as given if one of them does not tell. Raises SourceError."""
     if len(files) < 2:
         return list(files)
-    begin = {file: _begins(file, time_of) for file in files}
+    begin = {file: first_time(file, time_of) for file in files}
     dated = {file: at for file, at in begin.items() if at is not None}
     return sorted(files, key=dated.__getitem__) if len(dated) == len(begin) else list(files)
 
 
 def size_of(files: Sequence[str]) -> int | None:
-    """How many bytes there are on the disk; None where that is not known."""
+    """Their bytes on disk; None if that is not known."""
     return None if "-" in files else sum(Path(file).stat().st_size for file in files)
 
 
-def _begins(file: str, time_of: Callable[[bytes], datetime | None]) -> datetime | None:
+def first_time(file: str, time_of: Callable[[bytes], datetime | None]) -> datetime | None:
+    """When the log begins; None if its first lines do not tell."""
     if file == "-":
         return None
     for number, (line, _) in enumerate(_lines(file)):
         if (at := time_of(line)) is not None:
             return at
-        if number > LOOKED_AT:
+        if number > MAX_UNDATED:
             break
     return None
 
 
 def _lines(file: str) -> Iterator[tuple[bytes, int]]:
-    """Each line, and how far on the disk it was read."""
+    """Each line, and the position on disk after it."""
     number = 0
     try:
         with ExitStack() as stack:
             disk = sys.stdin.buffer if file == "-" else stack.enter_context(Path(file).open("rb"))
-            plain = _unpacked(disk) if file != "-" else disk
-            while line := plain.readline(LINE):
+            plain = disk
+            if file != "-":
+                start = disk.read(6)
+                disk.seek(0)
+                found = (unpack for magic, unpack in _DECOMPRESS.items() if start.startswith(magic))
+                plain = next((unpack(disk) for unpack in found), disk)
+            while line := plain.readline(MAX_LINE):
                 number += 1
                 yield line, disk.tell() if file != "-" else 0
-                while len(line) == LINE and not line.endswith(b"\n"):
-                    line = plain.readline(LINE)  # the rest of a line that is no log's
+                while len(line) == MAX_LINE and not line.endswith(b"\n"):
+                    line = plain.readline(MAX_LINE)  # the rest of an overlong line
     except (EOFError, zlib.error, lzma.LZMAError) as error:
         what = f"is damaged after line {number:,} ({error})"
         raise SourceError(file, what, "give a whole copy of it") from error
     except OSError as error:
         raise SourceError(file, f"cannot be read ({error.strerror or error})") from error
-
-
-def _unpacked(disk: BinaryIO) -> BinaryIO:
-    start = disk.read(6)
-    disk.seek(0)
-    return next((unpack(disk) for magic, unpack in _PACKED.items() if start.startswith(magic)), disk)

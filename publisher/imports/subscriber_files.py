@@ -1,9 +1,9 @@
-"""Files of subscribers: CSV as spreadsheets and services write it, or one address per line. The encoding, the
-separator and whether there is a header are detected.
+"""Files of subscribers: CSV as spreadsheets and services write it, or one address per line. The encoding,
+the separator and the header are detected.
 
-Read are UTF-8, with or without a byte order mark, and UTF-16; anything else is taken for Windows-1252, which
-leaves ASCII addresses as they are. Commas, semicolons, tabs and bars separate cells, or whatever a first line
-such as `sep=;` names.
+The encoding is UTF-8, with or without a byte order mark, or UTF-16; anything else is read as Windows-1252,
+which leaves ASCII addresses as they are. Cells are separated by commas, semicolons, tabs or bars, or by
+what a first line such as `sep=;` names.
 """
 
 import codecs
@@ -21,11 +21,11 @@ from publisher.core.subscribers.import_columns import email_column
 from publisher.core.subscribers.import_states import normalized
 
 SEPARATORS = ",;\t|"
-LONGEST = 1 << 20
+MAX_CELL = 1 << 20
 """Characters in one cell: a longer one means that a quotation mark was not closed."""
 
 _BLOCK = 1 << 16
-_MARKS = (
+_BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
@@ -39,13 +39,13 @@ class SubscriberFile:
         self.path, self.name = path, name
         try:
             with path.open("rb") as data:
-                self.encoding = _encoding(data, name)
+                self.encoding = detect_encoding(data, name)
         except OSError as error:
             what = f"cannot be read ({error.strerror})"
             raise PublisherError(name, what, "name a CSV file") from None
         try:
-            with self._text() as text:
-                self._skipped, self.separator, self.head = _begin(text, name)
+            with self._open() as text:
+                self._skipped, self.separator, self.head = detect_header(text, name)
         except UnicodeDecodeError as error:
             raise PublisherError(name, f"not a text file ({error})", "save it as CSV in UTF-8") from None
 
@@ -56,8 +56,8 @@ class SubscriberFile:
 
     def rows(self) -> Iterator[tuple[int, Sequence[str]]]:
         """(line number, cells) of each row below the header that is not blank. Raises PublisherError."""
-        csv.field_size_limit(LONGEST)
-        with self._text() as text:
+        csv.field_size_limit(MAX_CELL)
+        with self._open() as text:
             for _ in range(self._skipped):
                 text.readline()
             lines = csv.reader(text, delimiter=self.separator)
@@ -83,7 +83,7 @@ class SubscriberFile:
                 ) from None
 
     @contextmanager
-    def _text(self) -> Generator[TextIOWrapper, None, None]:
+    def _open(self) -> Generator[TextIOWrapper, None, None]:
         errors = "replace" if self.encoding == "cp1252" else "strict"
         with self.path.open(encoding=self.encoding, errors=errors, newline="") as text:
             yield text
@@ -91,9 +91,7 @@ class SubscriberFile:
 
 @contextmanager
 def opened(file: str, stdin: BinaryIO) -> Generator[SubscriberFile, None, None]:
-    """The file of that name. `-` is standard input, copied to a temporary file so that it can be read
-    twice.
-    """
+    """The file of that name. `-` is standard input, copied to a temporary file to be read twice."""
     if file != "-":
         yield SubscriberFile(Path(file), file)
         return
@@ -103,13 +101,14 @@ def opened(file: str, stdin: BinaryIO) -> Generator[SubscriberFile, None, None]:
         yield SubscriberFile(Path(kept.name), "-")
 
 
-def _encoding(data: BinaryIO, name: str) -> str:
+def detect_encoding(data: BinaryIO, name: str) -> str:
+    """The encoding of a file; "cp1252" if it is a guess. Raises Refused: not a text file."""
     first = data.read(_BLOCK)
     if not first.strip():
         raise Refused(name, "the file is empty", "name a CSV file")
     if first.startswith(b"PK\x03\x04"):
         raise Refused(name, "a ZIP archive or an Excel workbook", "unpack it, or save the sheet as CSV")
-    for mark, encoding in _MARKS:
+    for mark, encoding in _BYTE_ORDER_MARKS:
         if first.startswith(mark):
             return encoding
     sample = first[:4096]
@@ -129,17 +128,17 @@ def _encoding(data: BinaryIO, name: str) -> str:
     return "utf-8"
 
 
-def _begin(text: TextIOWrapper, name: str) -> tuple[int, str, tuple[str, ...]]:
-    """(lines before the header, separator, header); the header is empty if addresses begin at once."""
-    csv.field_size_limit(LONGEST)
+def detect_header(text: TextIOWrapper, name: str) -> tuple[int, str, tuple[str, ...]]:
+    """(lines to skip, separator, header); the header is empty if the first row has addresses."""
+    csv.field_size_limit(MAX_CELL)
     first = text.readline()
-    named = first.strip().removeprefix("\ufeff").strip('"')
-    skipped, only = 0, ""
-    if named.casefold().startswith("sep=") and len(named) <= 5:
-        skipped, only = 1, named[4:] or "\t"
+    first_words = first.strip().removeprefix("\ufeff").strip('"')
+    skipped, given = 0, ""
+    if first_words.casefold().startswith("sep=") and len(first_words) <= 5:
+        skipped, given = 1, first_words[4:] or "\t"
         first = ""
     lines = [line for line in (first, text.read(_BLOCK)) if line]
-    found = {separator: _record("".join(lines), separator) for separator in only or SEPARATORS}
+    found = {separator: _first_row("".join(lines), separator) for separator in given or SEPARATORS}
     headed = {
         mark: cells
         for mark, cells in found.items()
@@ -157,7 +156,7 @@ def _begin(text: TextIOWrapper, name: str) -> tuple[int, str, tuple[str, ...]]:
     return skipped, max(found, key=lambda mark: len(found[mark])), ()
 
 
-def _record(text: str, separator: str) -> list[str]:
+def _first_row(text: str, separator: str) -> list[str]:
     """The first row of `text` that is not blank."""
     try:
         rows = csv.reader(text.splitlines(keepends=True), delimiter=separator)

@@ -107,8 +107,8 @@ def test_a_hub_that_refuses_is_a_value(server: Server) -> None:
 
 
 def test_a_server_that_drips_for_ever_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_client, "POST_WHOLE", 0.2)
-    monkeypatch.setattr(http_client, "GET_WHOLE", 0.2)
+    monkeypatch.setattr(http_client, "POST_TOTAL", 0.2)
+    monkeypatch.setattr(http_client, "GET_TOTAL", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def drip() -> None:
