@@ -74,7 +74,7 @@ def _formulas(text: str, delimiters: Collection[str]) -> Iterator[tuple[int, int
     for token in _TOKEN.finditer(text):
         mark = token[0]
         before, after = text[token.start() - 1 : token.start()], text[token.end() : token.end() + 1]
-        is_dollar = mark[0] == "$"
+        is_single = mark == "$"
         if opened is not None and token.start() - opened.end() > MAX_LENGTH:
             opened = None
         if mark[0] == "\n":
@@ -83,14 +83,14 @@ def _formulas(text: str, delimiters: Collection[str]) -> Iterator[tuple[int, int
         elif (
             opened is not None
             and mark == _CLOSING[opened[0]]
-            and (not is_dollar or (before.strip() and not after.isdigit()))
+            and (not is_single or (before.strip() and not after.isdigit()))
         ):
-            yield (opened.end(), token.start()) if is_dollar else (opened.start(), token.end())
+            yield (opened.end(), token.start()) if mark[0] == "$" else (opened.start(), token.end())
             opened = None
         elif (
             mark in delimiters
             and (opened is None or opened[0] == "$")
-            and (not is_dollar or (not before.isalnum() and after.strip()))
+            and (not is_single or (not before.isalnum() and after.strip()))
         ):
             opened = token
 
