@@ -42,7 +42,7 @@ def read_xml(data: bytes, where: str) -> OldFeed | None:
 
 
 def linked_feed(data: bytes, where: str) -> str:
-    """The first feed that a page links to, other than one of is_comments; "" if there is none."""
+    """The first feed that a page links to, other than a feed of comments; "" if there is none."""
     root = _parse(data, etree.HTMLParser(no_network=True, huge_tree=False))
     for link in () if root is None else root.iter("link"):
         rel, media_type = (link.get("rel") or "").lower().split(), link.get("type") or ""
