@@ -1,4 +1,4 @@
-"""Addresses of people: one that is not valid cannot exist past the door (RFC 5321 4.1.2, 6531, 5891)."""
+"""Email addresses. An `Address` that exists is valid (RFC 5321 4.1.2, 6531, 5891)."""
 
 import re
 import unicodedata
@@ -24,7 +24,7 @@ _LETTERS = frozenset({"Ll", "Lo", "Lm", "Mn", "Mc", "Nd"})
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
     """An address in its one spelling: `local` as the wire carries it (quoted only where it must be),
-    `domain` in A-labels and lower case. Made by `parse`; any other spelling raises AddressError.
+    `domain` in A-labels and lower case. Made by `parse_address`; any other spelling raises AddressError.
     """
 
     local: str
@@ -110,7 +110,9 @@ def reader_identity(address: str) -> str:
 
 
 def is_common_address(text: str) -> bool:
-    """Whether `text` is an address in its one spelling, as nearly all are: what is not plain is `parse`'s."""
+    """Whether `text` is certainly an address in its one spelling, as nearly all are. If not,
+    `parse_address` tells.
+    """
     return _is_common(text)
 
 
@@ -162,29 +164,22 @@ def _local(text: str, shown: str, where: str) -> str:
         raise _bad(where, f"there is nothing before the @ in {shown}")
     quoted = _QUOTED.fullmatch(text)
     content = unicodedata.normalize("NFC", re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else text)
-    _refuse_hidden(content, shown, where)
+    for character in content:
+        kind = unicodedata.category(character)
+        if kind in {"Cc", "Cf", "Cs", "Zl", "Zp"} or (kind == "Zs" and character != " "):
+            raise _bad(where, f"an invisible character (U+{ord(character):04X}) is in {shown}")
     plain = all(_ATOM.fullmatch(atom) for atom in content.split("."))
     if not plain and not quoted:
-        raise _bad(where, f"{_culprit(content)} cannot stand before the @ in {shown}")
+        wrong = next((c for c in content if c != "." and not _ATOM.fullmatch(c)), "")
+        culprit = (
+            "a space" if wrong == " " else repr(wrong) if wrong else "a dot that is first, last or doubled"
+        )
+        raise _bad(where, f"{culprit} cannot stand before the @ in {shown}")
     local = content if plain else '"' + re.sub(r'(["\\])', r"\\\1", content) + '"'
     octets = len(local.encode())
     if octets > MAX_LOCAL_OCTETS:
         raise _bad(where, f"the local part of {shown} has {octets} octets, more than {MAX_LOCAL_OCTETS}", "")
     return local
-
-
-def _culprit(content: str) -> str:
-    for character in content:
-        if character != "." and not _ATOM.fullmatch(character):
-            return "a space" if character == " " else repr(character)
-    return "a dot that is first, last or doubled"
-
-
-def _refuse_hidden(content: str, shown: str, where: str) -> None:
-    for character in content:
-        kind = unicodedata.category(character)
-        if kind in {"Cc", "Cf", "Cs", "Zl", "Zp"} or (kind == "Zs" and character != " "):
-            raise _bad(where, f"an invisible character (U+{ord(character):04X}) is in {shown}")
 
 
 def _domain(text: str, shown: str, where: str) -> str:
@@ -213,7 +208,7 @@ def _a_label(label: str, shown: str, where: str) -> str:
     if not label:
         raise _bad(where, f"a dot is first, last or doubled in the domain of {shown}")
     if not label.isascii():
-        _refuse_label(label, shown, where)
+        _check_u_label(label, shown, where)
         label = "xn--" + label.encode("punycode").decode("ascii")
     if not _LABEL.fullmatch(label):
         raise _bad(where, f"{_shown(label)} cannot be part of a domain, in {shown}")
@@ -222,7 +217,7 @@ def _a_label(label: str, shown: str, where: str) -> str:
     return label
 
 
-def _refuse_label(label: str, shown: str, where: str) -> None:
+def _check_u_label(label: str, shown: str, where: str) -> None:
     """RFC 5892: letters, marks and digits only; joiners only after a virama, where they shape letters."""
     for before, character in zip(" " + label, label, strict=False):
         letter = unicodedata.category(character) in _LETTERS or character in "-\u00b7\u30fb"

@@ -1,4 +1,4 @@
-"""The colours and fonts of mails and pages, and how well one colour reads on another (WCAG 2.2, 1.4.3)."""
+"""The colors and fonts of mails and pages, and how readable one color is on another (WCAG 2.2, 1.4.3)."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ MIN_CONTRAST = 4.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Palette:
-    """Colours as "#rrggbb", in light and in dark; fonts as CSS stacks without quotes.
+    """Colors as "#rrggbb", in light and in dark; fonts as CSS stacks without quotes.
 
     `accent` is for links and buttons, `quiet` for what may be overlooked, `line` for rules between parts,
     `tint` for what stands behind code.
@@ -34,7 +34,7 @@ class Palette:
 
     @property
     def on_accent(self) -> str:
-        """The colour of words on a button."""
+        """The color of words on a button."""
         return readable_ink(self.accent)
 
     @property
@@ -52,14 +52,14 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def readable_ink(colour: str) -> str:
-    """White or near-black, whichever reads better on `colour`."""
-    return max(("#ffffff", "#121417"), key=lambda ink: contrast(ink, colour))
+def readable_ink(color: str) -> str:
+    """White or near-black, whichever reads better on `color`."""
+    return max(("#ffffff", "#121417"), key=lambda ink: contrast(ink, color))
 
 
-def lighten_for_dark(colour: str, paper: str, least: float = 7.0) -> str:
-    """`colour`, lightened as little as makes it read on the dark `paper`."""
-    red, green, blue = _channels(colour)
+def lighten_for_dark(color: str, paper: str, least: float = 7.0) -> str:
+    """`color`, lightened as little as makes it read on the dark `paper`."""
+    red, green, blue = _channels(color)
     for step in range(21):
         share = step / 20
         light = "#" + "".join(f"{round(c + (255 - c) * share):02x}" for c in (red, green, blue))
@@ -68,14 +68,14 @@ def lighten_for_dark(colour: str, paper: str, least: float = 7.0) -> str:
     return "#ffffff"
 
 
-def _channels(colour: str) -> tuple[int, int, int]:
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+def _channels(color: str) -> tuple[int, int, int]:
+    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
 
 
-def _luminance(colour: str) -> float:
+def _luminance(color: str) -> float:
     """Relative luminance (WCAG 2.2, "relative luminance")."""
     linear = [
         c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
-        for c in (channel / 255 for channel in _channels(colour))
+        for c in (channel / 255 for channel in _channels(color))
     ]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -4,9 +4,9 @@
     ├── SettingsError         publisher.toml or the environment says something we cannot use
     ├── SourceError           the folder of posts cannot be read at all
     ├── TemplateError         a template is missing or does not render
-    │   └── Unfit             it renders, and the lint says that it must not be sent
+    │   └── LintError         it renders, and the lint says that it must not be sent
     ├── StoreError            the store cannot be opened, is newer than this version, or changed under us
-    │   └── Conflict          somebody else published or planned first: gather again
+    │   └── LogConflict       somebody else published or planned first: scan again
     ├── OutputError           public/, outbox/ or the state folder cannot be written
     ├── AddressError          not an email address we can deliver to
     ├── TokenError            a token that is not ours, of another purpose, or altered
@@ -49,7 +49,7 @@ class StoreError(PublisherError):
 
 
 class LogConflict(StoreError):
-    """The log moved between gathering and applying: gather again."""
+    """The log moved between scanning and applying: scan again."""
 
 
 class OutputError(PublisherError):
@@ -65,7 +65,7 @@ class TokenError(PublisherError):
 
 
 class Refused(PublisherError):
-    """The wish is clear and must not be carried out."""
+    """The request is clear, and must not be carried out."""
 
 
 class ClockBehind(Refused):

@@ -1,6 +1,5 @@
-"""What the whole site shares.
-
-The licence that a rights line names, as the address machines know it by (RFC 4946).
+"""What the whole site shares: its people, its title and addresses, text direction, and the license it
+names.
 """
 
 import re

@@ -1,9 +1,8 @@
-"""Times as a person gives them: an instant, `tomorrow`, `+1d`, `08:00`.
+"""Times as a person writes them (an instant, `tomorrow`, `+1d`, `08:00`), and whether the clock can be right.
 
-Is the clock right? The log never goes back, so a clock well behind its last entry is wrong.
-
-Two things put the log ahead of a clock that is right: a command that pretended a later time (`--at`), and a
-clock that was wrong until now and is right again (`reconcile --clock`). Both are remembered as `LogAhead`.
+The log never goes back, so a clock well behind its last entry is wrong. Two things put the log ahead of a
+clock that is right: a command that pretended a later time (`--at`), and a clock that was wrong until now
+(`reconcile --clock`). Both are remembered as `LogAhead`.
 """
 
 import json
@@ -41,19 +40,16 @@ def parse_time(text: str, now: datetime, zone: str) -> datetime:
     Where a clock skips a time of day, the moment as far after the gap as it lies in it; where a clock shows
     it twice, the first.
     """
+    trimmed = text.strip()
     try:
-        return _read(text.strip(), now, zone)
+        if trimmed.startswith("+") and _DURATION.fullmatch(trimmed[1:]):
+            return now + _duration(trimmed)
+        if trimmed and (found := _CLOCK.fullmatch(trimmed)):
+            return _at_local_time(bool(found[1]), found[2], now, ZoneInfo(zone))
+        parsed = datetime.fromisoformat(trimmed)
+        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         raise ValueError(f"{text!r} is not a time; give {TIME_FORMS}") from None
-
-
-def _read(text: str, now: datetime, zone: str) -> datetime:
-    if text.startswith("+") and _DURATION.fullmatch(text[1:]):
-        return now + _duration(text)
-    if text and (found := _CLOCK.fullmatch(text)):
-        return _by_the_clock(bool(found[1]), found[2], now, zone)
-    parsed = datetime.fromisoformat(text)
-    return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def _duration(text: str) -> timedelta:
@@ -61,13 +57,13 @@ def _duration(text: str) -> timedelta:
     return sum((timedelta(**{_UNITS[unit]: int(number)}) for number, unit in steps), timedelta())
 
 
-def _by_the_clock(tomorrow: bool, clock: str | None, now: datetime, zone: str) -> datetime:
-    here = now.astimezone(ZoneInfo(zone))
+def _at_local_time(tomorrow: bool, clock: str | None, now: datetime, zone: ZoneInfo) -> datetime:
+    here = now.astimezone(zone)
     at = time.fromisoformat(f"0{clock}" if clock[1] == ":" else clock) if clock else here.time()
     day = here.date() + timedelta(days=tomorrow)
-    found = datetime.combine(day, at, ZoneInfo(zone)).astimezone(UTC)
+    found = datetime.combine(day, at, zone).astimezone(UTC)
     if not tomorrow and found < now:
-        found = datetime.combine(day + timedelta(days=1), at, ZoneInfo(zone)).astimezone(UTC)
+        found = datetime.combine(day + timedelta(days=1), at, zone).astimezone(UTC)
     return found
 
 

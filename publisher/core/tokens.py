@@ -5,7 +5,8 @@ the mac is HMAC-SHA256 over all before it under a key of the site's, cut to 16 b
 minutes since 1970 and is 0 for never. 46 characters, safe in a URL and in quoted-printable.
 Each token has one spelling: another text for the same bytes does not verify.
 
-HMAC-SHA256 (RFC 2104) for the few keys that each message needs: their first blocks are hashed once.
+HMAC-SHA256 (RFC 2104) is made here, because every message needs several with the same few keys: the first
+block of each key is hashed only once.
 """
 
 import base64
@@ -37,7 +38,7 @@ class RunningHash(Protocol):
 
 def keyed_hash(key: bytes, purpose: bytes, text: bytes) -> bytes:
     """32 bytes: what `hmac.digest(key, purpose + text, "sha256")` gives, in a third of the time."""
-    inner, outer = _begun(key, purpose)
+    inner, outer = _started_hashes(key, purpose)
     inner, outer = inner.copy(), outer.copy()
     inner.update(text)
     outer.update(inner.digest())
@@ -45,7 +46,7 @@ def keyed_hash(key: bytes, purpose: bytes, text: bytes) -> bytes:
 
 
 @lru_cache(maxsize=32)
-def _begun(key: bytes, purpose: bytes) -> tuple[RunningHash, RunningHash]:
+def _started_hashes(key: bytes, purpose: bytes) -> tuple[RunningHash, RunningHash]:
     if len(key) > _BLOCK:
         key = hashlib.sha256(key).digest()
     block = key.ljust(_BLOCK, b"\0")
@@ -101,7 +102,7 @@ def sign(claim: Claim, ring: KeyRing) -> str:
 
 
 def sign_fields(purpose: Purpose, subscription: int, generation: int, expires: int, ring: KeyRing) -> str:
-    """`seal` for those who make many: `expires` is `minutes` of the instant."""
+    """`sign` for callers that make many: `expires` is `minutes` of the instant."""
     body = _LAYOUT.pack(purpose, ring.current, subscription, generation, expires)
     return _encoded(body + _mac(body, ring.keys[ring.current]))
 
@@ -113,7 +114,14 @@ def expiry_minutes(expires: datetime | None) -> int:
 
 def verify(token: str, purpose: Purpose, ring: KeyRing, now: datetime) -> Claim:
     """What `token` claims, if it is ours, for this purpose, whole, and not expired. Raises TokenError."""
-    raw = _decoded(token)
+    if len(token) != _LENGTH:
+        raise _refused()
+    try:
+        raw = base64.urlsafe_b64decode(token.encode("ascii") + b"=" * (-_LENGTH % 4))
+    except ValueError:
+        raise _refused() from None
+    if _encoded(raw) != token:  # decoders ignore spare bits, padding and "+/": a token has one spelling
+        raise _refused()
     body, said_mac = raw[: _LAYOUT.size], raw[_LAYOUT.size :]
     said, key, subscription, generation, until = _LAYOUT.unpack(body)
     if not compare_digest(said_mac, _mac(body, ring.keys.get(key, b""))) or key not in ring.keys:
@@ -160,19 +168,6 @@ def opaque_id(ring: KeyRing, *parts: object) -> str:
 
 def _encoded(raw: bytes) -> str:
     return binascii.b2a_base64(raw, newline=False).translate(_URL_SAFE, b"=").decode()
-
-
-def _decoded(token: str) -> bytes:
-    """The bytes of a token in its one spelling: decoders overlook spare bits, padding and "+/"."""
-    if len(token) != _LENGTH:
-        raise _refused()
-    try:
-        raw = base64.urlsafe_b64decode(token.encode("ascii") + b"=" * (-_LENGTH % 4))
-    except ValueError:
-        raise _refused() from None
-    if _encoded(raw) != token:
-        raise _refused()
-    return raw
 
 
 def _mac(body: bytes, key: bytes) -> bytes:

@@ -162,7 +162,7 @@ def deferral_delay(attempts: int) -> timedelta | None:
 class NewMailing:
     """What starts a mailing: everything of it that is frozen. `segments` are named by their SHA-256.
     `id` is the one its content already names (see `next_mailing`); None where it names none. With
-    `approve` it is paused when planned, until an operator approves (`holds.Hold.APPROVAL`).
+    `approve` it is paused when planned, until an operator approves (`MailingHold.APPROVAL`).
     """
 
     list: str
@@ -181,7 +181,7 @@ class NewMailing:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cohort:
     """Readers of one mailing who get the same content: those who are due and stand at one of `stands`.
-    `recipe` is the message as names of stored segments and places, in order (see `messages.Recipe`);
+    `recipe` is the message as names of stored segments and placeholders, in order (see `mail.message`);
     `posts` are (post id, revision), oldest first; `language` is what it speaks (BCP 47).
     """
 

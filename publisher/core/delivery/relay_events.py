@@ -57,7 +57,14 @@ class RelayEvent(NamedTuple):
 def parse_event(fields: Mapping[str, Any], wanted: Mapping[bytes, int]) -> RelayEvent | None:
     """What an object says about the message of `wanted` that it names; None if nothing that is known."""
     pairs = list(_pairs(fields, 0))
-    message_id = next((id for key, value in pairs if (id := _message_id(key, value)) in wanted), None)
+    message_id = None
+    for key, value in pairs:
+        # A reference or a reply names another message, which this one answers.
+        if isinstance(value, str) and "reference" not in key and "replyto" not in key:
+            candidate = value.strip().strip("<>").encode("utf-8", "replace")
+            if candidate in wanted:
+                message_id = candidate
+                break
     if message_id is None:
         return None
     kind, code = _kind(pairs), _smtp_code(pairs)
@@ -99,13 +106,6 @@ def _pairs(fields: Mapping[str, Any], depth: int) -> Iterator[tuple[str, Any]]:
     if depth < _MAX_NESTING:
         for one in inside:
             yield from _pairs(one, depth + 1)
-
-
-def _message_id(key: str, value: object) -> bytes:
-    """The Message-ID that a value may be; b"" for one of a message that this one answers."""
-    if not isinstance(value, str) or "reference" in key or "replyto" in key:
-        return b""
-    return value.strip().strip("<>").encode("utf-8", "replace")
 
 
 def _kind(pairs: list[tuple[str, Any]]) -> EventKind | None:

@@ -1,4 +1,4 @@
-"""A digest: the posts chosen for a cohort of readers, and the finished content made of them."""
+"""A digest: the posts selected for a cohort of readers, and the finished content made from them."""
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ class LetterKind(StrEnum):
 class DigestPost:
     """One post as a mail shows it.
 
-    `html` is safe HTML with absolute URLs; `text` is its plain text with the marks of `core.mail.plain_text`:
+    `html` is safe HTML with absolute URLs; `text` is its plain text with the marks of `core.mail.message`:
     unwrapped paragraphs apart by blank lines. `cut`: both are only the post's beginning, and a link to the
     rest is shown. `instant` is aware and UTC; templates turn it into the list's local time. `gone`: it was
     withdrawn after it was mailed, so all texts and `url` are empty, and its place only says so.
@@ -76,11 +76,11 @@ class Digest:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DigestLinks:
     """The absolute URLs a mail or its web page carries; empty: not shown. Those of one reader hold a
-    mark (`messages.cut`) where the token goes. `web` is this digest as a page, `archive` the list's
-    archive, `subscribe` the list's sign-up page; `preferences` and `view` are the reader's own: what they
-    get and when, and this digest as they got it. `export`, `erase` and `address` work once: to see what is
-    kept, to be forgotten, to have another address. `never_ask`: a stranger typed the address, and its owner
-    wants no such mail again.
+    mark (see `mail.message.split_at_marks`) where the token goes. `web` is this digest as a page, `archive`
+    the list's archive, `subscribe` the list's sign-up page; `preferences` and `view` are the reader's own:
+    what they get and when, and this digest as they got it. `export`, `erase` and `address` work once: to see
+    what is kept, to be forgotten, to have another address. `never_ask`: a stranger typed the address, and its
+    owner wants no such mail again.
     """
 
     unsubscribe: str = ""
@@ -129,35 +129,32 @@ class DigestSelector:
         self._spec, self._fresh, self._corrected = spec, fresh, corrected
         self._wanted: dict[ContentPreference, tuple[list[int], list[PublishedPost]]] = {}
 
-    def of(self, stand: CohortKey, taste: ContentPreference, *, least: int) -> DigestSelection:
-        """What a reader at `stand` of `taste` (see `lists.taste_of`) gets; `least` posts at least."""
-        seqs, posts = self._matching(taste)
-        found = [(known.first_seq, known) for known in posts[bisect_right(seqs, stand.offset) :]]
-        found += [self._correction(place) for place in self._corrected if stand.had >> place & 1]
+    def of(self, key: CohortKey, content: ContentPreference, *, least: int) -> DigestSelection:
+        """What readers with this cohort key get, if they want `content` (see `subscription.content_for`);
+        they wait for `least` posts at least.
+        """
+        if content not in self._wanted:
+            posts = [known for known in self._fresh if is_wanted(known.post, self._spec, content)]
+            self._wanted[content] = [known.first_seq for known in posts], posts
+        seqs, posts = self._wanted[content]
+        found = [(known.first_seq, known) for known in posts[bisect_right(seqs, key.offset) :]]
+        for place, (correction, known) in self._corrected.items():
+            if key.had >> place & 1:
+                found.append((correction.seq, known))
         chosen = tuple(known for _, known in sorted(found, key=lambda pair: pair[0]))
         return DigestSelection(posts=chosen, waits=0 < len(chosen) < least)
 
-    def _correction(self, place: int) -> tuple[int, PublishedPost]:
-        correction, known = self._corrected[place]
-        return correction.seq, known
 
-    def _matching(self, taste: ContentPreference) -> tuple[list[int], list[PublishedPost]]:
-        if taste not in self._wanted:
-            posts = [known for known in self._fresh if is_wanted(known.post, self._spec, taste)]
-            self._wanted[taste] = [known.first_seq for known in posts], posts
-        return self._wanted[taste]
-
-
-def is_wanted(post: Post, spec: MailingList, taste: ContentPreference) -> bool:
-    """Whether a post is for readers of `taste` (as `lists.taste_of` gives it) on a list."""
+def is_wanted(post: Post, spec: MailingList, content: ContentPreference) -> bool:
+    """Whether a post of a list is for readers who want `content` (see `subscription.content_for`)."""
     if post.mail is PostMailOptions.NEVER or not spec.where.matches(post):
         return False
-    if taste.language and not term_matches(
-        TermKind.LANGUAGE, fold_term(taste.language), fold_term(post.language)
+    if content.language and not term_matches(
+        TermKind.LANGUAGE, fold_term(content.language), fold_term(post.language)
     ):
         return False
-    ours = {fold_term(topic) for topic in taste.topics}
-    return not ours or any(fold_term(topic) in ours for topic in topics_of(post))
+    wanted = {fold_term(topic) for topic in content.topics}
+    return not wanted or any(fold_term(topic) in wanted for topic in topics_of(post))
 
 
 def topics_of(post: Post) -> tuple[str, ...]:

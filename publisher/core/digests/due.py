@@ -1,6 +1,5 @@
-"""Who is due: readers in groups that are to get the same, and how a store is asked for them.
-
-What a plan will have made of the log once it is carried out: for a look ahead.
+"""Who is due: readers in groups that get the same digest, and how a store is asked for them. And the log as a
+plan will leave it, for previews of what will be due.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,15 +13,16 @@ from publisher.core.publishing.plan import Plan
 from publisher.core.subscribers.preferences import SchedulePreference
 
 DEFAULT_CONTENT_ID = 1
-"""The store's number of the taste that wants everything."""
+"""The store's number of the content preference that wants everything."""
 
 MAX_CORRECTIONS = 60
 """Corrections in one mailing at most, a bit each of a 64-bit number; the log is taken up to there."""
 
 
 class CohortKey(NamedTuple):
-    """Where a reader stands: their `offset` in the log, the store's number of their `taste`, and which of a
-    mailing's corrections are for them: bit i of `had` is the i-th.
+    """What readers of one cohort have in common: their `offset` in the log, the store's number of their
+    content preference (`taste`), and which of a mailing's corrections are for them: bit i of `had` is the
+    i-th.
     """
 
     offset: int
@@ -54,8 +54,8 @@ class DueQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueGroup:
-    """Due readers of one rhythm (the store's number of it) who stand alike. `oldest` is their earliest
-    next_due_at; `skipped`: their last digest was skipped.
+    """Due readers with one schedule (`rhythm` is the store's number of it) and one cohort key (`stand`).
+    `oldest` is their earliest next_due_at; `skipped`: their last digest was skipped.
     """
 
     rhythm: int
@@ -80,8 +80,8 @@ class ReaderStatus(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextRun:
-    """A pace that readers of a list have, and when it is due next as far as the store knows; None: whenever
-    something is published, or not yet known.
+    """A schedule that readers of a list have, and when it is next due as far as the store knows; None if that
+    is whenever something is published, or not known yet.
     """
 
     id: int
@@ -104,12 +104,13 @@ class ProjectedLog:
 
     def then(self, known: Iterable[PublishedPost]) -> list[PublishedPost]:
         """Posts of the log as they will stand, without those that readers will not see."""
-        return [self._after(k) for k in known if self.live.get(k.id, k.live)]
-
-    def _after(self, known: PublishedPost) -> PublishedPost:
-        post = self.posts.get(known.id, known.post)
-        name = known.stored_as if post.revision == known.post.revision else ""
-        return replace(known, post=post, live=True, stored_as=name)
+        after: list[PublishedPost] = []
+        for k in known:
+            if self.live.get(k.id, k.live):
+                post = self.posts.get(k.id, k.post)
+                name = k.stored_as if post.revision == k.post.revision else ""
+                after.append(replace(k, post=post, live=True, stored_as=name))
+        return after
 
     @property
     def back(self) -> Sequence[str]:

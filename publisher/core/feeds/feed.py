@@ -3,9 +3,11 @@
 A feed is a view of the publication log: the newest live posts that match a filter.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import accumulate
 
 from publisher.core.posts.filters import EVERYTHING, PostFilter, TermKind
 from publisher.core.posts.post import Image
@@ -158,7 +160,9 @@ def truncate_feed(feed: Feed, largest: int = MAX_DOCUMENT_BYTES) -> Feed:
         return feed
     entries = [replace(entry, content=None) for entry in feed.entries]
     if sum(map(_max_bytes, entries)) > room:
-        entries = _newest_within([_shortened(entry) for entry in entries], room)
+        entries = [_shortened(entry) for entry in entries]
+        total = list(accumulate(map(_max_bytes, entries)))
+        entries = entries[: bisect_right(total, room)]
     room -= sum(map(_max_bytes, entries))
     kept: list[FeedEntry] = []
     for entry, full in zip(entries, feed.entries, strict=False):
@@ -167,14 +171,6 @@ def truncate_feed(feed: Feed, largest: int = MAX_DOCUMENT_BYTES) -> Feed:
         room -= more if fits else 0
         kept.append(full if fits else entry)
     return replace(feed, entries=tuple(kept))
-
-
-def _newest_within(entries: list[FeedEntry], room: int) -> list[FeedEntry]:
-    for n, entry in enumerate(entries):
-        room -= _max_bytes(entry)
-        if room < 0:
-            return entries[:n]
-    return entries
 
 
 def _shortened(entry: FeedEntry) -> FeedEntry:

@@ -61,14 +61,10 @@ def encoded_words(text: str, room: int) -> list[str]:
             held += piece
     if held:
         words.append(held)
-    if quoted:
-        return [f"=?utf-8?q?{_q_encoded(word.encode())}?=" for word in words]
+    if quoted:  # only characters that are safe in a display name too stay as they are (RFC 2047 5 (3))
+        octets = {32: "_"} | {b: chr(b) if b in _SAFE else f"={b:02X}" for b in range(256) if b != 32}
+        return [f"=?utf-8?q?{''.join(octets[b] for b in word.encode())}?=" for word in words]
     return [f"=?utf-8?b?{base64.b64encode(word.encode()).decode('ascii')}?=" for word in words]
-
-
-def _q_encoded(data: bytes) -> str:
-    """The Q encoding, using only the characters that are safe in a display name too (RFC 2047 5 (3))."""
-    return "".join("_" if b == 32 else chr(b) if b in _SAFE else f"={b:02X}" for b in data)
 
 
 def _q_length(text: str) -> int:

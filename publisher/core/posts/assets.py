@@ -1,4 +1,4 @@
-"""Assets: files that stand beside a post and go out with it, named by their bytes."""
+"""Assets: files beside a post that are published with it, named by their bytes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from urllib.parse import unquote
 from publisher.core.patterns import lazy
 
 ASSETS_FOLDER = "assets/"
-"""Where assets stand under public/."""
+"""The folder of assets under public/."""
 
 _SCHEME = lazy(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _CONTROL = lazy("[\x00-\x1f\x7f\ud800-\udfff]")
@@ -17,7 +17,7 @@ _NOT_PLAIN = lazy(r"[^A-Za-z0-9_-]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asset:
-    """A file a post refers to. `name` is the reference as `name_of` reads it; `path` is relative to
+    """A file a post refers to. `name` is the reference as `referenced_name` reads it; `path` is relative to
     posts.dir, with "/"; `size` counts bytes; `width` and `height` are pixels, of pictures where known.
     """
 
@@ -38,7 +38,7 @@ class Asset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetLocation:
-    """Where readers find an asset: an absolute URL, and its pixels where known."""
+    """Where readers find an asset: an absolute URL, and its size in pixels if known."""
 
     url: str
     width: int | None = None
@@ -66,7 +66,7 @@ def referenced_name(reference: str) -> str | None:
 
 
 def locate_asset(reference: str, files: Mapping[str, AssetLocation]) -> AssetLocation | None:
-    """Where the file that `reference` names stands, its fragment kept; None: it is none of `files`."""
+    """The location of the file that `reference` names, with its fragment; None if it is not among `files`."""
     found = files.get(referenced_name(reference) or "") if files else None
     _, mark, fragment = reference.strip().partition("#")
     if found is None or not mark:
@@ -75,7 +75,7 @@ def locate_asset(reference: str, files: Mapping[str, AssetLocation]) -> AssetLoc
 
 
 def merge_assets(before: tuple[Asset, ...], now: tuple[Asset, ...]) -> tuple[Asset, ...]:
-    """The assets of a post as it is `now`, then those it had `before`: mails that were sent show them. Of
-    one name the first counts.
+    """The assets of a post as it is `now`, then those it had `before`, which mails already sent still show.
+    If two have one name, the first counts.
     """
     return (*now, *(asset for asset in before if asset not in now))

@@ -1,4 +1,6 @@
-"""What of a Markdown source is code: fenced blocks, indented blocks, code spans. It is left alone."""
+"""Which parts of a Markdown source are code (fenced blocks, indented blocks, code spans), to be left
+alone.
+"""
 
 import re
 from collections.abc import Callable, Iterator
@@ -15,11 +17,23 @@ def apply_outside_code(source: str, change: Callable[[str], str]) -> str:
     """`source` with `change` applied to everything that is not code."""
     if "`" not in source and "~~~" not in source and "    " not in source and "\t" not in source:
         return change(source)
-    return "".join(chunk if code else _outside_spans(chunk, change) for code, chunk in _blocks(source))
+    parts: list[str] = []
+    for code, chunk in _blocks(source):
+        if code:
+            parts.append(chunk)
+        elif chunk.count("`") not in range(2, 5000):
+            parts.append(change(chunk))
+        else:
+            at = 0
+            for match in _SPAN.finditer(chunk):
+                parts += [change(chunk[at : match.start()]), match[0]]
+                at = match.end()
+            parts.append(change(chunk[at:]))
+    return "".join(parts)
 
 
 def blank_code(source: str) -> str:
-    """`source` with all that is code as spaces: every other character keeps its place."""
+    """`source` with its code replaced by spaces: every other character keeps its place."""
     parts: list[str] = []
     for code, chunk in _blocks(source):
         parts.append(blank_text(chunk) if code else _SPAN.sub(lambda match: blank_text(match[0]), chunk))
@@ -27,7 +41,7 @@ def blank_code(source: str) -> str:
 
 
 def remove_outside_code(source: str, pattern: re.Pattern[str]) -> str:
-    """`source` without what `pattern` finds outside code."""
+    """`source` without the matches of `pattern` outside code."""
     parts: list[str] = []
     at = 0
     for match in pattern.finditer(blank_code(source)):
@@ -39,17 +53,6 @@ def remove_outside_code(source: str, pattern: re.Pattern[str]) -> str:
 def blank_text(text: str) -> str:
     """As many spaces and line breaks as `text` has characters and line breaks."""
     return _NOT_BREAK.sub(" ", text)
-
-
-def _outside_spans(chunk: str, change: Callable[[str], str]) -> str:
-    if chunk.count("`") not in range(2, 5000):
-        return change(chunk)
-    parts: list[str] = []
-    at = 0
-    for match in _SPAN.finditer(chunk):
-        parts += [change(chunk[at : match.start()]), match[0]]
-        at = match.end()
-    return "".join([*parts, change(chunk[at:])])
 
 
 def _blocks(source: str) -> Iterator[tuple[bool, str]]:
@@ -67,6 +70,9 @@ def _blocks(source: str) -> Iterator[tuple[bool, str]]:
 
 
 def _lines(source: str) -> Iterator[tuple[bool, str]]:
+    """(is code, line) for each line. A line indented by four is code unless it is in a list or a
+    paragraph.
+    """
     fence, after_blank, in_list, indented = "", True, False, False
     for line in source.splitlines(keepends=True):
         bare = line.strip()

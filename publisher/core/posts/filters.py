@@ -1,4 +1,6 @@
-"""Which posts a feed or a list is about: by category, tag, author and language; names of a feed's parts."""
+"""Which posts a feed or a list has: filters by category, tag, author and language; names of a feed's
+parts.
+"""
 
 import hashlib
 import re
@@ -12,7 +14,7 @@ from publisher.core.posts.post import Post
 
 
 class TermKind(StrEnum):
-    """What posts are told apart by."""
+    """The kinds of terms that posts are filtered by."""
 
     CATEGORY = "category"
     TAG = "tag"
@@ -22,9 +24,9 @@ class TermKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostFilter:
-    """A filter: a post matches when, of each kind that is given, it bears at least one of the values.
+    """A filter: a post matches if it has at least one of the values of each kind that is given.
 
-    Values are compared as `folded` has them. A language matches those more special: "pt" also "pt-BR"
+    Values are compared folded (`fold_term`). A language also matches more specific ones: "pt" matches "pt-BR"
     (RFC 4647 3.3.1).
     """
 
@@ -39,11 +41,11 @@ class PostFilter:
         return values
 
     def matches(self, post: Post) -> bool:
-        """Whether `post` is meant."""
+        """Whether `post` passes."""
         return self.matches_terms({(kind, key) for kind, key, _ in terms_of(post)})
 
     def matches_terms(self, borne: Collection[tuple[TermKind, str]]) -> bool:
-        """Whether a post that bears these folded values is meant."""
+        """Whether a post with these folded values passes."""
         return all(
             any(
                 term_matches(kind, fold_term(value), key)
@@ -62,8 +64,8 @@ EVERYTHING = PostFilter()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
-    """A value that posts bear, or once bore. `label` is how it was first written; `version` changes when
-    the posts that bear it do; `borne`: live posts bear it now.
+    """A value that posts have, or once had. `label` is how it was first written; `version` changes whenever a
+    post with it does; `borne`: live posts have it now.
     """
 
     kind: TermKind
@@ -79,38 +81,31 @@ def term_matches(kind: TermKind, wanted: str, key: str) -> bool:
 
 
 def terms_of(post: Post) -> Iterator[tuple[TermKind, str, str]]:
-    """(kind, folded value, value as written) of all that `post` bears, each once."""
+    """(kind, folded value, value as written) of every term of `post`, each once."""
     yield from _terms(TermKind.CATEGORY, post.categories)
     yield from _terms(TermKind.TAG, post.tags)
     yield from _terms(TermKind.AUTHOR, tuple([person.name for person in post.authors]))
     yield from _terms(TermKind.LANGUAGE, (post.language,))
 
 
-@lru_cache(maxsize=4_000)  # many posts bear the same
+@lru_cache(maxsize=4_000)  # many posts have the same terms
 def _terms(kind: TermKind, written: tuple[str, ...]) -> tuple[tuple[TermKind, str, str], ...]:
     found: dict[str, tuple[TermKind, str, str]] = {}
     for value in written:
-        key, label = _named(value)
-        if key:
-            found.setdefault(key, (kind, key, label))
+        if key := fold_term(value):
+            found.setdefault(key, (kind, key, _without_surrogates(value).strip()))
     return tuple(found.values())
 
 
 @lru_cache(maxsize=2_000)
-def _named(value: str) -> tuple[str, str]:
-    """`value` folded, and as it is shown."""
-    return fold_term(value), _well_formed(value).strip()
-
-
-@lru_cache(maxsize=2_000)
 def fold_term(value: str) -> str:
-    """`value` for comparison: "Open Source", "open-source" and "open_source" are one."""
+    """`value` for comparison: "Open Source", "open-source" and "open_source" are equal."""
     plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", value).casefold())
-    return _GAP.sub("-", _well_formed(plain)).strip("-")
+    return _GAP.sub("-", _without_surrogates(plain)).strip("-")
 
 
-def _well_formed(text: str) -> str:
-    """`text` without lone surrogates, which no document can carry."""
+def _without_surrogates(text: str) -> str:
+    """`text` without lone surrogates, which no document can contain."""
     return text.encode(errors="ignore").decode()
 
 
@@ -122,19 +117,17 @@ _RESERVED = re.compile(r"index|con|prn|aux|nul|(?:com|lpt)\d")
 
 
 def feed_part_name(key: str) -> str:
-    """The name that the folded value `key` has in file names and links: letters, marks and digits of any
-    script, apart by hyphens. Where that leaves something out, or is no name everywhere, "~" and a digest
-    of the value follow: different values never share a name.
+    """The name of the folded value `key` in file names and links: letters, marks and digits of any script,
+    separated by hyphens. If that leaves something out, or is a reserved name on some systems, "~" and a
+    digest of the value follow: different values never share a name.
     """
-    name = "-".join("".join(c if _plain(c) else " " for c in key).split())
+    plain = (
+        c if unicodedata.category(c)[0] in "LMN" and unicodedata.normalize("NFC", c) == c else " "
+        for c in key
+    )
+    name = "-".join("".join(plain).split())
     while len(name.encode()) > MAX_PART_NAME_BYTES:
         name = name[:-1]
     if name == key and not _RESERVED.fullmatch(name):
         return name
     return f"{name}~{hashlib.sha256(key.encode()).hexdigest()[:10]}"
-
-
-def _plain(character: str) -> bool:
-    return (
-        unicodedata.category(character)[0] in "LMN" and unicodedata.normalize("NFC", character) == character
-    )

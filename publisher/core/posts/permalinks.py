@@ -1,11 +1,11 @@
-"""Permalinks of posts that have pages: under /posts/, and fit to be names of files everywhere."""
+"""Permalinks of posts that have pages: under /posts/, and valid as file names everywhere."""
 
 import hashlib
 import re
 from urllib.parse import quote, unquote
 
 POSTS_FOLDER = "posts/"
-"""Where pages of posts stand under public/."""
+"""The folder of post pages under public/."""
 
 MAX_NAME_BYTES, MAX_PATH_BYTES = 120, 1000
 """Bytes of UTF-8, of one name and of the whole path."""
@@ -15,11 +15,11 @@ _SAFE = "!$'()*+,:;=@~&"
 
 
 def public_permalink(permalink: str) -> str:
-    """`permalink` below /posts/, whatever it was, so that no post takes the place of a feed; names that a
-    file system or the web server refuses are made fit. What is fit already stays as it is.
+    """`permalink` under /posts/, so that no post takes the place of a feed. Names that a file system or the
+    web server would refuse are changed; valid ones stay as they are.
     """
     inner = permalink.strip("/").removeprefix("posts/") if permalink.strip("/") != "posts" else ""
-    names = [_fitting(part) for part in inner.split("/") if part]
+    names = [_valid_name(part) for part in inner.split("/") if part]
     slash = "/" if permalink.endswith("/") or not names else ""
     whole = "/".join(names)
     if len(unquote(whole).encode()) > MAX_PATH_BYTES:
@@ -28,7 +28,7 @@ def public_permalink(permalink: str) -> str:
 
 
 def page_path(permalink: str) -> str:
-    """Where under public/ the page of a post stands: a name in .html is the file itself, else a folder's
+    """The path of a post's page under public/: a name in .html is the file itself, any other a folder with an
     index.html. Never outside posts/.
     """
     fit = public_permalink(permalink)
@@ -41,12 +41,12 @@ RESERVED_NAMES = frozenset(
     {"assets", "archive", "digests", "subscribe", "confirm", "unsubscribe", "preferences", "account", "view"}
     | {"api", "hooks", "healthz", "readyz"}
 )
-"""First names under public/ that no alias takes: of documents, and of what the web answers by itself."""
+"""First path segments that no alias may take: documents have them, or the web server answers them itself."""
 
 
 def alias_path(alias: str) -> str | None:
-    """Where under public/ a page stood that had the address `alias` (a path from local_path); None where none
-    can have: the start page, what is hidden, and what others than posts have.
+    """The path under public/ of the page that had the address `alias` (a path from local_path). None if it
+    cannot be an alias: the start page, hidden paths, and paths of documents other than posts.
     """
     names = [part for part in alias.strip("/").split("/") if part]
     plain = [unquote(part) for part in names]
@@ -59,20 +59,19 @@ def alias_path(alias: str) -> str | None:
         return None
     if plain[0] == POSTS_FOLDER.strip("/"):
         return page_path(alias) if len(plain) > 1 else None
-    path = "/".join(unquote(_fitting(part)) for part in names)
+    path = "/".join(unquote(_valid_name(part)) for part in names)
     if len(path.encode()) > MAX_PATH_BYTES:
         return None
     return path if path.lower().endswith((".html", ".htm")) else f"{path}/index.html"
 
 
 def url_path(path: str) -> str:
-    """The address of a page under public/, relative to it and percent-encoded: a folder where it is its
-    index.html."""
+    """The percent-encoded address of a page, relative to public/: an index.html has that of its folder."""
     return quote(path.removesuffix("index.html"), safe=_SAFE + "/")
 
 
-def _fitting(part: str) -> str:
-    """One percent-encoded name: no control character, nothing hidden, not too long."""
+def _valid_name(part: str) -> str:
+    """A percent-encoded name that is valid everywhere: no control characters, not hidden, not too long."""
     name = unquote(part)
     fit = _UNFIT.sub("-", name)
     if fit.startswith("."):

@@ -1,8 +1,4 @@
-"""A post: what a file of the author's means, and the one gate it must pass to leave the house.
-
-What generators read in a body beyond CommonMark and GitHub's extensions. Not all of them do, so each post
-says which of these its author could count on.
-"""
+"""A post: what an author's file means, and the one gate it must pass before anybody sees it."""
 
 import hashlib
 import re
@@ -18,7 +14,9 @@ from publisher.core.site import Person
 
 
 class MarkdownExtension(StrEnum):
-    """One habit of a generator's, by the name it is stored under."""
+    """What generators read in a body beyond CommonMark and GitHub's extensions. Not all of them do, so each
+    post says which of these its author could count on. The values are stored.
+    """
 
     DEFINITIONS = "definitions"  # a term on a line, and ": what it means" below it
     ABBREVIATIONS = "abbreviations"  # *[HTML]: what the letters stand for
@@ -46,7 +44,7 @@ class MarkupLanguage(StrEnum):
 
 
 class PostMailOptions(StrEnum):
-    """What an author says of a post's mail (front matter `mail`)."""
+    """What an author says about mailing a post (front matter `mail`)."""
 
     USUAL = ""
     NEVER = "never"  # in feeds and on pages only
@@ -82,8 +80,9 @@ class Post:
     `written_hash` is of the body as its author wrote it, before links to other posts became their addresses,
     and with one line break at its end; "" where that is `body_hash`.
     `assets` are files beside it that go out with it; of one name the first counts. A warning may begin
-    with "line 3: ", by the lines of the file (see `warned`). `dated` is the instant that the file has by this
-    version's reading, where the post keeps the one it was published with (core.readings); else None.
+    with "line 3: ", by the lines of the file (see `split_warning`). `dated` is the instant that this version
+    reads in the file, if the post keeps another one that it was published with (see
+    `publishing.incremental.FileReadings.keeps_date`); else None.
     """
 
     path: str
@@ -172,7 +171,7 @@ class ParsedPost:
 
 
 def original_line(line: int, shifts: tuple[tuple[int, int, int], ...]) -> int:
-    """The line that a body's `line` was on before `shifts` (see Parsed)."""
+    """The line that a body's `line` was on before `shifts` (see `ParsedPost`)."""
     start, was, step = next((it for it in reversed(shifts) if it[0] <= line), (1, 1, 1))
     return was + (line - start) * step
 
@@ -243,8 +242,8 @@ def wait_reason(post: Post, now: datetime) -> WaitReason | None:
 
 
 def describe_wait(post: Post, now: datetime) -> str:
-    """`why_not` in words, with what the author wrote: "draft: true", "page only (rss: false)"; "" where it
-    is public.
+    """`wait_reason` in words, with what the author wrote: "draft: true", "page only (rss: false)"; "" where
+    it is public.
     """
     match wait_reason(post, now):
         case None:
@@ -260,7 +259,12 @@ def describe_wait(post: Post, now: datetime) -> str:
 def public_posts(posts: Iterable[Post], now: datetime) -> list[Post]:
     """The one gate (invariant 2): the posts that may be seen at `now`, oldest first by (instant, path)."""
     seen = [p for p in posts if wait_reason(p, now) is None]
-    return sorted(seen, key=_by_instant)
+
+    def by_instant(post: Post) -> tuple[datetime, str]:
+        assert post.instant is not None  # noqa: S101  # wait_reason let it pass
+        return (post.instant, post.path)
+
+    return sorted(seen, key=by_instant)
 
 
 def next_publication(posts: Iterable[Post], now: datetime) -> datetime | None:
@@ -273,8 +277,3 @@ def split_warning(warning: str) -> tuple[int, str]:
     """The line that a warning of a post names, and what it says; 0 where it names none."""
     found = re.match(r"line (\d+): ", warning)
     return (int(found[1]), warning[found.end() :]) if found else (0, warning)
-
-
-def _by_instant(post: Post) -> tuple[datetime, str]:
-    assert post.instant is not None  # noqa: S101  # why_not let it pass
-    return (post.instant, post.path)

@@ -1,4 +1,4 @@
-"""Passages that an author keeps to some readers: what stands between tags that encrypt, or keep to members.
+"""Passages that an author keeps from most readers: text between tags that encrypt, or restrict to members.
 
     {% encrypt %} ... {% endencrypt %}              Liquid, Nunjucks; Zola's {% encrypt() %} ... {% end %}
     {{< secret >}} ... {{< /secret >}}              Hugo, and with {{% %}}
@@ -9,8 +9,8 @@
     <!--members-only-->                             Ghost: all that follows
     <!--kg-gated-block:begin nonMember:false ...--> ... <!--kg-gated-block:end-->      Ghost: one block
 
-The site shows them to who may see them; a feed or a mail cannot, so they go, whole. One that is not closed
-goes to the end of the post. Code that shows such tags stays.
+The site shows them to those who may see them; a feed or a mail cannot, so they are removed. One that is not
+closed reaches to the end of the post. Code that shows such tags stays.
 """
 
 import re
@@ -45,7 +45,7 @@ class _TagSyntax(StrEnum):
     CALL = "call"  # any of Zola's: `{% end %}` closes the last of them
 
 
-_WRITTEN: tuple[tuple[_TagSyntax, re.Pattern[str]], ...] = tuple(
+_PATTERNS: tuple[tuple[_TagSyntax, re.Pattern[str]], ...] = tuple(
     (way, lazy(pattern, re.IGNORECASE))
     for way, pattern in (
         (
@@ -77,10 +77,10 @@ _OPENING = lazy(rf"(?:\{{%-?|\{{\{{[<%]|<!--|<|\[)\s{{0,99}}(?:end[-_ ]?|/\s{{0,
 """What any of these begins with: most texts that speak of passwords hold none."""
 
 _CALLED = lazy(r"\{%-?\s*[\w-]+\s*\(")
-_EVERYBODYS = lazy(r"\bnonMember:\s?true\b")
+_FOR_EVERYBODY = lazy(r"\bnonMember:\s?true\b")
 """What a gated block says that everybody may see."""
 
-_SHOWN = lazy(
+_LITERAL = lazy(
     r"\{(?:%-?|\{[<%])\s{0,9}(?P<end>/\s{0,9}|end)?(?P<name>raw|comment|highlight|codeblock|sourcecode)\b"
     r"[^{}]{0,999}\}+"
 )
@@ -152,7 +152,7 @@ def blank_literal_regions(prose: str) -> str:
     parts: list[str] = []
     at = 0
     opened: re.Match[str] | None = None
-    for tag in _SHOWN.finditer(prose):
+    for tag in _LITERAL.finditer(prose):
         if opened is None and not tag["end"]:
             opened = tag
         elif opened is not None and tag["end"] and tag["name"] == opened["name"]:
@@ -175,7 +175,7 @@ def _passages(source: str, prose: str) -> Iterator[_Passage]:
     """The passages in order, none within another. Tags that cross each other hide all that either does."""
     opened: list[_Tag] = []
     start = after = 0
-    for tag in _that_count(_tags(prose)):
+    for tag in _real_tags(_tags(prose)):
         if not tag.ends:
             if not opened and tag.name:
                 start = tag.start
@@ -203,7 +203,7 @@ def _passages(source: str, prose: str) -> Iterator[_Passage]:
 def _tags(prose: str) -> list[_Tag]:
     """In order; where two begin in one another (`{{<secret>}}` holds `<secret>`), the first counts."""
     found = sorted(
-        ((match.start(), rank, way, match) for rank, (way, pattern) in enumerate(_WRITTEN)
+        ((match.start(), rank, way, match) for rank, (way, pattern) in enumerate(_PATTERNS)
          for match in pattern.finditer(prose)),
         key=lambda item: item[:2],
     )  # fmt: skip
@@ -217,7 +217,7 @@ def _tags(prose: str) -> list[_Tag]:
             continue  # it closes itself, so nothing stands in it
         groups = match.groupdict()
         name = groups.get("name") or groups.get("cut") or ""
-        if way is _TagSyntax.GATED and _EVERYBODYS.search(match[0]):
+        if way is _TagSyntax.GATED and _FOR_EVERYBODY.search(match[0]):
             name = ""  # an end is looked for, and nothing hidden
         tags.append(
             _Tag(
@@ -227,19 +227,15 @@ def _tags(prose: str) -> list[_Tag]:
                 name=name.casefold().replace("-", "").replace("_", ""),
                 ends=bool(groups.get("end")),
                 call=way is _TagSyntax.CALL or (way is _TagSyntax.TEMPLATE and bool(_CALLED.match(match[0]))),
-                alone=way is _TagSyntax.ELEMENT and _is_alone(prose, start, end),
+                alone=way is _TagSyntax.ELEMENT
+                and not prose[max(0, start - 99) : start].rpartition("\n")[2].strip()
+                and not prose[end : end + 99].partition("\n")[0].strip(),
             )
         )
     return tags
 
 
-def _is_alone(prose: str, start: int, end: int) -> bool:
-    """Whether a tag has its line to itself."""
-    before, after = prose[max(0, start - 99) : start], prose[end : end + 99]
-    return not before.rpartition("\n")[2].strip() and not after.partition("\n")[0].strip()
-
-
-def _that_count(tags: list[_Tag]) -> list[_Tag]:
+def _real_tags(tags: list[_Tag]) -> list[_Tag]:
     """Without what is only a word in such signs: `<password>` in a line of text, a bracket or a remark
     without its end. An element that nothing closes counts where it has its line to itself.
     """

@@ -85,8 +85,8 @@ class Plan:
     this scan; `unsettled` are files still being written: to be looked at again soon. `head` is the log's
     seq the plan was made on: applying it to another log is refused. One with `stops` is not carried out.
     `recovered` counts new posts that feeds of a lost store name. `read_anew` are those of `touched` whose
-    text this version of Publisher reads differently from the same bytes (core.readings); `sources` are the
-    ids of posts with the hash of the file each stands for now, where the log does not know it yet, and
+    text this version of Publisher reads differently from the same bytes (see `incremental`); `sources` are
+    the ids of posts with the hash of the file each stands for now, where the log does not know it yet, and
     `reader` the version that read them. `kept_dates` are those of `touched` that keep the date they were
     published with from now on (`Post.dated`). `readdressed` are paths under public/ of pages that are
     elsewhere from now on, with the ids of their posts.

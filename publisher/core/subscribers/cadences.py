@@ -1,9 +1,9 @@
 """Cadences: when digests are due, by the wall clock of a zone.
 
-One class a cadence, one line in the registry. Local time exists here and nowhere else in core. Where a
-clock skips the hour of a digest, it is due as far after the gap as the hour lies in it; where a clock shows
-the hour twice, the first time. A local day that never was (Samoa's 30 December 2011) falls together with
-the next.
+One class per cadence, one line in the registry. Local time exists here and nowhere else in core. If a clock
+skips the hour of a digest, the digest is due as far after the gap as the hour lies inside it; if the clock
+shows the hour twice, it is due the first time. A local day that never was (30 December 2011 in Samoa)
+coincides with the next.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,9 @@ TIME_STEP = timedelta(milliseconds=1)
 """The store's smallest step of time."""
 
 _MARGIN = timedelta(days=2)
-"""How far an instant's local day may be from that of an occurrence next to it: no clock jumps further."""
+"""The most days between the local day of an instant and that of the nearest occurrence: no clock jumps
+further.
+"""
 
 
 class Immediate:
@@ -27,11 +29,11 @@ class Immediate:
     at_once = True
     max_late: timedelta | None = None
 
-    def after(self, instant: datetime, rhythm: Schedule) -> datetime:
+    def after(self, instant: datetime, schedule: Schedule) -> datetime:
         """The next instant there is."""
         return instant + TIME_STEP
 
-    def latest(self, instant: datetime, rhythm: Schedule) -> datetime:
+    def latest(self, instant: datetime, schedule: Schedule) -> datetime:
         """`instant` itself."""
         return instant
 
@@ -43,21 +45,21 @@ class Daily:
     at_once = False
     max_late: timedelta | None = timedelta(hours=12)
 
-    def falls_on(self, day: date, rhythm: Schedule) -> bool:
+    def falls_on(self, day: date, schedule: Schedule) -> bool:
         """Whether a digest is due on that local day."""
         return True
 
-    def after(self, instant: datetime, rhythm: Schedule) -> datetime:
+    def after(self, instant: datetime, schedule: Schedule) -> datetime:
         """The first occurrence strictly after `instant` (aware; the answer is UTC)."""
-        day = _local_day(instant, rhythm) - _MARGIN
-        while not self.falls_on(day, rhythm) or (due := at_local(day, rhythm)) <= instant:
+        day = _local_day(instant, schedule) - _MARGIN
+        while not self.falls_on(day, schedule) or (due := at_local(day, schedule)) <= instant:
             day += timedelta(days=1)
         return due
 
-    def latest(self, instant: datetime, rhythm: Schedule) -> datetime:
+    def latest(self, instant: datetime, schedule: Schedule) -> datetime:
         """The last occurrence at or before `instant`."""
-        day = _local_day(instant, rhythm) + _MARGIN
-        while not self.falls_on(day, rhythm) or (due := at_local(day, rhythm)) > instant:
+        day = _local_day(instant, schedule) + _MARGIN
+        while not self.falls_on(day, schedule) or (due := at_local(day, schedule)) > instant:
             day -= timedelta(days=1)
         return due
 
@@ -68,9 +70,9 @@ class Weekly(Daily):
     name = "weekly"
     max_late = timedelta(days=3)
 
-    def falls_on(self, day: date, rhythm: Schedule) -> bool:
+    def falls_on(self, day: date, schedule: Schedule) -> bool:
         """Whether it is the day of the week that `on` names ("mon"); Mondays where it names none."""
-        return WEEKDAYS[day.weekday()] == (rhythm.on or "mon")
+        return WEEKDAYS[day.weekday()] == (schedule.on or "mon")
 
 
 class Monthly(Daily):
@@ -79,21 +81,21 @@ class Monthly(Daily):
     name = "monthly"
     max_late = timedelta(days=10)
 
-    def falls_on(self, day: date, rhythm: Schedule) -> bool:
+    def falls_on(self, day: date, schedule: Schedule) -> bool:
         """Whether it is the day of the month that `on` names; the first where it names none."""
-        return day.day == int(rhythm.on or 1)
+        return day.day == int(schedule.on or 1)
 
 
-def at_local(day: date, rhythm: Schedule) -> datetime:
-    """The rhythm's hour on a local day, as UTC. Where clocks skip that hour, the moment after the gap that
-    is as far from midnight by the old offset; where they repeat it, the first.
+def at_local(day: date, schedule: Schedule) -> datetime:
+    """The schedule's hour on a local day, as UTC. If clocks skip that hour, the moment after the gap that is
+    as far from midnight by the old offset; if they repeat it, the first.
     """
-    local = datetime.combine(day, rhythm.at, tzinfo=ZoneInfo(rhythm.timezone))
+    local = datetime.combine(day, schedule.at, tzinfo=ZoneInfo(schedule.timezone))
     return local.astimezone(UTC)
 
 
-def _local_day(instant: datetime, rhythm: Schedule) -> date:
-    return instant.astimezone(ZoneInfo(rhythm.timezone)).date()
+def _local_day(instant: datetime, schedule: Schedule) -> date:
+    return instant.astimezone(ZoneInfo(schedule.timezone)).date()
 
 
 CADENCES: Mapping[str, Immediate | Daily] = MappingProxyType(

@@ -1,7 +1,7 @@
 """How often a mailbox may be asked to confirm a sign-up.
 
-Anybody can type anybody's address into a form, so the mail that asks goes to people who never wanted it.
-These limits protect them, over all lists together, however the address is spelled.
+Anybody can type anybody's address into a form, so confirmation mails also reach people who never wanted them.
+These limits protect them, across all lists, however the address is spelled.
 """
 
 from collections.abc import Mapping
@@ -24,56 +24,16 @@ MAX_PER_DOMAIN, DOMAIN_WINDOW = 20, timedelta(hours=1)
 """Confirmation mails to all mailboxes of one domain together, unless it is one of PROVIDERS."""
 
 MAILBOX_PROVIDERS = frozenset(
-    [
-        "126.com",
-        "163.com",
-        "aol.com",
-        "comcast.net",
-        "fastmail.com",
-        "free.fr",
-        "gmail.com",
-        "gmx.at",
-        "gmx.ch",
-        "gmx.com",
-        "gmx.de",
-        "gmx.net",
-        "googlemail.com",
-        "hotmail.co.uk",
-        "hotmail.com",
-        "hotmail.de",
-        "hotmail.es",
-        "hotmail.fr",
-        "hotmail.it",
-        "icloud.com",
-        "libero.it",
-        "live.com",
-        "mac.com",
-        "mail.com",
-        "mail.ru",
-        "me.com",
-        "msn.com",
-        "naver.com",
-        "orange.fr",
-        "outlook.com",
-        "outlook.de",
-        "outlook.es",
-        "outlook.fr",
-        "proton.me",
-        "protonmail.com",
-        "qq.com",
-        "t-online.de",
-        "web.de",
-        "yahoo.co.jp",
-        "yahoo.co.uk",
-        "yahoo.com",
-        "yahoo.de",
-        "yahoo.es",
-        "yahoo.fr",
-        "yahoo.it",
-        "yandex.ru",
-        "zoho.com",
-    ]
-)
+    {
+        "126.com", "163.com", "aol.com", "comcast.net", "fastmail.com", "free.fr", "gmail.com", "gmx.at",
+        "gmx.ch", "gmx.com", "gmx.de", "gmx.net", "googlemail.com", "hotmail.co.uk", "hotmail.com",
+        "hotmail.de", "hotmail.es", "hotmail.fr", "hotmail.it", "icloud.com", "libero.it", "live.com",
+        "mac.com", "mail.com", "mail.ru", "me.com", "msn.com", "naver.com", "orange.fr", "outlook.com",
+        "outlook.de", "outlook.es", "outlook.fr", "proton.me", "protonmail.com", "qq.com", "t-online.de",
+        "web.de", "yahoo.co.jp", "yahoo.co.uk", "yahoo.com", "yahoo.de", "yahoo.es", "yahoo.fr",
+        "yahoo.it", "yandex.ru", "zoho.com",
+    }
+)  # fmt: skip
 """Domains where so many people have a mailbox that their number says nothing of an attack."""
 
 
@@ -93,18 +53,18 @@ NO_HISTORY = ConfirmationHistory()
 
 def may_send_confirmation(asked: ConfirmationHistory, now: datetime) -> bool:
     """Whether the mailbox may be sent one more confirmation mail at `now`."""
-    return asked.never is None and _lately(asked, now) < (1 if asked.worn_out else MAX_CONFIRMATIONS)
+    return asked.never is None and _count_recent(asked, now) < (1 if asked.worn_out else MAX_CONFIRMATIONS)
 
 
 def record_confirmation(asked: ConfirmationHistory, now: datetime) -> ConfirmationHistory:
     """What is remembered once a mail was sent at `now`."""
     sent = (now, *asked.sent)[:MAX_CONFIRMATIONS]
     after = ConfirmationHistory(sent=sent, worn_out=asked.worn_out, never=asked.never)
-    worn_out = asked.worn_out or _lately(after, now) >= MAX_CONFIRMATIONS
+    worn_out = asked.worn_out or _count_recent(after, now) >= MAX_CONFIRMATIONS
     return ConfirmationHistory(sent=sent, worn_out=worn_out, never=asked.never)
 
 
-def _lately(asked: ConfirmationHistory, now: datetime) -> int:
+def _count_recent(asked: ConfirmationHistory, now: datetime) -> int:
     """Mails that count. What lies far ahead was written while a clock was wrong, and counts no more."""
     return sum(abs(now - at) < CONFIRMATION_WINDOW for at in asked.sent)
 

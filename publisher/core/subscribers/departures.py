@@ -1,8 +1,8 @@
-"""Departures: somebody left, or may not be mailed. What one ends, what it leaves alone, when it is done.
+"""Departures: somebody left, or must not be mailed. Which subscriptions one ends, and when it is applied.
 
 A departure is written to the journal before the store is changed, so a crash in between loses nothing: it is
 replayed, and replaying one that the store has, or that was never committed, does no harm. It ends the life of
-a subscription that it was about, and never a later one: somebody who came back stays.
+the subscription it was about, and never a later one: somebody who came back stays.
 """
 
 from collections.abc import Collection, Sequence

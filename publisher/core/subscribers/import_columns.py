@@ -86,9 +86,10 @@ class FileScan:
         self.rows = 0
         self.values: dict[str, dict[str, str]] = {}  # column -> normalized value -> as written
         self._seen: list[tuple[int, set[str], dict[str, str]]] = []
-        wanted = _watched(options)
+        known = {column.name for provider in PROVIDERS for column in provider.columns}
+        wanted = STATUS_COLUMNS | known | options.states | {"optin time", "confirm time"}
         for index, column in enumerate(self.columns):
-            if column in wanted or _telltale(column):
+            if column in wanted or _may_tell_status(column):
                 self._seen.append((index, set(), self.values.setdefault(column, {})))
 
     def row(self, cells: Sequence[str]) -> None:
@@ -139,18 +140,18 @@ class RowClassifier:
         found = self.base
         for place, head, column, at in self._columns:
             cell = cells[place] if place < len(cells) else ""
-            said = self._known.get((place, cell))
-            if said is None:
-                said = _said(head, column, cell)
+            status = self._known.get((place, cell))
+            if status is None:
+                status = _cell_status(head, column, cell)
                 if column.words is not None and len(self._known) < 10 * MAX_VALUES:
-                    self._known[place, cell] = said
-            if isinstance(said, UnknownStatus):
+                    self._known[place, cell] = status
+            if isinstance(status, UnknownStatus):
                 if self._left:
                     continue
-                return said
-            if at is not None and said.status is not SourceStatus.SUBSCRIBED and at < len(cells):
-                said = RowStatus(status=said.status, reason=said.reason, at=parse_date(cells[at]))
-            found = more_severe(found, said)
+                return status
+            if at is not None and status.status is not SourceStatus.SUBSCRIBED and at < len(cells):
+                status = RowStatus(status=status.status, reason=status.reason, at=parse_date(cells[at]))
+            found = more_severe(found, status)
         return found
 
 
@@ -159,40 +160,41 @@ def classifier(scan: FileScan) -> RowClassifier:
     understood, or stands twice.
     """
     options = scan.options
-    stated = [_stated(name) for name in scan.columns if name in options.states]
+    stated = [_generic_column(name) for name in scan.columns if name in options.states]
     provider = recognize_provider(scan)
     if provider is not None:
         columns = [column for column in provider.columns if column.name not in options.ignored]
         base = provider.whole(scan.facts())
     else:
-        columns = [_stated(name) for name in _plain_states(scan)]
+        columns = [_generic_column(name) for name in _status_columns(scan)]
         base = SUBSCRIBED
     if options.left:
         base = more_severe(RowStatus(status=SourceStatus.LEFT, reason="listed as unsubscribed"), base)
     columns += [column for column in stated if column.name not in {known.name for known in columns}]
-    _must_be_one(scan, [column.name for column in columns])
+    for column in columns:
+        if scan.columns.count(column.name) > 1:
+            what = f"two columns are named {scan.head[scan.columns.index(column.name)].strip()!r}"
+            raise Refused(scan.name, what, "remove or rename one of them")
     return RowClassifier(scan, provider, columns, base)
 
 
 def recognize_provider(scan: FileScan) -> Provider | None:
-    """The service whose export this is. Of the words in its status column at least one must be known."""
+    """The service whose export this is. Of the words in its status columns at least one must be known."""
     have = frozenset(scan.columns)
     for provider in PROVIDERS:
-        if any(mark <= have for mark in provider.marks) and _speaks(provider, scan):
+        if not any(mark <= have for mark in provider.marks):
+            continue
+        judged = [
+            (column.words, scan.values[column.name])
+            for column in provider.columns
+            if column.words is not None and column.name in scan.values
+        ]
+        if not scan.rows or not judged or any(word in words for words, values in judged for word in values):
             return provider
     return None
 
 
-def _speaks(provider: Provider, scan: FileScan) -> bool:
-    said = [
-        (column.words, scan.values[column.name])
-        for column in provider.columns
-        if column.words is not None and column.name in scan.values
-    ]
-    return not scan.rows or not said or any(word in words for words, values in said for word in values)
-
-
-def _plain_states(scan: FileScan) -> list[str]:
+def _status_columns(scan: FileScan) -> list[str]:
     """The status columns of a file that is no known export. Raises Refused."""
     found: list[str] = []
     for place, name in enumerate(scan.columns):
@@ -200,42 +202,32 @@ def _plain_states(scan: FileScan) -> list[str]:
         if name in scan.options.ignored or name in scan.options.states or name in found:
             continue
         if name in STATUS_COLUMNS:
-            strange = [value for value in values if value not in STATUS_WORDS]
+            unknown = [value for value in values if value not in STATUS_WORDS]
             counts = not scan.options.states
         else:
-            column = _stated(name)
-            strange = [
-                value for value in values if value and isinstance(_said(name, column, value), UnknownStatus)
+            column = _generic_column(name)
+            unknown = [
+                value
+                for value in values
+                if value and isinstance(_cell_status(name, column, value), UnknownStatus)
             ]
-            counts = _telltale(name) and any(values)
+            counts = _may_tell_status(name) and any(values)
         if not counts or not scan.rows:
             continue
-        if strange and not scan.options.left:
-            raise _refused(scan, scan.head[place].strip(), [*scan.values[name].values()])
+        if unknown and not scan.options.left:
+            raise _not_understood(scan, scan.head[place].strip(), [*scan.values[name].values()])
         found.append(name)
     return found
 
 
-def _refused(scan: FileScan, head: str, values: Sequence[str]) -> Refused:
+def _not_understood(scan: FileScan, head: str, values: Sequence[str]) -> Refused:
     shown = ", ".join(repr(value[:40]) for value in values[:VALUES_SHOWN])
     more = ", ..." if len(values) > VALUES_SHOWN else ""
-    do = f"use --ignore-column {_quoted(head)} if it does not, --state-column {_quoted(head)} if it does"
-    return Refused(
-        scan.name,
-        f"column {head!r} may tell who unsubscribed, and has unknown values ({shown}{more})",
-        do,
-    )
-
-
-def _quoted(name: str) -> str:
-    return name if re.fullmatch(r"[\w.@%+=:,-]+", name) else "'" + name.replace("'", "'\\''") + "'"
-
-
-def _must_be_one(scan: FileScan, names: Collection[str]) -> None:
-    for name in names:
-        if scan.columns.count(name) > 1:
-            what = f"two columns are named {scan.head[scan.columns.index(name)].strip()!r}"
-            raise Refused(scan.name, what, "remove or rename one of them")
+    plain = re.fullmatch(r"[\w.@%+=:,-]+", head)
+    quoted = head if plain else "'" + head.replace("'", "'\\''") + "'"  # for a POSIX shell
+    do = f"use --ignore-column {quoted} if it does not, --state-column {quoted} if it does"
+    what = f"column {head!r} may tell who unsubscribed, and has unknown values ({shown}{more})"
+    return Refused(scan.name, what, do)
 
 
 def require_columns(scans: Sequence[FileScan], option: str, names: Collection[str]) -> None:
@@ -247,17 +239,12 @@ def require_columns(scans: Sequence[FileScan], option: str, names: Collection[st
             raise UsageError(option, f"there is no column {name!r}", f"the columns are: {heads}")
 
 
-def _watched(options: ScanOptions) -> frozenset[str]:
-    judged = {column.name for provider in PROVIDERS for column in provider.columns}
-    return STATUS_COLUMNS | judged | options.states | {"optin time", "confirm time"}
-
-
-def _telltale(name: str) -> bool:
+def _may_tell_status(name: str) -> bool:
     """Whether a column's name suggests that it tells who still gets mail."""
     return any(pattern.fullmatch(name) for pattern in (_GONE, _STAYS, _STATE))
 
 
-def _stated(name: str) -> StatusColumn:
+def _generic_column(name: str) -> StatusColumn:
     """A status column of no known service: common words; yes and no if its name says of what; or dates."""
     words: dict[str, SourceStatus] = dict(STATUS_WORDS)
     if _GONE.fullmatch(name):
@@ -273,7 +260,7 @@ def _stated(name: str) -> StatusColumn:
     return StatusColumn(name=name, words=words, at=name if _GONE.fullmatch(name) else "")
 
 
-def _said(head: str, column: StatusColumn, cell: str) -> RowStatus | UnknownStatus:
+def _cell_status(head: str, column: StatusColumn, cell: str) -> RowStatus | UnknownStatus:
     """The status that one cell states."""
     if column.words is None:
         if not cell.strip():

@@ -1,7 +1,7 @@
 """Exports of other newsletter services: how to recognize each by its columns, and what those columns mean.
 
 Columns are interpreted only within a recognized export. Columns about paid plans say nothing about email.
-Names and words are normalized by `sourcestatus.plain`; comments say where each format is documented.
+Names and words are normalized by `import_states.normalized`; comments say where each format is documented.
 
 To add a service, add a `Provider` to PROVIDERS, before any provider whose marks its columns contain.
 """
@@ -53,11 +53,11 @@ class Provider:
     warning: Callable[[FileFacts], str] = field(default=lambda _: "")
 
 
-def _stating(times: Mapping[str, str], **standings: str) -> tuple[StatusColumn, ...]:
+def _status_columns(times: Mapping[str, str], **words_of: str) -> tuple[StatusColumn, ...]:
     """Columns that state the status in the same words, each with the column of its time ("": none). The words
     of a status are apart by "|".
     """
-    known = {word: SourceStatus(status) for status, words in standings.items() for word in words.split("|")}
+    known = {word: SourceStatus(status) for status, words in words_of.items() for word in words.split("|")}
     return tuple(StatusColumn(name=name, words=known, at=at) for name, at in times.items())
 
 
@@ -84,13 +84,6 @@ def _mailchimp_file(facts: FileFacts) -> RowStatus:
             reason="non-subscribed: no row has OPTIN_TIME or CONFIRM_TIME",
         )
     return SUBSCRIBED
-
-
-def _substack_warning(facts: FileFacts) -> str:
-    """The dashboard's export with all columns does not say who turned emails off."""
-    if "email disabled" in facts.columns:
-        return ""
-    return "does not say who turned emails off; also import Substack's file with `email_disabled`"
 
 
 MAILCHIMP = Provider(
@@ -143,7 +136,12 @@ SUBSTACK = Provider(
         frozenset({"subscription source (free)", "type"}),
     ),
     columns=(StatusColumn(name="email disabled", words=_flag(SourceStatus.LEFT, when=True)),),
-    warning=_substack_warning,
+    # The dashboard's export with all columns does not say who turned emails off.
+    warning=lambda facts: (
+        ""
+        if "email disabled" in facts.columns
+        else "does not say who turned emails off; also import Substack's file with `email_disabled`"
+    ),
 )
 
 LISTMONK = Provider(
@@ -151,7 +149,7 @@ LISTMONK = Provider(
     # listmonk's cmd/subscribers.go writes this header. The status is the account's: enabled, disabled,
     # blocklisted (models/subscribers.go).
     marks=(frozenset({"uuid", "attributes", "status"}),),
-    columns=_stating({"status": ""}, subscribed="enabled", inactive="disabled", blocked="blocklisted"),
+    columns=_status_columns({"status": ""}, subscribed="enabled", inactive="disabled", blocked="blocklisted"),
     warning=lambda _: (
         "listmonk's status is the account's, so whoever left one list is still `enabled`; "
         "export only confirmed subscriptions, and import the unsubscribed ones with --left"
@@ -169,7 +167,7 @@ BUTTONDOWN = Provider(
         frozenset({"type", "creation date"}),
         frozenset({"type", "unsubscription date"}),
     ),
-    columns=_stating(
+    columns=_status_columns(
         {"type": "unsubscription date", "subscriber type": "unsubscription date"},
         subscribed="regular|premium|paid|trialed|unpaid|gifted|churning|churned|paused|past due",
         unconfirmed="unactivated",
@@ -191,7 +189,7 @@ BEEHIIV = Provider(
         frozenset({"status", "subscription tier"}),
         frozenset({"status", "created at", "tier"}),
     ),
-    columns=_stating(
+    columns=_status_columns(
         {"status": "unsubscribed at"},
         subscribed="active",
         left="inactive",
@@ -209,7 +207,7 @@ KIT = Provider(
         frozenset({"first name", "state", "created at"}),
         frozenset({"first name", "status", "created at", "id"}),
     ),
-    columns=_stating(
+    columns=_status_columns(
         {"state": "canceled at", "status": "canceled at"},
         subscribed="active|confirmed",
         left="cancelled|canceled|unsubscribed",
@@ -230,7 +228,7 @@ MAILERLITE = Provider(
         frozenset({"type", "date subscribe"}),
         frozenset({"type", "signup timestamp"}),
     ),
-    columns=_stating(
+    columns=_status_columns(
         {"status": "unsubscribed at", "type": "date unsubscribe"},
         subscribed="active",
         left="unsubscribed",
@@ -249,7 +247,7 @@ KEILA = Provider(
         frozenset({"external id", "status"}),
         frozenset({"double opt in at", "status"}),
     ),
-    columns=_stating({"status": ""}, subscribed="active", left="unsubscribed", bounced="unreachable"),
+    columns=_status_columns({"status": ""}, subscribed="active", left="unsubscribed", bounced="unreachable"),
 )
 
 PROVIDERS = (MAILCHIMP, GHOST, SUBSTACK, LISTMONK, BUTTONDOWN, MAILERLITE, BEEHIIV, KIT, KEILA)

@@ -82,7 +82,9 @@ class ImportOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExistingSubscription:
-    """A subscription in the store. `form` and `consent_at` are those of its consent (`lists.Consent`)."""
+    """A subscription in the store. `form` and `consent_at` are those of its consent
+    (`subscription.Consent`).
+    """
 
     subscription: int
     list: str
@@ -165,7 +167,7 @@ OWN_EXPORT = "Publisher"
 class RowParser:
     """Parses the cells of a file's rows. `topics` names the column of tags, and `offered` maps folded names
     to topics of the list. `others` counts rows of other lists, `unoffered` counts tags that are not topics.
-    Raises Refused and UsageError as `classifying.classifier` does.
+    Raises Refused and UsageError as `import_columns.classifier` does.
     """
 
     def __init__(
@@ -181,14 +183,14 @@ class RowParser:
         self.ours = set(EXPORT_COLUMNS) <= {name.strip().casefold() for name in scan.head}
         self._names = [name.strip().casefold() for name in scan.head]
         self._left = scan.options.left
-        self._judge = RowClassifier(scan, None, (), SUBSCRIBED) if self.ours else classifier(scan)
-        self.provider = OWN_EXPORT if self.ours else self._judge.provider
-        self.warning = self._judge.warning
+        self._classify = RowClassifier(scan, None, (), SUBSCRIBED) if self.ours else classifier(scan)
+        self.provider = OWN_EXPORT if self.ours else self._classify.provider
+        self.warning = self._classify.warning
         self._email = email_column(scan.columns)
         self._topics = (
             scan.columns.index(normalized(topics)) if topics and normalized(topics) in scan.columns else None
         )
-        used = self._judge.used | {self._email, self._topics}
+        used = self._classify.used | {self._email, self._topics}
         self.ignored = (
             ()
             if self.ours
@@ -203,7 +205,7 @@ class RowParser:
     @property
     def tells_departures(self) -> bool:
         """Whether any row can say that somebody left."""
-        return self.ours or self._judge.tells
+        return self.ours or self._classify.tells
 
     def without_counts(self) -> "RowParser":
         """A parser of the same file that counts for itself."""
@@ -214,7 +216,7 @@ class RowParser:
     def departure(self, line: int, cells: Sequence[str]) -> ImportRow | None:
         """The parsed row if it says that somebody left, bounced or the like; None otherwise."""
         if not self.ours:
-            said = self._judge(cells)
+            said = self._classify(cells)
             if isinstance(said, UnknownStatus) or said.status not in DEPARTURE_KINDS:
                 return None
         row = self(line, cells)
@@ -223,22 +225,21 @@ class RowParser:
     def __call__(self, line: int, cells: Sequence[str]) -> ImportRow | None:
         """The parsed row; None if it belongs to another list."""
         if self.ours:
-            return self._own(line, cells)
-        address = unguard_formula(self._address(cells))
+            return self._exported_row(line, cells)
+        if self._email is not None:
+            cell = cells[self._email] if self._email < len(cells) else ""
+        else:
+            cell = next((cell for cell in cells if "@" in cell), cells[0] if cells else "")
+        address = unguard_formula(cell)
         if has_extra_cells(cells, self._width):
             wrong = f"has {len(cells)} cells, but the header has {self._width}"
             return ImportRow(line, address, kind="too many cells", wrong=wrong)
-        said = self._judge(cells)
+        said = self._classify(cells)
         if isinstance(said, UnknownStatus):
             return ImportRow(line, address, kind="unknown status", wrong=said.reason)
-        return ImportRow(line, address, said, self._choices(cells))
+        return ImportRow(line, address, said, self._topics_of(cells))
 
-    def _address(self, cells: Sequence[str]) -> str:
-        if self._email is not None:
-            return cells[self._email] if self._email < len(cells) else ""
-        return next((cell for cell in cells if "@" in cell), cells[0] if cells else "")
-
-    def _choices(self, cells: Sequence[str]) -> Preferences:
+    def _topics_of(self, cells: Sequence[str]) -> Preferences:
         if self._topics is None or self._topics >= len(cells) or not cells[self._topics]:
             return NO_CHOICES
         found: list[str] = []
@@ -250,7 +251,7 @@ class RowParser:
                 self.unoffered[tag] = self.unoffered.get(tag, 0) + 1
         return Preferences(taste=ContentPreference(topics=normalize_topics(found))) if found else NO_CHOICES
 
-    def _own(self, line: int, cells: Sequence[str]) -> ImportRow | None:
+    def _exported_row(self, line: int, cells: Sequence[str]) -> ImportRow | None:
         """A row that `export` wrote, if it is of this list."""
         given = dict(zip(self._names, map(unguard_formula, cells), strict=False))
         if given.get("list") != self._spec:

@@ -1,6 +1,5 @@
-"""What a file of subscribers says about each row: does that address still get mail at the old service?
-
-The tags of a subscriber in one CSV cell, as other services write them.
+"""What the cells of other services' exports mean: whether a subscriber still gets mail there, dates, and
+tags.
 """
 
 import csv
@@ -115,15 +114,13 @@ def parse_tags(cell: str) -> list[str]:
         except ValueError:
             read = None
         if isinstance(read, list):
-            return [tag for item in cast("list[object]", read) if (tag := _name(item))]
+            tags: list[str] = []
+            for item in cast("list[object]", read):
+                if isinstance(item, dict):  # an object with a name
+                    item = cast("dict[str, object]", item).get("name", "")
+                tags.append(str(item).strip())
+            return [tag for tag in tags if tag]
     separator = ";" if ";" in text and not text.startswith('"') else ","
     rows = csv.reader([text.replace("\n", " ")], delimiter=separator, skipinitialspace=True)
     words: list[str] = next(rows, [""])
     return [word.strip() for word in words if word.strip()]
-
-
-def _name(item: object) -> str:
-    """A tag of a JSON list: a string, or an object with a name."""
-    if isinstance(item, dict):
-        item = cast("dict[str, object]", item).get("name", "")
-    return str(item).strip()

@@ -1,7 +1,7 @@
-"""What a reader chose: the rhythm their digests come in, and what is to be in them.
+"""What a reader chose: when their digests come, and what is in them.
 
-A list says what it is by itself; `readers_choose` names what its readers may change. What a reader chose
-is kept as they chose it, and counts as far as the list allows it at the moment.
+A list has defaults; `readers_choose` names what its readers may change. A reader's choices are stored as
+made, and apply as far as the list currently allows them.
 """
 
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchedulePreference:
-    """A reader's own rhythm; what is empty is the list's."""
+    """A reader's own schedule; empty fields mean the list's."""
 
     cadence: str = ""
     on: str = ""

@@ -110,33 +110,35 @@ class MailingList:
     subject: str = ""
 
 
-def schedule_for(spec: MailingList, pace: SchedulePreference) -> Schedule:
-    """When a reader's digests are due: their own pace as far as the list lets them choose, else its own."""
-    own = pace.cadence if ListChoice.CADENCE in spec.readers_choose else ""
+def schedule_for(spec: MailingList, chosen: SchedulePreference) -> Schedule:
+    """When a reader's digests are due: by their own choice as far as the list allows it, else by the
+    list's.
+    """
+    own = chosen.cadence if ListChoice.CADENCE in spec.readers_choose else ""
     hour = ListChoice.HOUR in spec.readers_choose
     cadence = own or spec.cadence
     return Schedule(
         cadence=cadence,
-        on=(pace.on if own else "") or (spec.on if cadence == spec.cadence else ""),
-        at=(pace.at if hour else None) or spec.at,
-        timezone=(pace.timezone if hour else "") or spec.timezone,
+        on=(chosen.on if own else "") or (spec.on if cadence == spec.cadence else ""),
+        at=(chosen.at if hour else None) or spec.at,
+        timezone=(chosen.timezone if hour else "") or spec.timezone,
     )
 
 
-def content_for(spec: MailingList, taste: ContentPreference) -> ContentPreference:
-    """What a reader wants, as far as the list lets readers choose."""
+def content_for(spec: MailingList, chosen: ContentPreference) -> ContentPreference:
+    """Which posts a reader wants, as far as the list lets readers choose."""
     return ContentPreference(
-        topics=taste.topics if ListChoice.TOPICS in spec.readers_choose else (),
-        language=taste.language if ListChoice.LANGUAGE in spec.readers_choose else "",
+        topics=chosen.topics if ListChoice.TOPICS in spec.readers_choose else (),
+        language=chosen.language if ListChoice.LANGUAGE in spec.readers_choose else "",
     )
 
 
-def mail_language(spec: MailingList, taste: ContentPreference, usual: str) -> str:
+def mail_language(spec: MailingList, chosen: ContentPreference, usual: str) -> str:
     """The language (BCP 47) that mails and pages of a list speak: the one the reader chose, else the only one
     the posts of the list are in, else `usual`, the site's.
     """
     only = spec.where.language[0] if len(spec.where.language) == 1 else ""
-    return content_for(spec, taste).language or only or usual
+    return content_for(spec, chosen).language or only or usual
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

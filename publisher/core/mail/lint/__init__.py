@@ -1,20 +1,15 @@
-"""The lint: what is wrong with a message, judged on the bytes that would be sent.
+"""The lint: what is wrong with a message, judged by the bytes that would be sent.
 
-problems  what is found, and the names of rules        tree, sheets  HTML and CSS, as far as they are asked
-headers   the head of the message                      pages         the HTML
-colours   contrast in light and in the dark            clients       styles against what mail programs know
-leftovers what a template should have filled in        targets       addresses, and where they lead
-neutral   a digest without the text of its authors
+problem      findings, and the names of rules         tree, css       HTML and CSS, as far as they are needed
+headers      the header fields of the message         html            the HTML: its size, structure and links
+contrast     whether text is readable                 client_support  styles that mail clients support
+author_text  a digest without its authors' text; placeholders that a template should have filled in
 """
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from publisher.core.mail.lint.problem import Letterhead, LintProblem, LintRule
-
-if TYPE_CHECKING:
-    from email.message import EmailMessage
 
 __all__ = ["MAX_TEXT_COLUMNS", "Letterhead", "LintProblem", "LintRule", "lint"]
 
@@ -26,10 +21,10 @@ _TAG = re.compile("<[^>]*>")
 
 
 def lint(data: bytes, head: Letterhead) -> tuple[LintProblem, ...]:
-    """Everything wrong with the whole message `data`, in the order headers, text, HTML. Never raises for
-    content.
+    """All problems of the message `data`, in the order headers, text, HTML. Never raises, whatever it
+    contains.
     """
-    # Every command knows the names of the rules; few judge a mail.
+    # Imported here because every command loads the names of the rules, and few commands lint a mail.
     from email import message_from_bytes, policy
 
     from publisher.core.mail.lint.author_text import line_leftovers
@@ -40,33 +35,23 @@ def lint(data: bytes, head: Letterhead) -> tuple[LintProblem, ...]:
     from publisher.core.mail.lint.tree import Tree
 
     message = message_from_bytes(data, policy=policy.default)
-    text, html = (_part(message, kind) for kind in ("plain", "html"))
+    parts = (message.get_body((kind,)) for kind in ("plain", "html"))
+    text, html = ("" if part is None else part.get_content() for part in parts)
     tree = Tree(html)
     subject = str(message["subject"] or "")
     found = [*header_problems(data, subject, head), *line_leftovers("subject", subject)]
-    found += [*_text(text, html, head), *line_leftovers("text", text)]
+    found += [*_text_problems(text, html, head), *line_leftovers("text", text)]
     found += [*page_problems(html, tree, head), *contrast_problems(tree), *client_problems(tree)]
     return tuple(found)
 
 
-def _part(message: "EmailMessage", kind: str) -> str:
-    part = message.get_body((kind,))
-    content: object = part.get_content() if part is not None else ""
-    return content if isinstance(content, str) else ""
-
-
-def _code_of(html: str) -> frozenset[str]:
-    """The lines of code in the HTML: they stand in the text part as they are, however long."""
+def _text_problems(text: str, html: str, head: Letterhead) -> Iterator[LintProblem]:
     from html import unescape
 
-    blocks = (unescape(_TAG.sub("", block)) for block in _CODE.findall(html))
-    return frozenset(line for block in blocks for line in block.splitlines())
-
-
-def _text(text: str, html: str, head: Letterhead) -> Iterator[LintProblem]:
     if not text.strip():
         yield LintProblem(rule=LintRule.TEXT, where="text", what="there is no text part")
-    code = _code_of(html)
+    # Lines of code are in the text part as they are, however long.
+    code = {line for block in _CODE.findall(html) for line in unescape(_TAG.sub("", block)).splitlines()}
     prose = (line for line in text.splitlines() if "://" not in line and line not in code)
     long = max(map(len, prose), default=0)
     if long > MAX_TEXT_COLUMNS:

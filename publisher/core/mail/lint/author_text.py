@@ -1,14 +1,10 @@
-"""A digest with its authors' text taken out: what is wrong with the mail made of it, its templates did.
+"""A digest without its authors' text, and placeholders that a template should have filled in.
 
-The shape stays: as many posts, and what has a picture has one. Titles, names and summaries keep their length
-and lose only what could be taken for a leftover of a template; bodies become a sample, addresses an address
-that leads somewhere. No post is without a title, a summary, an author or a category: what is empty then, no
-post could have filled.
-
-What should have been filled in, and stands in the mail as it was: a leftover of a template.
-
-Text of authors may say `{{ name }}`: whoever judges a mail takes it out first
-(publisher.core.mail.lint.author_text).
+Authors may write `{{ name }}`, so a mail is linted with their text taken out: whatever is still wrong, its
+templates did. The shape stays: as many posts, and images where there were some. Titles, names and summaries
+keep their length and lose only what looks like a placeholder; bodies become a sample, addresses an address
+that works. Every post has a title, a summary, an author and a category, so that nothing is empty because of
+a post.
 """
 
 import re
@@ -19,7 +15,6 @@ from hashlib import sha256
 from publisher.core.digests.digest import Digest, DigestPost
 from publisher.core.mail.lint.problem import LintProblem, LintRule
 from publisher.core.mail.lint.tree import Tree
-from publisher.core.posts.post import Image
 from publisher.core.site import Person, Site
 from publisher.core.subscribers.subscription import MailingList
 
@@ -77,7 +72,9 @@ def post_without_author_text(post: DigestPost) -> DigestPost:
         summary=without_placeholders(post.summary) if post.summary.strip() else "Summary",
         authors=tuple(map(_person, post.authors)) or (Person(name="Author"),),
         categories=tuple(map(without_placeholders, post.categories)) or ("Category",),
-        image=_image(post.image) if post.image else None,
+        image=replace(post.image, url=_address(post.image.url), alt=without_placeholders(post.image.alt))
+        if post.image
+        else None,
     )
 
 
@@ -91,10 +88,6 @@ def _person(person: Person) -> Person:
     return replace(person, name=without_placeholders(person.name), url=url)
 
 
-def _image(image: Image) -> Image:
-    return replace(image, url=_address(image.url), alt=without_placeholders(image.alt))
-
-
 def _address(url: str) -> str:
     """The same address for the same `url`: templates may compare them."""
     return f"https://post.example/{sha256(url.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
@@ -104,7 +97,7 @@ PLACEHOLDER_START = re.compile(r"\{\{|\{%|%\(\w+\)s")
 """How what a template should have filled in begins."""
 
 READER_MARK = re.compile(r"mark[0-9a-f]{24}")
-"""Where a link of one reader goes (services.compose)."""
+"""Stands where the link of one reader goes (services.digests.compose)."""
 
 _CODE = ("code", "pre", "kbd", "samp", "var")
 
@@ -112,27 +105,27 @@ _CODE = ("code", "pre", "kbd", "samp", "var")
 def line_leftovers(where: str, text: str) -> Iterator[LintProblem]:
     """The first leftover of the subject or of the text part."""
     if found := PLACEHOLDER_START.search(text):
-        yield _found(where, f"{found.group()!r} in {_around(text, found.start())!r}")
+        yield _placeholder(where, f"{found.group()!r} in {_around(text, found.start())!r}")
     if READER_MARK.search(text):
-        yield _found(where, "a mark that was to become a reader's own link")
+        yield _placeholder(where, "a mark that was to become a reader's own link")
 
 
 def page_leftovers(html: str, tree: Tree) -> Iterator[LintProblem]:
     """Leftovers in the addresses, alternative words and text of the HTML. Code may show them."""
     if READER_MARK.search(html):
-        yield _found("html", "a mark that was to become a reader's own link")
+        yield _placeholder("html", "a mark that was to become a reader's own link")
     for element in tree.elements:
         for name in ("href", "src", "alt"):
             if found := PLACEHOLDER_START.search(element.attrs.get(name, "")):
                 at = element.attrs[name][max(0, found.start() - 20) :][:60]
-                yield _found("html", f"{found.group()!r} in {name}: {at!r}")
+                yield _placeholder("html", f"{found.group()!r} in {name}: {at!r}")
     for element, text in tree.texts:
         if (found := PLACEHOLDER_START.search(text)) and not element.within(*_CODE, "title"):
-            yield _found("html", f"{found.group()!r} in {_around(text, found.start())!r}")
+            yield _placeholder("html", f"{found.group()!r} in {_around(text, found.start())!r}")
             return
 
 
-def _found(where: str, what: str) -> LintProblem:
+def _placeholder(where: str, what: str) -> LintProblem:
     return LintProblem(rule=LintRule.PLACEHOLDER, where=where, what=what)
 
 

@@ -1,7 +1,7 @@
-"""Styles against what mail programs know, by the table of `support`.
+"""Styles against what mail clients support, by the table in `client_support_table`.
 
-A style that degrades to nothing worse than a plainer look may be known by few; any other that less than half
-of the programs know is an error, less than three quarters a warning. Author's styles never come this far.
+A style that few clients support is fine if the mail only looks plainer without it. Any other that less than
+half of the clients support is an error, less than three quarters a warning. Authors' styles never get here.
 """
 
 import re
@@ -48,15 +48,16 @@ def client_problems(tree: Tree) -> Iterator[LintProblem]:
     for element in tree.elements:
         if style := element.attrs.get("style"):
             for name, value in declarations(style).items():
-                _use(used, name, value)
+                _add_features(used, name, value)
     for sheet in tree.sheets:
         for rule in rules(sheet):
             if rule.at and not rule.selector:
-                used.setdefault(_at_rule(rule.at), rule.at)
+                known_at = next((feature for word, feature in _AT.items() if word in rule.at), "")
+                used.setdefault(known_at or "at-" + re.sub(r"\W.*", "", rule.at[1:]), rule.at)
             for colons, name in _PSEUDO.findall(rule.selector):
                 used.setdefault(f"pseudo-{'element' if len(colons) > 1 else 'class'}-{name}", rule.selector)
             for name, value in rule.style.items():
-                _use(used, name, value)
+                _add_features(used, name, value)
     for feature, shown in sorted(used.items()):
         known, lacking = SUPPORT.get(feature, (100, ""))
         if known < WARNING_BELOW and feature not in DEGRADES_WELL:
@@ -64,7 +65,7 @@ def client_problems(tree: Tree) -> Iterator[LintProblem]:
             yield LintProblem(rule=LintRule.CLIENTS, where="html", what=what, error=known < ERROR_BELOW)
 
 
-def _use(used: dict[str, str], name: str, value: str) -> None:
+def _add_features(used: dict[str, str], name: str, value: str) -> None:
     if "var(" in value:
         used.setdefault("variables", f"{name}: {value}")
     if "calc(" in value:
@@ -76,8 +77,3 @@ def _use(used: dict[str, str], name: str, value: str) -> None:
             used.setdefault(match.expand(group), name)
             return
     used.setdefault(name, name)
-
-
-def _at_rule(at: str) -> str:
-    name = next((feature for word, feature in _AT.items() if word in at), "")
-    return name or "at-" + re.sub(r"\W.*", "", at[1:])

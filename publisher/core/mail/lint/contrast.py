@@ -34,18 +34,18 @@ class TextStyle:
 
 
 def contrast_problems(tree: Tree) -> Iterator[LintProblem]:
-    """Each combination of colours that cannot be read, once for a mode."""
+    """Each combination of colors that cannot be read, once for light and once for dark."""
     dark = [rule for sheet in tree.sheets for rule in rules(sheet) if "prefers-color-scheme: dark" in rule.at]
     yield from _unreadable(tree, (), TextStyle("#000000", "#ffffff", 16, bold=False, hidden=False), "light")
     yield from _unreadable(tree, dark, TextStyle("#ffffff", "#121212", 16, bold=False, hidden=False), "dark")
 
 
 def _unreadable(tree: Tree, dark: Sequence[CssRule], root: TextStyle, mode: str) -> Iterator[LintProblem]:
-    last = _by_last(dark)
+    last = _rules_by_last_part(dark)
     looks: dict[int, TextStyle] = {}
     for element in tree.elements:
         above = looks[id(element.parent)] if element.parent is not None else root
-        looks[id(element)] = _look(element, above, _style(element, last), dark=mode == "dark")
+        looks[id(element)] = _text_style(element, above, _declarations(element, last), dark=mode == "dark")
     seen: set[tuple[str, str]] = set()
     for element, text in tree.texts:
         look = looks[id(element)]
@@ -65,7 +65,7 @@ def _unreadable(tree: Tree, dark: Sequence[CssRule], root: TextStyle, mode: str)
             yield LintProblem(rule=LintRule.CONTRAST, where="html", what=what)
 
 
-def _by_last(dark: Sequence[CssRule]) -> dict[str, list[CssRule]]:
+def _rules_by_last_part(dark: Sequence[CssRule]) -> dict[str, list[CssRule]]:
     """Rules by what their last part asks for first: a class, else a tag, else anything."""
     found: dict[str, list[CssRule]] = {}
     for rule in dark:
@@ -76,7 +76,7 @@ def _by_last(dark: Sequence[CssRule]) -> dict[str, list[CssRule]]:
     return found
 
 
-def _style(element: Element, dark: dict[str, list[CssRule]]) -> Declarations:
+def _declarations(element: Element, dark: dict[str, list[CssRule]]) -> Declarations:
     style = declarations(element.attrs.get("style", ""))
     if "bgcolor" in element.attrs:
         style.setdefault("background-color", element.attrs["bgcolor"])
@@ -87,7 +87,7 @@ def _style(element: Element, dark: dict[str, list[CssRule]]) -> Declarations:
     return style
 
 
-def _look(element: Element, above: TextStyle, style: Declarations, *, dark: bool) -> TextStyle:
+def _text_style(element: Element, above: TextStyle, style: Declarations, *, dark: bool) -> TextStyle:
     ink = above.ink
     if element.tag == "a" and "href" in element.attrs:
         ink = "#9e9eff" if dark else "#0000ee"
@@ -95,19 +95,19 @@ def _look(element: Element, above: TextStyle, style: Declarations, *, dark: bool
     weight = style.get("font-weight", "")
     bold = above.bold or element.tag in _BOLD
     return TextStyle(
-        ink=_colour(style.get("color", "")) or ink,
-        paper=_colour(style.get("background-color", style.get("background", ""))) or above.paper,
+        ink=_color(style.get("color", "")) or ink,
+        paper=_color(style.get("background-color", style.get("background", ""))) or above.paper,
         size=float(size.group(1)) if size else above.size,
         bold=bold if not weight else weight.startswith(("bold", "6", "7", "8", "9")),
         hidden=above.hidden or style.get("display", "").startswith("none"),
     )
 
 
-def _colour(value: str) -> str:
+def _color(value: str) -> str:
     text = value.lower()
     if match := _HEX.search(text):
         digits = match.group(1)
         return "#" + (digits if len(digits) == 6 else "".join(d * 2 for d in digits))
     if match := _RGB.search(text):
         return "#" + "".join(f"{min(255, int(n)):02x}" for n in match.groups())
-    return next((colour for name, colour in _NAMES.items() if re.search(rf"\b{name}\b", text)), "")
+    return next((color for name, color in _NAMES.items() if re.search(rf"\b{name}\b", text)), "")

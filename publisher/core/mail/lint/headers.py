@@ -1,4 +1,4 @@
-"""What the head of a message must be (RFC 5322 3.6, RFC 8058, RFC 2919; the rules of large mailboxes)."""
+"""Rules for the header of a message (RFC 5322 3.6, RFC 8058, RFC 2919; the rules of large providers)."""
 
 import re
 from collections.abc import Iterator

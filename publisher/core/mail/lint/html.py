@@ -1,10 +1,8 @@
-"""What the HTML of a mail must be: its size, structure, pictures, links, and what may not stand in it.
-
-Addresses in a mail: which lead somewhere from a mailbox, and why others do not.
-"""
+"""Rules for the HTML of a mail: its size, structure, images and links, and what must not be in it."""
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from ipaddress import ip_address
 from itertools import pairwise
 from urllib.parse import urlsplit
@@ -18,6 +16,19 @@ LINK_SCHEMES = frozenset({"https", "http", "mailto", "tel", "sms", "geo", "xmpp"
 
 PICTURE_PREFIXES = ("https://", "http://", "cid:", "data:image/")
 """How the address of a picture begins."""
+
+
+MAX_HTML_BYTES = 90_000
+"""Bytes of HTML: Gmail hides what is beyond 102 kB, with the way out."""
+
+MAX_STYLE_BYTES = 16_000
+"""Bytes of all style elements: beyond it Gmail drops them."""
+
+PREHEADER_LENGTH = (40, 130)
+_FORBIDDEN = ("script", "form", "iframe", "object", "embed", "base", "link", "frame", "frameset")
+_LOADS = re.compile(r"@import|@font-face|url\(\s*['\"]?(?!data:)", re.IGNORECASE)
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_FILLER = re.compile("[\u034f\u200c\u00a0 ]{3,}")  # keeps what follows out of the mailbox's line
 
 
 def why_unusable(target: str) -> str:
@@ -47,33 +58,14 @@ def why_unreachable(target: str) -> str:
         return ""
     if "." not in host and ":" not in host and host != "localhost":
         return "no host of the internet"
-    return "only this machine or network knows that host" if _at_home(host) else ""
-
-
-def _at_home(host: str) -> bool:
-    if host == "localhost" or host.endswith((".localhost", ".local", ".internal", ".lan")):
-        return True
-    try:
-        return not ip_address(host).is_global
-    except ValueError:
-        return False
-
-
-MAX_HTML_BYTES = 90_000
-"""Bytes of HTML: Gmail hides what is beyond 102 kB, with the way out."""
-
-MAX_STYLE_BYTES = 16_000
-"""Bytes of all style elements: beyond it Gmail drops them."""
-
-PREHEADER_LENGTH = (40, 130)
-_FORBIDDEN = ("script", "form", "iframe", "object", "embed", "base", "link", "frame", "frameset")
-_LOADS = re.compile(r"@import|@font-face|url\(\s*['\"]?(?!data:)", re.IGNORECASE)
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_FILLER = re.compile("[\u034f\u200c\u00a0 ]{3,}")  # keeps what follows out of the mailbox's line
+    private = host == "localhost" or host.endswith((".localhost", ".local", ".internal", ".lan"))
+    with suppress(ValueError):  # not an IP address
+        private = private or not ip_address(host).is_global
+    return "only this machine or network knows that host" if private else ""
 
 
 def page_problems(html: str, tree: Tree, head: Letterhead) -> Iterator[LintProblem]:
-    """Everything but colours and the support of styles."""
+    """Everything but contrast and the support of styles."""
     yield from _sizes(html, tree)
     yield from _structure(tree)
     yield from _pictures(tree)
@@ -138,40 +130,38 @@ def _pictures(tree: Tree) -> Iterator[LintProblem]:
             yield _found(LintRule.CONTENT, f"a picture of one pixel: {source[:80]}")
 
 
+_ANCHOR = "leads to a place in the mail, which many mailboxes take away"
+
+
 def _links(tree: Tree, head: Letterhead) -> Iterator[LintProblem]:
     texts: dict[str, str] = {}
     for link in tree.named("a"):
         if "href" not in link.attrs:
             continue
         target = link.attrs["href"].strip()
-        if why := _dead(target, head):
-            yield _found(LintRule.LINK, f"{why}: {target[:80]!r} ({link.text[:40]!r})", error=why != _HERE)
-        if not _named(link, tree):
+        if target.startswith("#"):
+            why = _ANCHOR
+        else:
+            why = why_unusable(target) or ("" if head.local else why_unreachable(target))
+        if why:
+            yield _found(LintRule.LINK, f"{why}: {target[:80]!r} ({link.text[:40]!r})", error=why != _ANCHOR)
+        if not _has_words(link, tree):
             yield _found(LintRule.LINK, f"a link has no words: {target[:80]!r}", error=False)
         elif texts.setdefault(link.text, target) != target and link.text:
             yield _found(LintRule.LINK, f"two links are called {link.text[:40]!r}", error=False)
 
 
-_HERE = "leads to a place in the mail, which many mailboxes take away"
-
-
-def _named(link: Element, tree: Tree) -> bool:
-    pictures = (p for p in tree.named("img") if p.attrs.get("alt") and _inside(p, link))
-    return bool(link.text or link.attrs.get("aria-label") or next(pictures, None))
-
-
-def _inside(element: Element, outer: Element) -> bool:
-    at = element.parent
-    while at is not None and at is not outer:
-        at = at.parent
-    return at is outer
-
-
-def _dead(target: str, head: Letterhead) -> str:
-    """Why a link leads nowhere, or "" where it leads somewhere."""
-    if target.startswith("#"):
-        return _HERE
-    return why_unusable(target) or ("" if head.local else why_unreachable(target))
+def _has_words(link: Element, tree: Tree) -> bool:
+    """Whether a link has text, a label, or an image with an alternative text in it."""
+    if link.text or link.attrs.get("aria-label"):
+        return True
+    for picture in tree.named("img"):
+        at = picture.parent
+        while at is not None and at is not link:
+            at = at.parent
+        if at is link and picture.attrs.get("alt"):
+            return True
+    return False
 
 
 def _content(html: str, tree: Tree) -> Iterator[LintProblem]:
