@@ -619,7 +619,7 @@ def test_a_file_ceases_to_be_settled_before_the_log_moves(
         raise Died
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(site.store), "remember", dies)
+        patch.setattr(type(site.store), "update_index", dies)
         site.publish()
     assert site.store.head().seq == head
     site.publish()
