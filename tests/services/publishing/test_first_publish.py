@@ -53,8 +53,8 @@ def test_of_a_large_site_the_files_are_listed_meanwhile(app: App, monkeypatch: p
     monkeypatch.setattr("publisher.app.startup.MANY_FILES", 1)
     for number in range(2):
         again = App(load(app.settings.folder, {}))
-        listed = again.source._from
-        monkeypatch.setattr(again.source, "_from", lambda it, f=listed: asked.append(it) or f(it))
+        listed = again.source.listed_ahead
+        monkeypatch.setattr(again.source, "listed_ahead", lambda f=listed: asked.append(f) or f())
         assert len(again.publish(mail=False).published.plan.changes) == 1 - number
         again.close()
     assert len(asked) == 2

@@ -615,7 +615,7 @@ def test_a_file_ceases_to_be_settled_before_the_log_moves(
     site.folder.write("new.md", a_post("new.md", title="new", explicit_id="7"))
     head = site.store.head().seq
 
-    def dies(_store: Store, _memory: IndexUpdate) -> int:
+    def dies(_store: Store, _update: IndexUpdate) -> int:
         raise Died
 
     with monkeypatch.context() as patch:
