@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.table import table
 from publisher.ports import Store
-from publisher.services.delivery.retention import PART, REST
+from publisher.services.delivery.deliver import ARCHIVE_CHUNK, PAUSE_FACTOR
 from publisher.stores import open_store
 
 READERS, BATCH, FOLDED = 200_000, 500, 200_000
@@ -91,8 +91,8 @@ def fold(store: Store) -> tuple[float, float]:
     begin, folded = time.perf_counter(), 0
     while folded < FOLDED:
         part = time.perf_counter()
-        folded += store.archive_deliveries(LATER, limit=PART)
-        time.sleep((time.perf_counter() - part) * REST)
+        folded += store.archive_deliveries(LATER, limit=ARCHIVE_CHUNK)
+        time.sleep((time.perf_counter() - part) * PAUSE_FACTOR)
     taken = time.perf_counter() - begin
     over.set()
     thread.join()

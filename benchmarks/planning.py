@@ -31,7 +31,7 @@ from publisher.core.subscribers.preferences import (
 from publisher.core.subscribers.subscription import Consent, ListChoice, NewReader
 from publisher.services.deps import Deps
 from publisher.services.digests.planner import plan_mail
-from publisher.services.subscribers.schedule import due_after
+from publisher.services.subscribers.subscribe import next_due_after
 from publisher.stores.sql.engine.database import Database
 
 MANY, CHOOSY = 1_000_000, 100_000
@@ -143,7 +143,7 @@ def _join(parts: Deps, wishes: Sequence[Preferences], start: int, at: datetime) 
     readers = []
     for n, wish in enumerate(wishes, start):
         if wish.pace not in due:
-            due[wish.pace] = due_after(parts, parts.lists[0], wish.pace, at)
+            due[wish.pace] = next_due_after(parts, parts.lists[0], wish.pace, at)
         readers.append(
             NewReader(
                 address=f"r{n}@example.org",

@@ -21,7 +21,7 @@ from benchmarks.table import table
 from publisher.app import App, fixed
 from publisher.config import load
 from publisher.rendering import inlining
-from publisher.services.digests.compose import composed, digest_of
+from publisher.services.digests.compose import compose_mail, digest_of
 from publisher.services.mail.letters import PostVersions
 
 NOW = datetime(2026, 10, 5, 9, tzinfo=UTC)
@@ -56,7 +56,7 @@ def measured(app: App, pairs: PostVersions) -> list[list[str]]:
 
     def digest(first: int) -> str:
         shown = digest_of(app.parts, spec, pairs[first : first + SHOWN], NOW)
-        return composed(app.parts, shown, 1)[0].html
+        return compose_mail(app.parts, shown, 1)[0].html
 
     digest(POSTS - SHOWN)  # what is loaded and compiled once
     begin = process_time()

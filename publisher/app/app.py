@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from publisher.core.subscribers.subscription import MailingList
     from publisher.core.times import ClockLag
     from publisher.services.delivery import deliver
-    from publisher.services.digests import backlog, due_readers, preview
+    from publisher.services.digests import due_readers, preview
     from publisher.services.digests.planner import Skipped
     from publisher.services.feeds import websub
-    from publisher.services.operations import findings, inspect_posts
+    from publisher.services.operations import findings
     from publisher.services.publishing import publish
     from publisher.services.publishing.folder_snapshot import SnapshotCache
 
@@ -98,7 +98,7 @@ class App(OpenSite):
         scan = services.scan.scan_folder(
             self.parts, now, backfill=backfill, overrides=overrides, answers=self._in_posts_dir(answers)
         )
-        return scan.plan, services.due_readers.ahead(self.parts, scan.plan, now)
+        return scan.plan, services.due_readers.due_reports(self.parts, scan.plan, now)
 
     def warnings(self, made: "Plan") -> "Sequence[findings.Finding]":
         """Warnings to the authors of the posts that a plan publishes."""
@@ -142,7 +142,7 @@ class App(OpenSite):
                 changed_paths=self._in_posts(changed_paths),
             )
             self._next_post, self._published = done.plan.next_at, True
-            reworded = services.withdrawn_posts.reword(parts, now)
+            reworded = services.withdrawn_posts.remake_withdrawn(parts, now)
             made = services.planner.plan_mail(parts, now, send=send) if mail else None
             if made is not None:
                 self.store.set_problems("digests", [str(error) for error in made.unsent], now)
@@ -208,7 +208,7 @@ class App(OpenSite):
             self.time_to_write()
             parts = replace(self.parts, run=secrets.token_hex(8))  # what a failed run left is nobody's
             unknown = services.deliver.recover(parts, self.clock(), alone=True)
-            for line in services.withdrawn_posts.reword(parts, self.clock()):
+            for line in services.withdrawn_posts.remake_withdrawn(parts, self.clock()):
                 self.say(line)
             stats = services.deliver.deliver(parts, stopping=stopping, progress=progress)
             self.set_problem("mail")
@@ -228,20 +228,18 @@ class App(OpenSite):
             return services.websub.PingReport()
         return services.websub.send_pings(self.parts, self.clock())
 
-    def posts(self) -> "list[inspect_posts.ListedPost]":
+    def posts(self) -> "list[check.ListedPost]":
         """What becomes of each file in the folder of posts; writes nothing."""
-        return services.inspect_posts.listed(self.parts, self.clock())
+        return services.check.list_posts(self.parts, self.clock())
 
-    def check(self, *, forced: frozenset[str] = frozenset()) -> "inspect_posts.CheckReport":
+    def check(self, *, forced: frozenset[str] = frozenset()) -> "check.CheckReport":
         """Every finding in settings and files of secrets, in the folder of posts, and in the mails made of
         it; rules of the lint in `forced` are no errors. Writes nothing.
         """
         from publisher.app.secret_checks import secret_findings, setting_findings
 
         secret = [*setting_findings(self), *secret_findings(self)]
-        found = services.inspect_posts.checked(
-            replace(self.make_parts(sends=False), forced=forced), self.clock()
-        )
+        found = services.check.check(replace(self.make_parts(sends=False), forced=forced), self.clock())
         return replace(found, findings=(*secret, *found.findings))
 
     def queued(self) -> int:
@@ -252,9 +250,9 @@ class App(OpenSite):
         """The next digest of a list; that of one reader, where an address is given."""
         return services.preview.preview(self.parts, spec, self.clock(), reader=reader)
 
-    def backlog(self) -> "list[backlog.Waiting]":
+    def backlog(self) -> "list[due_readers.Waiting]":
         """Which readers wait for posts that are published and not mailed yet, and until when."""
-        return services.backlog.backlog(self.parts, self.clock())
+        return services.due_readers.backlog(self.parts, self.clock())
 
     def status(self) -> dict[str, Any]:
         """What `publisher status` shows."""
@@ -298,6 +296,8 @@ class App(OpenSite):
         services.subscribe.forget_pending(self.parts, self.clock())
 
     def fold(self, *, most: int | None = None, pause: Callable[[float], bool] = lambda _: False) -> int:
-        """Archives deliveries older than mail.retention (services.retention says how); how many."""
+        """Archives deliveries older than mail.retention (services.deliver says how); how many."""
         keep = self.settings.mail.retention
-        return 0 if keep is None else services.retention.fold(self.parts, keep, most=most, pause=pause)
+        return (
+            0 if keep is None else services.deliver.archive_settled(self.parts, keep, most=most, pause=pause)
+        )

@@ -63,7 +63,7 @@ def reconcile_store(
     from publisher.services.operations import reconcile
 
     with site.lock("publish"), site.lock("deliver"):
-        lacks = reconcile.behind(site.parts, _manifest(site))
+        lacks = reconcile.store_lag(site.parts, _manifest(site))
         if lacks is None or dry_run:
             return lacks, None
         if lacks.departures_only:
@@ -90,7 +90,7 @@ def must_be_up_to_date(site: "OpenSite", parts: "Deps | None" = None) -> None:
     from publisher.services.operations import reconcile
 
     parts = parts or site.parts
-    lacks = reconcile.behind(parts, _manifest(site))
+    lacks = reconcile.store_lag(parts, _manifest(site))
     if lacks is not None and lacks.departures_only:
         reconcile.finish_departures(parts, lacks)
     elif lacks is not None:

@@ -126,7 +126,7 @@ class OpenSite:
         make_transport = TRANSPORTS[settings.mail.transport]
         quotas = None
         if throttling.quotas:
-            from publisher.services.delivery.circuit_breakers import StoredRelayQuotas
+            from publisher.services.delivery.throttling import StoredRelayQuotas
 
             quotas = StoredRelayQuotas(lambda: self.store, run, self.clock)
         return Deps(

@@ -17,7 +17,7 @@ from publisher.core.posts.post import ParsedPost, wait_reason
 from publisher.core.subscribers.preferences import SchedulePreference
 from publisher.init_site import start_example
 from publisher.services.subscribers import subscribe
-from publisher.services.subscribers.schedule import due_after
+from publisher.services.subscribers.subscribe import next_due_after
 
 READER = "reader@example.org"
 
@@ -91,7 +91,7 @@ def before_and_after(settings: Settings) -> tuple[datetime, datetime]:
     posts = [item.post for item in app.parts.source().scan() if isinstance(item, ParsedPost)]
     out = sorted(p.instant for p in posts if p.instant and wait_reason(p, wall_clock()) is None)
     spec = settings.lists[0]
-    due = due_after(app.parts, spec, SchedulePreference(), out[-1])
+    due = next_due_after(app.parts, spec, SchedulePreference(), out[-1])
     app.close()
     return out[-FRESH] - timedelta(hours=1), due
 

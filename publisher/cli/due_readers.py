@@ -10,7 +10,7 @@ from publisher.core.times import local_time
 from publisher.services.digests.due_readers import DueDecision, DueReaderGroup, DueReport
 
 if TYPE_CHECKING:
-    from publisher.services.digests.backlog import Waiting
+    from publisher.services.digests.due_readers import Waiting
     from publisher.services.digests.planner import Skipped
 
 
@@ -61,8 +61,8 @@ def left_out_in_words(report: DueReport, left_out: Mapping[str, int]) -> Mapping
     """How many readers get nothing, by reason: first those who are due, then the others."""
     found: dict[str, int] = {}
     for group in report.groups:
-        if group.verdict is not DueDecision.MAIL:
-            words = SHORT[group.verdict]
+        if group.decision is not DueDecision.MAIL:
+            words = SHORT[group.decision]
             found[words] = found.get(words, 0) + group.due.readers
     return found | {words: left_out[why] for why, words in LEFT_OUT.items() if why in left_out}
 
@@ -75,7 +75,7 @@ def groups_by_place(report: DueReport) -> Mapping[ReaderPlace, DueReaderGroup]:
 def reason_in_words(report: DueReport, group: DueReaderGroup) -> str:
     """What the readers of a group get, or why they get nothing."""
     number = len(group.share.posts)
-    match group.verdict:
+    match group.decision:
         case DueDecision.MAIL:
             wish = [*group.taste.topics, *filter(None, [group.taste.language])]
             return count(number, "post") + (f" ({', '.join(wish)})" if wish else "")
@@ -98,7 +98,7 @@ def due_report_json(
             "posts": [known.id for known in group.share.posts],
             "topics": list(group.taste.topics),
             "language": group.taste.language,
-            "verdict": group.verdict.value,
+            "verdict": group.decision.value,
         }
         for group in report.groups
     ]
@@ -111,7 +111,7 @@ def due_report_json(
     rows: list[dict[str, Any]] = []
     for reader in who:
         group = None if reader.why else places.get((reader.rhythm, reader.stand, reader.skipped))
-        verdict = group.verdict.value if group else reader.why or "later"
+        verdict = group.decision.value if group else reader.why or "later"
         posts = [known.id for known in group.share.posts] if group else []
         rows.append({"address": reader.address, "verdict": verdict, "posts": posts})
     return value | {"who": rows}
@@ -136,7 +136,7 @@ def say_waiting(app: App, waiting: "Iterable[Waiting]") -> None:
 
 def wait_in_words(one: "Waiting", zone: str) -> str:
     """ "2 posts for 3 readers of daily go 2026-12-01 08:00 CET; to send them now: ..."."""
-    from publisher.services.digests.backlog import Reason
+    from publisher.services.digests.due_readers import Reason
 
     whom = f"{count(one.readers, 'reader')} of {one.list}"
     what = f"{count(one.posts, 'post')} for {whom}"

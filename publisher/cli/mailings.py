@@ -28,7 +28,7 @@ from publisher.core.delivery.mailing import DeliveryState, Mailing, MailingState
 from publisher.core.delivery.relay_logs import LoggedOutcome
 from publisher.core.errors import Refused, UsageError
 from publisher.core.times import local_time
-from publisher.services.delivery.unknown_outcomes import doubts as doubts_of
+from publisher.services.delivery.unknown_outcomes import unknown_deliveries as doubts_of
 from publisher.services.mail.messages import message_id
 from publisher.services.operations import mailings as verbs
 
@@ -91,7 +91,7 @@ def list_(site: SiteOptions, as_json: bool) -> None:
 def show(site: SiteOptions, as_json: bool, id: int) -> None:
     """Counts by state, the deliveries in doubt, and the servers' replies."""
     app = site.open(reads=True)
-    mailing = verbs.find(app.parts, id)
+    mailing = verbs.find_mailing(app.parts, id)
     doubts = doubts_of(app.parts, id)
     replies = app.store.replies(id)
     if as_json:
@@ -144,7 +144,7 @@ def add_command(order: MailingCommand, help: str, *, asks: bool = False) -> None
         count_refusals: bool = False,
     ) -> None:
         app = site.open(reads=True)
-        mailing = verbs.find(app.parts, id)
+        mailing = verbs.find_mailing(app.parts, id)
         if dry_run:
             say(f"mailing {id} is {state_text(mailing)}: {counts_text(mailing)}; would {order}")
             return
@@ -157,8 +157,8 @@ def add_command(order: MailingCommand, help: str, *, asks: bool = False) -> None
         if count_refusals and mailing.hold not in REFUSAL_HOLDS:
             what = f"mailing {id} is not held because of refusals"
             raise UsageError("--count-refusals", what, "leave it out")
-        now = verbs.order(app.parts, id, order, app.clock(), count_refusals=count_refusals)
-        mailing = verbs.find(app.parts, id)
+        now = verbs.apply_command(app.parts, id, order, app.clock(), count_refusals=count_refusals)
+        mailing = verbs.find_mailing(app.parts, id)
         say(f"mailing {id} is {now.state}{f' ({now.hold})' if now.hold else ''}: {counts_text(mailing)}")
         if now.state is MailingState.READY and mailing.counts.get(DeliveryState.QUEUED):
             say("`publisher run` goes on with it at its next look, `publisher deliver` now")
@@ -225,8 +225,8 @@ def resolve(
         raise UsageError(f"mailing {id}", what, "decide: --log FILE, --resend or --accept")
     if not dry_run:
         app.release_claims()
-    mailing = verbs.find(app.parts, id)
-    named = verbs.doubts_of(app.parts, id, only) if only else None
+    mailing = verbs.find_mailing(app.parts, id)
+    named = verbs.unknown_deliveries_to(app.parts, id, only) if only else None
     if logs:
         decide_by_log(app, mailing, logs, named, dry_run=dry_run, as_json=as_json)
         return
@@ -243,7 +243,7 @@ def resolve(
     became = "queued again" if resend else "taken for accepted"
     say(f"{count(done, 'delivery', 'deliveries')} {became}" if done else "nothing is in doubt")
     if as_json:
-        show_json(mailing_json(verbs.find(app.parts, id)))
+        show_json(mailing_json(verbs.find_mailing(app.parts, id)))
 
 
 def decide_by_log(
@@ -279,7 +279,7 @@ def decide_by_log(
             now,
             local=local,
             dry_run=dry_run,
-            told=told,
+            resolved=told,
         )
     if not read.understood and read.before:
         what = f"holds no line of Postfix, of Exim or of JSON ({count(read.lines, 'line')} read)"
@@ -288,7 +288,7 @@ def decide_by_log(
     if as_json:
         became = {word: read.became[kind] for kind, word in LOGGED_KEYS.items()}
         facts = {"lines": read.lines, "from": utc(read.first), "to": utc(read.last)}
-        value = mailing_json(verbs.find(app.parts, mailing.id)) | {"dry_run": dry_run, "log": facts}
+        value = mailing_json(verbs.find_mailing(app.parts, mailing.id)) | {"dry_run": dry_run, "log": facts}
         value |= {"resolved": became, "remaining": read.remaining}
         show_json_with(value, "in_doubt", (unknown_json(app, mailing, delivery) for delivery in rest))
         return
@@ -326,7 +326,7 @@ def rebuild(site: SiteOptions, as_json: bool, id: int, verify: bool) -> None:
     if not verify:
         raise UsageError("mailings rebuild", "what is frozen is never replaced", "say --verify to compare")
     app = site.open(reads=True)
-    proofs = list(verbs.verify(app.parts, verbs.find(app.parts, id)))
+    proofs = list(verbs.verify_rebuild(app.parts, verbs.find_mailing(app.parts, id)))
     if as_json:
         rows = [{"cohort": p.cohort, "sha256": p.sha256, "differs": p.differs or None} for p in proofs]
         show_json({"id": id, "same": not any(p.differs for p in proofs), "cohorts": rows})

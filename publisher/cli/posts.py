@@ -9,7 +9,7 @@ from publisher.app import App
 from publisher.cli.common import SiteOptions, count, echo, say, show_json, site_options, utc
 from publisher.core.errors import UsageError
 from publisher.core.posts.post import BadPost, Post, WaitReason, describe_wait
-from publisher.services.operations.inspect_posts import ListedPost
+from publisher.services.operations.check import ListedPost
 
 NO_VALUES: dict[str, Any] = {
     "instant": None,

@@ -65,9 +65,9 @@ def check(site: SiteOptions, as_json: bool, force_ok: tuple[str, ...], every: bo
             {"public": found.public, "waiting": found.waiting, "unread": found.unread, "findings": rows}
         )
     else:
-        from publisher.services.operations.findings import in_short  # loaded when called
+        from publisher.services.operations.findings import summarize  # loaded when called
 
-        for line in map(str, found.findings) if every else in_short(found.findings):
+        for line in map(str, found.findings) if every else summarize(found.findings):
             echo(line)
         hidden = found.waiting["hidden"] + found.waiting["expired"]
         only = f"{found.waiting['page only']} page only, " if found.waiting["page only"] else ""

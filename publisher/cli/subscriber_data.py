@@ -33,7 +33,7 @@ from publisher.services.subscribers import admin, signup
 def show(site: SiteOptions, as_json: bool, address: str) -> None:
     """Everything that is kept about ADDRESS: what to answer a reader who asks."""
     app = site.open(reads=True)
-    dossier = admin.dossier(app.parts, address)
+    dossier = admin.export_data(app.parts, address)
     if as_json:
         show_json(dossier)
         return
@@ -124,7 +124,7 @@ def allow(site: SiteOptions, address: str) -> None:
 def resend_confirmation(site: SiteOptions, address: str, list_slug: str | None) -> None:
     """Ask ADDRESS once more to confirm a pending sign-up. Does not count toward the limit of such mails."""
     app = site.open()
-    asked = signup.resend(app.parts, address, list_or_none(app, list_slug), app.clock())
+    asked = signup.resend_confirmation(app.parts, address, list_or_none(app, list_slug), app.clock())
     if not asked:
         say(f"{address}: has no sign-up that waits for confirmation")
         raise SystemExit(1)
@@ -140,7 +140,7 @@ def resend_confirmation(site: SiteOptions, address: str, list_slug: str | None) 
 def erase(site: SiteOptions, address: str, yes: bool, dry_run: bool) -> None:
     """Forgets ADDRESS. A keyed hash stays, so that no import brings it back; the reader may return."""
     app = site.open(reads=True)
-    known = len(admin.dossier(app.parts, address)["subscriptions"])
+    known = len(admin.export_data(app.parts, address)["subscriptions"])
     if dry_run:
         say(f"would forget {address} and {count(known, 'subscription')}")
         return

@@ -1,66 +1,44 @@
 """The verbs: gather, let core decide, then persist or send. They know the world only through ports.
 
-`services.NAME` loads a service when it is first asked for: a command needs a few of them.
+`services.NAME` loads a service when it is first asked for, since a command needs only a few of them.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from publisher.services.delivery import deliver, retention
-    from publisher.services.digests import (
-        archive_pages,
-        backlog,
-        due_readers,
-        planner,
-        preview,
-        schedule,
-        withdrawn_posts,
-    )
-    from publisher.services.feeds import documents, websub
-    from publisher.services.mail import public_url
-    from publisher.services.operations import findings, inspect_posts, status
-    from publisher.services.publishing import clock_checks, folder_snapshot, publish, scan
-    from publisher.services.subscribers import subscribe
+    from publisher.services.delivery import deliver as deliver
+    from publisher.services.digests import archive_pages as archive_pages
+    from publisher.services.digests import due_readers as due_readers
+    from publisher.services.digests import planner as planner
+    from publisher.services.digests import preview as preview
+    from publisher.services.digests import schedule as schedule
+    from publisher.services.digests import withdrawn_posts as withdrawn_posts
+    from publisher.services.feeds import documents as documents
+    from publisher.services.feeds import websub as websub
+    from publisher.services.mail import public_url as public_url
+    from publisher.services.operations import check as check
+    from publisher.services.operations import findings as findings
+    from publisher.services.operations import status as status
+    from publisher.services.publishing import clock_checks as clock_checks
+    from publisher.services.publishing import folder_snapshot as folder_snapshot
+    from publisher.services.publishing import publish as publish
+    from publisher.services.publishing import scan as scan
+    from publisher.services.subscribers import subscribe as subscribe
 
-__all__ = [
-    "archive_pages",
-    "backlog",
-    "clock_checks",
-    "deliver",
-    "documents",
-    "due_readers",
-    "findings",
-    "folder_snapshot",
-    "inspect_posts",
-    "planner",
-    "preview",
-    "public_url",
-    "publish",
-    "retention",
-    "scan",
-    "schedule",
-    "status",
-    "subscribe",
-    "websub",
-    "withdrawn_posts",
-]
-
-_ROOM = {
-    "backlog": "digests",
+_ROOMS = {
+    "archive_pages": "digests",
+    "check": "operations",
     "clock_checks": "publishing",
     "deliver": "delivery",
     "documents": "feeds",
     "due_readers": "digests",
     "findings": "operations",
     "folder_snapshot": "publishing",
-    "archive_pages": "digests",
-    "inspect_posts": "operations",
     "planner": "digests",
     "preview": "digests",
     "public_url": "mail",
     "publish": "publishing",
-    "retention": "delivery",
     "scan": "publishing",
     "schedule": "digests",
     "status": "operations",
@@ -71,6 +49,6 @@ _ROOM = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in _ROOMS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return import_module(f"publisher.services.{_ROOM[name]}.{name}")
+    return import_module(f"publisher.services.{_ROOMS[name]}.{name}")

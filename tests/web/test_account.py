@@ -186,7 +186,7 @@ def test_only_the_last_link_works_and_they_do_not_come_fast(site: Any) -> None:
     for _ in range(10):
         site.clock.move(minutes=6)
         assert ask(site, found, "export").status_code == 200
-    assert len(mails(site)) == account.MOST - 2
+    assert len(mails(site)) == account.MAX_LINKS - 2
     site.clock.move(days=1)
     ask(site, found, "export")
     assert len(mails(site)) == 1
@@ -327,7 +327,7 @@ def test_the_link_comes_in_the_readers_language(site: Any) -> None:
 
 def test_a_page_that_asks_for_links_works_for_a_day(site: Any) -> None:
     found = reader(site)
-    action = f"/account/{account.permit(site.app.parts, found, site.clock.now)}"
+    action = f"/account/{account.account_token(site.app.parts, found, site.clock.now)}"
     assert site.http.get(action).status_code == 200
     site.clock.move(days=1, seconds=1)
     assert site.http.get(action).status_code == 404

@@ -114,7 +114,7 @@ def test_pages_and_mails_of_a_list_in_one_language_speak_it(site: Any) -> None:
     found = reader(site, "khmer", confirmed=False)
     confirming = path(site, "confirm", Purpose.CONFIRM, found)
     assert spoken(site.http.get(confirming)) == spoken(site.http.post(confirming)) == "km"
-    subscribe.ask_to_confirm(site.app.parts, site.app.parts.list("khmer"), found, site.clock.now)
+    subscribe.send_confirmation(site.app.parts, site.app.parts.list("khmer"), found, site.clock.now)
     mailing = site.app.store.mailings(counted=False)[0]
     assert mailing.subject == "សូមបញ្ជាក់៖ The Harbour khmer"
 

@@ -3,35 +3,44 @@
     claim [deliver:claimed] -> offer [deliver:offered] -> intent durable [deliver:intended]
       -> commit [deliver:committed] -> outcome durable [deliver:settled] -> finish [deliver:finished]
 
-Up to the intent a crash repeats safely, for the message was not ended; from then to the outcome it is in
-doubt, and listed, unless the transport can recall it. No transaction is open while talking to a server.
-
-The loop that mail is sent in: uvloop's where it is there, for it takes less time for each message.
+Up to the intent a crash repeats safely, for the message was not ended. From then until the outcome is
+recorded it is unknown what became of it, and it is listed, unless the transport can tell. No transaction is
+open while talking to a server.
 """
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
 
-from publisher.services.delivery import outcomes
-from publisher.services.delivery.circuit_breakers import judge_left
-from publisher.services.delivery.outcomes import DeliveryStats
-from publisher.services.delivery.unknown_outcomes import ask_about_doubts
+from publisher.services.delivery.outcomes import DeliveryStats, count_bounces
+from publisher.services.delivery.throttling import judge_finished_canaries
+from publisher.services.delivery.unknown_outcomes import look_up_outcomes
 from publisher.services.deps import Deps
 
-__all__ = ["DeliveryStats", "deliver", "recover"]
+__all__ = ["DeliveryStats", "archive_settled", "deliver", "recover"]
+
+T = TypeVar("T")
+
+ARCHIVE_CHUNK = 1_000
+"""Deliveries archived in one transaction: it takes some hundredths of a second."""
+
+PAUSE_FACTOR = 3
+"""How many times as long others may write after each transaction. They look now and again whether they may
+(SQLite has no queue for its lock): were it as long as the transaction, one look in two would miss it, and
+some miss ten in a row.
+"""
 
 
 def recover(parts: Deps, now: datetime, *, alone: bool) -> int:
-    """Frees what dead runs held, and decides what they left undecided: samples that were answered, and what
-    is in doubt where the transport can tell. Returns how many deliveries remain unknown.
+    """Frees what dead runs held, and decides what they left undecided: canaries that were tried, bounces, and
+    unknown outcomes that the transport can tell. Returns how many deliveries remain unknown.
     """
     parts.store.resume_expired_pauses(now)
     parts.store.release_dead_runs(parts.run, now, alone=alone)
-    judge_left(parts)
-    outcomes.judge(parts, now)
-    return ask_about_doubts(parts, now)
+    judge_finished_canaries(parts)
+    count_bounces(parts, now)
+    return look_up_outcomes(parts, now)
 
 
 def deliver(
@@ -40,36 +49,48 @@ def deliver(
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[DeliveryStats], None] = lambda _: None,
 ) -> DeliveryStats:
-    """Drains what is due now, over the transport's connections, then returns. `stopping` is asked before
-    each message: what is in flight is finished. Call `recover` first.
+    """Sends what is due now, over the transport's connections, then returns. `stopping` is asked before each
+    message; what is in flight is finished. Call `recover` first.
     """
     if not parts.store.unfinished_mailings():
-        return DeliveryStats()  # most starts: what sends is not even loaded
+        return DeliveryStats()  # most starts: the code that sends is not even loaded
     from publisher.services.delivery.worker import DeliveryWorker
 
     try:
         return run(DeliveryWorker(parts, stopping, progress).run())
-    except BaseExceptionGroup as several:  # one connection's error ends the run; it is the one to show
-        raise _first(several) from several
-
-
-def _first(error: BaseException) -> BaseException:
-    inner = cast("tuple[BaseException, ...]", getattr(error, "exceptions", ()))  # of a group, however deep
-    return _first(inner[0]) if inner else error
-
-
-T = TypeVar("T")
+    except BaseExceptionGroup as several:
+        error: BaseException = several
+        while inner := cast("tuple[BaseException, ...]", getattr(error, "exceptions", ())):
+            error = inner[0]  # one connection's error ended the run; that is the one to show
+        raise error from several
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """What `asyncio.run` does: returns and raises what `main` does."""
-    with asyncio.Runner(loop_factory=_loops()) as runner:
-        return runner.run(main)
-
-
-def _loops() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Does what `asyncio.run` does, in uvloop's loop where there is one: it takes less time per message."""
     try:
         import uvloop  # comes with uvicorn, but not for Windows
     except ImportError:
-        return None
-    return uvloop.new_event_loop
+        return asyncio.run(main)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main)
+
+
+def archive_settled(
+    parts: Deps,
+    keep: timedelta,
+    *,
+    most: int | None = None,
+    pause: Callable[[float], bool] = lambda _: False,
+) -> int:
+    """Archives deliveries that were settled longer ago than `keep`, until none is left or at least `most`
+    were; returns how many. After each transaction `pause` is told how many seconds to wait, so that others
+    can write, and answers whether to stop.
+    """
+    before, archived = parts.clock() - keep, 0
+    while most is None or archived < most:
+        began = parts.ticks()
+        number = parts.store.archive_deliveries(before, limit=ARCHIVE_CHUNK)
+        archived += number
+        if not number or pause((parts.ticks() - began) * PAUSE_FACTOR):
+            break
+    return archived

@@ -1,7 +1,7 @@
-"""Lanes: claimed deliveries that wait for a connection, a lane for each pacing group.
+"""The send queue: claimed deliveries that wait for a connection, one queue for each throttling group.
 
-A free connection takes the next job of a lane that may start one now, so a slow domain holds up nobody else.
-Few jobs are in memory at any time: the feeder claims another batch only for lanes that run low.
+A free connection takes the next job of a group that may start one now, so a slow domain holds up nobody else.
+Few jobs are in memory at any time: the feeder claims another batch only for groups that run low.
 """
 
 import asyncio
@@ -16,8 +16,8 @@ from publisher.core.delivery.relays import DomainLimit
 from publisher.core.delivery.throttling import ThrottlingRules, next_slot
 from publisher.services.mail.messages import PendingMessage
 
-LOOKS = 20
-"""How many jobs of a lane are looked at for one that may start."""
+MAX_LOOKS = 20
+"""How many jobs of a group are looked at for one that may start."""
 
 
 @dataclass(slots=True)
@@ -31,47 +31,51 @@ class OpenBatch:
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One delivery that a connection may send, and its message once that was begun."""
+    """One delivery that a connection may send, and its message once it was begun."""
 
     open: OpenBatch
     row: Delivery
     domain: str
-    making: PendingMessage | None = None
+    message: PendingMessage | None = None
 
 
 @dataclass(slots=True)
-class _GroupQueue:
+class _Group:
     limit: DomainLimit
     jobs: deque[Job] = field(default_factory=deque[Job])
-    flying: int = 0
+    in_flight: int = 0
     last: float = float("-inf")
 
 
 class SendQueue:
-    """Jobs by pacing group. `ticks` are seconds that only go forward; `single` tells of a domain that is
-    probed, and may have one message under way (empty: the whole server). With fewer than `enough` jobs a lane
+    """Jobs by throttling group. `ticks` is a monotonic clock in seconds. `half_open` says whether a domain,
+    or "" for the whole server, may have only one message under way. A group with fewer than `enough` jobs
     runs low.
     """
 
     def __init__(
-        self, pacing: ThrottlingRules, ticks: Callable[[], float], single: Callable[[str], bool], enough: int
+        self,
+        rules: ThrottlingRules,
+        ticks: Callable[[], float],
+        half_open: Callable[[str], bool],
+        enough: int,
     ) -> None:
-        self._pacing, self._ticks, self._single, self._enough = pacing, ticks, single, enough
-        self._lanes: dict[str, _GroupQueue] = {}
+        self._rules, self._ticks, self._half_open, self._enough = rules, ticks, half_open, enough
+        self._groups: dict[str, _Group] = {}
         self._domains = Counter[str]()
-        self._flying = 0
+        self._in_flight = 0
         self._last = float("-inf")
         self._changed = asyncio.Event()
-        self._over = asyncio.Event()
+        self._closed = asyncio.Event()
         self._low = asyncio.Event()
 
-    def full(self) -> list[str]:
-        """The groups that have enough jobs waiting; `low` tells when that is no longer so."""
+    def full_groups(self) -> list[str]:
+        """The groups that have enough jobs waiting; `wait_until_low` returns when that is no longer so."""
         self._low.clear()
-        return [group for group, lane in self._lanes.items() if len(lane.jobs) >= self._enough]
+        return [group for group, queue in self._groups.items() if len(queue.jobs) >= self._enough]
 
-    async def low(self, seconds: float) -> None:
-        """Waits until a lane ran low or all was idle since `full` was asked, at most so many seconds."""
+    async def wait_until_low(self, seconds: float) -> None:
+        """Waits until a group ran low, or all was idle, since `full_groups` was called; at most so long."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._low.wait()
@@ -79,29 +83,29 @@ class SendQueue:
     @property
     def idle(self) -> bool:
         """Whether nothing waits and nothing is under way."""
-        return not self._flying and not any(lane.jobs for lane in self._lanes.values())
+        return not self._in_flight and not any(queue.jobs for queue in self._groups.values())
 
     def put(self, jobs: Iterable[Job], *, first: bool = False) -> None:
-        """Adds jobs of one batch, before all others of their group where somebody waits for them."""
+        """Adds jobs of one batch; with `first`, before all others of their group."""
         for job in jobs:
             group = job.open.batch.group
-            lane = self._lanes.get(group) or self._lanes.setdefault(
-                group, _GroupQueue(self._pacing.limit(group))
+            queue = self._groups.get(group) or self._groups.setdefault(
+                group, _Group(self._rules.limit(group))
             )
-            (lane.jobs.appendleft if first else lane.jobs.append)(job)
+            (queue.jobs.appendleft if first else queue.jobs.append)(job)
         self._changed.set()
 
     def close(self) -> None:
-        """No more jobs come: connections end when there is none left."""
-        self._over.set()
+        """No more jobs come: connections end when none is left."""
+        self._closed.set()
         self._changed.set()
 
-    async def over(self, seconds: float) -> bool:
-        """Waits so long; whether no more jobs come."""
+    async def wait_until_closed(self, seconds: float) -> bool:
+        """Waits until the queue is closed, at most so many seconds; returns whether it is."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._over.wait()
-        return self._over.is_set()
+                await self._closed.wait()
+        return self._closed.is_set()
 
     async def next(self) -> Job | None:
         """The next job that may start now; None: there will be none."""
@@ -109,66 +113,66 @@ class SendQueue:
             job, wait = self._choose()
             if job is not None:
                 return job
-            if self._over.is_set() and not any(lane.jobs for lane in self._lanes.values()):
+            if self._closed.is_set() and not any(queue.jobs for queue in self._groups.values()):
                 return None
             self._changed.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._changed.wait()
 
-    def ahead(self) -> Job | None:
-        """A job that a busy connection may begin with the end of its last one, started: none of a lane that
-        is held to a pace, for whose turn it is must then be seen when it comes.
+    def prefetch(self) -> Job | None:
+        """A job, started, that a busy connection may pipeline behind the end of its last one. None from a
+        group with a rate or connection limit: whose turn it is can then be seen only when it comes.
         """
-        lane = next((lane for lane in self._lanes.values() if lane.jobs), None)
-        slowed = self._pacing.total.rate or lane is None or lane.limit.rate or lane.limit.connections
-        if lane is None or slowed or self._single("") or (job := self._free(lane)) is None:
+        queue = next((queue for queue in self._groups.values() if queue.jobs), None)
+        limited = self._rules.total.rate or queue is None or queue.limit.rate or queue.limit.connections
+        if queue is None or limited or self._half_open("") or (job := self._take(queue)) is None:
             return None
-        self._start(lane, job)
+        self._start(queue, job)
         return job
 
-    def soon(self, job: Job, number: int) -> Job | None:
-        """The job that comes so many after this one, about: so that its message can be begun."""
-        jobs = self._lanes[job.open.batch.group].jobs
+    def peek(self, job: Job, number: int) -> Job | None:
+        """The job that comes about so many places after this one, so that its message can be begun."""
+        jobs = self._groups[job.open.batch.group].jobs
         return jobs[number - 1] if len(jobs) >= number else None
 
-    def landed(self, job: Job) -> None:
-        """The job that was started is over."""
-        self._flying -= 1
-        self._lanes[job.open.batch.group].flying -= 1
+    def completed(self, job: Job) -> None:
+        """A started job has been sent, or given up."""
+        self._in_flight -= 1
+        self._groups[job.open.batch.group].in_flight -= 1
         self._domains[job.domain] -= 1
         if not self._domains[job.domain]:
             del self._domains[job.domain]
         self._changed.set()
-        if not self._flying and self.idle:
+        if not self._in_flight and self.idle:
             self._low.set()
 
-    def hold(self) -> None:
-        """What was under way is not over with its landing: its outcome is still to be durable."""
-        self._flying += 1
+    def outcome_pending(self) -> None:
+        """One more stays in flight although it is `completed`: its outcome is still to be durable."""
+        self._in_flight += 1
 
-    def release(self) -> None:
-        """It is durable."""
-        self._flying -= 1
+    def outcome_durable(self) -> None:
+        """Such an outcome is durable."""
+        self._in_flight -= 1
         self._changed.set()
-        if not self._flying and self.idle:
+        if not self._in_flight and self.idle:
             self._low.set()
 
-    def of_domain(self, domain: str) -> list[Job]:
+    def remove_domain(self, domain: str) -> list[Job]:
         """Removes the waiting jobs of a domain and returns them."""
-        return self.take_out(lambda job: job.domain == domain)
+        return self.remove(lambda job: job.domain == domain)
 
-    def of_mailing(self, mailing: int) -> list[Job]:
+    def remove_mailing(self, mailing: int) -> list[Job]:
         """Removes the waiting jobs of a mailing and returns them."""
-        return self.take_out(lambda job: job.row.mailing == mailing)
+        return self.remove(lambda job: job.row.mailing == mailing)
 
-    def take_out(self, those: Callable[[Job], bool]) -> list[Job]:
+    def remove(self, matches: Callable[[Job], bool]) -> list[Job]:
         """Removes waiting jobs and returns them."""
         out: list[Job] = []
-        for lane in self._lanes.values():
-            found = [job for job in lane.jobs if those(job)]
+        for queue in self._groups.values():
+            found = [job for job in queue.jobs if matches(job)]
             if found:
-                lane.jobs = deque(job for job in lane.jobs if not those(job))
+                queue.jobs = deque(job for job in queue.jobs if not matches(job))
                 out += found
         self._changed.set()
         self._low.set()
@@ -176,37 +180,37 @@ class SendQueue:
 
     def _choose(self) -> tuple[Job | None, float | None]:
         """A job that starts now, or how long until one may; None: not before something changes."""
-        if self._flying and self._single(""):
+        if self._in_flight and self._half_open(""):
             return None, None
         now = self._ticks()
-        total = next_slot(self._last, now, self._pacing.total.rate)
+        total = next_slot(self._last, now, self._rules.total.rate)
         if total > now:
             return None, total - now
         wait: float | None = None
-        for lane in self._lanes.values():
-            if not lane.jobs or lane.flying >= (lane.limit.connections or self._flying + 1):
+        for queue in self._groups.values():
+            if not queue.jobs or queue.in_flight >= (queue.limit.connections or self._in_flight + 1):
                 continue
-            start = next_slot(lane.last, now, lane.limit.rate)
+            start = next_slot(queue.last, now, queue.limit.rate)
             if start > now:
                 wait = min(start - now, wait or start - now)
-            elif job := self._free(lane):
-                lane.last, self._last = start, total
-                self._start(lane, job)
+            elif job := self._take(queue):
+                queue.last, self._last = start, total
+                self._start(queue, job)
                 return job, None
         return None, wait
 
-    def _free(self, lane: _GroupQueue) -> Job | None:
-        for _ in range(min(len(lane.jobs), LOOKS)):
-            job = lane.jobs.popleft()
-            if not (self._domains[job.domain] and self._single(job.domain)):
+    def _take(self, queue: _Group) -> Job | None:
+        for _ in range(min(len(queue.jobs), MAX_LOOKS)):
+            job = queue.jobs.popleft()
+            if not (self._domains[job.domain] and self._half_open(job.domain)):
                 return job
-            lane.jobs.append(job)
+            queue.jobs.append(job)
         return None
 
-    def _start(self, lane: _GroupQueue, job: Job) -> None:
-        lane.flying += 1
-        self._flying += 1
+    def _start(self, queue: _Group, job: Job) -> None:
+        queue.in_flight += 1
+        self._in_flight += 1
         self._domains[job.domain] += 1
-        self._lanes[job.open.batch.group] = self._lanes.pop(job.open.batch.group)  # the others' turn first
-        if len(lane.jobs) == self._enough - 1:
+        self._groups[job.open.batch.group] = self._groups.pop(job.open.batch.group)  # others go first now
+        if len(queue.jobs) == self._enough - 1:
             self._low.set()

@@ -1,12 +1,11 @@
-"""What is in doubt after a run died: the transport is asked; what it cannot tell waits for an operator.
+"""Deliveries whose outcome is unknown, because a run died before it knew the answer: the transport is asked,
+a relay's log may prove the outcome, and the rest waits for an operator.
 
-What is in doubt, settled by what a relay's log proves (arrow k).
+    unknown deliveries -> the log, line by line -> what each of our lines proves -> resolved, some hundreds in
+        one transaction -> [resolve:settled]
 
-    ids of what is in doubt -> the log, line by line -> what each line of ours proves -> settled, in parts
-        of a few hundred, one transaction each -> [resolve:settled]
-
-Nothing is written before the whole log was read. A kill between two parts leaves the rest in doubt: the same
-command settles it.
+Nothing is written before the whole log was read. A kill between two transactions leaves the rest unknown, and
+the same command resolves it.
 """
 
 from collections import Counter
@@ -29,76 +28,79 @@ from publisher.core.errors import Refused
 from publisher.core.mail.message import SendVerdict
 from publisher.core.tokens import address_key
 from publisher.services.deps import Deps
-from publisher.services.digests.withdrawn_posts import reword, without_withdrawn
+from publisher.services.digests.withdrawn_posts import remake_before_sending, remake_withdrawn
 from publisher.services.mail.messages import message_id
 
-PART, AT_ONCE = 1_000, 200
-"""Deliveries in doubt that are held at a time, a restored store may have a million of them; and that are
-decided in one transaction.
-"""
+PART = 1_000
+"""Unknown deliveries held in memory at a time: a restored store may have a million."""
 
-TRIES = 2
+RESOLVE_CHUNK = 200
+"""Deliveries resolved in one transaction."""
+
+MAX_TRIES = 2
 """How often a message that one person waits for may be sent when nobody can tell whether it arrived."""
 
-_FOUND = {
+RESTORED = "the store was restored: it may have been sent after the backup"
+"""The reply of a delivery that became unknown because its store was restored."""
+
+_LOOKUP_CAUSES = {
     SendVerdict.ACCEPTED: TransitionCause.FOUND_ACCEPTED,
     SendVerdict.REJECTED: TransitionCause.FOUND_REJECTED,
     SendVerdict.DEFERRED: TransitionCause.FOUND_ABSENT,
 }
 
-
-def ask_about_doubts(parts: Deps, now: datetime) -> int:
-    """Arrow k for all that is in doubt, where it can be known; once more for what one person waits for.
-    Returns how many remain unknown.
-    """
-    last = 0
-    while (id := parts.store.next_mailing_with_unknown(last)) is not None:
-        last = id
-        mailing = parts.store.mailing(id, counted=False)
-        if mailing is not None and (parts.transport.can_look_up or mailing.kind is not MailingKind.DIGEST):
-            words = (_late_word(parts, mailing, doubt) for doubt in doubts(parts, id))
-            decide(parts, filter(None, words), now)
-    return parts.store.count_unknown()
-
-
-def doubts(parts: Deps, id: int) -> Iterator[UnknownDelivery]:
-    """The mailing's deliveries in doubt, in order."""
-    part = parts.store.unknown_deliveries(id, limit=PART)
-    while part:
-        yield from part
-        part = parts.store.unknown_deliveries(id, after=part[-1].n, limit=PART)
-
-
-def decide(parts: Deps, results: Iterable[DeliveryResult], now: datetime) -> int:
-    """Writes down what became of some in doubt; how many still were."""
-    results, done = iter(results), 0
-    while part := list(islice(results, AT_ONCE)):
-        done += parts.store.resolve_unknown(part, now)
-    return done
-
-
-def _late_word(parts: Deps, mailing: Mailing, doubt: UnknownDelivery) -> DeliveryResult | None:
-    """What is to be done about a doubt; None: an operator decides."""
-    known = parts.transport.lookup(*message_id(parts, mailing, doubt.n))
-    if known is not None and known.verdict is not SendVerdict.UNKNOWN:
-        cause = _FOUND[known.verdict]
-        return DeliveryResult(mailing=doubt.mailing, n=doubt.n, cause=cause, reply=known.reply)
-    if mailing.kind is MailingKind.DIGEST or doubt.attempts >= TRIES:
-        return None
-    reply = f"in doubt: sent once more, somebody waits for it; before: {doubt.reply}"[:500]
-    return DeliveryResult(mailing=doubt.mailing, n=doubt.n, cause=TransitionCause.RESEND, reply=reply)
-
-
-_CAUSES = {
+_LOG_CAUSES = {
     LoggedOutcome.ACCEPTED: TransitionCause.FOUND_ACCEPTED,
     LoggedOutcome.REJECTED: TransitionCause.FOUND_REJECTED,
     LoggedOutcome.NOT_TAKEN: TransitionCause.FOUND_ABSENT,
 }
 
 
+def look_up_outcomes(parts: Deps, now: datetime) -> int:
+    """Arrow k for every unknown delivery that the transport can tell of. A message that one person waits for
+    is otherwise sent once more. Returns how many remain unknown.
+    """
+    last = 0
+    while (id := parts.store.next_mailing_with_unknown(last)) is not None:
+        last = id
+        mailing = parts.store.mailing(id, counted=False)
+        if mailing is not None and (parts.transport.can_look_up or mailing.kind is not MailingKind.DIGEST):
+            results = (_looked_up(parts, mailing, delivery) for delivery in unknown_deliveries(parts, id))
+            resolve_deliveries(parts, filter(None, results), now)
+    return parts.store.count_unknown()
+
+
+def unknown_deliveries(parts: Deps, id: int) -> Iterator[UnknownDelivery]:
+    """The mailing's deliveries whose outcome is unknown, in order."""
+    part = parts.store.unknown_deliveries(id, limit=PART)
+    while part:
+        yield from part
+        part = parts.store.unknown_deliveries(id, after=part[-1].n, limit=PART)
+
+
+def resolve_deliveries(parts: Deps, results: Iterable[DeliveryResult], now: datetime) -> int:
+    """Records the outcomes of unknown deliveries; returns how many were unknown still."""
+    results, resolved = iter(results), 0
+    while part := list(islice(results, RESOLVE_CHUNK)):
+        resolved += parts.store.resolve_unknown(part, now)
+    return resolved
+
+
+def _looked_up(parts: Deps, mailing: Mailing, delivery: UnknownDelivery) -> DeliveryResult | None:
+    """What to record of an unknown delivery; None: an operator decides."""
+    known = parts.transport.lookup(*message_id(parts, mailing, delivery.n))
+    if known is not None and known.verdict is not SendVerdict.UNKNOWN:
+        cause = _LOOKUP_CAUSES[known.verdict]
+        return DeliveryResult(mailing=delivery.mailing, n=delivery.n, cause=cause, reply=known.reply)
+    if mailing.kind is MailingKind.DIGEST or delivery.attempts >= MAX_TRIES:
+        return None
+    reply = f"in doubt: sent once more, somebody waits for it; before: {delivery.reply}"[:500]
+    return DeliveryResult(mailing=delivery.mailing, n=delivery.n, cause=TransitionCause.RESEND, reply=reply)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettledDelivery:
-    """A delivery that a log settles, and how."""
+    """A delivery that a log resolves, and how."""
 
     doubt: UnknownDelivery
     became: LoggedOutcome
@@ -108,7 +110,7 @@ class SettledDelivery:
 @dataclass(slots=True, kw_only=True)
 class LogReport:
     """What a log came to: lines, those of a known format, when it begins and ends where it says so, and how
-    many deliveries were in doubt, and became what.
+    many deliveries were unknown, and became what.
     """
 
     lines: int
@@ -120,68 +122,64 @@ class LogReport:
 
     @property
     def remaining(self) -> int:
-        """How many are in doubt still."""
+        """How many are unknown still."""
         return self.before - self.became.total()
 
 
 def resolve_by_log(
     parts: Deps,
     mailing: Mailing,
-    doubts: Callable[[], Iterable[UnknownDelivery]],
+    unknown: Callable[[], Iterable[UnknownDelivery]],
     lines: Iterable[bytes],
     now: datetime,
     *,
     local: tzinfo,
     dry_run: bool,
-    told: Callable[[SettledDelivery], None] = lambda _: None,
+    resolved: Callable[[SettledDelivery], None] = lambda _: None,
 ) -> LogReport:
-    """Settles what `lines`, oldest first, prove of `doubts`, which is asked twice; `told` is each of these.
-    Raises StoreError, and what `lines` raises, before anything is settled.
+    """Resolves what `lines`, oldest first, prove of the deliveries that `unknown` gives, which is called
+    twice; `resolved` is called with each. Raises StoreError, and what `lines` raises, before anything is
+    resolved.
     """
-    wanted = {_bare(parts, mailing, doubt): doubt.n for doubt in doubts()}
+    wanted = {
+        message_id(parts, mailing, delivery.n)[1].strip("<>").encode("ascii"): delivery.n
+        for delivery in unknown()
+    }
     log = RelayLog(wanted=wanted, since=mailing.created_at, now=now, local=local)
     for line in lines:
         log.read(line)
     first, last = log.covers()
-    read = LogReport(lines=log.lines, understood=log.understood, first=first, last=last, before=len(wanted))
-    proven = _proven(doubts(), log.found)
-    if not dry_run:  # some may go out again: without what was withdrawn since
-        with suppress(Refused):  # then `reword` stops it below
-            without_withdrawn(parts, mailing.id, now)
-    while part := list(islice(proven, AT_ONCE)):
+    report = LogReport(lines=log.lines, understood=log.understood, first=first, last=last, before=len(wanted))
+    proven = _proven(unknown(), log.found)
+    if not dry_run:  # some may go out again: without posts that were withdrawn since
+        with suppress(Refused):  # then `remake_withdrawn` stops the mailing below
+            remake_before_sending(parts, mailing.id, now)
+    while part := list(islice(proven, RESOLVE_CHUNK)):
         if not dry_run:
-            decide(parts, (_result(parts, one) for one in part), now)
+            resolve_deliveries(parts, (_logged(parts, one) for one in part), now)
             parts.reach("resolve:settled")
         for one in part:
-            read.became[one.became] += 1
-            told(one)
-    if read.became[LoggedOutcome.NOT_TAKEN] and not dry_run:
-        reword(parts, now)
-    return read
-
-
-def _bare(parts: Deps, mailing: Mailing, doubt: UnknownDelivery) -> bytes:
-    return message_id(parts, mailing, doubt.n)[1].strip("<>").encode("ascii")
+            report.became[one.became] += 1
+            resolved(one)
+    if report.became[LoggedOutcome.NOT_TAKEN] and not dry_run:
+        remake_withdrawn(parts, now)
+    return report
 
 
 def _proven(
-    doubts: Iterable[UnknownDelivery], found: dict[int, DeliveryEvidence]
+    unknown: Iterable[UnknownDelivery], found: dict[int, DeliveryEvidence]
 ) -> Iterator[SettledDelivery]:
-    for doubt in doubts:
-        evidence = found.get(doubt.n)
-        # Of a store that was restored nobody knows how often a message was tried after the backup.
-        known = None if doubt.reply.startswith(WHY) else doubt.attempts
-        proof = evidence.proves(known) if evidence is not None else None
+    for delivery in unknown:
+        evidence = found.get(delivery.n)
+        # A restored store does not know how often a message was tried after the backup.
+        attempts = None if delivery.reply.startswith(RESTORED) else delivery.attempts
+        proof = evidence.proves(attempts) if evidence is not None else None
         if proof is not None:
-            yield SettledDelivery(doubt=doubt, became=proof[0], reply=proof[1])
+            yield SettledDelivery(doubt=delivery, became=proof[0], reply=proof[1])
 
 
-def _result(parts: Deps, one: SettledDelivery) -> DeliveryResult:
+def _logged(parts: Deps, one: SettledDelivery) -> DeliveryResult:
     reply = FROM_LOG_REPLY if one.became is LoggedOutcome.ACCEPTED else one.reply
     key = address_key(one.doubt.address, parts.ring())
-    return DeliveryResult(
-        mailing=one.doubt.mailing, n=one.doubt.n, cause=_CAUSES[one.became], reply=reply, key=key
-    )
-
-
-WHY = "the store was restored: it may have been sent after the backup"
+    cause = _LOG_CAUSES[one.became]
+    return DeliveryResult(mailing=one.doubt.mailing, n=one.doubt.n, cause=cause, reply=reply, key=key)

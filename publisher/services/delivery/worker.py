@@ -1,4 +1,4 @@
-"""Draining: a feeder that claims batches, and connections that send what is claimed."""
+"""Sending what is due: one task claims batches, and one task for each connection sends their messages."""
 
 import asyncio
 import sys
@@ -8,7 +8,6 @@ from datetime import timedelta
 
 from publisher.core.delivery.mailing import (
     Batch,
-    Delivery,
     DeliveryState,
     MailingHold,
     MailingKind,
@@ -19,75 +18,74 @@ from publisher.core.delivery.throttling import SERVER_SCOPE, describe_stop
 from publisher.core.errors import AddressError
 from publisher.core.mail.message import Outcome, Phase, Segment, SendVerdict
 from publisher.ports import Session
-from publisher.services.delivery.circuit_breakers import SendWindows
 from publisher.services.delivery.outcomes import DeliveryStats, OutcomeRecorder
 from publisher.services.delivery.send_queue import Job, OpenBatch
+from publisher.services.delivery.throttling import SendWindows
 from publisher.services.deps import Deps
 from publisher.services.mail.messages import MAX_COHORTS, MessageBuilder, PendingMessage
 
 LEASE = timedelta(minutes=15)
 """Longer than the ten minutes a server may take to answer the final dot (RFC 5321 4.5.3.2.6)."""
 
-POLL = 1.0
-"""Seconds until a feeder that found nothing to claim looks again, while connections are at work."""
+POLL_SECONDS = 1.0
+"""How soon the feeder looks again after it found nothing to claim, while connections are at work."""
 
-WINDOW = 64
-"""Messages that are begun ahead of their turn."""
+LOOKAHEAD = 64
+"""How many messages ahead of its turn a message is begun."""
 
-REST = 30.0
-"""Seconds until a connection that could not be had, while others were, is tried again."""
+RECONNECT_SECONDS = 30.0
+"""How soon a connection that the server refused, while it kept others, is tried again."""
 
 
 class DeliveryWorker:
-    """One draining of what is due."""
+    """One run that sends everything that is due."""
 
     def __init__(
         self, parts: Deps, stopping: Callable[[], bool], progress: Callable[[DeliveryStats], None]
     ) -> None:
         self.parts, self.stopping, self.progress = parts, stopping, progress
-        self.book, self.gates = OutcomeRecorder(parts), SendWindows(parts)
-        self.lanes, self.maker = self.book.lanes, MessageBuilder(parts)
+        self.recorder, self.windows = OutcomeRecorder(parts), SendWindows(parts)
+        self.queue, self.builder = self.recorder.queue, MessageBuilder(parts)
         self.connecting = 0
         self._sessions: set[Session] = set()
         self._cohorts: dict[tuple[int, int], asyncio.Future[Sequence[Segment]]] = {}
 
     async def run(self) -> DeliveryStats:
-        """Sends until nothing is due, the server fails, or it is to stop."""
-        if self.book.brakes.stopped(SERVER_SCOPE, self.parts.clock()):
-            return self._not_begun()
+        """Sends until nothing is due, the server fails, or the run is asked to stop."""
+        stats, breakers = self.recorder.stats, self.recorder.breakers
+        if breakers.open_until(
+            SERVER_SCOPE, self.parts.clock()
+        ):  # a failure only where mail waits for the server
+            stats.held = describe_stop(breakers.breaker(SERVER_SCOPE), self.parts.site.timezone)
+            stats.failed = any(
+                mailing.state is MailingState.READY or mailing.hold is MailingHold.SERVER
+                for mailing in self.parts.store.unfinished_mailings()
+            )
+            return stats
+        connections = min(
+            self.parts.transport.connections, self.parts.pacing.total.connections or sys.maxsize
+        )
         try:
             async with asyncio.TaskGroup() as group:
-                renewing = group.create_task(self._renew())
+                renewing = group.create_task(self._renew_leases())
                 async with asyncio.TaskGroup() as work:
                     work.create_task(self._feed())
-                    for _ in range(self._connections()):
+                    for _ in range(connections):
                         work.create_task(self._connection())
-                await self.book.caught_up()
+                await self.recorder.finish_run()
                 renewing.cancel()
         finally:
-            await asyncio.gather(*map(self._close, tuple(self._sessions)))  # there are some after an error
+            await asyncio.gather(*map(self._close, tuple(self._sessions)))  # some are left after an error
             await self.parts.transport.rest()
-            await asyncio.to_thread(self.book.commit.close)
-        return self.book.tally
-
-    def _not_begun(self) -> DeliveryStats:
-        """The server failed lately: nothing is tried, and that is a failure where mail waits for it."""
-        self.book.tally.held = describe_stop(self.book.brakes.gauge(SERVER_SCOPE), self.parts.site.timezone)
-        waiting = self.parts.store.unfinished_mailings()
-        self.book.tally.failed = any(
-            one.state is MailingState.READY or one.hold is MailingHold.SERVER for one in waiting
-        )
-        return self.book.tally
+            await asyncio.to_thread(self.recorder.commit.close)
+        return stats
 
     @property
     def _ending(self) -> bool:
-        return self.book.down or self.stopping()
+        return self.recorder.down or self.stopping()
 
-    def _connections(self) -> int:
-        return min(self.parts.transport.connections, self.parts.pacing.total.connections or sys.maxsize)
-
-    async def _renew(self) -> None:
-        """Keeps the leases, however slowly a server answers or a pace goes."""
+    async def _renew_leases(self) -> None:
+        """Keeps the run's leases, however slowly a server answers or a rate limit lets mail go."""
         while True:
             await asyncio.sleep(LEASE.total_seconds() / 3)
             until = self.parts.clock() + LEASE
@@ -96,83 +94,89 @@ class DeliveryWorker:
     async def _feed(self) -> None:
         store, run = self.parts.store, self.parts.run
         while not self._ending:
-            now, full = self.parts.clock(), self.lanes.full()
+            now, full = self.parts.clock(), self.queue.full_groups()
             batch = await asyncio.to_thread(store.claim_batch, run, now, now + LEASE, full)
             if batch is not None:
                 await self._open(batch)
-            elif self.lanes.idle and not full:  # what was full then may have been sent meanwhile
+            elif self.queue.idle and not full:  # a group that was full may have been sent meanwhile
                 break
             else:
-                await self.lanes.low(POLL)
-        await self.book.withdraw(self.lanes.take_out(lambda _: True))
-        self.lanes.close()
+                await self.queue.wait_until_low(POLL_SECONDS)
+        await self.recorder.release(self.queue.remove(lambda _: True))
+        self.queue.close()
 
     async def _open(self, batch: Batch) -> None:
-        await self.book.journal(batch.turn)
+        """Queues the deliveries of a batch that was claimed, unless its mailing may not go now."""
+        await self.recorder.journal(batch.turn)
         self.parts.reach("deliver:claimed")
         now = self.parts.clock()
-        if closed := self.gates.closed(batch, now):
-            await self.book.hold(batch.mailing, closed.hold, closed.why, closed.until)
-            await self.book.journal(await asyncio.to_thread(self.parts.store.finish_batch, batch, now))
+        if closed := self.windows.closed(batch, now):
+            await self.recorder.hold(batch.mailing, closed.hold, closed.why, closed.until)
+            await self.recorder.journal(await asyncio.to_thread(self.parts.store.finish_batch, batch, now))
             return
-        for of in [of for of in self._cohorts if of[0] == batch.mailing]:
-            del self._cohorts[of]  # it may have been made anew since, without a post that was withdrawn
+        # A withdrawn post may have been taken out of the mailing since its segments were read.
+        for cohort in [cohort for cohort in self._cohorts if cohort[0] == batch.mailing]:
+            del self._cohorts[cohort]
         rows = await asyncio.to_thread(self.parts.store.claimed_deliveries, batch)
-        opened = OpenBatch(batch=batch, left=len(rows), stops_at=self.gates.stops_at(batch, now))
+        opened = OpenBatch(batch=batch, left=len(rows), stops_at=self.windows.stops_at(batch, now))
         if not rows:
-            await self.book.finish(opened)
+            await self.recorder.finish(opened)
         jobs = [Job(opened, row, row.address.rpartition("@")[2]) for row in rows]
-        self.lanes.put(jobs, first=batch.kind is MailingKind.CONFIRM)
+        self.queue.put(jobs, first=batch.kind is MailingKind.CONFIRM)
         for domain in {job.domain for job in jobs}:
-            if until := self.book.brakes.stopped(domain, now):
-                await self.book.withdraw(self.lanes.of_domain(domain), until)
+            if until := self.recorder.breakers.open_until(domain, now):
+                await self.recorder.release(self.queue.remove_domain(domain), until)
 
     async def _connection(self) -> None:
         session: Session | None = None
-        ahead: Job | None = None
-        while (job := ahead or await self.lanes.next()) is not None:
-            ahead = None
+        prefetched: Job | None = None
+        while (job := prefetched or await self.queue.next()) is not None:
+            prefetched = None
             if self._ending or not await self._may_go(job):
-                await self.book.withdraw([job])
+                await self.recorder.release([job])
             elif session is None and (session := await self._connect(job)) is None:
-                self.lanes.landed(job)
-                if await self.lanes.over(REST):
+                self.queue.completed(job)
+                if await self.queue.wait_until_closed(RECONNECT_SECONDS):
                     break
                 continue
             else:
-                good, ahead = await self._send(session, job)
-                if not good:
+                usable, prefetched = await self._send(session, job)
+                if not usable:
                     await self._close(session)
                     session = None
-            self.lanes.landed(job)
-            self.progress(self.book.tally)
+            self.queue.completed(job)
+            self.progress(self.recorder.stats)
         if session is not None:
             await self._close(session)
 
     async def _may_go(self, job: Job) -> bool:
-        """Whether no gate closed since the batch was opened; where one did, its mailing is held."""
+        """Whether the batch may still go: quiet hours may have begun, or a warm-up's share may be used up,
+        since it was opened. If not, its mailing is held.
+        """
         opened, now = job.open, self.parts.clock()
-        if (opened.stops_at is None or now < opened.stops_at) and self.gates.left(now) != 0:
-            self.gates.passed(opened.batch)
+        if (opened.stops_at is None or now < opened.stops_at) and self.windows.left(now) != 0:
+            self.windows.passed(opened.batch)
             return True
-        closed = self.gates.closed(opened.batch, now)
+        closed = self.windows.closed(opened.batch, now)
         if closed is not None:
-            await self.book.hold(opened.batch.mailing, closed.hold, closed.why, closed.until)
+            await self.recorder.hold(opened.batch.mailing, closed.hold, closed.why, closed.until)
         return closed is None
 
     async def _connect(self, job: Job) -> Session | None:
-        """A session. None: the server gives fewer connections than wished, or it was the last: it fails."""
+        """A session, or None: then the job is back in the queue. The server failed if no other connection
+        stands; otherwise it allows fewer than are configured.
+        """
         self.connecting += 1
         session = await self.parts.transport.connect()
         self.connecting -= 1
         if not isinstance(session, Outcome):
             self._sessions.add(session)
             return session
-        self.lanes.put([job], first=True)
+        self.queue.put([job], first=True)
         if session.phase is Phase.QUOTA:
-            await self.book.used_up(session)
+            await self.recorder.quota_used_up(session)
         elif not self._sessions and not self.connecting:
-            await self.book.server_fails(session.reply)
+            await self.recorder.server_fails(session.reply)
         return None
 
     async def _close(self, session: Session) -> None:
@@ -180,77 +184,77 @@ class DeliveryWorker:
         await session.close()
 
     async def _send(self, session: Session, job: Job) -> tuple[bool, Job | None]:
-        """Offers, makes the intent durable, commits, settles. Whether the session is still of use, and the
-        job that was taken meanwhile: it is the session's next.
+        """Offers the message, makes the intent durable, commits it, and records the outcome. Returns whether
+        the session is still usable, and the session's next job if one was started meanwhile.
         """
         try:
-            making = self._begun(job) or await self._begin(job)
-        except AddressError as error:  # kept by an older version, or by a hand in the store: one reader's
-            return await self.book.decided(job, _no_address(error)), None
-        early = await session.offer(making.ready or await making.whole())
+            message = self._begun(job) or await self._begin(job)
+        except AddressError as error:
+            # An older version, or a hand in the store, kept what is no address. Treat it as the refusal that
+            # a server would give: it concerns one reader, and no other waits for it.
+            reply = f"501 5.1.3 {error}"[:500]
+            refused = Outcome(verdict=SendVerdict.REJECTED, reply=reply, phase=Phase.RECIPIENT)
+            return await self.recorder.record(job, refused), None
+        early = await session.offer(message.ready or await message.whole())
         self.parts.reach("deliver:offered")
-        if early is not None and early.phase is Phase.QUOTA:
-            self.lanes.put([job], first=True)
-            await self.book.used_up(early)
-            return False, None
-        if early is not None and early.phase is Phase.CONNECT and len(self._sessions) + self.connecting > 1:
-            self.lanes.put([job], first=True)  # others are connected: the server gives fewer lines now
-            return False, None
         if early is not None:
-            return await self.book.decided(job, early), None
-        ahead = None if self._ending else self.lanes.ahead()
-        coming: PendingMessage | None = None
-        with suppress(AddressError):  # it is said when its turn comes
-            coming = None if ahead is None else self._begun(ahead) or await self._begin(ahead)
-        if not await self.book.commit.intend((job.row.mailing, job.row.n)):
+            if early.phase is Phase.QUOTA:
+                self.queue.put([job], first=True)
+                await self.recorder.quota_used_up(early)
+                return False, None
+            if early.phase is Phase.CONNECT and len(self._sessions) + self.connecting > 1:
+                self.queue.put([job], first=True)  # others are connected: the server now allows fewer
+                return False, None
+            return await self.recorder.record(job, early), None
+        prefetched = None if self._ending else self.queue.prefetch()
+        upcoming: PendingMessage | None = None
+        with suppress(AddressError):  # recorded when its turn comes
+            upcoming = (
+                None if prefetched is None else self._begun(prefetched) or await self._begin(prefetched)
+            )
+        if not await self.recorder.commit.intend((job.row.mailing, job.row.n)):
             await session.drop()
-            await self._missed(job)
-            return True, ahead
+            await self._no_longer_sendable(job)
+            return True, prefetched
         self.parts.reach("deliver:intended")
-        outcome = await session.commit(coming.ready if coming is not None else None)
+        outcome = await session.commit(upcoming.ready if upcoming is not None else None)
         self.parts.reach("deliver:committed")
-        return await self.book.decided(job, outcome), ahead
+        return await self.recorder.record(job, outcome), prefetched
 
     def _begun(self, job: Job) -> PendingMessage | None:
-        """The job's message, and one that comes later is begun: its signature may take a while. None: the
-        bytes of its cohort are still to be read.
+        """The job's message, or None while its cohort's segments are still to be read. Also begins the
+        message that comes LOOKAHEAD places later, since signing it may take a while.
         """
-        for one in (self.lanes.soon(job, WINDOW), job):
-            if one is not None and one.making is None:
-                reading = self._cohorts.get((one.row.mailing, one.row.cohort))
+        for due in (self.queue.peek(job, LOOKAHEAD), job):
+            if due is not None and due.message is None:
+                reading = self._cohorts.get((due.row.mailing, due.row.cohort))
                 if reading is not None and reading.done():
-                    with suppress(AddressError):  # as above
-                        one.making = self.maker.begin(one.open.batch, one.row, reading.result())
-        return job.making
+                    with suppress(AddressError):  # recorded when its turn comes
+                        due.message = self.builder.begin(due.open.batch, due.row, reading.result())
+        return job.message
 
     async def _begin(self, job: Job) -> PendingMessage:
-        segments = await self._segments(job.row)
-        making = job.making = job.making or self.maker.begin(job.open.batch, job.row, segments)
-        return making
-
-    async def _segments(self, row: Delivery) -> Sequence[Segment]:
-        """The cohort's bytes: read once, whoever asks first, for all who ask meanwhile or later."""
-        of = row.mailing, row.cohort
-        reading = self._cohorts.get(of)
+        """The job's message. Whoever asks first reads its cohort's segments, once for all who ask meanwhile
+        or later.
+        """
+        cohort = job.row.mailing, job.row.cohort
+        reading = self._cohorts.get(cohort)
         if reading is None:
             if len(self._cohorts) >= MAX_COHORTS:
                 del self._cohorts[next(iter(self._cohorts))]
-            reading = asyncio.ensure_future(asyncio.to_thread(self.parts.store.segments, *of))
-            self._cohorts[of] = reading
-        return await asyncio.shield(reading)
+            reading = asyncio.ensure_future(asyncio.to_thread(self.parts.store.segments, *cohort))
+            self._cohorts[cohort] = reading
+        segments = await asyncio.shield(reading)
+        message = job.message = job.message or self.builder.begin(job.open.batch, job.row, segments)
+        return message
 
-    async def _missed(self, job: Job) -> None:
-        """The row may not be sent any more: the reader left, or mailing or batch are no longer ours."""
+    async def _no_longer_sendable(self, job: Job) -> None:
+        """The reader left, or the mailing or the batch is no longer this run's."""
         row = job.row
-        await self.book.settle(row, TransitionCause.SKIP)
-        await self.book.left(job.open)
+        await self.recorder.settle(row, TransitionCause.SKIP)
+        await self.recorder.delivery_settled(job.open)
         state = await asyncio.to_thread(self.parts.store.delivery_state, row.mailing, row.n)
         if state is DeliveryState.SKIPPED:
-            self.book.tally.skipped += 1
+            self.recorder.stats.skipped += 1
             return
-        await self.book.withdraw(self.lanes.of_mailing(row.mailing))
-
-
-def _no_address(error: AddressError) -> Outcome:
-    """What a mail server would say of an address that is none: it is one reader's, and no other waits."""
-    return Outcome(verdict=SendVerdict.REJECTED, reply=f"501 5.1.3 {error}"[:500], phase=Phase.RECIPIENT)
+        await self.recorder.release(self.queue.remove_mailing(row.mailing))

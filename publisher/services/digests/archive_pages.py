@@ -1,4 +1,4 @@
-"""TODO say what this is about."""
+"""The public pages of mailings: each digest without personal data, each list's archive, and the manifest."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -15,10 +15,15 @@ from publisher.services.digests.compose import digest_of, web_page
 from publisher.services.feeds.documents import DocumentSpec, fingerprint, remove_documents, write_documents
 from publisher.services.mail.letters import digest_links
 
-PAGES_FROM = (MailingState.READY, MailingState.PAUSED, MailingState.DONE)
-
 PASSAGES, LOOKED = "digest_passages", "1"
 """The fact that pages of digests were looked through for passages that are hidden, and what it says."""
+
+PAGE_STATES = (MailingState.READY, MailingState.PAUSED, MailingState.DONE)
+
+_UNAVAILABLE = (
+    b"<!doctype html>\n<title>No longer available</title>\n<p>This page is no longer available.</p>\n"
+)
+"""The page of a digest that must lose a post and that no template can make."""
 
 
 def write_mailing_pages(parts: Deps, now: datetime) -> tuple[tuple[str, ...], list[str]]:
@@ -27,9 +32,9 @@ def write_mailing_pages(parts: Deps, now: datetime) -> tuple[tuple[str, ...], li
     mail.
     """
     mailings = parts.store.mailings(counted=False)
-    digests = [m for m in mailings if m.kind is MailingKind.DIGEST and m.state in PAGES_FROM]
+    digests = [m for m in mailings if m.kind is MailingKind.DIGEST and m.state in PAGE_STATES]
     gone, problems = parts.store.withdrawn_posts_by_mailing(), list[str]()
-    leaky = _with_passages(parts, mailings)
+    leaky = _with_private_passages(parts, mailings)
     wanted = [
         _digest_page(parts, m, gone.get(m.id, ()), problems, leaky=m.id in leaky)
         for m in digests
@@ -39,21 +44,23 @@ def write_mailing_pages(parts: Deps, now: datetime) -> tuple[tuple[str, ...], li
         _archive(parts, spec, [m for m in digests if m.list == spec.slug], gone) for spec in parts.lists
     ]
     wanted.append(_manifest(parts, digests))
-    told = [m for m in mailings if m.id in gone or m.id in leaky]
-    _take_away(parts, told, {want.path for want in wanted})
+    _clear_stale(
+        parts, [m for m in mailings if m.id in gone or m.id in leaky], {want.path for want in wanted}
+    )
     written = write_documents(parts, wanted, now)
     if parts.store.meta(PASSAGES) != LOOKED:
         parts.store.set_meta(PASSAGES, LOOKED)
     return written, problems
 
 
-def _with_passages(parts: Deps, mailings: Sequence[Mailing]) -> frozenset[int]:
-    """The digests of an older version that show what stands between tags that hide (core.passages): looked
-    for once, since their pages are made anew.
+def _with_private_passages(parts: Deps, mailings: Sequence[Mailing]) -> frozenset[int]:
+    """The digests of an older version whose pages show private passages: looked for once after an upgrade,
+    since their pages are then made again.
     """
     if parts.store.meta(PASSAGES) == LOOKED:
         return frozenset()
-    from publisher.core.posts.private_passages import remove_private_passages  # once after an upgrade
+    # Loaded here, since it is needed once.
+    from publisher.core.posts.private_passages import remove_private_passages
 
     found: set[int] = set()
     for mailing in mailings:
@@ -72,13 +79,13 @@ def _with_passages(parts: Deps, mailings: Sequence[Mailing]) -> frozenset[int]:
     return frozenset(found)
 
 
-def _take_away(parts: Deps, told: Sequence[Mailing], wanted: Collection[str]) -> None:
-    """The pages go that nobody makes anew, of lists that settings no longer have and of cancelled mailings,
-    where they show what is hidden now.
+def _clear_stale(parts: Deps, mailings: Sequence[Mailing], wanted: Collection[str]) -> None:
+    """Removes pages that show what is hidden now and that nobody makes again: those of cancelled mailings,
+    and of lists that settings no longer have.
     """
-    standing = parts.store.documents().keys() if told else ()
-    stale = {path for m in told for path in (_path(m), f"digests/{m.list}/index.html")} - set(wanted)
-    remove_documents(parts, sorted(stale.intersection(standing)))
+    existing = parts.store.documents().keys() if mailings else ()
+    stale = {path for m in mailings for path in (_path(m), f"digests/{m.list}/index.html")} - set(wanted)
+    remove_documents(parts, sorted(stale.intersection(existing)))
 
 
 def _path(mailing: Mailing) -> str:
@@ -88,9 +95,8 @@ def _path(mailing: Mailing) -> str:
 def _digest_page(
     parts: Deps, mailing: Mailing, gone: Sequence[str], problems: list[str], *, leaky: bool
 ) -> DocumentSpec:
-    """Made once: a digest page does not change when templates do; it is what was mailed. Only where a post
-    was withdrawn since, it is made anew without that, and again when the post comes back. One that is
-    `leaky` is made anew too.
+    """Made once: a digest page is what was mailed, and does not change when templates do. It is made again
+    only without a post that was withdrawn since, when such a post comes back, and where it is `leaky`.
     """
 
     def make() -> bytes | None:
@@ -98,20 +104,11 @@ def _digest_page(
             return _content(parts, mailing).html.encode()
         except TemplateError as error:
             problems.append(f"{_path(mailing)}: not written: {error}")
-            return _BARE if gone or leaky else None
+            return _UNAVAILABLE if gone or leaky else None
 
-    named = (
-        "digest",
-        mailing.id,
-        mailing.list,
-        *([tuple(gone)] if gone else []),
-        *(["again"] if leaky else []),
-    )
-    return DocumentSpec(path=_path(mailing), fingerprint=fingerprint(*named), make=make)
-
-
-_BARE = b"<!doctype html>\n<title>No longer available</title>\n<p>This page is no longer available.</p>\n"
-"""What stands where a page must lose a post and no template can make it."""
+    again = (*([tuple(gone)] if gone else []), *(["again"] if leaky else []))
+    made_from = fingerprint("digest", mailing.id, mailing.list, *again)
+    return DocumentSpec(path=_path(mailing), fingerprint=made_from, make=make)
 
 
 def _content(parts: Deps, mailing: Mailing) -> DigestContent:

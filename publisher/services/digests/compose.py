@@ -1,6 +1,5 @@
-"""Composing: posts become a digest, its content, and a message frozen as byte segments.
-
-The lint on every mail that is about to go out. Only what would harm every reader stops it.
+"""Composing: posts become a digest, its content, and a message frozen as byte segments. The lint judges every
+mail, and only an error that would harm every reader stops one.
 
     make the mail -> lint -> an error? -> make it with the authors' text taken out -> lint again
 
@@ -13,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from publisher.core.digests.digest import Digest, DigestContent, DigestLinks, DigestPost, Layout
-from publisher.core.errors import LintError, TemplateError
+from publisher.core.errors import LintError, TemplateError, TokenError
 from publisher.core.mail.headers import date_value
 from publisher.core.mail.lint import Letterhead, LintProblem, LintRule, lint
 from publisher.core.mail.lint.author_text import post_without_author_text, without_author_text
@@ -22,10 +21,19 @@ from publisher.core.mail.message import EmailContent, Placeholder, Segment, fill
 from publisher.core.mail.mime import compose
 from publisher.core.publishing.log import PublishedPost
 from publisher.core.subscribers.subscription import MailingList
+from publisher.core.tokens import Purpose, verify
 from publisher.services.deps import Deps
-from publisher.services.digests.size_limit import content_of
+from publisher.services.digests.size_limit import fit_content
 from publisher.services.mail.letters import digest_links, list_letter
 from publisher.services.posts.content import digest_post
+
+SAMPLE = "x" * 46
+"""As long as a token; it stands for each of a reader's own values."""
+
+Mail = tuple[EmailContent, tuple[Segment, ...]]
+
+HARMLESS = frozenset({LintRule.PLACEHOLDER, LintRule.LINK, LintRule.ALT})
+"""Rules that a post may break in a mail: `check` names it, and readers lose a picture or a link at most."""
 
 
 def digest_of(
@@ -38,7 +46,7 @@ def digest_of(
     layout: Layout | None = None,
     public: bool = False,
 ) -> Digest:
-    """The digest of (post id, revision) pairs, as those revisions were, whole; `content_of` fits it to a
+    """The digest of (post id, revision) pairs, as those revisions were, whole; `fit_content` fits it to a
     mail. Language and layout are the list's where none is given. With `public` nothing is in it of posts
     that were withdrawn since. Raises StoreError if a revision is gone.
     """
@@ -74,7 +82,17 @@ def digest_from(
         language=language,
         due_at=due_at,
         posts=tuple(
-            _gone(due_at, language)
+            DigestPost(  # of a withdrawn post not even the address or the date is left
+                id="",
+                revision="",
+                title="",
+                url="",
+                instant=due_at,
+                language=language,
+                html="",
+                text="",
+                gone=True,
+            )
             if known.id in gone
             else digest_post(parts, known, bodies[known.post.body_hash], layout)
             for known in versions
@@ -84,45 +102,20 @@ def digest_from(
     )
 
 
-def _gone(due_at: datetime, language: str) -> DigestPost:
-    """What stands in the place of a post that was withdrawn: not even its address or its date."""
-    return DigestPost(
-        id="",
-        revision="",
-        title="",
-        url="",
-        instant=due_at,
-        language=language,
-        html="",
-        text="",
-        gone=True,
-    )
-
-
-def composed(
-    parts: Deps, digest: Digest, mailing: int | None, *, own: bool = False
-) -> tuple[EmailContent, tuple[Segment, ...]]:
-    """The letter and the message of one cohort, with places for the reader's values, not judged yet. `own`:
-    it is not what the page of the mailing shows, so it links to a page of its own. Raises TemplateError.
+def compose_mail(parts: Deps, digest: Digest, mailing: int | None, *, own: bool = False) -> Mail:
+    """The letter and the message of one cohort, with placeholders for the reader's values, not linted yet.
+    `own`: it is not what the page of the mailing shows, so it links to a page of its own. Raises
+    TemplateError.
     """
     mark, choosing, viewing = (f"mark{parts.nonce()}" for _ in range(3))
     spec = digest.list
     links = digest_links(parts, spec, mailing, mark=mark, choosing=choosing, viewing=viewing if own else "")
-    content = content_of(parts, digest, links)
+    content = fit_content(parts, digest, links)
     letter = replace(
         list_letter(spec, content, links, f"{mailing or 0}:{spec.slug}:digest"),
         marks={mark: Placeholder.UNSUBSCRIBE, choosing: Placeholder.PREFERENCES, viewing: Placeholder.VIEW},
     )
     return letter, compose(letter)
-
-
-SAMPLE = "x" * 46
-"""As long as a token; it stands for each of a reader's own values."""
-
-Mail = tuple[EmailContent, tuple[Segment, ...]]
-
-HARMLESS = frozenset({LintRule.PLACEHOLDER, LintRule.LINK, LintRule.ALT})
-"""Rules that a post may break in a mail: `check` names it, and readers lose a picture or a link at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,41 +131,54 @@ class LintedMail:
 
 
 def digest_message(parts: Deps, digest: Digest, mailing: int | None, *, own: bool = False) -> Mail:
-    """The letter and the message of one cohort, fit to be sent; `own` is as in `composed`. Raises Unfit: the
-    lint says that it must not be, and the author has not overruled it; TemplateError.
+    """The letter and the message of one cohort, fit to be sent; `own` is as in `compose_mail`. Raises
+    LintError: the lint says that it must not be sent, and the author has not overruled it; TemplateError.
     """
-    made = judged(parts, digest, mailing, own=own)
-    refuse_unfit(parts, f"digest {digest.list.slug}", made.problems)
-    return made.letter, made.message
+    mail = lint_digest(parts, digest, mailing, own=own)
+    raise_lint_errors(parts, f"digest {digest.list.slug}", mail.problems)
+    return mail.letter, mail.message
 
 
 def web_page(parts: Deps, digest: Digest, links: DigestLinks) -> DigestContent:
-    """A digest as a page, as its mail was mended. Raises TemplateError."""
+    """A digest as a page, with what the lint took out of its mail taken out. Raises TemplateError."""
     try:
-        return content_of(parts, digest, links)
+        return fit_content(parts, digest, links)
     except TemplateError:
-        return content_of(parts, judged(parts, digest, None).digest, links)
+        return fit_content(parts, lint_digest(parts, digest, None).digest, links)
 
 
-def judged(parts: Deps, digest: Digest, mailing: int | None, *, own: bool = False) -> LintedMail:
-    """One cohort's mail, judged. Raises TemplateError: a template does not render, whatever the posts say."""
+def reader_page(parts: Deps, token: str, now: datetime) -> str:
+    """The HTML of the digest that `token` speaks of. Raises TokenError; TemplateError; StoreError."""
+    claim = verify(token, Purpose.VIEW, parts.ring(), now)
+    mailing = parts.store.mailing(claim.generation, counted=False)
+    spec = parts.list(mailing.list) if mailing else None
+    shown = parts.store.posts_mailed_to(claim.generation, claim.subscription)
+    if mailing is None or spec is None or shown is None:
+        raise TokenError("token", "not valid")
+    posts, language = shown
+    digest = digest_of(parts, spec, posts, mailing.due_before, language=language, public=True)
+    return web_page(parts, digest, digest_links(parts, spec, None, mark="")).html
+
+
+def lint_digest(parts: Deps, digest: Digest, mailing: int | None, *, own: bool = False) -> LintedMail:
+    """One cohort's mail, linted. Raises TemplateError: a template does not render, whatever the posts say."""
 
     def make(shown: Digest) -> Mail:
-        return composed(parts, shown, mailing, own=own)
+        return compose_mail(parts, shown, mailing, own=own)
 
-    made, found = _attempt(parts, digest, make)
-    if made is not None and not _errors(found):
-        return LintedMail(digest=digest, letter=made[0], message=made[1], problems=found)
-    plain, bare = _attempt(parts, without_author_text(digest), make)
-    if made is None and plain is None:
-        made = make(digest)  # which raises: it says best what is wrong with the template
-    blamed = _blamed(found, bare)
-    if made is not None and (_errors(bare) or not _errors(blamed)):
-        return LintedMail(digest=digest, letter=made[0], message=made[1], problems=blamed)
-    return _without_spoilers(parts, digest, make, bare)
+    mail, found = _try(parts, digest, make)
+    if mail is not None and not _errors(found):
+        return LintedMail(digest=digest, letter=mail[0], message=mail[1], problems=found)
+    neutral_mail, neutral_problems = _try(parts, without_author_text(digest), make)
+    if mail is None and neutral_mail is None:
+        mail = make(digest)  # which raises: it says best what is wrong with the template
+    blocking = _blocking(found, neutral_problems)
+    if mail is not None and (_errors(neutral_problems) or not _errors(blocking)):
+        return LintedMail(digest=digest, letter=mail[0], message=mail[1], problems=blocking)
+    return _without_spoilers(parts, digest, make, neutral_problems)
 
 
-def problems(parts: Deps, letter: EmailContent, segments: Sequence[Segment]) -> tuple[LintProblem, ...]:
+def mail_problems(parts: Deps, letter: EmailContent, segments: Sequence[Segment]) -> tuple[LintProblem, ...]:
     """What is wrong with the bytes that each reader of a cohort would get, whoever wrote it; a sample reader
     stands for all.
     """
@@ -183,11 +189,18 @@ def problems(parts: Deps, letter: EmailContent, segments: Sequence[Segment]) -> 
     )
     local = parts.transport.name == "outbox"
     head = Letterhead(bulk=bool(letter.list_id), unsubscribe=unsubscribe, local=local)
-    return (*lint(fill(segments, values), head), *(() if local else _homes(parts)))
+    found = list(lint(fill(segments, values), head))
+    if not local:  # a site whose address only this machine knows would mail nothing but dead links
+        for name, url in {"web.public_url": parts.site.public_url, "site.url": parts.site.url}.items():
+            if why := why_unreachable(url):
+                found.append(
+                    LintProblem(rule=LintRule.LINK, where="settings", what=f"{name} is {url}: {why}")
+                )
+    return tuple(found)
 
 
-def refuse_unfit(parts: Deps, what: str, problems: Sequence[LintProblem]) -> None:
-    """Raises Unfit for an error that the author has not overruled; `what` names the mail."""
+def raise_lint_errors(parts: Deps, what: str, problems: Sequence[LintProblem]) -> None:
+    """Raises LintError for errors that the author has not overruled; `what` names the mail."""
     found = [p for p in _errors(problems) if p.rule.value not in parts.forced]
     if not found:
         return
@@ -196,14 +209,11 @@ def refuse_unfit(parts: Deps, what: str, problems: Sequence[LintProblem]) -> Non
     raise LintError(what, f"not sent: {first}", f"mend it, or `publisher publish {names}`")
 
 
-def _homes(parts: Deps) -> Iterator[LintProblem]:
-    """A site whose own address only this machine knows mails nothing but dead links."""
-    for name, url in {"web.public_url": parts.site.public_url, "site.url": parts.site.url}.items():
-        if why := why_unreachable(url):
-            yield LintProblem(rule=LintRule.LINK, where="settings", what=f"{name} is {url}: {why}")
+def _errors(problems: Sequence[LintProblem]) -> list[LintProblem]:
+    return [problem for problem in problems if problem.error]
 
 
-def _attempt(
+def _try(
     parts: Deps, digest: Digest, make: Callable[[Digest], Mail]
 ) -> tuple[Mail | None, tuple[LintProblem, ...]]:
     """The mail and all that is wrong with it; None where it cannot be made."""
@@ -211,25 +221,23 @@ def _attempt(
         mail = make(digest)
     except TemplateError:
         return None, ()
-    return mail, problems(parts, *mail)
+    return mail, mail_problems(parts, *mail)
 
 
-def _errors(problems: Sequence[LintProblem]) -> list[LintProblem]:
-    return [problem for problem in problems if problem.error]
-
-
-def _blamed(found: Sequence[LintProblem], bare: Sequence[LintProblem]) -> tuple[LintProblem, ...]:
+def _blocking(
+    found: Sequence[LintProblem], neutral_problems: Sequence[LintProblem]
+) -> tuple[LintProblem, ...]:
     """The errors of the mail without its authors' text, the warnings of the whole one, and those errors of
     the whole one that no template made and that harm more than a picture or a link.
     """
-    own = _errors(bare)
+    own = _errors(neutral_problems)
     rules = {problem.rule for problem in own}
     others = [p for p in found if not p.error or p.rule not in rules | HARMLESS]
     return (*own, *others)
 
 
 def _without_spoilers(
-    parts: Deps, digest: Digest, make: Callable[[Digest], Mail], bare: Sequence[LintProblem]
+    parts: Deps, digest: Digest, make: Callable[[Digest], Mail], neutral_problems: Sequence[LintProblem]
 ) -> LintedMail:
     """The digest with the usual subject, where the list's own says nothing of these posts; else with less of
     each post that spoils it: that makes a template fail, or the mail break a rule, although all other posts
@@ -237,26 +245,26 @@ def _without_spoilers(
     """
 
     def good(posts: Sequence[DigestPost]) -> bool:
-        mail, found = _attempt(parts, replace(digest, posts=tuple(posts)), make)
-        return mail is not None and not _errors(_blamed(found, bare))
+        mail, found = _try(parts, replace(digest, posts=tuple(posts)), make)
+        return mail is not None and not _errors(_blocking(found, neutral_problems))
 
     if digest.list.subject:
         usual = replace(digest, list=replace(digest.list, subject=""))
-        mail, found = _attempt(parts, usual, make)
-        if mail is not None and not _errors(blamed := _blamed(found, bare)):
-            return LintedMail(digest=usual, letter=mail[0], message=mail[1], problems=blamed)
+        mail, found = _try(parts, usual, make)
+        if mail is not None and not _errors(blocking := _blocking(found, neutral_problems)):
+            return LintedMail(digest=usual, letter=mail[0], message=mail[1], problems=blocking)
     quiet, shown = list(map(post_without_author_text, digest.posts)), list(digest.posts)
     for n, post in enumerate(digest.posts):
-        rest = quiet[:n], quiet[n + 1 :]
-        ways = (post, *_less_and_less(post))
-        shown[n] = next((way for way in ways if good([*rest[0], way, *rest[1]])), ways[-1])
+        before, after = quiet[:n], quiet[n + 1 :]
+        forms = (post, *_reduced_forms(post))
+        shown[n] = next((form for form in forms if good([*before, form, *after])), forms[-1])
     less = replace(digest, posts=tuple(shown))
     mail = make(less)
-    blamed = _blamed(problems(parts, *mail), bare)
-    return LintedMail(digest=less, letter=mail[0], message=mail[1], problems=blamed)
+    blocking = _blocking(mail_problems(parts, *mail), neutral_problems)
+    return LintedMail(digest=less, letter=mail[0], message=mail[1], problems=blocking)
 
 
-def _less_and_less(post: DigestPost) -> Iterator[DigestPost]:
+def _reduced_forms(post: DigestPost) -> Iterator[DigestPost]:
     """A post with a title if it had none; its summary only; and with nothing a template could choke on."""
     words = " ".join((post.summary or post.text).split())
     titled = replace(post, title=post.title if post.title.strip() else words[:60] or post.url)

@@ -1,6 +1,8 @@
-"""What planning would do for a list now: groups of due readers, and what is for each. Writes nothing."""
+"""Who is due, and with what: what planning would do for a list now, for the log as it stands or as it will
+stand once a plan is carried out. Also the backlog: who waits for posts, why, and until when. Writes nothing.
+"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -11,17 +13,75 @@ from publisher.core.digests.due import (
     Correction,
     DueGroup,
     DueQuery,
+    ProjectedLog,
     ReaderStatus,
     project_log,
 )
-from publisher.core.posts.post import PostMailOptions
+from publisher.core.posts.post import BadPost, PostMailOptions
+from publisher.core.publishing.incremental import PostKeys
 from publisher.core.publishing.log import PublishedPost
 from publisher.core.publishing.plan import Plan
 from publisher.core.subscribers.preferences import ContentPreference
 from publisher.core.subscribers.subscription import MailingList, content_for
 from publisher.services.deps import Deps
-from publisher.services.digests.projection import DigestMaterial
-from publisher.services.digests.schedule import late_rhythms, question
+from publisher.services.digests.schedule import delay_ends, late_schedules, publishable_seq
+
+
+class DigestMaterial:
+    """What digests are made from, posts, their corrections and bodies: of the log as it stands, or as it will
+    stand once a plan is carried out.
+    """
+
+    def __init__(self, parts: Deps, projected: ProjectedLog | None = None) -> None:
+        self._parts, self._projected = parts, projected or ProjectedLog()
+        self._new = {known.id: known for known in self._projected.new}
+
+    def head(self, seq: int) -> int:
+        """The seq of the log's last row, where it is `seq` without the plan."""
+        return max(seq, self._projected.head)
+
+    def fresh(self, after: int, until: int) -> list[PublishedPost]:
+        """As `ports.LogStore.published_between`."""
+        known = self._parts.store.published_between(after, until, shown=self._projected.back)
+        new = [k for k in self._projected.new if after < k.first_seq <= until]
+        return [*self._projected.then(known), *new]
+
+    def corrections(self, after: int, until: int, *, limit: int) -> Sequence[Correction]:
+        """As `ports.PlanningStore.corrections`."""
+        new = {id: seq for id, seq in self._projected.corrected.items() if after < seq <= until}
+        found = self._parts.store.corrections(after, until, limit=limit + len(new))
+        if not new:
+            return found
+        firsts = {k.id: k.first_seq for k in self._parts.store.posts_matching(PostKeys(ids=frozenset(new)))}
+        return replace(self._projected, corrected=new).corrections(found, firsts)[:limit]
+
+    def live(self, ids: Collection[str]) -> Mapping[str, PublishedPost]:
+        """Those of known posts that readers see, by id."""
+        known = self._parts.store.posts_matching(PostKeys(ids=frozenset(ids)))
+        return {k.id: k for k in self._projected.then(known)}
+
+    def versions(self, posts: Sequence[PublishedPost]) -> Sequence[PublishedPost]:
+        """As `ports.LogStore.post_versions`, of posts that are in the log or about to enter it."""
+        old = [k for k in posts if k.id not in self._new and k.id not in self._projected.posts]
+        found = {k.id: k for k in self._parts.store.post_versions([(k.id, k.revision) for k in old])}
+        return [found.get(k.id, k) for k in posts]
+
+    def bodies(self, posts: Sequence[PublishedPost]) -> Mapping[str, str]:
+        """The bodies of these posts by their hash: from the store, else from the files they are read from."""
+        found = dict(self._parts.store.bodies({k.post.body_hash for k in posts}))
+        unread = sorted({k.post.path for k in posts if k.post.body_hash not in found})
+        for reading in self._parts.source().read_many(unread, {}) if unread else ():
+            if reading.result is not None and not isinstance(reading.result, BadPost):
+                found[reading.result.post.body_hash] = reading.result.body
+        return found
+
+
+def log_after_publish(parts: Deps, now: datetime) -> DigestMaterial:
+    """The log as a publish at `now` would leave it. Raises SourceError, StoreError."""
+    # Loaded here: a command that mails only what is in the log reads no folder.
+    from publisher.services.publishing.scan import scan_folder
+
+    return DigestMaterial(parts, project_log(scan_folder(parts, now).plan, now))
 
 
 class DueDecision(StrEnum):
@@ -40,7 +100,7 @@ class DueReaderGroup:
     due: DueGroup
     taste: ContentPreference
     share: DigestSelection
-    verdict: DueDecision
+    decision: DueDecision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,15 +122,32 @@ class DueReport:
         found = (g for g in self.groups if (g.due.rhythm, g.due.stand, g.due.skipped) == place)
         return None if reader.why else next(found, None)
 
-    def of(self, verdict: DueDecision) -> list[DueReaderGroup]:
-        """The groups that end so."""
-        return [group for group in self.groups if group.verdict is verdict]
+    def of(self, decision: DueDecision) -> list[DueReaderGroup]:
+        """The groups of which that is decided."""
+        return [group for group in self.groups if group.decision is decision]
 
 
-def ahead(parts: Deps, made: Plan, now: datetime) -> tuple[DueReport, ...]:
-    """The outlook of each list once `made` is applied."""
-    log = DigestMaterial(parts, project_log(made, now))
+def due_reports(parts: Deps, plan: Plan, now: datetime) -> tuple[DueReport, ...]:
+    """The due report of each list once `plan` is carried out."""
+    log = DigestMaterial(parts, project_log(plan, now))
     return tuple(due_report(parts, spec, now, log=log) for spec in parts.lists)
+
+
+def due_query(
+    parts: Deps,
+    spec: MailingList,
+    now: datetime,
+    log: DigestMaterial,
+    *,
+    at_once: bool = False,
+    everyone: bool = False,
+) -> DueQuery:
+    """Who of a list is due at `now`, as a question to the store; `at_once`: posts need not be past the list's
+    delay. What is about to enter the log never is, where there is a delay.
+    """
+    if spec.delay and not at_once:
+        return DueQuery(list=spec.slug, now=now, head=publishable_seq(parts, spec, now), everyone=everyone)
+    return DueQuery(list=spec.slug, now=now, head=log.head(parts.store.head().seq), everyone=everyone)
 
 
 def due_report(
@@ -82,60 +159,46 @@ def due_report(
     everyone: bool = False,
     log: DigestMaterial | None = None,
 ) -> DueReport:
-    """Who of a list is due at `now`, and with what; `at_once`: nothing waits for more posts, or to be ripe,
-    and nothing is too late; `everyone`: all are called up. For a look ahead, `log` is what it will be.
+    """Who of a list is due at `now`, and with what. `at_once`: no post waits for more posts or for the list's
+    delay, and no digest is too late. `everyone`: all readers count as due. `log` is the log to look at, where
+    it is not the store's.
     """
     log = log or DigestMaterial(parts)
-    asked = question(parts, spec, now, log, at_once=at_once, everyone=everyone)
-    groups = parts.store.due_groups(asked)
+    due = due_query(parts, spec, now, log, at_once=at_once, everyone=everyone)
+    groups = parts.store.due_groups(due)
     if not groups:
-        return DueReport(spec=spec, due=asked)
+        return DueReport(spec=spec, due=due)
     back = min(group.stand.offset for group in groups)
-    due, corrected = _corrected(log, asked, back)
-    if due.corrections:
+    due, corrected = _with_corrections(log, due, back)
+    if due.corrections:  # which of them are for a reader is now part of where that reader stands
         groups = parts.store.due_groups(due)
     shares = DigestSelector(spec, log.fresh(back, due.head), corrected)
-    return _judged(parts, spec, due, groups, shares, at_once=at_once)
-
-
-def _judged(
-    parts: Deps,
-    spec: MailingList,
-    due: DueQuery,
-    groups: Sequence[DueGroup],
-    shares: DigestSelector,
-    *,
-    at_once: bool,
-) -> DueReport:
     tastes = parts.store.content_preferences([group.stand.taste for group in groups])
     newest: dict[int, datetime] = {}
     for group in groups:
         newest[group.rhythm] = max(group.oldest, newest.get(group.rhythm, group.oldest))
-    late = set[int]() if at_once else late_rhythms(parts, spec, newest, due.now)
-    least = 1 if at_once else spec.min_posts
-
-    def judge(group: DueGroup) -> DueReaderGroup:
+    late = set[int]() if at_once else late_schedules(parts, spec, newest, due.now)
+    decided: list[DueReaderGroup] = []
+    for group in groups:
         taste = content_for(spec, tastes[group.stand.taste])
-        share = shares.of(group.stand, taste, least=least)
-        verdict = _verdict(share)
-        if verdict is DueDecision.MAIL and group.rhythm in late and not group.skipped:
-            verdict = DueDecision.LATE  # never two in a row
-        return DueReaderGroup(due=group, taste=taste, share=share, verdict=verdict)
-
-    return DueReport(spec=spec, due=due, groups=tuple(map(judge, groups)))
-
-
-def _verdict(share: DigestSelection) -> DueDecision:
-    if share.waits:
-        return DueDecision.WAITS
-    return DueDecision.MAIL if share.posts else DueDecision.NOTHING
+        share = shares.of(group.stand, taste, least=1 if at_once else spec.min_posts)
+        if share.waits:
+            decision = DueDecision.WAITS
+        elif not share.posts:
+            decision = DueDecision.NOTHING
+        elif group.rhythm in late and not group.skipped:  # never two in a row
+            decision = DueDecision.LATE
+        else:
+            decision = DueDecision.MAIL
+        decided.append(DueReaderGroup(due=group, taste=taste, share=share, decision=decision))
+    return DueReport(spec=spec, due=due, groups=tuple(decided))
 
 
-def _corrected(
+def _with_corrections(
     log: DigestMaterial, due: DueQuery, back: int
 ) -> tuple[DueQuery, Mapping[int, tuple[Correction, PublishedPost]]]:
-    """The question with the corrections after `back`, and the posts of those that may still be mailed, by
-    their place. Of very many, the log is taken up to where they still have a bit each.
+    """The query with the corrections after `back`, and the posts of those that may still be mailed, by their
+    place. Where there are too many for a bit each, the log is taken only up to where there are not.
     """
     found = log.corrections(back, due.head, limit=MAX_CORRECTIONS + 1)
     while len(found) > MAX_CORRECTIONS:
@@ -147,3 +210,68 @@ def _corrected(
     by_id = {id: known for id, known in posts.items() if known.post.mail is not PostMailOptions.NEVER}
     places = {n: (row, by_id[row.post_id]) for n, row in enumerate(found) if row.post_id in by_id}
     return replace(due, corrections=tuple(found)), places
+
+
+class Reason(StrEnum):
+    """Why readers wait for posts."""
+
+    SCHEDULED = "scheduled"  # for the time of their digest
+    SKIPPED = "skipped"  # their last digest was too late, so for the next
+    MIN_POSTS = "min_posts"  # for more posts
+    DELAY = "delay"  # for the list's delay to be over
+    DUE = "due"  # for nothing: the next publish mails them
+    PAUSED = "paused"  # they paused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """`readers` of a list wait for at most `posts` posts each, `until` their digest is due; None: that is not
+    known. `posts` is 0 for paused readers, for whom nothing is looked up.
+    """
+
+    list: str
+    why: Reason
+    readers: int
+    posts: int = 0
+    until: datetime | None = None
+
+
+def backlog(parts: Deps, now: datetime, *, paused: bool = False) -> list[Waiting]:
+    """Who waits at `now` for posts that are published and not mailed yet, by list, time and reason; with
+    `paused` also readers who paused.
+    """
+    return [waiting for spec in parts.lists for waiting in _list_backlog(parts, spec, now, paused=paused)]
+
+
+def _list_backlog(parts: Deps, spec: MailingList, now: datetime, *, paused: bool) -> list[Waiting]:
+    report = due_report(parts, spec, now, at_once=True, everyone=True)
+    delayed_until = delay_ends(parts, spec, now) if spec.delay else None
+    at_once = {run.id for run in parts.store.next_runs(spec.slug) if run.next_at is None}
+    found: dict[tuple[bool, datetime, Reason], Waiting] = {}
+    for group in report.groups:
+        if not group.share.posts:
+            continue
+        due = None if group.due.rhythm in at_once or group.due.oldest <= now else group.due.oldest
+        why, until = _reason(spec, group, due, delayed_until)
+        key = (until is None, until or now, why)
+        before = found.get(key, Waiting(list=spec.slug, why=why, readers=0, until=until))
+        found[key] = replace(
+            before,
+            readers=before.readers + group.due.readers,
+            posts=max(before.posts, len(group.share.posts)),
+        )
+    result = [found[key] for key in sorted(found)]
+    if paused and (number := parts.store.count_not_due(report.due).get("paused", 0)):
+        result.append(Waiting(list=spec.slug, why=Reason.PAUSED, readers=number))
+    return result
+
+
+def _reason(
+    spec: MailingList, group: DueReaderGroup, due: datetime | None, delayed_until: datetime | None
+) -> tuple[Reason, datetime | None]:
+    """Why a group that is due at `due` waits, and until when."""
+    if len(group.share.posts) < spec.min_posts:
+        return Reason.MIN_POSTS, None
+    if due is None:
+        return (Reason.DELAY, delayed_until) if delayed_until is not None else (Reason.DUE, None)
+    return (Reason.SKIPPED if group.due.skipped else Reason.SCHEDULED), due

@@ -1,6 +1,5 @@
-"""Preview: a digest as its readers would get it, without touching the store.
-
-A preview sent as a test: to one address, marked, and no mailing, no reader and no count knows of it.
+"""Previews: a digest as its readers, or one of them, would get it. Nothing is written, and a preview that is
+sent as a test to one address is marked, and leaves no trace: no mailing, no reader and no count knows of it.
 """
 
 import asyncio
@@ -11,7 +10,7 @@ from typing import NamedTuple
 
 from publisher.core.addresses import Address, parse_address, parse_mailbox
 from publisher.core.digests.digest import DigestSelector
-from publisher.core.digests.due import CohortKey
+from publisher.core.digests.due import CohortKey, ReaderStatus
 from publisher.core.errors import Refused
 from publisher.core.mail.dkim import canonical_message
 from publisher.core.mail.headers import date_value, to_value
@@ -29,19 +28,36 @@ from publisher.core.mail.message import (
 from publisher.core.mail.mime import compose
 from publisher.core.publishing.log import PublishedPost
 from publisher.core.subscribers.preferences import ContentPreference
-from publisher.core.subscribers.subscription import MailingList
+from publisher.core.subscribers.subscription import MailingList, Subscription
+from publisher.core.tokens import address_key
 from publisher.services.deps import Deps
-from publisher.services.digests.cohorts import foreseen
-from publisher.services.digests.compose import LintedMail, judged
-from publisher.services.digests.projection import DigestMaterial, foresee
-from publisher.services.digests.reader_preview import next_for
-from publisher.services.digests.schedule import question
+from publisher.services.digests.cohorts import group_cohorts, projected_digest
+from publisher.services.digests.compose import LintedMail, lint_digest
+from publisher.services.digests.due_readers import (
+    DigestMaterial,
+    DueDecision,
+    DueReaderGroup,
+    DueReport,
+    due_query,
+    due_report,
+    log_after_publish,
+)
 from publisher.services.mail.messages import reader_tokens
 
 RECENT = 5
 """How many of the newest posts stand in for a digest when nobody has anything new to get."""
 
-SOMEBODY = "reader@example.org"
+SAMPLE_ADDRESS = "reader@example.org"
+
+TEST_PREFIX = "[Test] "
+"""What the subject of a test begins with."""
+
+NOT_MAILED = {
+    "pending": "has not confirmed yet",
+    "unsubscribed": "has left it",
+    "paused": "is taking a pause",
+    "suppressed": "is suppressed",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +76,24 @@ class RenderedPreview:
         """subject.txt, body.html, body.txt and message.eml."""
         return {
             "subject.txt": (self.letter.subject + "\n").encode(),
-            "body.html": self._whole(self.letter.html),
-            "body.txt": self._whole(self.letter.text),
+            "body.html": self._filled(self.letter.html),
+            "body.txt": self._filled(self.letter.text),
             "message.eml": fill(self.segments, self.values),
         }
 
-    def _whole(self, text: str) -> bytes:
+    def _filled(self, text: str) -> bytes:
         pieces = split_at_marks(text, self.letter.marks)
         return fill([p if isinstance(p, Placeholder) else p.encode() for p in pieces], self.values)
+
+
+Draw = Callable[[], RenderedPreview]
+"""Renders the mail again: templates and settings may have changed."""
+
+
+class _SampleReader(NamedTuple):
+    mailing: int
+    subscription: int
+    generation: int
 
 
 def preview(parts: Deps, spec: MailingList, now: datetime, *, reader: str = "") -> RenderedPreview:
@@ -77,67 +103,120 @@ def preview(parts: Deps, spec: MailingList, now: datetime, *, reader: str = "") 
     yet, the address gets no mail of the list, or there is nothing for it.
     """
     if reader:
-        return _for_reader(parts, spec, now, parse_address(reader, where="--as"))
-    log = foresee(parts, now)
-    posts = _waiting(parts, spec, log, now) or _recent(parts)
+        address = parse_address(reader, where="--as")
+        log = log_after_publish(parts, now)
+        mine = next_mailing_for(parts, spec, now, address, log)
+        sample = _SampleReader(mine.mailing, mine.reader.id, mine.reader.generation)
+        digest = projected_digest(parts, spec, log, mine.posts, now, language=mine.language)
+        mail = lint_digest(parts, digest, mine.mailing, own=mine.own)
+        return _rendered(parts, mail, now, parse_address(mine.reader.address), sample, note=mine.note)
+    log = log_after_publish(parts, now)
+    posts = _pending_posts(parts, spec, log, now) or tuple(reversed(parts.store.newest_posts(RECENT)))
     if not posts:
         raise Refused(f"preview {spec.slug}", "no post is published yet", "run `publisher publish` first")
-    digest = foreseen(parts, spec, log, posts, now, language="")
-    made = judged(parts, digest, parts.store.next_mailing_id())
-    return _drawn(parts, made, now, parse_address(SOMEBODY), NOBODY)
+    digest = projected_digest(parts, spec, log, posts, now, language="")
+    mail = lint_digest(parts, digest, parts.store.next_mailing_id())
+    return _rendered(parts, mail, now, parse_address(SAMPLE_ADDRESS), _SampleReader(0, 0, 0))
 
 
-def _for_reader(parts: Deps, spec: MailingList, now: datetime, address: Address) -> RenderedPreview:
-    log = foresee(parts, now)
-    mine = next_for(parts, spec, now, address, log)
-    reader = _SampleReader(mine.mailing, mine.reader.id, mine.reader.generation)
-    digest = foreseen(parts, spec, log, mine.posts, now, language=mine.language)
-    made = judged(parts, digest, mine.mailing, own=mine.own)
-    return _drawn(parts, made, now, parse_address(mine.reader.address), reader, note=mine.note)
+def _pending_posts(
+    parts: Deps, spec: MailingList, log: DigestMaterial, now: datetime
+) -> Sequence[PublishedPost]:
+    """What matches the list of the posts since the reader of the list who is furthest back in the log."""
+    behind = parts.store.lowest_offset(spec.slug)
+    if behind is None:
+        return ()
+    fresh = log.fresh(behind, due_query(parts, spec, now, log).head)
+    return DigestSelector(spec, fresh, {}).of(CohortKey(behind), ContentPreference(), least=1).posts
 
 
-class _SampleReader(NamedTuple):
-    mailing: int
-    subscription: int
-    generation: int
-
-
-NOBODY = _SampleReader(0, 0, 0)
-
-
-def _drawn(
-    parts: Deps, made: LintedMail, now: datetime, address: Address, reader: _SampleReader, *, note: str = ""
+def _rendered(
+    parts: Deps, mail: LintedMail, now: datetime, address: Address, reader: _SampleReader, *, note: str = ""
 ) -> RenderedPreview:
-    places = frozenset(segment for segment in made.message if isinstance(segment, Placeholder))
+    placeholders = frozenset(segment for segment in mail.message if isinstance(segment, Placeholder))
     values = {
         Placeholder.TO: to_value(address),
         Placeholder.DATE: date_value(now),
         Placeholder.MESSAGE_ID: b"preview",
-        **reader_tokens(parts, places, reader, now),
+        **reader_tokens(parts, placeholders, reader, now),
     }
     return RenderedPreview(
-        letter=made.letter, segments=made.message, values=values, problems=made.problems, note=note
+        letter=mail.letter, segments=mail.message, values=values, problems=mail.problems, note=note
     )
 
 
-def _waiting(parts: Deps, spec: MailingList, log: DigestMaterial, now: datetime) -> Sequence[PublishedPost]:
-    """What matches the list of the posts since the reader of the list who stands furthest back."""
-    behind = parts.store.lowest_offset(spec.slug)
-    if behind is None:
-        return ()
-    fresh = log.fresh(behind, question(parts, spec, now, log).head)
-    return DigestSelector(spec, fresh, {}).of(CohortKey(behind), ContentPreference(), least=1).posts
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderMailing:
+    """A reader's part of a mailing to come. `mailing` is the id it will get if no other starts before; `own`:
+    it is not what the page of the mailing shows. `note` says why it does not come by itself now.
+    """
+
+    reader: Subscription
+    mailing: int
+    posts: Sequence[PublishedPost]
+    language: str
+    own: bool
+    note: str = ""
 
 
-def _recent(parts: Deps) -> Sequence[PublishedPost]:
-    return tuple(reversed(parts.store.newest_posts(RECENT)))
+def next_mailing_for(
+    parts: Deps, spec: MailingList, now: datetime, address: Address, log: DigestMaterial
+) -> ReaderMailing:
+    """What the next planning would make for a reader; if that is nothing, what `publish --send` would. Raises
+    Refused: the address gets no mail of the list, or there is nothing new for it.
+    """
+    subscriptions = parts.store.subscriptions_of(address_key(str(address), parts.ring()))
+    reader = next((found for found in subscriptions if found.list == spec.slug), None)
+    if reader is None:
+        do = "see `publisher subscribers list`"
+        raise Refused(f"preview {spec.slug}", f"{address} is no reader of it", do)
+    report = due_report(parts, spec, now, log=log)
+    group, candidate = _group_of(parts, spec, report, reader)
+    note = ""
+    if group is None or group.decision is not DueDecision.MAIL:
+        note = _why_not_now(spec, candidate, group)
+        report = due_report(parts, spec, now, at_once=True, everyone=True, log=log)
+        group, _ = _group_of(parts, spec, report, reader)
+    if group is None or group.decision is not DueDecision.MAIL:
+        what = f"nothing is new for {reader.address}"
+        raise Refused(f"preview {spec.slug}", what, "leave out --as for the newest posts")
+    cohorts = group_cohorts(report.of(DueDecision.MAIL), parts.language(spec))
+    place = next(n for n, (_, groups) in enumerate(cohorts) if group in groups)
+    # Each list that is planned before this one and has readers to mail takes a number.
+    earlier = parts.lists[: [one.slug for one in parts.lists].index(spec.slug)]
+    before = sum(due_report(parts, one, now, log=log).readers > 0 for one in earlier)
+    return ReaderMailing(
+        reader=reader,
+        mailing=parts.store.next_mailing_id() + before,
+        posts=group.share.posts,
+        language=cohorts[place][0][1],
+        own=place > 0,
+        note=note,
+    )
 
 
-Draw = Callable[[], RenderedPreview]
-"""Draws the mail anew: templates and settings may have changed."""
+def _group_of(
+    parts: Deps, spec: MailingList, report: DueReport, reader: Subscription
+) -> tuple[DueReaderGroup | None, ReaderStatus]:
+    """The group the reader is in, and where they stand. Raises Refused: they get no mail."""
+    candidate = next(iter(parts.store.candidates(report.due, reader.id)))
+    if candidate.why in NOT_MAILED:
+        what = f"{reader.address} {NOT_MAILED[candidate.why]}"
+        raise Refused(f"preview {spec.slug}", what, "`publisher subscribers show` tells more")
+    return report.group(candidate), candidate
 
 
-TEST = "[Test] "
+def _why_not_now(spec: MailingList, candidate: ReaderStatus, group: DueReaderGroup | None) -> str:
+    shown = f"this is what `publisher publish --send {spec.slug}` would bring now"
+    if candidate.why or group is None:
+        return f"{candidate.address} is not due yet; {shown}"
+    match group.decision:
+        case DueDecision.WAITS:
+            return f"the posts wait for more (min_posts = {spec.min_posts}); {shown}"
+        case DueDecision.LATE:
+            return f"the digest is too late (max_late), and its posts wait for the next; {shown}"
+        case _:
+            return f"nothing is due for {candidate.address} yet; {shown}"
 
 
 def send_test(
@@ -148,14 +227,14 @@ def send_test(
     """
     drawn = preview(parts, spec, now)
     to = parse_address(address)
-    letter = replace(drawn.letter, subject=TEST + drawn.letter.subject)
-    left = f"test.{parts.nonce()}"
-    values = drawn.values | {Placeholder.TO: to_value(to), Placeholder.MESSAGE_ID: left.encode()}
+    letter = replace(drawn.letter, subject=TEST_PREFIX + drawn.letter.subject)
+    key = f"test.{parts.nonce()}"
+    values = drawn.values | {Placeholder.TO: to_value(to), Placeholder.MESSAGE_ID: key.encode()}
     drawn = replace(drawn, letter=letter, segments=compose(letter), values=values)
-    return drawn, None if dry_run else asyncio.run(_send(parts, spec, drawn, to, left))
+    return drawn, None if dry_run else asyncio.run(_send(parts, spec, drawn, to, key))
 
 
-async def _send(parts: Deps, spec: MailingList, drawn: RenderedPreview, to: Address, left: str) -> Outcome:
+async def _send(parts: Deps, spec: MailingList, drawn: RenderedPreview, to: Address, key: str) -> Outcome:
     sender = parse_mailbox(spec.sender).address
     data = fill(drawn.segments, drawn.values)
     signer = parts.signer()
@@ -166,7 +245,7 @@ async def _send(parts: Deps, spec: MailingList, drawn: RenderedPreview, to: Addr
     if isinstance(session, Outcome):
         return session
     envelope = Envelope(mail_from=str(sender), rcpt_to=str(to))
-    message = Message(key=left, message_id=f"<{left}@{sender.domain}>", envelope=envelope, data=data)
+    message = Message(key=key, message_id=f"<{key}@{sender.domain}>", envelope=envelope, data=data)
     try:
         return await session.offer(message) or await session.commit()
     finally:

@@ -1,6 +1,6 @@
-"""The size of a mail: beyond 102 kB Gmail hides the end of it, and with it the way out.
+"""The size of a mail: Gmail hides what comes after 102 kB, and with it the unsubscribe link.
 
-Small posts stay whole; large ones share the rest of the room, end after a whole block, and link to the rest.
+Small posts stay whole; large ones share the remaining room, end after a whole block, and link to the rest.
 Where even that is too much, the oldest posts are only counted.
 """
 
@@ -14,12 +14,12 @@ LIMIT = 90_000
 """Bytes of HTML in a mail, styles inlined, as it is sent."""
 
 TOKENS = 500
-"""Bytes that the tokens of a reader's links take beyond the marks that stand for them."""
+"""Bytes that the tokens in a reader's links take beyond the marks that stand for them."""
 
 _BUDGETS = (62_000, 45_000, 30_000, 15_000, 5_000, 0)
 """Bytes of post HTML to try, before styles are inlined."""
 
-_RUNGS = (
+_CUT_SIZES = (
     0,
     500,
     700,
@@ -37,46 +37,42 @@ _RUNGS = (
     45_000,
     62_000,
 )
-"""Where posts are cut: few lengths, so that what is cut and inlined for one cohort serves the next."""
+"""Bytes at which posts are cut: few sizes, so that what is cut and inlined for one cohort serves the next."""
 
 
-def content_of(parts: Deps, digest: Digest, links: DigestLinks) -> DigestContent:
+def fit_content(parts: Deps, digest: Digest, links: DigestLinks) -> DigestContent:
     """The digest as finished content whose HTML is at most LIMIT bytes. Raises TemplateError."""
     content = DigestContent(subject="", text="", html="")
     total = sum(len(post.html.encode()) for post in digest.posts)
     for budget in (_BUDGETS[0], *(budget for budget in _BUDGETS[1:] if budget < total)):
-        shown = shortened(parts, digest, budget)
+        shown = shorten(parts, digest, budget)
         content = parts.renderer.digest(shown, links)
-        if _sent_size(content.html) <= LIMIT:
+        # In a reader's mail lines end in CRLF.
+        if len(content.html.encode()) + content.html.count("\n") + TOKENS <= LIMIT:
             return content
     if len(digest.posts) < 2:
         return content  # the frame alone is too large: the lint names it
     half = (len(digest.posts) + 1) // 2
     fewer = replace(digest, posts=digest.posts[-half:], more=digest.more + len(digest.posts) - half)
-    return content_of(parts, fewer, links)
+    return fit_content(parts, fewer, links)
 
 
-def _sent_size(html: str) -> int:
-    """Bytes of HTML in a reader's mail, whose lines end in CRLF."""
-    return len(html.encode()) + html.count("\n") + TOKENS
-
-
-def shortened(parts: Deps, digest: Digest, budget: int) -> Digest:
+def shorten(parts: Deps, digest: Digest, budget: int) -> Digest:
     """`digest` with bodies of at most `budget` bytes of HTML together."""
     sizes = [len(post.html.encode()) for post in digest.posts]
     if sum(sizes) <= budget:
         return digest
-    room = max(rung for rung in _RUNGS if rung <= _share(sizes, budget))
+    room = max(size for size in _CUT_SIZES if size <= _share_of_large(sizes, budget))
 
-    def fitted(post: DigestPost, size: int) -> DigestPost:
+    def shortened(post: DigestPost, size: int) -> DigestPost:
         if size <= room:
             return post
         return parts.kept.get_or_make(("cut", post, room), partial(_cut, parts, post, room))
 
-    return replace(digest, posts=tuple(map(fitted, digest.posts, sizes)))
+    return replace(digest, posts=tuple(map(shortened, digest.posts, sizes)))
 
 
-def _share(sizes: list[int], budget: int) -> int:
+def _share_of_large(sizes: list[int], budget: int) -> int:
     """The most bytes that each large post may have when the small ones stay whole."""
     left = len(sizes)
     for size in sorted(sizes):

@@ -1,5 +1,5 @@
-"""Mailings with something left to send when a post in them is withdrawn: that is made anew without it, before
-it is sent, approved, resumed or sent again. What was sent stays sent.
+"""Mailings with something left to send when a post in them is withdrawn: they are made again without it
+before they are sent, approved, resumed or sent again. What was sent stays sent.
 """
 
 from collections.abc import Sequence
@@ -15,72 +15,71 @@ from publisher.core.publishing.incremental import PostKeys
 from publisher.services.deps import Deps
 from publisher.services.digests.compose import digest_message, digest_of
 
-NAMED = 3
-"""Posts that are named."""
+MAX_NAMED = 3
+"""Posts that a message names; it counts the others."""
+
+_RESULTS = {
+    RecomposeResult.SAME: "",
+    RecomposeResult.CHANGED: "made again, since {gone}",
+    RecomposeResult.STOPPED: "stopped, since {gone}; the rest goes on without",
+}
 
 
-def reword(parts: Deps, now: datetime) -> Sequence[str]:
+def remake_withdrawn(parts: Deps, now: datetime) -> Sequence[str]:
     """Takes withdrawn posts out of mails that nobody has yet; returns what became of which mailing, in words.
-    One that shows nothing else is cancelled, one that cannot be made anew is paused. Raises StoreError.
+    One that shows nothing else is cancelled, one that cannot be made again is paused. Raises StoreError.
     """
-    told: list[str] = []
+    results: list[str] = []
     for id in parts.store.unsent_with_withdrawn_posts():
         try:
-            _, what = _reworded(parts, id, now)
+            _, result = _remake(parts, id, now)
         except PublisherError as error:
-            why = f"{_gone(parts, id)}, and it cannot be made again without: {error}"
+            why = f"{_withdrawn(parts, id)}, and it cannot be made again without: {error}"
             parts.store.pause_for_operator(id, why)
-            what = f"not sent: {why}"
-        if what:
-            told.append(f"mailing {id}: {what}")
-    return told
+            result = f"not sent: {why}"
+        if result:
+            results.append(f"mailing {id}: {result}")
+    return results
 
 
-def without_withdrawn(parts: Deps, id: int, now: datetime) -> None:
-    """Makes a mailing anew that is about to go out, where a post in it was withdrawn. Raises Refused: it
+def remake_before_sending(parts: Deps, id: int, now: datetime) -> None:
+    """Makes a mailing again that is about to go out, where a post in it was withdrawn. Raises Refused: it
     cannot be, or nothing is left of it; StoreError.
     """
     if not parts.store.withdrawn_posts_in(id):
         return
-    where, gone = f"mailing {id}", _gone(parts, id)
+    where, gone = f"mailing {id}", _withdrawn(parts, id)
     mailing = parts.store.mailing(id, counted=False)
     try:
         if mailing is None or parts.list(mailing.list) is None:
             raise Refused("publisher.toml", "its list is no longer there", "")
-        became, _ = _reworded(parts, id, now)
+        became, _ = _remake(parts, id, now)
     except PublisherError as error:
         what = f"{gone}, and the mail cannot be made again without: {error}"
         do = f"mend that and say it again, or `publisher mailings cancel {id}`"
         raise Refused(where, what, do) from error
     if became is RecomposeResult.STOPPED:
         raise Refused(where, f"{gone} while it was being sent", "say it again in a moment")
-    if not _shown(parts, id):
+    withdrawn = {*parts.store.withdrawn_posts_in(id)}
+    if all(post in withdrawn for _, posts, _ in parts.store.cohorts(id) for post, _ in posts):
         raise Refused(where, f"{gone}, and it shows no other post", "nothing of it can be sent")
 
 
-def _shown(parts: Deps, id: int) -> bool:
-    gone = {*parts.store.withdrawn_posts_in(id)}
-    return any(post not in gone for _, posts, _ in parts.store.cohorts(id) for post, _ in posts)
-
-
-def _reworded(parts: Deps, id: int, now: datetime) -> tuple[RecomposeResult, str]:
+def _remake(parts: Deps, id: int, now: datetime) -> tuple[RecomposeResult, str]:
     """What became of a mailing, and that in words; "" where there is nothing to tell."""
     mailing = parts.store.mailing(id, counted=False)
-    gone = _gone(parts, id)
+    gone = _withdrawn(parts, id)
     spec = parts.list(mailing.list) if mailing else None
     if mailing is None or spec is None:
         parts.store.apply_command(id, MailingCommand.CANCEL, now)
-        return (
-            RecomposeResult.SAME,
-            f"cancelled, since {gone}, and its list is no longer in publisher.toml",
-        )
+        return RecomposeResult.SAME, f"cancelled, since {gone}, and its list is no longer in publisher.toml"
     recipes: dict[int, Recipe] = {}
     segments: dict[str, bytes] = {}
-    subject, left = mailing.subject, False
+    subject, anything_left = mailing.subject, False
     for n, posts, language in parts.store.cohorts(id):
         digest = digest_of(parts, spec, posts, mailing.due_before, language=language, public=True)
         shown = tuple(post for post in digest.posts if not post.gone)
-        left |= bool(shown)
+        anything_left |= bool(shown)
         if len(shown) == len(digest.posts):
             continue
         digest = replace(digest, posts=shown or digest.posts)
@@ -88,25 +87,18 @@ def _reworded(parts: Deps, id: int, now: datetime) -> tuple[RecomposeResult, str
         recipes[n], new = freeze_segments(message)
         segments |= new
         subject = letter.subject if n == 1 else subject
-    if not left:
+    if not anything_left:
         parts.store.apply_command(id, MailingCommand.CANCEL, now)
         return RecomposeResult.SAME, f"cancelled, since {gone}, and it shows no other post"
     became = parts.store.replace_messages(id, recipes, segments, subject, now)
-    return became, _WORDS[became].format(gone=gone)
+    return became, _RESULTS[became].format(gone=gone)
 
 
-_WORDS = {
-    RecomposeResult.SAME: "",
-    RecomposeResult.CHANGED: "made again, since {gone}",
-    RecomposeResult.STOPPED: "stopped, since {gone}; the rest goes on without",
-}
-
-
-def _gone(parts: Deps, id: int) -> str:
+def _withdrawn(parts: Deps, id: int) -> str:
     """That posts in a mailing were withdrawn, by their files."""
     known = parts.store.posts_matching(PostKeys(ids=frozenset(parts.store.withdrawn_posts_in(id))))
     paths = [k.post.path for k in known]
-    more = [f"{len(paths) - NAMED} more"] if len(paths) > NAMED else []
-    *first, last = [*paths[:NAMED], *more] or ["a post in it"]
+    more = [f"{len(paths) - MAX_NAMED} more"] if len(paths) > MAX_NAMED else []
+    *first, last = [*paths[:MAX_NAMED], *more] or ["a post in it"]
     named = f"{', '.join(first)} and {last}" if first else last
     return f"{named} {'were' if first else 'was'} withdrawn"

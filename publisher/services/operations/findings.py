@@ -12,7 +12,7 @@ from publisher.core.publishing.plan import Plan
 from publisher.services.deps import Deps
 from publisher.services.posts.content import broken_references, placed_assets, removed_markup
 
-NOWHERE = "leads nowhere; correct the link"
+DEAD_LINK = "leads nowhere; correct the link"
 """Said of a link to a file that is no post, or none that is public."""
 
 _LINKS = lazy(r"\{%-?\s*(?:post_\w+|link)\s|\{\{[<%]?\s*(?:(?:rel)?ref|get_url)\b")
@@ -43,7 +43,7 @@ def findings_of(parts: Deps, item: ParsedPost) -> list[Finding]:
     notes = [split_warning(warning) for warning in post.warnings]
     if post.hidden is None:
         notes += [(0, reason) for reason in _address(parts, post)]
-        dead = {line for line, reason in notes if NOWHERE in reason}
+        dead = {line for line, reason in notes if DEAD_LINK in reason}
         notes += [
             (item.in_file(line), f"{tag} is template code and was left out; write it as Markdown or HTML")
             for line, tag in removed_markup(parts.markup, post, item.body)
@@ -81,7 +81,7 @@ def _address(parts: Deps, post: Post) -> Iterator[str]:
         yield f"its address {post.url[:80]!r} leads nowhere: {why}; correct it in the front matter"
 
 
-def in_short(findings: Sequence[Finding]) -> Iterator[str]:
+def summarize(findings: Sequence[Finding]) -> Iterator[str]:
     """Findings as lines for a person: all errors; of warnings of one kind no more than a few, or the first,
     and how many there are. Each file's stay in their order.
     """
@@ -93,13 +93,13 @@ def in_short(findings: Sequence[Finding]) -> Iterator[str]:
         found = kinds[_kind(finding)] if not finding.error else ()
         if len(found) <= _FEW or id(finding) in first:
             yield str(finding)
-        if id(finding) in first and _kind(finding) != NOWHERE:
+        if id(finding) in first and _kind(finding) != DEAD_LINK:
             yield f"  and {len(found) - 1:,} more warnings of this kind (`publisher check --all` shows them)"
-    if dead := kinds.get(NOWHERE):
+    if dead := kinds.get(DEAD_LINK):
         all_of_them = "" if len(dead) <= _FEW else " (`publisher check --all` shows them)"
         yield f"{len(dead):,} {'link leads' if len(dead) == 1 else 'links lead'} nowhere{all_of_them}"
 
 
 def _kind(finding: Finding) -> str:
     """What is wrong, without the values that it is wrong of."""
-    return NOWHERE if NOWHERE in finding.reason else " ".join(_VALUES.sub("", finding.reason).split())
+    return DEAD_LINK if DEAD_LINK in finding.reason else " ".join(_VALUES.sub("", finding.reason).split())

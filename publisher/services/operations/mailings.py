@@ -18,13 +18,13 @@ from publisher.core.errors import Refused, UsageError
 from publisher.core.mail.message import Placeholder
 from publisher.core.mail.mime import freeze_segments
 from publisher.services.delivery import outcomes
-from publisher.services.delivery.unknown_outcomes import decide, doubts
+from publisher.services.delivery.unknown_outcomes import resolve_deliveries, unknown_deliveries
 from publisher.services.deps import Deps
-from publisher.services.digests.compose import digest_of, judged
-from publisher.services.digests.withdrawn_posts import without_withdrawn
+from publisher.services.digests.compose import digest_of, lint_digest
+from publisher.services.digests.withdrawn_posts import remake_before_sending
 
 
-def find(parts: Deps, id: int) -> Mailing:
+def find_mailing(parts: Deps, id: int) -> Mailing:
     """The mailing of that id, counted. Raises UsageError: there is none."""
     found = parts.store.mailing(id)
     if found is None:
@@ -32,7 +32,7 @@ def find(parts: Deps, id: int) -> Mailing:
     return found
 
 
-def order(
+def apply_command(
     parts: Deps, id: int, wish: MailingCommand, now: datetime, *, count_refusals: bool = False
 ) -> MailingStatus:
     """Carries out an order at once, also while another process sends; what held the mailing because too many
@@ -40,19 +40,19 @@ def order(
     Refused, UsageError.
     """
     if wish in (MailingCommand.APPROVE, MailingCommand.RESUME):
-        without_withdrawn(parts, id, now)
+        remake_before_sending(parts, id, now)
     answer = parts.store.apply_command(id, wish, now, count_refusals=count_refusals)
     if answer is None:
         raise UsageError("mailings", f"no mailing {id}", "`publisher mailings list` names them")
     if isinstance(answer, DeclinedCommand):
         raise Refused(f"mailing {id}", answer.why, answer.do)
-    outcomes.judge(parts, now)
+    outcomes.count_bounces(parts, now)
     return answer
 
 
-def doubts_of(parts: Deps, id: int, addresses: Sequence[str]) -> list[UnknownDelivery]:
+def unknown_deliveries_to(parts: Deps, id: int, addresses: Sequence[str]) -> list[UnknownDelivery]:
     """Those of them to these addresses. Raises UsageError: nothing to one of them is in doubt."""
-    found = [doubt for doubt in doubts(parts, id) if doubt.address in addresses]
+    found = [doubt for doubt in unknown_deliveries(parts, id) if doubt.address in addresses]
     for address in addresses:
         if address not in {doubt.address for doubt in found}:
             raise UsageError(
@@ -72,12 +72,12 @@ def resolve(parts: Deps, chosen: Iterable[UnknownDelivery], *, resend: bool, now
 
     def decided(doubt: UnknownDelivery) -> DeliveryResult:
         if resend and doubt.mailing not in made:
-            without_withdrawn(parts, doubt.mailing, now)
+            remake_before_sending(parts, doubt.mailing, now)
             made.add(doubt.mailing)
         reply = words + (f"; before: {doubt.reply}" if doubt.reply else "")
         return DeliveryResult(mailing=doubt.mailing, n=doubt.n, cause=cause, reply=reply[:500])
 
-    return decide(parts, map(decided, chosen), now)
+    return resolve_deliveries(parts, map(decided, chosen), now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ class RebuildProof:
     differs: str = ""
 
 
-def verify(parts: Deps, mailing: Mailing) -> Iterator[RebuildProof]:
+def verify_rebuild(parts: Deps, mailing: Mailing) -> Iterator[RebuildProof]:
     """Whether what is frozen is whole, and today's posts, templates and settings make the same bytes again.
 
     A confirmation is not rendered again: its content is no post's. Raises StoreError: segments are gone.
@@ -115,7 +115,7 @@ def _again(
     if spec is None:
         return ()
     digest = digest_of(parts, spec, posts, mailing.due_before, language=language)
-    return freeze_segments(judged(parts, digest, mailing.id, own=own).message)[0]
+    return freeze_segments(lint_digest(parts, digest, mailing.id, own=own).message)[0]
 
 
 def _difference(frozen: Sequence[str], again: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ from publisher.core.delivery.reconciliation import (
     summarize_journal,
 )
 from publisher.core.subscribers.departures import Departure
-from publisher.services.delivery.unknown_outcomes import WHY
+from publisher.services.delivery.unknown_outcomes import RESTORED
 from publisher.services.deps import Deps
 from publisher.services.publishing.folder_snapshot import SnapshotCache
 from publisher.services.publishing.publish import update_log
@@ -71,7 +71,7 @@ class Reconciled:
     moved: dict[str, int]
 
 
-def behind(parts: Deps, manifest: bytes | None) -> StoreLag | None:
+def store_lag(parts: Deps, manifest: bytes | None) -> StoreLag | None:
     """Whether the store lacks what the journal or public/manifest.json tell; None: it is up to date. A site
     without lists mails nobody, and is never behind.
     """
@@ -122,7 +122,7 @@ def reconcile(parts: Deps, lacks: StoreLag, manifest: bytes | None, now: datetim
     parts.reach("reconcile:begun")
     entries, size = parts.journal.since(0)
     told = summarize_journal(entries)
-    doubts = parts.store.mark_open_unknown(WHY, now)
+    doubts = parts.store.mark_open_unknown(RESTORED, now)
     for allowed in told.allowed:
         parts.store.lift_blocks(allowed.key, allowed.mailbox, allowed.at)
     _stop_asking(parts, told.never)

@@ -18,7 +18,7 @@ from publisher.services.digests.schedule import next_mail
 from publisher.services.publishing.folder_snapshot import SnapshotCache
 from publisher.services.publishing.publish import update_log
 
-AGAIN = timedelta(minutes=10)
+RETRY_AFTER = timedelta(minutes=10)
 """When something that is due and did not happen is tried again."""
 
 
@@ -61,4 +61,4 @@ def simulate(
         coming = [at for at in (plan.next_at, next_mail(parts, now)) if at is not None]
         if not coming:
             return
-        now = max(min(coming), now + AGAIN) if problem or min(coming) <= now else min(coming)
+        now = max(min(coming), now + RETRY_AFTER) if problem or min(coming) <= now else min(coming)

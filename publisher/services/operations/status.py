@@ -8,11 +8,11 @@ from publisher.core.delivery.mailing import DeliveryState, Mailing, MailingState
 from publisher.core.delivery.relays import DAY, HOUR, Quota, messages_used, next_send_at
 from publisher.core.delivery.throttling import SERVER_SCOPE, DeliveryRate, forecast, scope_mailing
 from publisher.services.deps import Deps
-from publisher.services.digests.backlog import backlog
+from publisher.services.digests.due_readers import backlog
 from publisher.services.mail.public_url import last_answer
 from publisher.services.publishing.clock_checks import clock_behind, describe_log_ahead
 
-LATELY = timedelta(minutes=5)
+RATE_WINDOW = timedelta(minutes=5)
 """How far back a rate looks."""
 
 _GOING = (DeliveryState.CLAIMED, DeliveryState.SENDING)
@@ -80,7 +80,7 @@ def status(parts: Deps, now: datetime) -> dict[str, Any]:
     wrong = clock_behind(parts.store, now)
     mailings, deliveries = parts.store.delivery_totals()
     active = parts.store.unfinished_mailings()
-    pace = parts.store.delivery_rates(now - LATELY)
+    pace = parts.store.delivery_rates(now - RATE_WINDOW)
     readers = Counter[str]()
     for (spec, state), number in parts.store.subscriber_counts().items():
         readers[f"{state} on {spec}"] += number

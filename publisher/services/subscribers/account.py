@@ -19,16 +19,17 @@ from publisher.services.deps import Deps
 from publisher.services.mail.letters import account_message
 from publisher.services.mail.messages import ONE_TIME_LIFETIME
 from publisher.services.subscribers import admin
-from publisher.services.subscribers.signup import readers_address, request
-from publisher.services.subscribers.subscribe import coming_from, look_up, mail_one
+from publisher.services.subscribers.signup import parse_signup_address, request_confirmation
+from publisher.services.subscribers.subscribe import address_change_consent, plan_single_mailing
+from publisher.services.subscribers.subscribe import find_by_token as look_up
 
 LINKS = (Placeholder.EXPORT, Placeholder.ERASE, Placeholder.ADDRESS)
 """What a link may be for; its value is the word in its address."""
 
-ASKING_FOR = timedelta(days=1)
+PAGE_VALID_FOR = timedelta(days=1)
 """How long a page that was opened may be used to ask."""
 
-EVERY, MOST, WITHIN = timedelta(minutes=5), 5, timedelta(days=1)
+LINK_INTERVAL, MAX_LINKS, LINK_WINDOW = timedelta(minutes=5), 5, timedelta(days=1)
 """Links are not sent sooner after each other, and not more in a day, however often somebody asks."""
 
 _PURPOSES = {
@@ -38,16 +39,16 @@ _PURPOSES = {
 }
 
 
-def permit(parts: Deps, found: Subscription, now: datetime) -> str:
+def account_token(parts: Deps, found: Subscription, now: datetime) -> str:
     """The token of a page that may ask for links to what is kept about `found`'s reader."""
-    expires = now + ASKING_FOR
+    expires = now + PAGE_VALID_FOR
     claim = Claim(
         purpose=Purpose.ACCOUNT, subscription=found.id, generation=found.generation, expires=expires
     )
     return sign(claim, parts.ring())
 
 
-def of(parts: Deps, token: str, now: datetime) -> tuple[Subscription, MailingList]:
+def find_by_token(parts: Deps, token: str, now: datetime) -> tuple[Subscription, MailingList]:
     """Whose links a token may ask for. Raises TokenError."""
     found = look_up(parts, token, Purpose.ACCOUNT, now)
     spec = parts.list(found.list)
@@ -56,23 +57,23 @@ def of(parts: Deps, token: str, now: datetime) -> tuple[Subscription, MailingLis
     return found, spec
 
 
-def ask(parts: Deps, token: str, link: Placeholder, now: datetime) -> None:
+def send_link(parts: Deps, token: str, link: Placeholder, now: datetime) -> None:
     """Mails a link to the address on record, unless one was sent just now. Says nothing of that. Raises
     TokenError, TemplateError.
     """
-    found, spec = of(parts, token, now)
+    found, spec = find_by_token(parts, token, now)
     if link is Placeholder.ADDRESS and found.state is not SubscriptionState.ACTIVE:
         return
     language = parts.language(spec, found.choices.taste)
     frozen = account_message(parts, spec, link, language)
     if not parts.store.record_link_request(
-        found.id, found.generation, now, every=EVERY, most=MOST, within=WITHIN
+        found.id, found.generation, now, every=LINK_INTERVAL, most=MAX_LINKS, within=LINK_WINDOW
     ):
         return
-    mail_one(parts, spec, MailingKind.ACCOUNT, frozen, found, now, language)
+    plan_single_mailing(parts, spec, MailingKind.ACCOUNT, frozen, found, now, language)
 
 
-def look(parts: Deps, token: str, link: Placeholder, now: datetime) -> Subscription:
+def find_by_link(parts: Deps, token: str, link: Placeholder, now: datetime) -> Subscription:
     """The subscription whose link `token` is, for showing; uses nothing up. Raises TokenError."""
     claim = verify(token, _PURPOSES[link], parts.ring(), now)
     found = parts.store.link_owner(claim.generation, claim.subscription, now - ONE_TIME_LIFETIME)
@@ -81,9 +82,9 @@ def look(parts: Deps, token: str, link: Placeholder, now: datetime) -> Subscript
     return found
 
 
-def use(parts: Deps, token: str, link: Placeholder, now: datetime) -> Subscription:
+def consume_link(parts: Deps, token: str, link: Placeholder, now: datetime) -> Subscription:
     """The same, and the link is used up. Raises TokenError."""
-    found = look(parts, token, link, now)
+    found = find_by_link(parts, token, link, now)
     claim = verify(token, _PURPOSES[link], parts.ring(), now)
     if not parts.store.consume_link(claim.generation, claim.subscription):
         raise TokenError("token", "not valid")
@@ -92,32 +93,32 @@ def use(parts: Deps, token: str, link: Placeholder, now: datetime) -> Subscripti
 
 def export(parts: Deps, token: str, now: datetime) -> dict[str, Any]:
     """Everything that is kept about the reader of a link. Raises TokenError."""
-    return admin.dossier(parts, use(parts, token, Placeholder.EXPORT, now).address)
+    return admin.export_data(parts, consume_link(parts, token, Placeholder.EXPORT, now).address)
 
 
 def erase(parts: Deps, token: str, now: datetime) -> None:
     """Forgets the reader of a link, on every list, and the link with them. Raises TokenError."""
-    admin.erase(parts, look(parts, token, Placeholder.ERASE, now).address, now)
+    admin.erase(parts, find_by_link(parts, token, Placeholder.ERASE, now).address, now)
 
 
-def move(parts: Deps, token: str, address: str, now: datetime) -> None:
+def change_address(parts: Deps, token: str, address: str, now: datetime) -> None:
     """Asks a new address to confirm that mail is to go there; until then nothing changes. Says nothing of
     what is known of it. Raises TokenError; AddressError, Refused (mail goes there already), and the link may
     be used again.
     """
-    found = look(parts, token, Placeholder.ADDRESS, now)
+    found = find_by_link(parts, token, Placeholder.ADDRESS, now)
     to = _new_address(parts, found, address)
-    use(parts, token, Placeholder.ADDRESS, now)
+    consume_link(parts, token, Placeholder.ADDRESS, now)
     spec = parts.list(found.list)
     if spec is None or found.state is not SubscriptionState.ACTIVE:
         raise TokenError("token", "not valid")
     key = address_key(str(to), parts.ring())
     wish = NewReader(address=str(to), key=key, active=False, own_wish=True, choices=found.choices)
-    request(parts, [spec], to, wish, coming_from(found, now), now)
+    request_confirmation(parts, [spec], to, wish, address_change_consent(found, now), now)
 
 
 def _new_address(parts: Deps, found: Subscription, address: str) -> Address:
-    to = readers_address(parts, address)
+    to = parse_signup_address(parts, address)
     if reader_identity(str(to)) == reader_identity(found.address):
         raise Refused(str(to), "mail goes there already")
     return to

@@ -27,12 +27,12 @@ def key_of(parts: Deps, address: str) -> str:
     return address_key(str(parse_address(address)), parts.ring())
 
 
-def write_down(parts: Deps, departures: Sequence[Departure]) -> None:
+def journal_departures(parts: Deps, departures: Sequence[Departure]) -> None:
     """Appends departures to the journal, with one flush. Raises OutputError: they must not be done."""
     parts.journal.append_all([(journal_event(one), journal_fields(one)) for one in departures])
 
 
-def left(parts: Deps, one: Subscription, now: datetime) -> Departure:
+def departure_of(parts: Deps, one: Subscription, now: datetime) -> Departure:
     """The departure of the reader of a subscription, from its list, in this life of it."""
     return Departure(
         key=address_key(one.address, parts.ring()),
@@ -44,13 +44,13 @@ def left(parts: Deps, one: Subscription, now: datetime) -> Departure:
     )
 
 
-def leave_all(parts: Deps, subscriptions: Iterable[Subscription], now: datetime) -> int:
+def end_subscriptions(parts: Deps, subscriptions: Iterable[Subscription], now: datetime) -> int:
     """Ends subscriptions as if their readers had left: one flush and one transaction, so take thousands at a
     time and not millions. Journaled. Returns how many stood until now.
     """
     standing = [one for one in subscriptions if one.state is not SubscriptionState.UNSUBSCRIBED]
-    gone = [left(parts, one, now) for one in standing]
-    write_down(parts, gone)
+    gone = [departure_of(parts, one, now) for one in standing]
+    journal_departures(parts, gone)
     parts.reach("leave:journaled")
     ended = parts.store.apply_departures(gone)
     parts.reach("leave:committed")
@@ -65,7 +65,7 @@ def unsubscribe(parts: Deps, address: str, spec: MailingList | None, now: dateti
         s for s in parts.store.subscriptions_of(key_of(parts, address)) if spec is None or s.list == spec.slug
     ]
     standing = [s for s in found if s.state is not SubscriptionState.UNSUBSCRIBED]
-    leave_all(parts, standing, now)
+    end_subscriptions(parts, standing, now)
     return standing
 
 
@@ -84,7 +84,7 @@ def suppress_keys(parts: Deps, whom: Iterable[tuple[str, str]], kind: str, now: 
     """
     last = parts.store.last_subscription_id()
     gone = [Departure(key=key, list=slug, kind=kind, at=now, subscription=last) for key, slug in whom]
-    write_down(parts, gone)
+    journal_departures(parts, gone)
     parts.reach("suppress:journaled")
     parts.store.apply_departures(gone)
     parts.reach("suppress:committed")
@@ -97,7 +97,7 @@ def erase(parts: Deps, address: str, now: datetime) -> int:
     """
     last = parts.store.last_subscription_id()
     gone = Departure(key=key_of(parts, address), list=ALL_LISTS, kind=ERASED, at=now, subscription=last)
-    write_down(parts, [gone])
+    journal_departures(parts, [gone])
     parts.reach("erase:journaled")
     parts.store.reset_confirmation_history(mailbox_key(parse_address(address), parts.ring()))
     forgotten = parts.store.apply_departures([gone])
@@ -105,7 +105,7 @@ def erase(parts: Deps, address: str, now: datetime) -> int:
     return forgotten
 
 
-def dossier(parts: Deps, address: str) -> dict[str, Any]:
+def export_data(parts: Deps, address: str) -> dict[str, Any]:
     """Everything that is kept about an address, to be shown to its owner. Raises AddressError."""
     key = key_of(parts, address)
     return {
@@ -143,7 +143,7 @@ def _asked(parts: Deps, address: str) -> dict[str, Any] | None:
     return None if asked is None else {"sent": list(asked.sent), "never_again_since": asked.never}
 
 
-def choices_of(one: Subscription) -> dict[str, Any]:
+def preferences_as_dict(one: Subscription) -> dict[str, Any]:
     """What a reader chose, as plain values; empty is the list's own."""
     pace, taste = one.choices.pace, one.choices.taste
     return {
@@ -165,7 +165,7 @@ def _told(parts: Deps, one: Subscription) -> dict[str, Any]:
         "confirmed": one.confirmed_at,
         "next_due": one.next_due_at,
         "consent": parts.store.consent_of(one.id),
-        "choices": choices_of(one),
+        "choices": preferences_as_dict(one),
         "mail": [
             {"mailing": mailing, "subject": subject, "state": state, "since": since}
             for mailing, subject, state, since in parts.store.deliveries_to(one.id)

@@ -18,21 +18,20 @@ from publisher.core.subscribers.subscription import Consent, ListChoice, Mailing
 from publisher.core.tokens import address_key, mailbox_key
 from publisher.services.deps import Deps
 from publisher.services.mail.letters import confirmation_message
-from publisher.services.subscribers.admin import write_down
-from publisher.services.subscribers.preferences import offer
-from publisher.services.subscribers.schedule import due_after
-from publisher.services.subscribers.subscribe import for_one
+from publisher.services.subscribers.admin import journal_departures
+from publisher.services.subscribers.preferences import available_choices
+from publisher.services.subscribers.subscribe import next_due_after, single_mailing
 
 CHUNK = 10_000
 """Readers stored in one transaction of an import."""
 
-EXAMPLES = 3
+MAX_EXAMPLES = 3
 """Example rows of each outcome in a report."""
 
 NEVER_ASK = "its owner wants no confirmation mail"
 """Why somebody is not asked to confirm."""
 
-NAMED = 20
+MAX_REPORTED = 20
 """Refused rows that are reported one by one; the others are counted."""
 
 
@@ -83,7 +82,7 @@ class Imported:
         key = (group, reason)
         number = self.reasons.get(key, 0)
         self.reasons[key] = number + 1
-        if number < EXAMPLES:
+        if number < MAX_EXAMPLES:
             where, line, address = example
             self.examples.setdefault(key, []).append(f"{where}:{line} {address}" if where else address)
 
@@ -117,7 +116,7 @@ def offered_topics(parts: Deps, spec: MailingList) -> Mapping[str, str]:
     """The topics that readers of a list may choose, by folded name; empty if there are none."""
     if ListChoice.TOPICS not in spec.readers_choose:
         return {}
-    return {fold_term(topic): topic for topic in offer(parts, spec, NO_CHOICES).topics}
+    return {fold_term(topic): topic for topic in available_choices(parts, spec, NO_CHOICES).topics}
 
 
 class _Import:
@@ -148,7 +147,7 @@ class _Import:
         """The rows to be stored; the others are counted."""
         for row in chunk:
             try:
-                address = address_of(row.address)
+                address = parse_address_cell(row.address)
             except AddressError as error:
                 self._refuse(row, row.address[:80], "not an email address", str(error))
                 continue
@@ -194,24 +193,24 @@ class _Import:
         self._done.note(
             ImportOutcome.REFUSED, ImportReportGroup.REFUSED, kind, (self._where, row.line, shown)
         )
-        if len(self._done.bad) < NAMED:
+        if len(self._done.bad) < MAX_REPORTED:
             where = f"{self._where}:{row.line}" if self._where else f"line {row.line}"
             self._done.bad.append(f"{where}: {why}")
 
     def _journal(self, departures: Sequence[Departure]) -> None:
         """Departures are on disk before they are committed."""
-        write_down(self._parts, departures)
+        journal_departures(self._parts, departures)
         self._parts.reach("import:journaled")
 
     def _due_of(self, pace: SchedulePreference) -> datetime:
-        return due_after(self._parts, self._spec, pace, self._now)
+        return next_due_after(self._parts, self._spec, pace, self._now)
 
     def _confirmation(self) -> NewMailing:
         frozen = confirmation_message(self._parts, self._spec)
-        return for_one(self._parts, self._spec, MailingKind.CONFIRM, frozen, self._now)
+        return single_mailing(self._parts, self._spec, MailingKind.CONFIRM, frozen, self._now)
 
 
-def address_of(text: str) -> str:
+def parse_address_cell(text: str) -> str:
     """The address in a cell, with or without a name. Raises AddressError."""
     if is_common_address(text):
         return text

@@ -17,10 +17,10 @@ from publisher.core.subscribers.preferences import (
 from publisher.core.subscribers.subscription import ListChoice, MailingList, Subscription, SubscriptionState
 from publisher.core.tokens import Purpose
 from publisher.services.deps import Deps
-from publisher.services.subscribers.schedule import due_of
-from publisher.services.subscribers.subscribe import look_up
+from publisher.services.subscribers.subscribe import find_by_token as look_up
+from publisher.services.subscribers.subscribe import next_due_of
 
-LOOKED_AT, MOST_TOPICS = 500, 40
+SAMPLED_POSTS, MAX_TOPICS = 500, 40
 """How many of the newest posts say which topics and languages there are, and how many are offered."""
 
 
@@ -36,13 +36,13 @@ class Offer:
     hour: bool = False
 
 
-def offer(parts: Deps, spec: MailingList, now: Preferences) -> Offer:
+def available_choices(parts: Deps, spec: MailingList, now: Preferences) -> Offer:
     """What a reader who has chosen `now` may choose: what posts have, and what they chose before."""
     may = spec.readers_choose
-    posts = [known.post for known in parts.store.newest_posts(LOOKED_AT)]
+    posts = [known.post for known in parts.store.newest_posts(SAMPLED_POSTS)]
     fitting = [post for post in posts if spec.where.matches(post) and post.mail is not PostMailOptions.NEVER]
     topics = Counter(topic for post in fitting for topic in topics_of(post))
-    common = [topic for topic, _ in topics.most_common(MOST_TOPICS)]
+    common = [topic for topic, _ in topics.most_common(MAX_TOPICS)]
     languages = {post.language for post in fitting} | set(filter(None, [now.taste.language]))
     return Offer(
         cadences=tuple(parts.cadences) if ListChoice.CADENCE in may else (),
@@ -52,7 +52,7 @@ def offer(parts: Deps, spec: MailingList, now: Preferences) -> Offer:
     )
 
 
-def of(parts: Deps, token: str, now: datetime) -> tuple[Subscription, MailingList]:
+def find_by_token(parts: Deps, token: str, now: datetime) -> tuple[Subscription, MailingList]:
     """The subscription whose preferences a token opens, and its list. Raises TokenError."""
     found = look_up(parts, token, Purpose.PREFERENCES, now)
     spec = parts.list(found.list)
@@ -66,17 +66,17 @@ def save(parts: Deps, token: str, wish: Preferences, now: datetime) -> Subscript
     and languages only those that are offered to them or that they have count; posts that wait for them keep
     waiting. Raises TokenError.
     """
-    found, spec = of(parts, token, now)
-    wish = offered(wish, found.choices, offer(parts, spec, found.choices))
-    choices = allowed(spec, wish, found.choices)
-    due = due_of(parts, spec, found, now, choices.pace)
+    found, spec = find_by_token(parts, token, now)
+    wish = limit_to_offer(wish, found.choices, available_choices(parts, spec, found.choices))
+    choices = limit_to_list(spec, wish, found.choices)
+    due = next_due_of(parts, spec, found, now, choices.pace)
     changed = parts.store.set_preferences(found.id, found.generation, choices, due)
     if changed is None:
         raise TokenError("token", "not valid")
     return changed
 
 
-def offered(wish: Preferences, before: Preferences, offer: Offer) -> Preferences:
+def limit_to_offer(wish: Preferences, before: Preferences, offer: Offer) -> Preferences:
     """`wish` without topics and languages that are neither offered nor chosen `before`."""
     held = before.taste
     topics = {fold_term(topic) for topic in (*offer.topics, *held.topics)}
@@ -89,7 +89,7 @@ def offered(wish: Preferences, before: Preferences, offer: Offer) -> Preferences
     return replace(wish, taste=taste)
 
 
-def allowed(spec: MailingList, wish: Preferences, before: Preferences) -> Preferences:
+def limit_to_list(spec: MailingList, wish: Preferences, before: Preferences) -> Preferences:
     """`wish` as far as the list leaves it to its readers, else `before`."""
     may = spec.readers_choose
     cadence, hour = ListChoice.CADENCE in may, ListChoice.HOUR in may

@@ -22,13 +22,17 @@ from publisher.core.subscribers.subscription import (
 from publisher.core.tokens import Purpose, address_key, join_mailbox_key, mailbox_key, verify
 from publisher.services.deps import Deps
 from publisher.services.mail.letters import confirmation_message
-from publisher.services.subscribers.admin import left
-from publisher.services.subscribers.subscribe import for_one, note_number, wants_none
+from publisher.services.subscribers.admin import departure_of
+from publisher.services.subscribers.subscribe import (
+    journal_mailing_id,
+    refuses_confirmation_mail,
+    single_mailing,
+)
 
 LIFTED_BY_OPERATOR = ("bounce", "complaint", "operator")
 """The kinds of suppressions that `allow` lifts."""
 
-WORDING = "sign-up form, version 1"
+CONSENT_WORDING = "sign-up form, version 1"
 """What the reader agreed to, as proof of consent; grows with the form's text."""
 
 
@@ -36,7 +40,7 @@ class BlockedAddress(AddressError):
     """A good address that nobody may sign up here."""
 
 
-def readers_address(parts: Deps, text: str) -> Address:
+def parse_signup_address(parts: Deps, text: str) -> Address:
     """The address that a reader gave, for mail to go to. Raises AddressError; BlockedAddress for one that
     settings refuse: this machine's, a list's own, or of `web.blocked`.
     """
@@ -50,15 +54,15 @@ def sign_up(
     parts: Deps, lists: Sequence[MailingList], address: str, origin: str, now: datetime
 ) -> SignUpOutcome:
     """A visitor asks to join `lists`; one mail asks about all of them. Raises AddressError."""
-    parsed = readers_address(parts, address)
+    parsed = parse_signup_address(parts, address)
     reader = NewReader(
         address=str(parsed), key=address_key(str(parsed), parts.ring()), active=False, own_wish=True
     )
-    consent = Consent(at=now, origin=origin, form="form", wording=WORDING)
-    return request(parts, lists, parsed, reader, consent, now)
+    consent = Consent(at=now, origin=origin, form="form", wording=CONSENT_WORDING)
+    return request_confirmation(parts, lists, parsed, reader, consent, now)
 
 
-def request(
+def request_confirmation(
     parts: Deps,
     lists: Sequence[MailingList],
     address: Address,
@@ -77,21 +81,23 @@ def request(
     while found.answer is SignUpOutcome.ASK:
         asked = [spec for spec in lists if spec.slug in found.lists]
         frozen = confirmation_message(parts, *asked)
-        mail = for_one(parts, asked[0], MailingKind.CONFIRM, frozen, now)
+        mail = single_mailing(parts, asked[0], MailingKind.CONFIRM, frozen, now)
         done = parts.store.sign_up(wish, mail, found, now)
         if done == found:
-            note_number(parts, done.mailing)
+            journal_mailing_id(parts, done.mailing)
             break
         found = done  # somebody else was quicker: look again
     return found.answer
 
 
-def resend(parts: Deps, address: str, spec: MailingList | None, now: datetime) -> Sequence[MailingList]:
+def resend_confirmation(
+    parts: Deps, address: str, spec: MailingList | None, now: datetime
+) -> Sequence[MailingList]:
     """An operator has an address that waits for confirmation asked once more, in one mail; returns the lists
     it asks about. Not counted. Raises AddressError, and Refused: its owner wants no such mail.
     """
     parsed = parse_address(address)
-    if wants_none(parts, parsed):
+    if refuses_confirmation_mail(parts, parsed):
         what, do = "its owner wants no more confirmation mails", f"`publisher subscribers allow {parsed}`"
         raise Refused(str(parsed), what, do)
     found = parts.store.subscriptions_of(address_key(str(parsed), parts.ring()))
@@ -102,8 +108,8 @@ def resend(parts: Deps, address: str, spec: MailingList | None, now: datetime) -
     }
     lists = [one for one in parts.lists if one.slug in waiting]
     if lists:
-        mail = for_one(parts, lists[0], MailingKind.CONFIRM, confirmation_message(parts, *lists), now)
-        note_number(
+        mail = single_mailing(parts, lists[0], MailingKind.CONFIRM, confirmation_message(parts, *lists), now)
+        journal_mailing_id(
             parts, parts.store.resend_confirmation([waiting[one.slug].id for one in lists], mail, now)
         )
     return lists
@@ -113,9 +119,9 @@ def never_ask(parts: Deps, token: str, now: datetime) -> None:
     """The owner of a mailbox says that it was not them: no confirmation mail goes there any more, and what
     waits for their confirmation ends. Journalled. Idempotent. Raises TokenError.
     """
-    mailbox = of_mailbox(parts, token, now)
+    mailbox = mailbox_of_token(parts, token, now)
     pending = list(_waiting(parts, mailbox))
-    gone = [left(parts, one, now) for one in pending]
+    gone = [departure_of(parts, one, now) for one in pending]
     said = ("never-asked", {"at": now.isoformat(), "key": mailbox})
     parts.journal.append_all([said, *((journal_event(one), journal_fields(one)) for one in gone)])
     parts.reach("never-ask:journaled")
@@ -123,7 +129,7 @@ def never_ask(parts: Deps, token: str, now: datetime) -> None:
     parts.reach("never-ask:committed")
 
 
-def of_mailbox(parts: Deps, token: str, now: datetime) -> str:
+def mailbox_of_token(parts: Deps, token: str, now: datetime) -> str:
     """The key of the mailbox whose link `token` is. Raises TokenError."""
     return join_mailbox_key(verify(token, Purpose.NEVER_ASK, parts.ring(), now))
 

@@ -1,6 +1,6 @@
-"""Sign-up, confirmation and departure: the life of a subscription, as readers and operators act on it.
-
-The end of a change of address: the new one is confirmed, and takes the place of the one before.
+"""The life of a subscription, as readers and operators act on it: it is confirmed, added, moved to another
+address, and ended by an unsubscribe. Also the mailings to one reader that this takes, and when a reader is
+due.
 """
 
 from collections.abc import Sequence
@@ -24,127 +24,23 @@ from publisher.core.subscribers.subscription import (
     Subscription,
     SubscriptionState,
     content_for,
+    schedule_for,
 )
 from publisher.core.tokens import Purpose, address_key, mailbox_key, verify
 from publisher.services.deps import Deps
 from publisher.services.mail.letters import FrozenMail, confirmation_message, welcome_message
-from publisher.services.subscribers.admin import left, write_down
-from publisher.services.subscribers.schedule import due_after, due_of
+from publisher.services.subscribers.admin import departure_of, journal_departures
 
-FORM = "address"
-"""The door that a new address comes in by, in the proof of its consent; `origin` says where it comes from."""
-
-
-def coming_from(before: Subscription, now: datetime) -> Consent:
-    """The proof that the reader of `before` asked, in person, to get it at another address."""
-    origin = f"subscription {before.id}, life {before.generation}"
-    return Consent(at=now, origin=origin, form=FORM, wording="change of address, version 1")
-
-
-def arrived(parts: Deps, found: Subscription, now: datetime) -> Subscription | None:
-    """Where the reader of `found`, who confirms it now, changes their address by it: the subscription that
-    goes on there, with all it had. None: it is none, or what it came from has ended meanwhile. Journaled.
-    """
-    before = comes_from(parts, found)
-    key = address_key(found.address, parts.ring())
-    if before is None or _is_blocked(parts, key, found.list):
-        return None
-    move = replace(left(parts, before, now), to=found.id, to_key=key)
-    write_down(parts, [move])
-    parts.reach("address:journaled")
-    parts.store.apply_departures([move])
-    parts.reach("address:committed")
-    there = [one for one in parts.store.subscriptions_of(key) if one.list == found.list]
-    return next((one for one in there if one.state is SubscriptionState.ACTIVE), None)
-
-
-def comes_from(parts: Deps, found: Subscription) -> Subscription | None:
-    """The subscription that `found` takes the place of, if it still stands as it did when that was asked."""
-    proof = parts.store.consent_of(found.id)
-    words = proof.get("origin", "").replace(",", "").split()
-    if proof.get("form") != FORM or len(words) != 4:
-        return None
-    before = parts.store.subscription(int(words[1]))
-    if before is None or before.state is not SubscriptionState.ACTIVE or before.list != found.list:
-        return None
-    if reader_identity(before.address) == reader_identity(
-        found.address
-    ):  # a click a moment before this one moved it
-        return None
-    return before if before.generation == int(words[3]) else None
-
-
-def _is_blocked(parts: Deps, key: str, spec: str) -> bool:
-    blocks = parts.store.suppressions_of(key)
-    return any(slug in (ALL_LISTS, spec) and kind not in READER_KINDS for slug, kind, _ in blocks)
-
-
-LATEST, LOOKED_AT = 5, 100
+WELCOME_POSTS, WELCOME_SAMPLE = 5, 100
 """How many of the latest posts a welcome mail shows, and among how many of all it looks for them."""
 
-
-def ask_to_confirm(
-    parts: Deps, spec: MailingList, subscription: Subscription, now: datetime, ask: FrozenMail | None = None
-) -> int:
-    """Plans the confirmation mail that an operator wants sent, a transactional mailing of its own, which is
-    not counted; returns its id, 0 where the owner of the mailbox wants none. `ask` is the mail where it is
-    composed already.
-    """
-    if wants_none(parts, parse_address(subscription.address)):
-        return 0
-    frozen = ask or confirmation_message(parts, spec)
-    return mail_one(parts, spec, MailingKind.CONFIRM, frozen, subscription, now)
+ADDRESS_CHANGE = "address"
+"""How a new address was given, in the proof of its consent; `origin` says which subscription it comes
+from.
+"""
 
 
-def wants_none(parts: Deps, address: Address) -> bool:
-    """Whether the owner of a mailbox said "never ask again"."""
-    asked = parts.store.confirmation_history(mailbox_key(address, parts.ring()))
-    return asked is not None and asked.never is not None
-
-
-def mail_one(
-    parts: Deps,
-    spec: MailingList,
-    kind: MailingKind,
-    frozen: FrozenMail,
-    to: Subscription,
-    now: datetime,
-    language: str = "",
-) -> int:
-    """Plans a mailing to one reader, who waits for it; returns its id. `language` is that of its words, where
-    it is not the list's.
-    """
-    id = parts.store.start_transactional(for_one(parts, spec, kind, frozen, now, language), to.id, now)
-    note_number(parts, id)
-    return id
-
-
-def note_number(parts: Deps, mailing: int) -> None:
-    """Writes down now and then how far the numbers of mailings to one reader have come: a store restored
-    from before must not give these again.
-    """
-    if mailing % TRANSACTIONAL_PER_LINE == 0:
-        parts.journal.append("transactional", {"mailing": mailing})
-
-
-def for_one(
-    parts: Deps, spec: MailingList, kind: MailingKind, frozen: FrozenMail, now: datetime, language: str = ""
-) -> NewMailing:
-    """A mailing to one reader, not yet planned."""
-    subject, recipe, segments = frozen
-    return NewMailing(
-        list=spec.slug,
-        kind=kind,
-        head=parts.store.head().seq,
-        due_before=now,
-        sender=str(parse_mailbox(spec.sender).address),
-        subject=subject,
-        cohorts=(Cohort(n=1, posts=(), recipe=recipe, language=language),),
-        segments=segments,
-    )
-
-
-def look_up(parts: Deps, token: str, purpose: Purpose, now: datetime) -> Subscription:
+def find_by_token(parts: Deps, token: str, purpose: Purpose, now: datetime) -> Subscription:
     """The subscription a token speaks of, for showing; changes nothing. Raises TokenError."""
     claim = verify(token, purpose, parts.ring(), now)
     found = parts.store.subscription(claim.subscription)
@@ -163,28 +59,28 @@ def confirm(parts: Deps, token: str, now: datetime) -> Subscription:
     """The reader confirms in person: active from here on, on every list that the mail asked about.
     Idempotent. Raises TokenError.
     """
-    found = look_up(parts, token, Purpose.CONFIRM, now)
+    found = find_by_token(parts, token, Purpose.CONFIRM, now)
     if found.state is SubscriptionState.UNSUBSCRIBED or parts.list(found.list) is None:
         raise TokenError("token", "not valid")
     together = parts.store.pending_in_same_mail(found.id) or [found]
-    confirmed = [_confirmed(parts, one, now) for one in together]  # that of the token last
+    confirmed = [_confirm_one(parts, one, now) for one in together]  # the token's own comes last
     if confirmed[-1] is None:
         raise TokenError("token", "not valid")
     return confirmed[-1]
 
 
-def _confirmed(parts: Deps, found: Subscription, now: datetime) -> Subscription | None:
+def _confirm_one(parts: Deps, found: Subscription, now: datetime) -> Subscription | None:
     """One subscription becomes active, and greets its reader, once. None: it may not, or is no more."""
     spec = parts.list(found.list)
     if spec is None:
         return None
-    if moved := arrived(parts, found, now):
+    if moved := complete_address_change(parts, found, now):
         return moved
-    due = due_of(parts, spec, found, now)
+    due = next_due_of(parts, spec, found, now)
     while True:
         greets = found.state is SubscriptionState.PENDING and spec.welcome == "latest"
-        mail = welcome(parts, spec, found, now) if greets else None
-        note = partial(note_number, parts)
+        mail = welcome_mailing(parts, spec, found, now) if greets else None
+        note = partial(journal_mailing_id, parts)
         try:
             done = parts.store.confirm(found.id, found.generation, due, now, welcome=mail, planned=note)
         except LogConflict:  # something was published meanwhile: the welcome shows it
@@ -192,34 +88,34 @@ def _confirmed(parts: Deps, found: Subscription, now: datetime) -> Subscription 
         return done or parts.store.moved_subscription(found.id)
 
 
-def asked_about(parts: Deps, found: Subscription) -> Sequence[MailingList]:
+def lists_to_confirm(parts: Deps, found: Subscription) -> Sequence[MailingList]:
     """The lists that a confirmation of `found` is about."""
     together = parts.store.pending_in_same_mail(found.id) or [found]
     lists = (parts.list(one.list) for one in reversed(together))
     return [spec for spec in lists if spec is not None]
 
 
-def welcome(parts: Deps, spec: MailingList, found: Subscription, now: datetime) -> NewMailing:
+def welcome_mailing(parts: Deps, spec: MailingList, found: Subscription, now: datetime) -> NewMailing:
     """The mail that greets a reader with the latest posts, to be planned with their confirmation. Those posts
     lie before the reader's place in the log, so no digest brings them again.
     """
     taste = content_for(spec, found.choices.taste)
     head = parts.store.head().seq
-    newest = [known for known in parts.store.newest_posts(LOOKED_AT) if is_wanted(known.post, spec, taste)]
-    pairs = tuple((known.id, known.revision) for known in newest[:LATEST])
+    newest = [
+        known for known in parts.store.newest_posts(WELCOME_SAMPLE) if is_wanted(known.post, spec, taste)
+    ]
+    pairs = tuple((known.id, known.revision) for known in newest[:WELCOME_POSTS])
     language = parts.language(spec, taste)
     frozen = welcome_message(parts, spec, pairs, language)
-    return replace(for_one(parts, spec, MailingKind.WELCOME, frozen, now, language), head=head)
+    return replace(single_mailing(parts, spec, MailingKind.WELCOME, frozen, now, language), head=head)
 
 
 def unsubscribe(parts: Deps, token: str, now: datetime) -> Subscription:
     """One click: effective for the next message sent, idempotent, journaled. Raises TokenError."""
-    found = look_up(parts, token, Purpose.UNSUBSCRIBE, now)
-    if (
-        found.state is SubscriptionState.UNSUBSCRIBED
-    ):  # it was written down then: a link clicked twice adds nothing
-        return found
-    write_down(parts, [left(parts, found, now)])
+    found = find_by_token(parts, token, Purpose.UNSUBSCRIBE, now)
+    if found.state is SubscriptionState.UNSUBSCRIBED:
+        return found  # it was journaled then: a link clicked twice adds nothing
+    journal_departures(parts, [departure_of(parts, found, now)])
     parts.reach("unsubscribe:journaled")
     ended = parts.store.unsubscribe(found.id, found.generation, now)
     parts.reach("unsubscribe:committed")
@@ -234,26 +130,24 @@ def add(parts: Deps, spec: MailingList, address: str, now: datetime, *, confirme
     Raises AddressError, and Refused for an address that left, is suppressed, or wants no such mail.
     """
     parsed = parse_address(address)
-    if not confirmed and wants_none(parts, parsed):
+    if not confirmed and refuses_confirmation_mail(parts, parsed):
         what, do = "its owner wants no more confirmation mails", f"`publisher subscribers allow {parsed}`"
         raise Refused(str(parsed), what, do)
-    due = due_after(parts, spec, SchedulePreference(), now) if confirmed else None
-    reader = _reader(parts, parsed, active=confirmed, own_wish=False, due=due)
+    due = next_due_after(parts, spec, SchedulePreference(), now) if confirmed else None
+    reader = NewReader(
+        address=str(parsed),
+        key=address_key(str(parsed), parts.ring()),
+        active=confirmed,
+        own_wish=False,
+        next_due_at=due,
+    )
     consent = Consent(at=now, origin="", form="cli", wording="added by the operator")
     [(joined, subscription)] = parts.store.subscribe(spec.slug, [reader], consent)
     if joined is SignupResult.LEFT:
         raise Refused(str(parsed), f"has left {spec.slug}", "only the reader can come back, by signing up")
     if subscription is not None and joined is SignupResult.ADDED and not confirmed:
-        ask_to_confirm(parts, spec, subscription, now)
+        send_confirmation(parts, spec, subscription, now)
     return joined
-
-
-def _reader(
-    parts: Deps, address: Address, *, active: bool, own_wish: bool, due: datetime | None
-) -> NewReader:
-    text = str(address)
-    key = address_key(text, parts.ring())
-    return NewReader(address=text, key=key, active=active, own_wish=own_wish, next_due_at=due)
 
 
 def forget_pending(parts: Deps, now: datetime) -> int:
@@ -262,3 +156,124 @@ def forget_pending(parts: Deps, now: datetime) -> int:
     """
     parts.store.prune_confirmation_history(now)
     return parts.store.delete_pending(now - PENDING_FOR)
+
+
+def address_change_consent(before: Subscription, now: datetime) -> Consent:
+    """The proof that the reader of `before` asked, in person, to get it at another address."""
+    origin = f"subscription {before.id}, life {before.generation}"
+    return Consent(at=now, origin=origin, form=ADDRESS_CHANGE, wording="change of address, version 1")
+
+
+def address_change_origin(parts: Deps, found: Subscription) -> Subscription | None:
+    """The subscription that `found` takes the place of, if it still stands as it did when that was asked."""
+    proof = parts.store.consent_of(found.id)
+    words = proof.get("origin", "").replace(",", "").split()
+    if proof.get("form") != ADDRESS_CHANGE or len(words) != 4:
+        return None
+    before = parts.store.subscription(int(words[1]))
+    if before is None or before.state is not SubscriptionState.ACTIVE or before.list != found.list:
+        return None
+    if reader_identity(before.address) == reader_identity(
+        found.address
+    ):  # a click a moment before this one moved it
+        return None
+    return before if before.generation == int(words[3]) else None
+
+
+def complete_address_change(parts: Deps, found: Subscription, now: datetime) -> Subscription | None:
+    """If the reader of `found` changes their address by confirming it now: the subscription that goes on at
+    the new address, with all it had. None: it is no change of address, or what it came from has ended
+    meanwhile. Journaled.
+    """
+    before = address_change_origin(parts, found)
+    key = address_key(found.address, parts.ring())
+    if before is None:
+        return None
+    for slug, kind, _ in parts.store.suppressions_of(key):
+        if slug in (ALL_LISTS, found.list) and kind not in READER_KINDS:
+            return None
+    move = replace(departure_of(parts, before, now), to=found.id, to_key=key)
+    journal_departures(parts, [move])
+    parts.reach("address:journaled")
+    parts.store.apply_departures([move])
+    parts.reach("address:committed")
+    there = [one for one in parts.store.subscriptions_of(key) if one.list == found.list]
+    return next((one for one in there if one.state is SubscriptionState.ACTIVE), None)
+
+
+def send_confirmation(
+    parts: Deps,
+    spec: MailingList,
+    subscription: Subscription,
+    now: datetime,
+    frozen: FrozenMail | None = None,
+) -> int:
+    """Plans the confirmation mail that an operator wants sent, a transactional mailing of its own, which does
+    not count towards the limits; returns its id, 0 where the owner of the mailbox wants none. `frozen` is the
+    mail where it is composed already.
+    """
+    if refuses_confirmation_mail(parts, parse_address(subscription.address)):
+        return 0
+    mail = frozen or confirmation_message(parts, spec)
+    return plan_single_mailing(parts, spec, MailingKind.CONFIRM, mail, subscription, now)
+
+
+def refuses_confirmation_mail(parts: Deps, address: Address) -> bool:
+    """Whether the owner of a mailbox said "never ask again"."""
+    asked = parts.store.confirmation_history(mailbox_key(address, parts.ring()))
+    return asked is not None and asked.never is not None
+
+
+def plan_single_mailing(
+    parts: Deps,
+    spec: MailingList,
+    kind: MailingKind,
+    frozen: FrozenMail,
+    to: Subscription,
+    now: datetime,
+    language: str = "",
+) -> int:
+    """Plans a mailing to one reader, who waits for it; returns its id. `language` is that of its words, where
+    it is not the list's.
+    """
+    id = parts.store.start_transactional(single_mailing(parts, spec, kind, frozen, now, language), to.id, now)
+    journal_mailing_id(parts, id)
+    return id
+
+
+def single_mailing(
+    parts: Deps, spec: MailingList, kind: MailingKind, frozen: FrozenMail, now: datetime, language: str = ""
+) -> NewMailing:
+    """A mailing to one reader, not yet planned."""
+    subject, recipe, segments = frozen
+    return NewMailing(
+        list=spec.slug,
+        kind=kind,
+        head=parts.store.head().seq,
+        due_before=now,
+        sender=str(parse_mailbox(spec.sender).address),
+        subject=subject,
+        cohorts=(Cohort(n=1, posts=(), recipe=recipe, language=language),),
+        segments=segments,
+    )
+
+
+def journal_mailing_id(parts: Deps, mailing: int) -> None:
+    """Journals now and then how far the ids of mailings to one reader have come, so that a store restored
+    from an older backup does not give them again.
+    """
+    if mailing % TRANSACTIONAL_PER_LINE == 0:
+        parts.journal.append("transactional", {"mailing": mailing})
+
+
+def next_due_after(parts: Deps, spec: MailingList, pace: SchedulePreference, now: datetime) -> datetime:
+    """When a reader of that schedule preference is due next after `now`."""
+    schedule = schedule_for(spec, pace)
+    return parts.cadences[schedule.cadence].after(now, schedule)
+
+
+def next_due_of(
+    parts: Deps, spec: MailingList, found: Subscription, now: datetime, pace: SchedulePreference | None = None
+) -> datetime:
+    """When a subscription is due next after `now`: by its own preference, or by another it is to have."""
+    return next_due_after(parts, spec, pace or found.choices.pace, now)

@@ -32,12 +32,16 @@ class AccountPages:
         """GET shows the choices; POST mails the chosen link to the address on record."""
         token, now = request.path_params["token"], self._app.clock()
         try:
-            subscription, _ = await run_in_threadpool(account.of, self._responses.parts, token, now)
+            subscription, _ = await run_in_threadpool(
+                account.find_by_token, self._responses.parts, token, now
+            )
             link = None
             if request.method == "POST":
                 link = link_named(first_value(await read_fields(request.scope, request.receive), "link"))
             if link is not None:
-                await in_even_time(run_in_threadpool(account.ask, self._responses.parts, token, link, now))
+                await in_even_time(
+                    run_in_threadpool(account.send_link, self._responses.parts, token, link, now)
+                )
                 self._app.wake()
         except TokenError:
             return await self._responses.error(404, request.scope)
@@ -56,7 +60,9 @@ class AccountPages:
         if link is None:
             return await self._responses.error(404, request.scope)
         try:
-            subscription = await run_in_threadpool(account.look, self._responses.parts, token, link, now)
+            subscription = await run_in_threadpool(
+                account.find_by_link, self._responses.parts, token, link, now
+            )
             if request.method == "POST":
                 return await self._use_link(request, link, subscription, now)
         except TokenError:
@@ -81,7 +87,9 @@ class AccountPages:
         self, token: str, subscription: Subscription, address: str, now: datetime
     ) -> Response:
         try:
-            await in_even_time(run_in_threadpool(account.move, self._responses.parts, token, address, now))
+            await in_even_time(
+                run_in_threadpool(account.change_address, self._responses.parts, token, address, now)
+            )
         except AddressError as error:
             return await self._button(
                 Placeholder.ADDRESS, token, subscription, address, address_problem(error)

@@ -44,7 +44,7 @@ class PreferencesPage:
         token, parts = request.path_params["token"], self._responses.parts
         now = self._app.clock()
         try:
-            subscription, spec = await run_in_threadpool(preferences.of, parts, token, now)
+            subscription, spec = await run_in_threadpool(preferences.find_by_token, parts, token, now)
             saved = request.method == "POST"
             if saved:
                 fields = await read_fields(request.scope, request.receive)
@@ -55,12 +55,12 @@ class PreferencesPage:
         leave = Claim(
             purpose=Purpose.UNSUBSCRIBE, subscription=subscription.id, generation=subscription.generation
         )
-        offer = await run_in_threadpool(preferences.offer, parts, spec, subscription.choices)
+        offer = await run_in_threadpool(preferences.available_choices, parts, spec, subscription.choices)
         values = template_values(spec, subscription, offer) | {
             "saved": saved,
             "address": parse_address(subscription.address).masked(),
             "action": self._responses.action("preferences", token),
-            "account": self._responses.action("account", account.permit(parts, subscription, now)),
+            "account": self._responses.action("account", account.account_token(parts, subscription, now)),
             "leave": self._responses.action("unsubscribe", sign(leave, parts.ring())),
         }
         language = self._responses.language_for(subscription)

@@ -11,7 +11,7 @@ from publisher.core.addresses import parse_address
 from publisher.core.errors import TokenError
 from publisher.core.subscribers.subscription import MailingList, Subscription, SubscriptionState
 from publisher.core.tokens import Purpose
-from publisher.services.digests.reader_preview import view
+from publisher.services.digests.compose import reader_page
 from publisher.services.mail.letters import joined_titles
 from publisher.services.subscribers import account, signup, subscribe
 from publisher.web.pages.forms import read_body
@@ -36,9 +36,11 @@ class TokenPages:
         parts = self._responses.parts
         try:
             await read_body(request.scope, request.receive)
-            subscription = await run_in_threadpool(subscribe.look_up, parts, token, Purpose.CONFIRM, now)
+            subscription = await run_in_threadpool(
+                subscribe.find_by_token, parts, token, Purpose.CONFIRM, now
+            )
             if request.method == "POST":
-                lists = await run_in_threadpool(subscribe.asked_about, parts, subscription)
+                lists = await run_in_threadpool(subscribe.lists_to_confirm, parts, subscription)
                 subscription = await run_in_threadpool(subscribe.confirm, parts, token, now)
                 self._app.wake()  # a welcome may be due
                 return await self._page("confirmed", subscription, lists)
@@ -48,7 +50,7 @@ class TokenPages:
             return await self._responses.error(404, request.scope)
         if subscription.state is SubscriptionState.ACTIVE:  # a change of address, confirmed before
             return await self._page("confirmed", subscription)
-        lists = await run_in_threadpool(subscribe.asked_about, parts, subscription)
+        lists = await run_in_threadpool(subscribe.lists_to_confirm, parts, subscription)
         return await self._button("confirm", token, subscription, lists)
 
     async def never_ask(self, request: Request) -> Response:
@@ -60,7 +62,7 @@ class TokenPages:
                 await read_body(request.scope, request.receive)
                 await run_in_threadpool(signup.never_ask, parts, token, now)
             else:
-                signup.of_mailbox(parts, token, now)
+                signup.mailbox_of_token(parts, token, now)
         except TokenError:
             return await self._responses.error(404, request.scope)
         values = {"done": done, "action": self._responses.action("never-ask", token)}
@@ -77,14 +79,16 @@ class TokenPages:
                 subscription = await run_in_threadpool(subscribe.unsubscribe, parts, token, now)
             else:
                 subscription = await run_in_threadpool(
-                    subscribe.look_up, parts, token, Purpose.UNSUBSCRIBE, now
+                    subscribe.find_by_token, parts, token, Purpose.UNSUBSCRIBE, now
                 )
         except TokenError:
             return await self._responses.error(404, request.scope)
         if subscription.state is SubscriptionState.UNSUBSCRIBED:
             listed = parts.list(subscription.list) is not None  # settings may no longer have it
             link = (
-                self._responses.action("account", account.permit(parts, subscription, now)) if listed else ""
+                self._responses.action("account", account.account_token(parts, subscription, now))
+                if listed
+                else ""
             )
             return await self._page("unsubscribed", subscription, account=link)
         return await self._button("unsubscribe", token, subscription)
@@ -93,7 +97,7 @@ class TokenPages:
         """The subscriber's own digest as a page. Nothing in it but its address is personal."""
         token, now = request.path_params["token"], self._app.clock()
         try:
-            html = await run_in_threadpool(view, self._responses.parts, token, now)
+            html = await run_in_threadpool(reader_page, self._responses.parts, token, now)
         except TokenError:
             return await self._responses.error(404, request.scope)
         return HTMLResponse(html, headers={**HEADERS, "Content-Security-Policy": _PICTURES})

@@ -83,14 +83,14 @@ def words(site: MailSite, way: Way) -> tuple[str, ...]:
     ann = found(app, ANN)
     claim = Claim(purpose=Purpose.UNSUBSCRIBE, subscription=ann.id, generation=ann.generation)
     if way.act in ("reader erases", "confirms"):
-        asking = account.permit(app.parts, ann, site.now)
+        asking = account.account_token(app.parts, ann, site.now)
         link = Placeholder.ERASE if way.act == "reader erases" else Placeholder.ADDRESS
-        account.ask(app.parts, asking, link, site.now)
+        account.send_link(app.parts, asking, link, site.now)
         purpose = Purpose.ERASE if way.act == "reader erases" else Purpose.ADDRESS
         mailing = app.store.next_mailing_id() - 1
         claim = Claim(purpose=purpose, subscription=ann.id, generation=mailing, expires=site.now + DAY)
     if way.act == "confirms":
-        account.move(app.parts, sign(claim, app.ring), NEW, site.now)
+        account.change_address(app.parts, sign(claim, app.ring), NEW, site.now)
         pending = found(app, NEW)
         claim = Claim(purpose=Purpose.CONFIRM, subscription=pending.id, generation=1, expires=site.now + DAY)
     token = sign(claim, app.ring)
@@ -230,14 +230,16 @@ def test_who_moved_to_another_address_and_back_is_mailed_there(site: MailSite, r
     site.now += timedelta(days=2)
     app = site.app()
     there = found(app, NEW)
-    account.ask(app.parts, account.permit(app.parts, there, site.now), Placeholder.ADDRESS, site.now)
+    account.send_link(
+        app.parts, account.account_token(app.parts, there, site.now), Placeholder.ADDRESS, site.now
+    )
     link = Claim(
         purpose=Purpose.ADDRESS,
         subscription=there.id,
         generation=app.store.next_mailing_id() - 1,
         expires=site.now + DAY,
     )
-    account.move(app.parts, sign(link, app.ring), ANN, site.now)
+    account.change_address(app.parts, sign(link, app.ring), ANN, site.now)
     back = found(app, ANN)
     claim = Claim(
         purpose=Purpose.CONFIRM, subscription=back.id, generation=back.generation, expires=site.now + DAY

@@ -41,7 +41,7 @@ def kinds(site: MailSite, address: str = FIRST) -> list[str]:
 
 def about(site: MailSite, address: str = FIRST) -> dict[str, Any]:
     app = site.app()
-    found = admin.dossier(app.parts, address)
+    found = admin.export_data(app.parts, address)
     app.close()
     return found
 
@@ -167,7 +167,7 @@ def test_refusals_of_a_mailing_that_waits_are_decided_when_it_has_been_tried(tmp
         assert site.mailing().state is MailingState.READY
         assert [one["counts"] for one in about(site)["refusals"]] == [True], "what is deferred was tried"
         app = site.app()
-        mailings.order(app.parts, 1, MailingCommand.CANCEL, site.now)
+        mailings.apply_command(app.parts, 1, MailingCommand.CANCEL, site.now)
         app.close()
         next_digest(site)
     assert kinds(site) == ["bounce"]
@@ -215,5 +215,5 @@ def test_refusals_are_forgotten_in_their_time(tmp_path: Path) -> None:
 
 def _order(site: MailSite, id: int, *, count_refusals: bool = False) -> None:
     app = site.app()
-    mailings.order(app.parts, id, MailingCommand.RESUME, site.now, count_refusals=count_refusals)
+    mailings.apply_command(app.parts, id, MailingCommand.RESUME, site.now, count_refusals=count_refusals)
     app.close()

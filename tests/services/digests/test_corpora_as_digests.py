@@ -12,7 +12,7 @@ from publisher.core.digests.digest import Digest, DigestPost, Layout
 from publisher.core.posts.post import ParsedPost, Post
 from publisher.markup import SafeMarkup
 from publisher.markup.html.fragments import outermost_blocks
-from publisher.services.digests.compose import judged
+from publisher.services.digests.compose import lint_digest
 from publisher.services.posts.content import post_summary
 from publisher.sources import FolderSource, SourceRules
 
@@ -95,7 +95,7 @@ def test_no_post_of_real_blogs_holds_a_digest(share: int, tmp_path: Path) -> Non
             posts=tuple(posts),
             layout=Layout(spec.content),
         )
-        made = judged(parts, digest, None)
+        made = lint_digest(parts, digest, None)
         paths = [post.id for post in posts]
         assert [str(problem) for problem in made.problems if problem.error] == [], paths
         assert made.digest == digest, paths

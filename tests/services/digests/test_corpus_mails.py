@@ -10,7 +10,7 @@ from paths import SHARED
 
 from publisher.app import App, fixed
 from publisher.config import load
-from publisher.services.digests.compose import composed, digest_of, problems
+from publisher.services.digests.compose import compose_mail, digest_of, mail_problems
 from publisher.services.digests.size_limit import LIMIT
 
 NOW = datetime(2026, 10, 5, 9, tzinfo=UTC)
@@ -38,13 +38,13 @@ def check(app: App, count: int) -> None:
     assert len(newest) == count
     pairs = tuple((known.id, known.post.revision) for known in reversed(newest))
     digest = digest_of(app.parts, spec, pairs, NOW)
-    letter, message = composed(app.parts, digest, 1)
+    letter, message = compose_mail(app.parts, digest, 1)
     assert len(letter.html.encode()) <= LIMIT
     for known, post in zip(reversed(newest), digest.posts, strict=True):
         assert known.post.url in letter.text
         whole = post.html in ("", letter.html) or letter.text.count(known.post.url) == 1
         assert whole or letter.text.count(known.post.url) >= 2
-    assert [str(p) for p in problems(app.parts, letter, message) if p.error] == []
+    assert [str(p) for p in mail_problems(app.parts, letter, message) if p.error] == []
     app.close()
 
 

@@ -42,7 +42,7 @@ from publisher.core.subscribers.subscription import (
 from publisher.services.digests import planner as planning
 from publisher.services.digests import schedule
 from publisher.services.digests.planner import plan_mail
-from publisher.services.subscribers.schedule import due_after
+from publisher.services.subscribers.subscribe import next_due_after
 
 ZONES = (
     "Europe/Berlin",
@@ -185,7 +185,7 @@ class World:
         if reader and reader.active:
             return
         choices = self._choices(dice)
-        due = due_after(self.parts, self.spec, choices.pace, self.now)
+        due = next_due_after(self.parts, self.spec, choices.pace, self.now)
         wish = NewReader(
             address=f"{name}@example.org",
             key=name.encode().hex().ljust(64, "0"),
@@ -214,7 +214,7 @@ class World:
             self._wish(found, replace(found.choices, paused=not found.choices.paused))
 
     def _wish(self, found: Any, choices: Preferences) -> None:
-        due = due_after(self.parts, self.spec, choices.pace, self.now)
+        due = next_due_after(self.parts, self.spec, choices.pace, self.now)
         assert self.app.store.set_preferences(found.id, found.generation, choices, due)
         self.model.choose(self._name(found), choices, self.now)
 

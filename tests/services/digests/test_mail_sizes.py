@@ -10,7 +10,7 @@ from publisher.app import App, fixed
 from publisher.config import load
 from publisher.core.digests.digest import Digest, DigestLinks, DigestPost, Layout
 from publisher.services.deps import Deps
-from publisher.services.digests.size_limit import LIMIT, content_of, shortened
+from publisher.services.digests.size_limit import LIMIT, fit_content, shorten
 
 NOW = datetime(2026, 10, 5, 9, tzinfo=UTC)
 TOML = """
@@ -55,7 +55,7 @@ def digest(parts: Deps, *posts: DigestPost) -> Digest:
 
 def test_small_posts_stay_whole_and_large_ones_share_the_rest(parts: Deps) -> None:
     posts = [post(0, 1), *(post(n, 40) for n in range(1, 20))]
-    content = content_of(parts, digest(parts, *posts), LINKS)
+    content = fit_content(parts, digest(parts, *posts), LINKS)
     assert 60_000 < len(content.html.encode()) <= LIMIT
     assert content.html.count("Continue reading:") == content.text.count("Continue reading:") == 19
     assert "Post 0 of 1" in content.text
@@ -64,7 +64,7 @@ def test_small_posts_stay_whole_and_large_ones_share_the_rest(parts: Deps) -> No
 
 
 def test_what_is_cut_ends_after_a_whole_paragraph_in_both_parts(parts: Deps) -> None:
-    [cut] = shortened(parts, digest(parts, post(1, 400)), 62_000).posts
+    [cut] = shorten(parts, digest(parts, post(1, 400)), 62_000).posts
     assert cut.cut
     assert cut.html.endswith("</p>")
     assert len(cut.html.encode()) <= 62_000
@@ -73,7 +73,7 @@ def test_what_is_cut_ends_after_a_whole_paragraph_in_both_parts(parts: Deps) -> 
 
 def test_a_post_of_one_huge_block_becomes_its_summary_and_a_link(parts: Deps) -> None:
     huge = replace(post(1, 1), html=f"<p>{WORDS * 400}</p>", text=(WORDS * 400).strip())
-    content = content_of(parts, digest(parts, huge), LINKS)
+    content = fit_content(parts, digest(parts, huge), LINKS)
     assert len(content.html.encode()) <= LIMIT
     assert "Continue reading:" in content.html
     assert WORDS[:70].strip() in content.text
@@ -81,7 +81,7 @@ def test_a_post_of_one_huge_block_becomes_its_summary_and_a_link(parts: Deps) ->
 
 def test_posts_that_find_no_room_at_all_are_counted(parts: Deps) -> None:
     many = replace(digest(parts, *(post(n, 1) for n in range(500))), layout=Layout.TITLES)
-    content = content_of(parts, many, LINKS)
+    content = fit_content(parts, many, LINKS)
     assert len(content.html.encode()) <= LIMIT
     assert "Post 499 of 1" in content.html
     assert "Post 0 of 1" not in content.html

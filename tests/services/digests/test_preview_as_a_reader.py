@@ -14,7 +14,7 @@ from publisher.config import load
 from publisher.core.errors import Refused
 from publisher.core.subscribers.preferences import ContentPreference, Preferences, SchedulePreference
 from publisher.services.subscribers import admin, signup, subscribe
-from publisher.services.subscribers.schedule import due_of
+from publisher.services.subscribers.subscribe import next_due_of
 
 TOML = """
 [site]
@@ -69,7 +69,7 @@ class Desk:
 
     def choose(self, name: str, choices: Preferences) -> None:
         found = self.found(name)
-        due = due_of(self.app.parts, self.spec, found, self.now, choices.pace)
+        due = next_due_of(self.app.parts, self.spec, found, self.now, choices.pace)
         assert self.app.store.set_preferences(found.id, found.generation, choices, due)
 
     def found(self, name: str) -> Any:

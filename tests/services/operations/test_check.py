@@ -4,7 +4,7 @@ from pathlib import Path
 
 from publisher.app import App
 from publisher.config import load
-from publisher.services.operations.findings import Finding, in_short
+from publisher.services.operations.findings import Finding, summarize
 
 TOML = '[site]\ntitle = "T"\nurl = "https://x.example/"\npostal_address = "Here"\n'
 
@@ -53,7 +53,7 @@ def test_of_many_warnings_of_a_kind_the_first_is_shown_and_the_rest_are_counted(
     lost = [warning(n, f"{n}.png: no such picture beside the post; add it") for n in range(1, 6)]
     bad = [warning(n, "broken YAML; mend the line", error=True) for n in range(1, 6)]
     few = [warning(n, "expires: 'x' is no date") for n in range(1, 4)]
-    assert list(in_short([*dead, *lost, *bad, *few])) == [
+    assert list(summarize([*dead, *lost, *bad, *few])) == [
         str(dead[0]),
         str(lost[0]),
         "  and 4 more warnings of this kind (`publisher check --all` shows them)",
@@ -61,4 +61,4 @@ def test_of_many_warnings_of_a_kind_the_first_is_shown_and_the_rest_are_counted(
         *map(str, few),
         "12 links lead nowhere (`publisher check --all` shows them)",
     ]
-    assert list(in_short(dead[:1])) == [str(dead[0]), "1 link leads nowhere"]
+    assert list(summarize(dead[:1])) == [str(dead[0]), "1 link leads nowhere"]

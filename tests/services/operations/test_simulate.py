@@ -19,7 +19,7 @@ from publisher.core.errors import UsageError
 from publisher.core.subscribers.preferences import Preferences, SchedulePreference
 from publisher.services.operations.simulate import SimulatedEvent
 from publisher.services.subscribers import admin, subscribe
-from publisher.services.subscribers.schedule import due_of
+from publisher.services.subscribers.subscribe import next_due_of
 
 START = datetime(2024, 10, 24, 12, tzinfo=UTC)
 END = START + timedelta(days=12)
@@ -68,7 +68,7 @@ class Desk:
         subscribe.add(parts, spec, f"{name}@example.org", self.now, confirmed=True)
         [*_, found] = self.app.store.subscriptions("daily", None)
         choices = Preferences(pace=SchedulePreference(cadence=cadence))
-        due = due_of(parts, spec, found, self.now, choices.pace)
+        due = next_due_of(parts, spec, found, self.now, choices.pace)
         self.app.store.set_preferences(found.id, found.generation, choices, due)
 
     def state(self) -> tuple[Any, ...]:

@@ -27,8 +27,8 @@ from publisher.core.delivery.holds import MailingCommand
 from publisher.core.errors import Refused
 from publisher.core.tokens import Claim, Purpose, sign
 from publisher.services.digests.archive_pages import PASSAGES
-from publisher.services.digests.reader_preview import view
-from publisher.services.operations.mailings import order
+from publisher.services.digests.compose import reader_page
+from publisher.services.operations.mailings import apply_command
 from publisher.services.subscribers import subscribe
 
 START = datetime(2026, 10, 5, 9, tzinfo=UTC)
@@ -176,7 +176,7 @@ class Site:
             for n in (1, 2):
                 if app.store.posts_mailed_to(mailing.id, n) is not None:
                     claim = Claim(purpose=Purpose.VIEW, subscription=n, generation=mailing.id)
-                    yield view(app.parts, sign(claim, app.ring), self.now)
+                    yield reader_page(app.parts, sign(claim, app.ring), self.now)
         app.close()
 
     def check(self) -> None:
@@ -379,11 +379,11 @@ def test_a_run_that_is_sending_a_mail_stops_before_a_post_that_is_hidden_meanwhi
             site.write(File("a", front="hidden: true"))
             assert "stopped, since a.md was withdrawn" in " ".join(other.publish().reworded)
             with pytest.raises(Refused, match="say it again in a moment"):
-                order(other.parts, 1, MailingCommand.RESUME, site.now)
+                apply_command(other.parts, 1, MailingCommand.RESUME, site.now)
             refused += 1
         elif step == "deliver:settled" and resumed:
             with suppress(Refused):  # the run has not let go yet, or it is done
-                order(other.parts, 1, MailingCommand.RESUME, site.now)
+                apply_command(other.parts, 1, MailingCommand.RESUME, site.now)
         other.close()
 
     app = site.app()

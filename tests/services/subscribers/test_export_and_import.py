@@ -15,7 +15,7 @@ from publisher.config import load
 from publisher.core.subscribers.preferences import ContentPreference, Preferences, SchedulePreference
 from publisher.core.subscribers.subscription import SubscriptionState
 from publisher.services.subscribers import admin, signup, subscribe
-from publisher.services.subscribers.schedule import due_of
+from publisher.services.subscribers.subscribe import next_due_of
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 AT = "2026-05-02T12:00:00Z"
@@ -79,7 +79,7 @@ def full(tmp_path: Path) -> Desk:
         choices = CHOSEN.get(
             found.address.partition("@")[0], Preferences(taste=ContentPreference(language="de"))
         )
-        due = due_of(app.parts, daily, found, NOW, choices.pace)
+        due = next_due_of(app.parts, daily, found, NOW, choices.pace)
         app.store.set_preferences(found.id, found.generation, choices, due)
     signup.sign_up(app.parts, [daily], "pat@example.org", "", NOW)
     subscribe.add(app.parts, other, "ann@example.org", NOW, confirmed=True)

@@ -197,7 +197,7 @@ def _act(app: Any, what: str, *words: str) -> None:
             admin.unsubscribe(parts, words[0], None, now)
         case "many leave":
             gone = [one for word in words for one in parts.store.subscriptions_of(admin.key_of(parts, word))]
-            admin.leave_all(parts, gone, now)
+            admin.end_subscriptions(parts, gone, now)
         case "operator suppresses":
             admin.suppress(parts, words[0], None, now)
         case "bounces":
@@ -212,13 +212,19 @@ def _act(app: Any, what: str, *words: str) -> None:
         case "resolves by log":
             from datetime import UTC
 
-            from publisher.services.delivery.unknown_outcomes import doubts, resolve_by_log
+            from publisher.services.delivery.unknown_outcomes import resolve_by_log, unknown_deliveries
             from publisher.services.operations import mailings
 
-            mailing = mailings.find(parts, int(words[0]))
+            mailing = mailings.find_mailing(parts, int(words[0]))
             with Path(words[1]).open("rb") as log:
                 resolve_by_log(
-                    parts, mailing, lambda: doubts(parts, mailing.id), log, now, local=UTC, dry_run=False
+                    parts,
+                    mailing,
+                    lambda: unknown_deliveries(parts, mailing.id),
+                    log,
+                    now,
+                    local=UTC,
+                    dry_run=False,
                 )
         case "never asks":
             signup.never_ask(parts, words[0], now)

@@ -1,14 +1,4 @@
-"""Brakes: how domains, mailings and the server have answered, and what is stopped because of it.
-
-The canary: a sample of a large mailing goes first, and its answers decide about the rest.
-
-Gates: when mail that nobody waits for may leave. Quiet hours, and a new sender's warm-up.
-
-Quotas of relays: a message goes when its relay takes one more in this hour and this day.
-
-Permits are reserved in the store, some at a time, so that several processes keep one quota together. What a
-process reserved and did not use is free again when its run ends; after a kill it counts as sent.
-"""
+"""What limits sending: circuit breakers, a mailing's canary, send windows, and the quotas of relays."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -16,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 
 from publisher.core.delivery.mailing import Batch, MailingHold, MailingKind
-from publisher.core.delivery.relays import RESERVATION_TIME, Quota, QuotaUse, Relay, quota_of
+from publisher.core.delivery.relays import RESERVATION_TIME, QuotaUse, Relay, quota_of
 from publisher.core.delivery.throttling import (
     SERVER_SCOPE,
     CircuitBreaker,
@@ -36,60 +26,63 @@ from publisher.services.deps import Deps
 
 
 class CircuitBreakers:
-    """The gauges of one run. What brakes or releases is kept in the store; refusals below that are not."""
+    """The circuit breakers of one run, by scope: a domain, a mailing or the server. The store keeps those
+    that open or close; failures below the limit are the run's alone.
+    """
 
     def __init__(self, parts: Deps) -> None:
         self._parts = parts
-        self._gauges: dict[str, CircuitBreaker] = dict(parts.store.circuit_breakers())
+        self._breakers: dict[str, CircuitBreaker] = dict(parts.store.circuit_breakers())
 
-    def gauge(self, scope: str) -> CircuitBreaker:
+    def breaker(self, scope: str) -> CircuitBreaker:
         """How a scope has answered lately."""
-        return self._gauges.get(scope) or CircuitBreaker(scope=scope)
+        return self._breakers.get(scope) or CircuitBreaker(scope=scope)
 
-    def stopped(self, scope: str, now: datetime) -> datetime | None:
+    def open_until(self, scope: str, now: datetime) -> datetime | None:
         """Until when nothing may be tried there; None: now is fine."""
-        gauge = self._gauges.get(scope)
-        return gauge.until if gauge is not None and gauge.stopped(now) else None
+        breaker = self._breakers.get(scope)
+        return breaker.until if breaker is not None and breaker.stopped(now) else None
 
-    def probing(self, scope: str) -> bool:
-        """Whether a scope may have one message under way only; empty is the server."""
-        gauge = self._gauges.get(scope or SERVER_SCOPE)
-        return gauge is not None and gauge.probing
+    def half_open(self, scope: str) -> bool:
+        """Whether a scope may have only one message under way; "" is the server."""
+        breaker = self._breakers.get(scope or SERVER_SCOPE)
+        return breaker is not None and breaker.probing
 
     def fair(self, outcome: Outcome, *scopes: str) -> Outcome:
-        """The outcome as it is to be settled, as the scopes stood before it."""
-        return fair_outcome(outcome, *(self.gauge(scope) for scope in scopes))
+        """The outcome to record for the reader, as the scopes stood before it."""
+        return fair_outcome(outcome, *(self.breaker(scope) for scope in scopes))
 
     def answered(self, outcome: Outcome, now: datetime, *scopes: str) -> list[CircuitBreaker]:
-        """Notes an answer; returns the gauges that it braked or released, which are to be kept."""
-        if outcome.verdict is SendVerdict.ACCEPTED and not self._gauges:
+        """Notes an answer; returns the breakers that it opened or closed, which `save` must keep."""
+        if outcome.verdict is SendVerdict.ACCEPTED and not self._breakers:
             return []
-        both = [(self.gauge(scope), record_outcome(self.gauge(scope), outcome, now)) for scope in scopes]
-        return [after for before, after in both if self._set(before, after)]
+        changed: list[CircuitBreaker] = []
+        for scope in scopes:
+            before = self.breaker(scope)
+            after = record_outcome(before, outcome, now)
+            if after == CircuitBreaker(scope=scope):
+                self._breakers.pop(scope, None)
+            elif after != before:
+                self._breakers[scope] = after
+            if (before.failures, before.until) != (after.failures, after.until):
+                changed.append(after)
+        return changed
 
-    def brake(self, scope: str, reply: str, now: datetime) -> CircuitBreaker:
+    def open(self, scope: str, reply: str, now: datetime) -> CircuitBreaker:
         """Stops a scope at once, for longer each time until something is accepted there."""
-        after = trip_breaker(self.gauge(scope), reply, now)
-        self._gauges[scope] = after
+        after = trip_breaker(self.breaker(scope), reply, now)
+        self._breakers[scope] = after
         return after
 
-    async def keep(self, gauges: Sequence[CircuitBreaker]) -> None:
+    async def save(self, breakers: Sequence[CircuitBreaker]) -> None:
         """Makes them durable."""
-        for gauge in gauges:
-            await asyncio.to_thread(self._parts.store.save_circuit_breaker, gauge)
-
-    def _set(self, before: CircuitBreaker, after: CircuitBreaker) -> bool:
-        """Notes a gauge; whether it is another that must be kept."""
-        if after == CircuitBreaker(scope=after.scope):
-            self._gauges.pop(after.scope, None)
-        elif after != before:
-            self._gauges[after.scope] = after
-        return (before.failures, before.until) != (after.failures, after.until)
+        for breaker in breakers:
+            await asyncio.to_thread(self._parts.store.save_circuit_breaker, breaker)
 
 
-def judge(parts: Deps, mailing: int) -> str:
-    """Lets the rest of a mailing go, or holds it, once all of its sample has been tried. Returns why it is
-    held; empty where it is not.
+def judge_canary(parts: Deps, mailing: int) -> str:
+    """Once a large mailing's sample has been tried, lets the rest go or holds the mailing. Returns why it is
+    held, or "".
     """
     sample = parts.store.canary_sample(mailing)
     rule = parts.pacing.canary
@@ -103,12 +96,12 @@ def judge(parts: Deps, mailing: int) -> str:
     return ""
 
 
-def judge_left(parts: Deps) -> None:
-    """`judge` for each mailing whose sample is out: the run that got its last answer may have died before it
-    did, or the mailing was paused then.
+def judge_finished_canaries(parts: Deps) -> None:
+    """`judge_canary` for each mailing whose sample has been tried: the run that got its last answer may have
+    died before it decided, or the mailing was paused then.
     """
     for mailing in parts.store.running_canaries():
-        judge(parts, mailing)
+        judge_canary(parts, mailing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +114,9 @@ class SendHold:
 
 
 class SendWindows:
-    """The gates of one run; transactional mail passes all of them."""
+    """When digests may leave: outside quiet hours, and within a new sender's warm-up. Transactional mail
+    always may.
+    """
 
     def __init__(self, parts: Deps) -> None:
         self._parts = parts
@@ -170,56 +165,64 @@ class SendWindows:
 
 
 @dataclass(slots=True)
-class _Pool:
-    """What is reserved of one relay's quota until then, and how many were sent, the last one at `last`."""
+class _Permits:
+    """Permits reserved of one relay's quota until `until`, and how many were used, the last one at `last`."""
 
     left: int = 0
     sent: int = 0
     until: datetime | None = None
     last: datetime | None = None
-    alone: asyncio.Lock = field(default_factory=asyncio.Lock)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    def spent(self) -> QuotaUse | None:
+    def used(self) -> QuotaUse | None:
         return QuotaUse(sent=self.sent, last=self.last) if self.sent and self.last else None
 
 
 class StoredRelayQuotas:
-    """`ports.Quotas`."""
+    """`ports.Quotas`: a message goes when its relay takes one more in this hour and this day.
+
+    A run reserves permits in the store, some at a time, so that several processes keep one quota together.
+    Permits it did not use are free again when it ends; after a kill they count as sent.
+    """
 
     def __init__(self, store: Callable[[], Store], run: str, clock: Clock) -> None:
         self._store, self._run, self._clock = store, run, clock
-        self._pools: dict[str, _Pool] = {}
+        self._permits: dict[str, _Permits] = {}
 
     async def take(self, relay: Relay) -> datetime | None:
-        """Takes a permit for one message. An instant: there is none before then."""
+        """Takes a permit for one message. Returns an instant if there is none before then."""
         quota = quota_of(relay)
         if quota is None:
             return None
-        pool = self._pools.setdefault(quota.relay, _Pool())
-        async with pool.alone:
+        permits = self._permits.setdefault(quota.relay, _Permits())
+        async with permits.lock:
             now = self._clock()
-            if not pool.left or pool.until is None or not now < pool.until <= now + RESERVATION_TIME:
-                until = await asyncio.to_thread(self._reserve, quota, pool, now)
+            if not permits.left or permits.until is None or not now < permits.until <= now + RESERVATION_TIME:
+                number, until = await asyncio.to_thread(
+                    self._store().reserve_quota, quota, self._run, permits.used(), now
+                )
+                permits.left, permits.sent, permits.last, permits.until = (
+                    number,
+                    0,
+                    None,
+                    now + RESERVATION_TIME,
+                )
                 if until is not None:
                     return until
-            pool.left, pool.sent, pool.last = pool.left - 1, pool.sent + 1, now
+            permits.left, permits.sent, permits.last = permits.left - 1, permits.sent + 1, now
             return None
 
     def give_back(self, relay: Relay) -> None:
         """The message was refused before it went."""
         quota = quota_of(relay)
-        pool = self._pools.get(quota.relay) if quota else None
-        if pool is not None and pool.sent:
-            pool.left, pool.sent = pool.left + 1, pool.sent - 1
+        permits = self._permits.get(quota.relay) if quota else None
+        if permits is not None and permits.sent:
+            permits.left, permits.sent = permits.left + 1, permits.sent - 1
 
     async def release_unused(self) -> None:
-        """Counts what was sent; what was not is free again."""
-        for name, pool in self._pools.items():
-            spent = pool.spent()
-            await asyncio.to_thread(self._store().release_quota, name, self._run, spent, self._clock())
-        self._pools.clear()
-
-    def _reserve(self, quota: Quota, pool: _Pool, now: datetime) -> datetime | None:
-        number, until = self._store().reserve_quota(quota, self._run, pool.spent(), now)
-        pool.left, pool.sent, pool.last, pool.until = number, 0, None, now + RESERVATION_TIME
-        return until
+        """Counts what was sent, and frees what was not."""
+        for name, permits in self._permits.items():
+            await asyncio.to_thread(
+                self._store().release_quota, name, self._run, permits.used(), self._clock()
+            )
+        self._permits.clear()

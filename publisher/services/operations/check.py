@@ -1,0 +1,245 @@
+"""Looking without touching: what becomes of each file of the folder, and why; and what is wrong in the posts,
+and in the mails that would be made of them, before anybody gets one.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+
+from publisher.core.digests.digest import Digest, DigestPost, Layout
+from publisher.core.digests.due import project_log
+from publisher.core.errors import PublisherError
+from publisher.core.mail.lint import LintProblem
+from publisher.core.mail.lint.author_text import (
+    list_without_author_text,
+    post_without_author_text,
+    site_without_author_text,
+)
+from publisher.core.mail.message import EmailContent, Placeholder
+from publisher.core.mail.mime import compose
+from publisher.core.posts.post import BadPost, ParsedPost, Post, WaitReason, describe_wait, wait_reason
+from publisher.core.publishing.ids import mint
+from publisher.core.publishing.log import PublishedPost
+from publisher.core.publishing.plan import Plan
+from publisher.core.publishing.planner import make_plan
+from publisher.core.subscribers.subscription import MailingList
+from publisher.services.deps import Deps
+from publisher.services.digests.cohorts import cohort_digests
+from publisher.services.digests.compose import lint_digest, mail_problems
+from publisher.services.digests.due_readers import DigestMaterial, due_report
+from publisher.services.mail.letters import account_letter, confirmation_letter, welcome_letter
+from publisher.services.operations.findings import Finding, findings_of
+from publisher.services.posts.content import digest_post
+from publisher.services.publishing.adoption import recover_history
+from publisher.services.publishing.scan import plan_rules
+from publisher.services.subscribers.account import LINKS
+
+MailFinding = tuple[str, LintProblem | PublisherError]
+"""A mail, and what is wrong with it."""
+
+RECENT = 5
+"""How many of the newest posts stand in the digest that is judged where nobody waits for one."""
+
+_NOT_READ = "which is not read here; only Markdown and HTML are"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedPost:
+    """One file: `why` says why it is not served ("" where it is). `post` is None for a bad post; `id` is
+    the one it has in the log, or would get. `container` is as in `core.posts.post.ParsedPost`; `title` is as
+    the author wrote it, or as it was found where front matter has none. `unread`: it is in another format.
+    """
+
+    path: str
+    why: str
+    id: str = ""
+    post: Post | None = None
+    container: str = "none"
+    title: str = ""
+    unread: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckReport:
+    """All findings, and how many posts are public, or wait, by why; `unread` are in other
+    formats than those that are read.
+    """
+
+    findings: tuple[Finding, ...]
+    public: int
+    waiting: dict[str, int]
+    unread: int
+
+
+def list_posts(parts: Deps, now: datetime) -> list[ListedPost]:
+    """Every file in path order. Raises SourceError, StoreError."""
+    items = list(parts.source().scan())
+    plan, clashes = _plan(parts, items, now)
+    ids = {item.post.path: mint(item.post, parts.naming) for item in items if isinstance(item, ParsedPost)}
+    ids |= {change.post.path: change.id for change in plan.changes}
+    ids |= {entry.post.path: entry.id for entry in parts.store.all_posts()}
+    ids |= {move.new: move.id for move in plan.renamed}
+    found = [_listed(item, ids, clashes, now) for item in items]
+    found += [
+        ListedPost(path=path, why=f"{name}, {_NOT_READ}", unread=True)
+        for path, name in parts.source().unreadable()
+    ]
+    return sorted(found, key=lambda item: item.path)
+
+
+def _listed(
+    item: ParsedPost | BadPost, ids: dict[str, str], clashes: dict[str, str], now: datetime
+) -> ListedPost:
+    if isinstance(item, BadPost):
+        why = f"line {item.line}: {item.reason}" if item.line else item.reason
+        return ListedPost(path=item.path, why=why)
+    post = item.post
+    if wait_reason(post, now) is WaitReason.FUTURE:
+        due = post.due.astimezone(UTC) if post.due else now
+        why = f"waits for {due:%Y-%m-%dT%H:%M:%SZ}"
+    else:
+        why = describe_wait(post, now) or clashes.get(post.path, "")
+    title = item.title or post.title
+    return ListedPost(
+        path=post.path, why=why, id=ids[post.path], post=post, container=item.container, title=title
+    )
+
+
+def _plan(parts: Deps, items: list[ParsedPost | BadPost], now: datetime) -> tuple[Plan, dict[str, str]]:
+    """What a publish would do with these files, and, by path, why others cannot enter the log."""
+    posts = [item.post for item in items if isinstance(item, ParsedPost)]
+    bad = [item for item in items if isinstance(item, BadPost)]
+    head = parts.store.head()
+    rules, known_before = plan_rules(parts, now), recover_history(parts, head)
+    plan = make_plan(head, parts.store.all_posts(), posts, bad, now, rules, recovered=known_before)
+    return plan, {b.path: b.reason for b in plan.bad if b not in bad}
+
+
+def check(parts: Deps, now: datetime) -> CheckReport:
+    """What is wrong in the folder: bad posts, what was passed over, template code that is taken away; and
+    in the mails that would be made of it. Raises SourceError, StoreError.
+    """
+    items = list(parts.source().scan())
+    plan, clashes = _plan(parts, items, now)
+    lost = {bad.path for bad in plan.bad}
+    findings: list[Finding] = []
+    for item in items:
+        if isinstance(item, ParsedPost):
+            findings += findings_of(parts, item)
+        else:  # an empty file is an error once it has been so for a while and had been published
+            error = not item.empty or item.path in lost
+            findings.append(Finding(path=item.path, line=item.line, reason=item.reason, error=error))
+    unread = parts.source().unreadable()
+    findings += _in_other_formats(unread)
+    findings += [Finding(path=p, line=0, reason=reason, error=True) for p, reason in clashes.items()]
+    if code := parts.source().unread():
+        others = len(code) - 1
+        more = f" (nor {others} more such file{'s' * (others > 1)})" if others else ""
+        reason = (
+            f"is code, which is never run{more}; write what it says of posts as JSON, or in posts.defaults"
+        )
+        findings.append(Finding(path=code[0], line=0, reason=reason, error=False))
+    parsed = [item for item in items if isinstance(item, ParsedPost)]
+    waits = [wait_reason(item.post, now) for item in parsed]
+    return CheckReport(
+        findings=(
+            *sorted(findings, key=lambda f: (f.path, f.line)),
+            *_mail_findings(parts, parsed, plan, now),
+        ),
+        public=waits.count(None),
+        waiting={wait: waits.count(wait) for wait in WaitReason},
+        unread=len(unread),
+    )
+
+
+def _in_other_formats(unread: Sequence[tuple[str, str]]) -> Iterator[Finding]:
+    """One finding for each format, at its first file."""
+    for name in sorted({name for _, name in unread}):
+        first, *others = [path for path, of in unread if of == name]
+        more = f" (and so {'are' if len(others) > 1 else 'is'} {len(others)} more)" if others else ""
+        reason = f"is {name}{more}, {_NOT_READ}: nobody is sent it; convert it to Markdown"
+        if (kind := name.partition(" in a ")[0]) in ("Markdown", "HTML"):
+            end = ".md" if kind == "Markdown" else ".html"
+            reason = f"is {name}{more}, which is not read: nobody is sent it; let its name end in {end}"
+        yield Finding(path=first, line=0, reason=reason, error=False)
+
+
+def _mail_findings(parts: Deps, items: list[ParsedPost], plan: Plan, now: datetime) -> Iterator[Finding]:
+    """What the lint says of each list's mails; problems that `parts.forced` overrules are no errors."""
+    if parts.lists and not parts.site.postal_address:
+        reason = "site.postal_address is empty: many countries ask for one in mail to many readers"
+        yield Finding(path="publisher.toml", line=0, reason=reason, error=False)
+    for name, found in mail_findings(parts, items, plan, now):
+        error = not isinstance(found, LintProblem) or (found.error and found.rule.value not in parts.forced)
+        yield Finding(path=name, line=0, reason=str(found), error=error)
+
+
+def mail_findings(
+    parts: Deps, items: Sequence[ParsedPost], plan: Plan, now: datetime
+) -> Iterator[MailFinding]:
+    """(the mail, what is wrong with it) for what each list sends: the digests that its readers wait for once
+    `plan` is carried out, whenever they are due; its confirmation, its welcome, its links.
+    """
+    newest = sorted(
+        (item for item in items if wait_reason(item.post, now) is None and item.post.instant),
+        key=lambda item: (item.post.instant, item.post.path),
+    )[-RECENT:]
+    log = DigestMaterial(parts, project_log(plan, now))
+    for spec in parts.lists:
+        found: dict[str, LintProblem | PublisherError] = {}
+        try:
+            # What readers would get if all of them were due.
+            report = due_report(parts, spec, now, at_once=True, everyone=True, log=log)
+            pending = [digest for _, _, digest in cohort_digests(parts, report, log)]
+            for digest in pending or [_recent_digest(parts, spec, newest, now)]:
+                found |= {str(problem): problem for problem in lint_digest(parts, digest, None).problems}
+        except PublisherError as error:
+            found[str(error)] = error
+        for problem in found.values():
+            yield f"digest of {spec.slug}", problem
+        yield from _transactional(
+            parts, spec, [_digest_post(parts, item, Layout.SUMMARY, now) for item in newest]
+        )
+
+
+def _recent_digest(parts: Deps, spec: MailingList, items: Sequence[ParsedPost], now: datetime) -> Digest:
+    """A digest of the newest posts: no reader waits for one, and templates are judged all the same."""
+    layout = Layout(spec.content)
+    return Digest(
+        site=parts.site,
+        list=spec,
+        language=parts.language(spec),
+        due_at=now,
+        posts=tuple(_digest_post(parts, item, layout, now) for item in items),
+        layout=layout,
+    )
+
+
+def _transactional(parts: Deps, spec: MailingList, posts: Sequence[DigestPost]) -> Iterator[MailFinding]:
+    """What single readers get: linted without the words of settings and posts, so that only templates are
+    judged.
+    """
+    quiet, bare = replace(parts, site=site_without_author_text(parts.site)), list_without_author_text(spec)
+    language = parts.language(spec)
+    letters: dict[str, Callable[[], EmailContent]] = {
+        "confirmation": partial(confirmation_letter, quiet, bare)
+    }
+    if spec.welcome != "none":
+        shown = [*map(post_without_author_text, posts)]
+        letters["welcome"] = partial(welcome_letter, quiet, bare, shown, language)
+    for place in LINKS:
+        letters[f"{place} link"] = partial(account_letter, quiet, bare, Placeholder(place), language)
+    for name, make in letters.items():
+        try:
+            letter = make()
+            found: Sequence[LintProblem | PublisherError] = mail_problems(parts, letter, compose(letter))
+        except PublisherError as error:
+            found = [error]
+        for problem in found:
+            yield f"{name} of {spec.slug}", problem
+
+
+def _digest_post(parts: Deps, item: ParsedPost, layout: Layout, now: datetime) -> DigestPost:
+    known = PublishedPost(id=item.post.path, post=item.post, live=True, first_seq=0, updated_at=now)
+    return digest_post(parts, known, item.body, layout)
