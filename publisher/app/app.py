@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from publisher.services.digests import due_readers, preview
     from publisher.services.digests.planner import Skipped
     from publisher.services.feeds import websub
-    from publisher.services.operations import findings
+    from publisher.services.operations import check, findings
     from publisher.services.publishing import publish
     from publisher.services.publishing.folder_snapshot import SnapshotCache
 
