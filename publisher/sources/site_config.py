@@ -16,7 +16,6 @@ from publisher.core.patterns import lazy
 from publisher.core.site import Person
 from publisher.sources.fields.authors_and_terms import parse_language, parse_person
 from publisher.sources.fields.plain_text import plain_line
-from publisher.sources.frontmatter.containers import open_container
 from publisher.sources.frontmatter.values import FrontMatterError, Value, fold, folded_map, scalars
 from publisher.sources.generators.detect import GeneratorConfig, detect_config, read_config_map
 from publisher.sources.generators.markdown_flavors import site_extensions
@@ -224,6 +223,8 @@ def profile_of_file(file: Path) -> str:
         text = file.read_text(encoding="utf-8-sig", errors="replace").replace("\r\n", "\n")
         if text.lstrip("\n \t").startswith("-"):  # so are most, and what stands in it is asked of its post
             return ""
+        from publisher.sources.frontmatter.containers import open_container
+
         found = open_container(text)
     except (OSError, FrontMatterError):
         return ""
@@ -279,6 +280,8 @@ def author_files(folder: Path) -> Iterator[tuple[str, Path]]:
 def read_author_file(file: Path) -> dict[str, Value]:
     if file.suffix in _ENDS:
         return read_config_map(file)
+    from publisher.sources.frontmatter.containers import open_container
+
     try:
         text = file.read_text(encoding="utf-8-sig", errors="replace") if file.stat().st_size < 100_000 else ""
         front = open_container(text.replace("\r\n", "\n")).front

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from publisher.core.patterns import lazy
 from publisher.sources.fields import slugs
-from publisher.sources.frontmatter.containers import load_json, load_toml, open_container
 from publisher.sources.frontmatter.values import (
     FrontMatter,
     FrontMatterError,
@@ -23,7 +22,6 @@ from publisher.sources.frontmatter.values import (
     folded_map,
     scalars,
 )
-from publisher.sources.frontmatter.yaml import load_yaml
 from publisher.sources.ignored import paths as ignored_paths
 from publisher.sources.ignored.paths import IgnoreRule
 from publisher.sources.rules import Defaults
@@ -48,12 +46,6 @@ _HUGO_PARTS = ("permalinks", "module", "cascade", "frontmatter")
 _ZOLA_SPELLINGS = {"off": slugs.as_written, "false": slugs.as_written, "safe": slugs.zola_safe_slug}
 """How names are spelled, by `slugify.paths` where that is not "on"."""
 
-_LOADERS = {
-    ".yml": load_yaml,
-    ".yaml": load_yaml,
-    ".toml": load_toml,
-    ".json": load_json,
-}
 _CODE_ENDS = ("js", "mjs", "cjs", "ts", "mts", "cts")
 
 
@@ -108,10 +100,14 @@ def detect_config(folder: Path) -> GeneratorConfig | None:
 
 def read_config_map(file: Path) -> dict[str, Value]:
     """The map at the top of a YAML, TOML or JSON file, keyed by values.fold; {} where it cannot be read."""
-    load = _LOADERS.get(file.suffix)
-    text = read_text(file) if load else ""
-    if load is None or not text:
+    text = read_text(file) if file.suffix in (".yml", ".yaml", ".toml", ".json") else ""
+    if not text:
         return {}
+    # Imported late: YAML takes long to import, and most starts read no such file.
+    from publisher.sources.frontmatter.containers import load_json, load_toml
+    from publisher.sources.frontmatter.yaml import load_yaml
+
+    load = {".json": load_json, ".toml": load_toml}.get(file.suffix, load_yaml)
     try:
         return dict(load(text, 1).values)
     except (FrontMatterError, RecursionError):
@@ -130,6 +126,8 @@ def read_text(file: Path) -> str:
 
 def read_page_front_matter(file: Path) -> FrontMatter | None:
     """The front matter of a page, such as that of a section; None where it has none that can be read."""
+    from publisher.sources.frontmatter.containers import open_container
+
     try:
         return open_container(read_text(file).replace("\r\n", "\n")).front
     except (FrontMatterError, RecursionError):

@@ -15,9 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 from publisher.core.patterns import lazy
-from publisher.sources.frontmatter.containers import load_json
 from publisher.sources.frontmatter.values import FrontMatterError, Value, fold
-from publisher.sources.frontmatter.yaml import load_yaml
 from publisher.sources.generators.detect import read_config_map, read_text
 from publisher.sources.walk import files_below
 
@@ -197,6 +195,9 @@ def read_value(file: str, _mtime_ns: int, _size: int) -> Value:
 def read_list(file: Path) -> Value:
     """A YAML or JSON file whose top is a list."""
     text = _DOCUMENT_START.sub("", read_text(file))
+    from publisher.sources.frontmatter.containers import load_json
+    from publisher.sources.frontmatter.yaml import load_yaml
+
     try:
         if file.suffix == ".json":
             return load_json(f'{{"it": {text}}}', 1).get("it")
