@@ -45,7 +45,6 @@ MAX_SIZE = 262_144
 """Characters of front matter; real ones reach 15,000."""
 
 _NAMED_FENCE = lazy(r"---[ \t]*(json|js|javascript|toml|ya?ml)[ \t]*\n")
-_CONSTANT = lazy(r"^[ \t]*(?:export[ \t]+)?(?:const|let|var)[ \t]+(\w+)[ \t]*=", re.MULTILINE)
 _TOML_LINE = lazy(r"\(at line (\d+), column \d+\)|\(at end of document\)")
 Table: TypeAlias = dict[str, Any]
 Raw: TypeAlias = str | int | float | date | time | list[Any] | Table | None
@@ -176,18 +175,9 @@ def open_named_fence(start: str, named: re.Match[str], line: int) -> Container:
 
 def load_script(text: str, line: int) -> FrontMatter:
     """JavaScript, which is not run: an object, or constants, as far as they are written out."""
-    from publisher.sources.generators.js_literals import exported, known
+    from publisher.sources.generators.js_literals import declared, exported, known
 
-    if text.strip().startswith("{"):
-        found = exported(f"export default {text}") or {}
-    else:
-        constants = [*_CONSTANT.finditer(text)]
-        ends = [*(match.start() for match in constants[1:]), len(text)]
-        pairs = ",\n".join(  # a line may end in a comment
-            f"{match[1]}: {text[match.end() : end].strip().rstrip(';')}"
-            for match, end in zip(constants, ends, strict=True)
-        )
-        found = exported(f"export default {{{pairs}\n}}") or {}
+    found = exported(f"export default {text}") or {} if text.strip().startswith("{") else declared(text)
     return build_front_matter([(key, known(value), line) for key, value in found.items()], line)
 
 

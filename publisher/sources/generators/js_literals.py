@@ -59,6 +59,21 @@ def exported(text: str, suffix: str = ".js") -> dict[str, Value] | None:
     return _LiteralReader(source).exported(root) if root is not None else None
 
 
+def declared(text: str) -> dict[str, Value]:
+    """The variables that a script declares outside of functions, as far as they are written out."""
+    source = text.encode("utf-8", "replace")
+    root, reader = _parsed(source, ".js"), _LiteralReader(source)
+    found: dict[str, Value] = {}
+    for statement in root.named_children if root is not None else ():
+        declaration = statement.child_by_field_name("declaration") or statement
+        if declaration.type in ("lexical_declaration", "variable_declaration"):
+            for part in declaration.named_children:
+                name, value = part.child_by_field_name("name"), part.child_by_field_name("value")
+                if name is not None and value is not None and name.type == "identifier":
+                    found[reader.text(name)] = reader.value(value, 0)
+    return found
+
+
 def known(value: Value) -> Value:
     """`value` without what is JsCode."""
     if isinstance(value, JsCode):

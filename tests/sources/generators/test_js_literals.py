@@ -51,6 +51,21 @@ def test_a_quote_in_a_regular_expression_loses_nothing_behind_it() -> None:
     assert known(top) == {"tags": ["a"], "c": "d"}
 
 
+def test_posts_keep_what_stands_behind_such_a_quote_or_a_comment(tmp_path: Path) -> None:
+    data = """const clean = (text) => text.replace(/["']/g, "");
+export default { clean, title2: (data) => clean(data.title).replace(/`/, ''),
+  permalink: "/behind/{{ page.fileSlug }}/" };
+"""
+    typed = "const data = { permalink: '/t/{{ page.fileSlug }}/', tags: ['tides'] as const } satisfies Data;"
+    own = '---js\nconst title = "Own"; // it\'s one\nconst date = "2024-05-01" // of spring\n---\nBody\n'
+    files = {".eleventy.js": "", "a/a.11tydata.mjs": data, "a/x.md": POST, "own.md": own}
+    files |= {"t/t.11tydata.ts": f"{typed}\nexport default data;", "t/x.md": POST}
+    found = read(tmp_path, files)
+    assert found["a/x.md"].permalink == "/behind/x/"
+    assert (found["t/x.md"].permalink, found["t/x.md"].tags) == ("/t/x/", ("tides",))
+    assert (found["own.md"].title, f"{found['own.md'].instant:%Y-%m-%d}") == ("Own", "2024-05-01")
+
+
 def test_literals_are_read_as_javascript_means_them() -> None:
     cases = {
         "('x')": "x", "['a', ...['b'], // c\n 'd', ...e]": ["a", "b", "d"], "{...{a: 1}, ...f, b: +2}":
