@@ -1,6 +1,6 @@
 """Feeds as views of the log: which posts match a filter, found without reading the others."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -188,15 +188,14 @@ def _wanted_terms(connection: Connection, matching: CombinedFilter) -> WantedTer
     languages = list(
         connection.execute(select(terms.c.key).where(terms.c.kind == TermKind.LANGUAGE)).scalars()
     )
-    return [
-        (kind, _languages_meant(keys, languages) if kind is TermKind.LANGUAGE else keys)
-        for kind, keys in wanted
-        if keys
-    ]
-
-
-def _languages_meant(keys: Iterable[str], languages: Iterable[str]) -> list[str]:
-    return [key for key in languages if any(term_matches(TermKind.LANGUAGE, wanted, key) for wanted in keys)]
+    found: WantedTerms = []
+    for kind, keys in wanted:
+        if kind is TermKind.LANGUAGE:
+            has = [key for key in languages if any(term_matches(kind, one, key) for one in keys)]
+            found += [(kind, has)] if keys else []
+        elif keys:
+            found.append((kind, keys))
+    return found
 
 
 def _with_terms(kind: TermKind, keys: Sequence[str]) -> Select[tuple[int]]:

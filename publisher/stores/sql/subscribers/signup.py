@@ -80,7 +80,13 @@ class SignupRecords:
             found = _decide(connection, request, now)
             if found != expected or found.answer is not SignUpOutcome.ASK:
                 return found
-            ids = [_join(connection, slug, request, now) for slug in found.lists]
+            ids: list[int] = []
+            for slug in found.lists:
+                [(_, joined)] = join_readers(connection, slug, [request.readers[slug]], request.consent)
+                assert joined is not None  # noqa: S101  # `_decide` has seen that it joins
+                ids.append(joined.id)
+            asked = update(subscriptions).where(subscriptions.c.id.in_(ids)).values(asked_at=now)
+            connection.execute(asked)
             _count_mail(connection, request, now)
             return replace(found, mailing=start_transactional(connection, mail, ids[0], now))
 
@@ -215,13 +221,6 @@ def _needs_mail(
     )
     found = subscription_value(connection.execute(query).one())
     return found.state is SubscriptionState.PENDING and may_ask_again(found.asked_at, now)
-
-
-def _join(connection: Connection, slug: str, request: SignUpRequest, now: datetime) -> int:
-    [(_, joined)] = join_readers(connection, slug, [request.readers[slug]], request.consent)
-    assert joined is not None  # noqa: S101  # `_decide` has seen that it joins
-    connection.execute(update(subscriptions).where(subscriptions.c.id == joined.id).values(asked_at=now))
-    return joined.id
 
 
 def _history(connection: Connection, mailbox: str) -> ConfirmationHistory | None:
