@@ -168,11 +168,11 @@ class Cadence(Protocol):
     at_once: bool
     max_late: timedelta | None
 
-    def after(self, instant: datetime, rhythm: Schedule) -> datetime:
+    def after(self, instant: datetime, schedule: Schedule) -> datetime:
         """The first occurrence strictly after `instant`."""
         ...
 
-    def latest(self, instant: datetime, rhythm: Schedule) -> datetime:
+    def latest(self, instant: datetime, schedule: Schedule) -> datetime:
         """The last occurrence at or before `instant`."""
         ...
 

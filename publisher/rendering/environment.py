@@ -70,6 +70,11 @@ class Folders(BaseLoader):
         return None
 
 
+def escapes(name: str | None) -> bool:
+    """Whether values in the template of that name are escaped as HTML."""
+    return name is not None and name.endswith(".html")
+
+
 class Templates:
     """The templates of a site: `render` by name, `render_source` for a template kept in a setting."""
 
@@ -77,7 +82,7 @@ class Templates:
         self._loader = Folders(folders)
         self._environment = ImmutableSandboxedEnvironment(
             loader=self._loader,
-            autoescape=lambda name: name is not None and name.endswith(".html"),
+            autoescape=escapes,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,

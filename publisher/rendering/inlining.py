@@ -95,7 +95,11 @@ def _inliner() -> Callable[[str], str]:
     premailer: Any = import_module("premailer")
 
     cssutils.log.setLevel(logging.CRITICAL)
-    parser = cssutils.CSSParser(fetcher=lambda url: (None, b""), validate=False)
+
+    def fetch_nothing(url: str) -> tuple[None, bytes]:
+        return None, b""
+
+    parser = cssutils.CSSParser(fetcher=fetch_nothing, validate=False)
     reader = premailer.Premailer("", **_OPTIONS)
 
     def parse(css: str, validate: bool) -> Any:
