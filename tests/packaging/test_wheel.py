@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from paths import ROOT
+from unpacking import unpack
 
 
 def hatchling(source: Path, target: str, folder: Path) -> None:
@@ -130,7 +131,7 @@ def test_the_wheel_alone_publishes_and_mails_the_demo(bare: Path, tmp_path: Path
 def test_the_sdist_holds_tests_and_docs_and_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
     hatchling(ROOT, "sdist", tmp_path)
     (built,) = tmp_path.glob("*.tar.gz")
-    shutil.unpack_archive(built, tmp_path / "unpacked", filter="data")
+    unpack(built, tmp_path / "unpacked")
     (unpacked,) = (tmp_path / "unpacked").iterdir()
     folders = "publisher templates config examples tests docs benchmarks scripts requirements"
     single = ("pyproject.toml", "Makefile", "Dockerfile", "uv.lock", "README.md", "LICENSE")
