@@ -18,7 +18,7 @@ def printable(text: str) -> str:
 
 
 def printable_json(text: str) -> str:
-    """A JSON document with what a terminal would obey written as \\uXXXX: it means the same."""
+    """The same JSON with every character that could control a terminal escaped (RFC 8259 7)."""
     if text.isascii() and "\x7f" not in text:  # json.dumps has escaped every other control character
         return text
     return _HARMFUL_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
