@@ -69,7 +69,7 @@ def resolve_config(folder: Path, top: Path | None, rules: SourceRules, paths: Se
     if config and config.profile == rules.profile:
         rules = with_generator_config(rules, config, origins)
     if rules.profile == "eleventy":
-        from publisher.sources.generators.eleventy_data import apply_data_files
+        from publisher.sources.generators.eleventy import apply_data_files
 
         rules = apply_data_files(rules, folder, root, paths)
     if config and config.profile == rules.profile:

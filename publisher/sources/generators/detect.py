@@ -196,7 +196,7 @@ def jekyll_defaults(value: Value) -> tuple[Defaults, ...]:
 
 
 def read_hugo_config(file: Path) -> GeneratorConfig:
-    from publisher.sources.generators import hugo, hugo_content
+    from publisher.sources.generators import hugo
 
     top = read_config_map(file)
     if file.parent.name == "_default":  # each part of it may stand in a file of its own
@@ -213,8 +213,8 @@ def read_hugo_config(file: Path) -> GeneratorConfig:
         spelling=hugo.path_spelling(top),
         languages=languages,
         date_sources=hugo.date_sources(top),
-        ignore_rules=hugo_content.ignore_rules(top, languages.disabled),
-        content_folders=hugo_content.content_folders(languages.contents, top),
+        ignore_rules=hugo.ignore_rules(top, languages.disabled),
+        content_folders=hugo.content_folders(languages.contents, top),
         cascade=top.get("cascade"),
     )
 
@@ -319,16 +319,16 @@ def read_astro_config(file: Path) -> GeneratorConfig:
 
 def read_eleventy_config(file: Path) -> GeneratorConfig:
     from publisher.sources.generators import eleventy
-    from publisher.sources.ignored import eleventy as ignored_eleventy
+    from publisher.sources.ignored.settings import eleventy_ignore_files, eleventy_rules
 
     text = read_text(file)
     content = eleventy.input_folder(text, read_text(file.parent / "package.json"))
-    ignores = {name: read_text(file.parent / name) for name in ignored_eleventy.ignore_files(content)}
+    ignores = {name: read_text(file.parent / name) for name in eleventy_ignore_files(content)}
     return GeneratorConfig(
         profile="eleventy",
         file=file.name,
         content_folder=content,
-        ignore_rules=ignored_eleventy.ignore_rules(text, content, ignores),
+        ignore_rules=eleventy_rules(text, content, ignores),
         content_folders=(content,) if content else (),
     )
 

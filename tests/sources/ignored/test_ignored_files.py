@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from publisher.core.posts.post import BadPost
 from publisher.sources import FolderSource
 from publisher.sources.globs import glob_to_regex, matches_whole
-from publisher.sources.ignored.eleventy import GitIgnore
-from publisher.sources.ignored.eleventy import ignore_rules as eleventys
 from publisher.sources.ignored.jekyll import EntryFilter
 from publisher.sources.ignored.paths import conflicted_original, why_ignored
+from publisher.sources.ignored.settings import GitIgnore, eleventy_rules
 
 POST = "---\ntitle: A\ndate: 2026-11-05\n---\nText\n"
 DRAFT = "---\ntitle: S\ndraft: true\n---\n"
@@ -286,7 +285,7 @@ def test_content_outside_of_a_hugo_blog_hides_nothing_in_it(place: str, tmp_path
 )
 def test_gitignore_is_read_as_git_reads_it(path: str, why: str | None) -> None:
     text = "# a\n/a/*\n!/a/keep.md\nlogs/\n!logs/keep.md\n*.tmp.md\ndeep/**/z.md\n"
-    git = next(rule for rule in eleventys("", None, {".gitignore": text}) if isinstance(rule, GitIgnore))
+    git = next(rule for rule in eleventy_rules("", None, {".gitignore": text}) if isinstance(rule, GitIgnore))
     assert git.why(path) == why
 
 
@@ -353,7 +352,7 @@ def test_gitignore_is_not_read_where_eleventy_is_told_so() -> None:
     texts = {".gitignore": "posts/\n"}
     config = "module.exports = (c) => { c.setUseGitIgnore(false) }"
     assert [
-        why_ignored("posts/a.md", "posts/a.md", eleventys(text, None, texts)) for text in ("", config)
+        why_ignored("posts/a.md", "posts/a.md", eleventy_rules(text, None, texts)) for text in ("", config)
     ] == [
         ".gitignore: posts/",
         None,
