@@ -20,7 +20,7 @@ from publisher.sources.frontmatter.values import FrontMatterError, Value, fold, 
 from publisher.sources.generators.detect import GeneratorConfig, detect_config, read_config_map
 from publisher.sources.generators.markdown_flavors import site_extensions
 from publisher.sources.generators.profiles import DEFAULT_PERMALINK
-from publisher.sources.ignored import jekyll
+from publisher.sources.ignored.paths import folder_setting, source_folder
 from publisher.sources.liquid import includes
 from publisher.sources.rules import Defaults, SourceRules
 
@@ -95,11 +95,11 @@ def with_includes(rules: SourceRules, root: Path, config: GeneratorConfig | None
     site: Mapping[str, Value] = config.site_config if config else {}
     below: tuple[str, ...] = (rules.content_folder or "", "", "src", "source")
     if rules.profile == "jekyll":
-        below = (jekyll.source_folder(site),) if jekyll.source_folder(site) else ("", "source")
-    named = jekyll.folder_setting(site, "includes_dir", "_includes")
+        below = (source_folder(site),) if source_folder(site) else ("", "source")
+    named = folder_setting(site, "includes_dir", "_includes")
     places = dict.fromkeys(root / part / named for part in below)
     inside = [place for place in places if place.resolve().is_relative_to(root) and place.is_dir()]
-    data = jekyll.folder_setting(site, "data_dir", "_data")
+    data = folder_setting(site, "data_dir", "_data")
     rules = replace(rules, include_texts=includes.read_include_files(inside))
     if rules.profile != "jekyll":
         return rules

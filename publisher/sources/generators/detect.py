@@ -140,7 +140,6 @@ def read_page_front_matter(file: Path) -> FrontMatter | None:
 def read_config_yml(file: Path) -> GeneratorConfig:
     """A `_config.yml`, which is Jekyll's or Hexo's."""
     from publisher.sources.generators import hexo
-    from publisher.sources.ignored import jekyll
 
     top = read_config_map(file)
     packaged = read_package_json(file.parent / "package.json")  # says more than a short configuration
@@ -159,7 +158,7 @@ def read_config_yml(file: Path) -> GeneratorConfig:
         author=top.get("author"),
         defaults=jekyll_defaults(top.get("defaults")),
         site_config={key: top[fold(key)] for key in keys if fold(key) in top},
-        ignore_rules=(jekyll.entry_filter(top),),
+        ignore_rules=(ignored_paths.jekyll_entry_filter(top),),
     )
 
 

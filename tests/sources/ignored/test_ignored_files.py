@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from publisher.core.posts.post import BadPost
 from publisher.sources import FolderSource
 from publisher.sources.globs import glob_to_regex, matches_whole
-from publisher.sources.ignored.jekyll import EntryFilter
-from publisher.sources.ignored.paths import conflicted_original, why_ignored
+from publisher.sources.ignored.paths import JekyllEntryFilter, conflicted_original, why_ignored
 from publisher.sources.ignored.settings import GitIgnore, eleventy_rules
 
 POST = "---\ntitle: A\ndate: 2026-11-05\n---\nText\n"
@@ -330,7 +329,7 @@ NAMES = st.text("ab_.", min_size=1, max_size=3).filter(lambda name: name.strip("
 @given(st.lists(NAMES, min_size=1, max_size=4), st.data())
 def test_what_jekyll_excludes_is_excluded_with_all_below(parts: list[str], data: st.DataObject) -> None:
     place = "/".join(parts[: data.draw(st.integers(1, len(parts)))])
-    entries = EntryFilter(exclude=(place,), include=())
+    entries = JekyllEntryFilter(exclude=(place,), include=())
     assert entries.why("/".join((*parts, "_posts", "2026-11-05-a.md"))) is not None
 
 
