@@ -157,7 +157,7 @@ def _send(folder: Path, readers: int) -> None:
     gc.set_threshold(200_000, 20, 50)  # as the command does
     now = FIRST + timedelta(days=1)
     app = App(load(folder), clock=lambda: now)
-    app.parts.store.circuit_breakers()  # what a command loads first is no part of it
+    app.deps.adapters.store.circuit_breakers()  # what a command loads first is no part of it
     begin = time.perf_counter()
     tally, unknown = app.deliver()
     seconds = time.perf_counter() - begin

@@ -119,13 +119,13 @@ def make(folder: Path, number: int, chosen: Iterator[Preferences]) -> tuple[Deps
         _post(folder, n, at)
         app.publish(mail=False)
         share = number // 3 + (number % 3 if n == 2 else 0)
-        _join(app.parts, [next(chosen) for _ in range(share)], n * number, at)
+        _join(app.deps, [next(chosen) for _ in range(share)], n * number, at)
         app.close()
     for n in range(3, 12):
         _post(folder, n, DUE - timedelta(hours=n))
     app = App(load(folder), clock=fixed(DUE))
     app.publish(mail=False)
-    return replace(app.parts, renderer=blank), blank
+    return replace(app.deps, adapters=replace(app.deps.adapters, renderer=blank)), blank
 
 
 def _post(folder: Path, n: int, at: datetime) -> None:
@@ -137,13 +137,13 @@ def _post(folder: Path, n: int, at: datetime) -> None:
     (folder / "posts" / f"p{n}.md").write_text(f"{head}---\nWords of post {n}.\n", encoding="utf-8")
 
 
-def _join(parts: Deps, wishes: Sequence[Preferences], start: int, at: datetime) -> None:
+def _join(deps: Deps, wishes: Sequence[Preferences], start: int, at: datetime) -> None:
     consent = Consent(at=at, origin="", form="import", wording="w")
     due: dict[SchedulePreference, datetime] = {}
     readers = []
     for n, wish in enumerate(wishes, start):
         if wish.pace not in due:
-            due[wish.pace] = next_due_after(parts, parts.lists[0], wish.pace, at)
+            due[wish.pace] = next_due_after(deps, deps.rules.lists[0], wish.pace, at)
         readers.append(
             NewReader(
                 address=f"r{n}@example.org",
@@ -155,15 +155,15 @@ def _join(parts: Deps, wishes: Sequence[Preferences], start: int, at: datetime) 
             )
         )
     for begin in range(0, len(readers), 10_000):
-        parts.store.subscribe("l", readers[begin : begin + 10_000], consent)
+        deps.adapters.store.subscribe("l", readers[begin : begin + 10_000], consent)
 
 
-def planned(parts: Deps) -> tuple[float, Writer]:
+def planned(deps: Deps) -> tuple[float, Writer]:
     """How long planning took, and how long it held the writer."""
     writer = Writer()
     with writer.timed():
         begin = time.perf_counter()
-        plan_mail(parts, DUE)
+        plan_mail(deps, DUE)
         taken = time.perf_counter() - begin
     return taken, writer
 
@@ -202,10 +202,10 @@ def main() -> str:
             f"{CHOOSY:,} readers, random preferences": (CHOOSY, 5.0, choices(CHOOSY)),
         }
         for n, (name, (number, limit, chosen)) in enumerate(cases.items()):
-            parts, blank = make(folder / str(n), number, chosen)
-            taken, writer = planned(parts)
-            done = sum(mailing.planned for mailing in parts.store.mailings(counted=False))
-            parts.store.close()
+            deps, blank = make(folder / str(n), number, chosen)
+            taken, writer = planned(deps)
+            done = sum(mailing.planned for mailing in deps.adapters.store.mailings(counted=False))
+            deps.adapters.store.close()
             least = bare(folder / str(n) / ".publisher/publisher.db")
             figures = [f"{taken:.2f}", f"{limit:.0f}", f"{taken / limit:.2f}"]
             figures += [f"{max(writer.held) * 1e3:.0f} ms", f"{blank.renderings}", f"{taken / least:.2f}"]

@@ -55,8 +55,8 @@ def measured(app: App, pairs: PostVersions) -> list[list[str]]:
     spec = app.settings.lists[0]
 
     def digest(first: int) -> str:
-        shown = digest_of(app.parts, spec, pairs[first : first + SHOWN], NOW)
-        return compose_mail(app.parts, shown, 1)[0].html
+        shown = digest_of(app.deps, spec, pairs[first : first + SHOWN], NOW)
+        return compose_mail(app.deps, shown, 1)[0].html
 
     digest(POSTS - SHOWN)  # what is loaded and compiled once
     begin = process_time()

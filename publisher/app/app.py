@@ -96,13 +96,13 @@ class App(OpenSite):
         """What `publish` would do now, and who is due; writes nothing."""
         now = self.clock()
         scan = services.scan.scan_folder(
-            self.parts, now, backfill=backfill, overrides=overrides, answers=self._in_posts_dir(answers)
+            self.deps, now, backfill=backfill, overrides=overrides, answers=self._in_posts_dir(answers)
         )
-        return scan.plan, services.due_readers.due_reports(self.parts, scan.plan, now)
+        return scan.plan, services.due_readers.due_reports(self.deps, scan.plan, now)
 
     def warnings(self, made: "Plan") -> "Sequence[findings.Finding]":
         """Warnings to the authors of the posts that a plan publishes."""
-        return services.findings.findings_of_changes(self.parts, made)
+        return services.findings.findings_of_changes(self.deps, made)
 
     def publish(
         self,
@@ -125,14 +125,17 @@ class App(OpenSite):
             must_be_up_to_date(self)
             now = self.time_to_write()
             # A template, or the file of adopted ids, may be another than last time.
-            parts = replace(
-                self.parts,
-                stamp=template_fingerprint(self.template_folders),
-                naming=make_naming(self.settings),
-                forced=forced,
+            deps = replace(
+                self.deps,
+                rules=replace(self.deps.rules, id_rules=make_naming(self.settings)),
+                process=replace(
+                    self.deps.process,
+                    template_fingerprint=template_fingerprint(self.template_folders),
+                    overridden_rules=forced,
+                ),
             )
             done = services.publish.publish(
-                parts,
+                deps,
                 now,
                 backfill=backfill,
                 expect=expect,
@@ -142,14 +145,14 @@ class App(OpenSite):
                 changed_paths=self._in_posts(changed_paths),
             )
             self._next_post, self._published = done.plan.next_at, True
-            reworded = services.withdrawn_posts.remake_withdrawn(parts, now)
-            made = services.planner.plan_mail(parts, now, send=send) if mail else None
+            reworded = services.withdrawn_posts.remake_withdrawn(deps, now)
+            made = services.planner.plan_mail(deps, now, send=send) if mail else None
             if made is not None:
                 self.store.set_problems("digests", [str(error) for error in made.unsent], now)
-            pages, unmade = services.archive_pages.write_mailing_pages(parts, now)
+            pages, unmade = services.archive_pages.write_mailing_pages(deps, now)
             self.store.set_problems("digest pages", unmade, now)
             ahead = services.clock_checks.describe_log_ahead(self.store, self.settings.site.timezone, now)
-            warnings = services.findings.findings_of_changes(parts, done.plan)
+            warnings = services.findings.findings_of_changes(deps, done.plan)
         return PublishReport(
             published=done,
             mailings=tuple(made.ready) if made else (),
@@ -206,11 +209,12 @@ class App(OpenSite):
         with self.lock("deliver"):
             must_be_up_to_date(self)
             self.time_to_write()
-            parts = replace(self.parts, run=secrets.token_hex(8))  # what a failed run left is nobody's
-            unknown = services.deliver.recover(parts, self.clock(), alone=True)
-            for line in services.withdrawn_posts.remake_withdrawn(parts, self.clock()):
+            process = replace(self.deps.process, run_id=secrets.token_hex(8))
+            deps = replace(self.deps, process=process)  # what a failed run left is nobody's
+            unknown = services.deliver.recover(deps, self.clock(), alone=True)
+            for line in services.withdrawn_posts.remake_withdrawn(deps, self.clock()):
                 self.say(line)
-            stats = services.deliver.deliver(parts, stopping=stopping, progress=progress)
+            stats = services.deliver.deliver(deps, stopping=stopping, progress=progress)
             self.set_problem("mail")
             return stats, unknown
 
@@ -220,17 +224,17 @@ class App(OpenSite):
         """
         if self.clock_behind() is None:
             with suppress(Refused), self.lock("deliver", wait=False):
-                self.store.release_dead_runs(self.parts.run, self.clock(), alone=True)
+                self.store.release_dead_runs(self.deps.process.run_id, self.clock(), alone=True)
 
     def ping(self) -> "websub.PingReport":
         """Notifies hubs of the feeds that changed; never raises for what a hub does. Raises StoreError."""
         if not self.settings.websub.hubs:
             return services.websub.PingReport()
-        return services.websub.send_pings(self.parts, self.clock())
+        return services.websub.send_pings(self.deps, self.clock())
 
     def posts(self) -> "list[check.ListedPost]":
         """What becomes of each file in the folder of posts; writes nothing."""
-        return services.check.list_posts(self.parts, self.clock())
+        return services.check.list_posts(self.deps, self.clock())
 
     def check(self, *, forced: frozenset[str] = frozenset()) -> "check.CheckReport":
         """Every finding in settings and files of secrets, in the folder of posts, and in the mails made of
@@ -239,7 +243,9 @@ class App(OpenSite):
         from publisher.app.secret_checks import secret_findings, setting_findings
 
         secret = [*setting_findings(self), *secret_findings(self)]
-        found = services.check.check(replace(self.make_parts(sends=False), forced=forced), self.clock())
+        deps = self.make_deps(sends=False)
+        deps = replace(deps, process=replace(deps.process, overridden_rules=forced))
+        found = services.check.check(deps, self.clock())
         return replace(found, findings=(*secret, *found.findings))
 
     def queued(self) -> int:
@@ -248,15 +254,15 @@ class App(OpenSite):
 
     def preview(self, spec: "MailingList", reader: str = "") -> "preview.RenderedPreview":
         """The next digest of a list; that of one reader, where an address is given."""
-        return services.preview.preview(self.parts, spec, self.clock(), reader=reader)
+        return services.preview.preview(self.deps, spec, self.clock(), reader=reader)
 
     def backlog(self) -> "list[due_readers.Waiting]":
         """Which readers wait for posts that are published and not mailed yet, and until when."""
-        return services.due_readers.backlog(self.parts, self.clock())
+        return services.due_readers.backlog(self.deps, self.clock())
 
     def status(self) -> dict[str, Any]:
         """What `publisher status` shows."""
-        return services.status.status(self.parts, self.clock())
+        return services.status.status(self.deps, self.clock())
 
     def migrate(self) -> tuple[str, str]:
         """Brings the store to this version's schema, and addresses to its keys; returns the schema before and
@@ -282,7 +288,7 @@ class App(OpenSite):
         """When the next thing happens without anybody's doing: a post's time, a digest, a deferred batch."""
         known = (
             self._next_post,
-            services.schedule.next_mail(self.parts, self.clock()),
+            services.schedule.next_mail(self.deps, self.clock()),
             self.store.next_batch_at(),
         )
         return min((at for at in known if at is not None), default=None)
@@ -293,11 +299,11 @@ class App(OpenSite):
 
     def housekeeping(self) -> None:
         """What a tick does besides: deletes pending sign-ups that nobody confirmed."""
-        services.subscribe.forget_pending(self.parts, self.clock())
+        services.subscribe.forget_pending(self.deps, self.clock())
 
     def fold(self, *, most: int | None = None, pause: Callable[[float], bool] = lambda _: False) -> int:
         """Archives deliveries older than mail.retention (services.deliver says how); how many."""
         keep = self.settings.mail.retention
         return (
-            0 if keep is None else services.deliver.archive_settled(self.parts, keep, most=most, pause=pause)
+            0 if keep is None else services.deliver.archive_settled(self.deps, keep, most=most, pause=pause)
         )

@@ -63,13 +63,13 @@ def reconcile_store(
     from publisher.services.operations import reconcile
 
     with site.lock("publish"), site.lock("deliver"):
-        lacks = reconcile.store_lag(site.parts, _manifest(site))
+        lacks = reconcile.store_lag(site.deps, _manifest(site))
         if lacks is None or dry_run:
             return lacks, None
         if lacks.departures_only:
-            reconcile.finish_departures(site.parts, lacks)
+            reconcile.finish_departures(site.deps, lacks)
             return lacks, reconcile.Reconciled(departures=len(lacks.departures), doubts=0, moved={})
-        return lacks, reconcile.reconcile(site.parts, lacks, _manifest(site), site.clock())
+        return lacks, reconcile.reconcile(site.deps, lacks, _manifest(site), site.clock())
 
 
 def accept_clock(site: "OpenSite", *, dry_run: bool) -> "ClockLag | None":
@@ -83,16 +83,16 @@ def accept_clock(site: "OpenSite", *, dry_run: bool) -> "ClockLag | None":
         return clock_checks.accept_clock(site.store, now)
 
 
-def must_be_up_to_date(site: "OpenSite", parts: "Deps | None" = None) -> None:
-    """Raises Refused where the store, that of `parts` if it is a copy, lacks what was sent. Departures that
+def must_be_up_to_date(site: "OpenSite", deps: "Deps | None" = None) -> None:
+    """Raises Refused where the store, that of `deps` if it is a copy, lacks what was sent. Departures that
     the journal has and a crash kept out of the store are carried out now.
     """
     from publisher.services.operations import reconcile
 
-    parts = parts or site.parts
-    lacks = reconcile.store_lag(parts, _manifest(site))
+    deps = deps or site.deps
+    lacks = reconcile.store_lag(deps, _manifest(site))
     if lacks is not None and lacks.departures_only:
-        reconcile.finish_departures(parts, lacks)
+        reconcile.finish_departures(deps, lacks)
     elif lacks is not None:
         raise Refused("store", f"is behind the journal beside it: {lacks}", "run `publisher reconcile` first")
 

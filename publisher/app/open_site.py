@@ -107,66 +107,73 @@ class OpenSite:
         return make_source(self.settings, self.rest)
 
     @cached_property
-    def parts(self) -> "Deps":
+    def deps(self) -> "Deps":
         """Everything the services need, for this site."""
-        return self.make_parts()
+        return self.make_deps()
 
-    def make_parts(self, *, sends: bool = True) -> "Deps":
+    def make_deps(self, *, sends: bool = True) -> "Deps":
         """Everything the services need. Without `sends` no password is read. Raises SettingsError."""
-        from publisher.core.subscribers.cadences import CADENCES
         from publisher.formats import FORMATS, opml
         from publisher.markup import SafeMarkup
         from publisher.rendering import JinjaRenderer
-        from publisher.services.deps import Deps
+        from publisher.services.deps import Adapters, Deps, Process, SiteRules
         from publisher.stores.files.journal import FileJournal
         from publisher.stores.files.public_folder import PublicDirectory
         from publisher.transports import TRANSPORTS
 
-        settings, run, throttling = self.settings, secrets.token_hex(8), make_throttling(self.settings.mail)
+        settings, run_id, throttling = (
+            self.settings,
+            secrets.token_hex(8),
+            make_throttling(self.settings.mail),
+        )
         make_transport = TRANSPORTS[settings.mail.transport]
         quotas = None
         if throttling.quotas:
             from publisher.services.delivery.throttling import StoredRelayQuotas
 
-            quotas = StoredRelayQuotas(lambda: self.store, run, self.clock)
-        return Deps(
+            quotas = StoredRelayQuotas(lambda: self.store, run_id, self.clock)
+        rules = SiteRules(
             site=settings.site,
             feeds=settings.feeds,
             lists=settings.lists,
-            naming=make_naming(settings),
+            id_rules=make_naming(settings),
             hubs=settings.websub.hubs,
             max_age=settings.posts.max_age,
-            pages=settings.posts.pages,
-            batch=settings.queue.batch,
-            bounces=settings.mail.bounces,
-            limits=settings.mail.limits,
-            blocked=make_blocklist(settings),
-            run=run,
-            stamp=template_fingerprint(self.template_folders),
-            clock=self.clock,
-            nonce=lambda: secrets.token_hex(12),
-            reach=self.reach,
+            post_pages=settings.posts.pages,
+            batch_size=settings.queue.batch,
+            bounce_address=settings.mail.bounces,
+            bounce_limits=settings.mail.limits,
+            blocklist=make_blocklist(settings),
+            throttling=throttling,
+            checked_public_url=settings.site.public_url if settings.mail.transport == "smtp" else "",
+        )
+        adapters = Adapters(
+            store=self.store,
+            journal=FileJournal(self.state / "journal"),
+            public_folder=PublicDirectory(self.public, self.reach),
             source=lambda: self.source,
             markup=SafeMarkup(settings.site.url),
             formats=FORMATS,
-            outline=opml,
-            cadences=CADENCES,
+            write_opml=opml,
             renderer=JinjaRenderer(self.template_folders),
-            shelf=PublicDirectory(self.public, self.reach),
-            store=self.store,
-            journal=FileJournal(self.state / "journal"),
             transport=make_transport(self.outbox, make_relays(settings.mail, sends=sends), quotas),
-            ring=lambda: self.ring,
-            pacing=throttling,
-            ticks=time.monotonic,
-            adoptions=adoptions_file(settings),
-            moves=redirects_file(settings),
-            reader=feed_reader,
-            web=http_client,
             signer=lambda: self.signer,
-            asks=settings.site.public_url if settings.mail.transport == "smtp" else "",
+            adopted_ids=adoptions_file(settings),
+            feed_redirects=redirects_file(settings),
+            feed_reader=feed_reader,
+            http_client=http_client,
+        )
+        process = Process(
+            clock=self.clock,
+            monotonic=time.monotonic,
+            nonce=lambda: secrets.token_hex(12),
+            keyring=lambda: self.ring,
+            run_id=run_id,
+            template_fingerprint=template_fingerprint(self.template_folders),
+            failpoint=self.reach,
             run_is_active=self.run_is_active,
         )
+        return Deps(rules=rules, adapters=adapters, process=process)
 
     def run_is_active(self) -> bool:
         """Whether a `publisher run` that publishes and sends works on this site, on whichever machine."""
@@ -197,4 +204,4 @@ class OpenSite:
         if "store" in self.__dict__:
             self.store.close()
             self.__dict__.pop("store")
-            self.__dict__.pop("parts", None)
+            self.__dict__.pop("deps", None)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 @contextmanager
 def on_a_copy(app: "App") -> "Generator[Deps, None, None]":
-    """The parts of a site over a temporary copy of its store. What they journal, place and send is discarded.
-    Raises StoreError, OutputError.
+    """What services need, over a temporary copy of a site's store. What they journal, place and send is
+    discarded. Raises StoreError, OutputError.
     """
     from publisher.stores import backup, open_store
     from publisher.stores.files.journal import FileJournal
@@ -33,14 +33,17 @@ def on_a_copy(app: "App") -> "Generator[Deps, None, None]":
         folder = Path(name)
         store = open_store(backup.copy_store(app.settings.store.url, folder / "publisher.db"), create=False)
         try:
+            deps = app.deps
             yield replace(
-                app.parts,
-                store=store,
-                journal=FileJournal(folder / "journal"),
-                shelf=PublicDirectory(folder / "public", app.reach),
-                transport=TRANSPORTS["outbox"](folder / "outbox", []),
-                hubs=(),
-                asks="",
+                deps,
+                rules=replace(deps.rules, hubs=(), checked_public_url=""),
+                adapters=replace(
+                    deps.adapters,
+                    store=store,
+                    journal=FileJournal(folder / "journal"),
+                    public_folder=PublicDirectory(folder / "public", app.reach),
+                    transport=TRANSPORTS["outbox"](folder / "outbox", []),
+                ),
             )
         finally:
             store.close()
@@ -59,6 +62,7 @@ def simulated(
         raise UsageError("--from", what, "begin after that")
     if end < start:
         raise UsageError("--to", f"{end:%Y-%m-%d %H:%M} UTC comes before --from", "give a later time")
-    with on_a_copy(app) as parts:
-        must_be_up_to_date(app, replace(parts, journal=app.parts.journal))
-        yield from simulate(parts, start, end, every)
+    with on_a_copy(app) as deps:
+        with_journal = replace(deps.adapters, journal=app.deps.adapters.journal)
+        must_be_up_to_date(app, replace(deps, adapters=with_journal))
+        yield from simulate(deps, start, end, every)

@@ -36,7 +36,7 @@ def reading_ahead(site: "OpenSite") -> Generator[None, None, None]:
         with site.source.ahead():
             import_module("publisher.formats.generator")  # feedgen and lxml; else the first document does
             import_module("publisher.markup.pipeline")  # comrak and nh3
-            site.parts.renderer.ready(*TEMPLATES)  # Jinja
+            site.deps.adapters.renderer.ready(*TEMPLATES)  # Jinja
             yield
     except BaseException:
         site.close()  # the next publish opens the store anew, as usual

@@ -21,16 +21,16 @@ def adopt(site: SiteOptions, as_json: bool, sources: tuple[str, ...], dry_run: b
     names are read too. Of a web page, the feed that it names is taken.
     """
     app = site.open(reads=True)
-    read = [adoption.fetch_feed(app.parts, source) for source in sources]
+    read = [adoption.fetch_feed(app.deps, source) for source in sources]
     with app.lock("publish"):
         entries = [entry for one in read for entry in one.entries]
-        proposal = adoption.plan_adoption(app.parts, entries, app.clock())
+        proposal = adoption.plan_adoption(app.deps, entries, app.clock())
         if not dry_run:
-            adoption.apply_adoption(app.parts, proposal)
+            adoption.apply_adoption(app.deps, proposal)
     if as_json:
         show_json(proposal_json(read, proposal))
     else:
-        print_proposal(read, proposal, app.parts.adoptions.name, dry_run=dry_run)
+        print_proposal(read, proposal, app.deps.adapters.adopted_ids.name, dry_run=dry_run)
     for one in read:
         if one.problem:
             say(f"not all was read: {one.problem}")

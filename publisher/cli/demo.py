@@ -72,7 +72,7 @@ def publish_and_mail(settings: Settings) -> None:
     with_clock = App(settings, clock=fixed(before), say=say)
     with_clock.publish()
     spec = settings.lists[0]
-    subscribe.add(with_clock.parts, spec, READER, before, confirmed=True)
+    subscribe.add(with_clock.deps, spec, READER, before, confirmed=True)
     with_clock.close()
     app = App(settings, clock=fixed(after), say=say)
     report = app.publish()
@@ -88,10 +88,10 @@ def publish_and_mail(settings: Settings) -> None:
 def before_and_after(settings: Settings) -> tuple[datetime, datetime]:
     """A time just before the newest posts, and the list's first hour at which they are all out."""
     app = App(settings)
-    posts = [item.post for item in app.parts.source().scan() if isinstance(item, ParsedPost)]
+    posts = [item.post for item in app.deps.adapters.source().scan() if isinstance(item, ParsedPost)]
     out = sorted(p.instant for p in posts if p.instant and wait_reason(p, wall_clock()) is None)
     spec = settings.lists[0]
-    due = next_due_after(app.parts, spec, SchedulePreference(), out[-1])
+    due = next_due_after(app.deps, spec, SchedulePreference(), out[-1])
     app.close()
     return out[-FRESH] - timedelta(hours=1), due
 

@@ -25,7 +25,7 @@ def snippet_(site: SiteOptions, server: str) -> None:
     """
     app = site.open()
     web = app.settings.web
-    echo(server_config(app.parts, server, app.public.resolve(), f"{web.host}:{web.port}"), nl=False)
+    echo(server_config(app.deps, server, app.public.resolve(), f"{web.host}:{web.port}"), nl=False)
 
 
 def ping_and_say(app: App) -> list[dict[str, Any]]:
@@ -50,7 +50,7 @@ def feeds() -> None:
 def list_(site: SiteOptions, as_json: bool) -> None:
     """Each document of each feed, and every address that moved or ended."""
     app = site.open()
-    rows, moves = feed_pages.list_feed_files(app.parts), app.store.all_redirects()
+    rows, moves = feed_pages.list_feed_files(app.deps), app.store.all_redirects()
     if as_json:
         values = [
             {"slug": r.slug, "path": r.path, "url": r.url, "entries": r.entries, "archive": r.archive}
@@ -82,11 +82,11 @@ def move(site: SiteOptions, old: str, new: str, dry_run: bool) -> None:
     """
     app = site.open()
     if dry_run:
-        for path in redirects.redirect_sources(app.parts, old):
+        for path in redirects.redirect_sources(app.deps, old):
             echo(f"{path} would lead to {new}")
         return
     with app.lock("publish"):
-        made = redirects.move(app.parts, old, new, app.time_to_write())
+        made = redirects.move(app.deps, old, new, app.time_to_write())
     print_redirects(app, made)
 
 
@@ -99,15 +99,15 @@ def end(site: SiteOptions, old: str, undo: bool, dry_run: bool) -> None:
     """Ends a feed or an address (410): readers stop asking for it."""
     app = site.open()
     if dry_run:
-        for path in redirects.redirect_sources(app.parts, old):
+        for path in redirects.redirect_sources(app.deps, old):
             echo(f"{path} would {'be as before' if undo else 'end'}")
         return
     with app.lock("publish"):
         if undo:
-            for taken in redirects.undo(app.parts, old):
+            for taken in redirects.undo(app.deps, old):
                 say(f"taken back: {taken.path}; the next publish writes it")
             return
-        made = redirects.end(app.parts, old, app.time_to_write())
+        made = redirects.end(app.deps, old, app.time_to_write())
     print_redirects(app, made)
 
 
@@ -130,7 +130,7 @@ def rebuild(site: SiteOptions, as_json: bool, slugs: tuple[str, ...], dry_run: b
         echo("\n".join(chosen))
         return
     with app.lock("publish"):
-        written = rebuild_archives(app.parts, chosen, app.time_to_write())
+        written = rebuild_archives(app.deps, chosen, app.time_to_write())
     if as_json:
         show_json({"feeds": chosen, "documents": list(written)})
         return

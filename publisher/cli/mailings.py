@@ -91,8 +91,8 @@ def list_(site: SiteOptions, as_json: bool) -> None:
 def show(site: SiteOptions, as_json: bool, id: int) -> None:
     """Counts by state, the deliveries in doubt, and the servers' replies."""
     app = site.open(reads=True)
-    mailing = verbs.find_mailing(app.parts, id)
-    doubts = doubts_of(app.parts, id)
+    mailing = verbs.find_mailing(app.deps, id)
+    doubts = doubts_of(app.deps, id)
     replies = app.store.replies(id)
     if as_json:
         reply_rows = [{"reply": text, "count": number} for text, number in replies]
@@ -144,7 +144,7 @@ def add_command(order: MailingCommand, help: str, *, asks: bool = False) -> None
         count_refusals: bool = False,
     ) -> None:
         app = site.open(reads=True)
-        mailing = verbs.find_mailing(app.parts, id)
+        mailing = verbs.find_mailing(app.deps, id)
         if dry_run:
             say(f"mailing {id} is {state_text(mailing)}: {counts_text(mailing)}; would {order}")
             return
@@ -157,8 +157,8 @@ def add_command(order: MailingCommand, help: str, *, asks: bool = False) -> None
         if count_refusals and mailing.hold not in REFUSAL_HOLDS:
             what = f"mailing {id} is not held because of refusals"
             raise UsageError("--count-refusals", what, "leave it out")
-        now = verbs.apply_command(app.parts, id, order, app.clock(), count_refusals=count_refusals)
-        mailing = verbs.find_mailing(app.parts, id)
+        now = verbs.apply_command(app.deps, id, order, app.clock(), count_refusals=count_refusals)
+        mailing = verbs.find_mailing(app.deps, id)
         say(f"mailing {id} is {now.state}{f' ({now.hold})' if now.hold else ''}: {counts_text(mailing)}")
         if now.state is MailingState.READY and mailing.counts.get(DeliveryState.QUEUED):
             say("`publisher run` goes on with it at its next look, `publisher deliver` now")
@@ -225,12 +225,12 @@ def resolve(
         raise UsageError(f"mailing {id}", what, "decide: --log FILE, --resend or --accept")
     if not dry_run:
         app.release_claims()
-    mailing = verbs.find_mailing(app.parts, id)
-    named = verbs.unknown_deliveries_to(app.parts, id, only) if only else None
+    mailing = verbs.find_mailing(app.deps, id)
+    named = verbs.unknown_deliveries_to(app.deps, id, only) if only else None
     if logs:
         decide_by_log(app, mailing, logs, named, dry_run=dry_run, as_json=as_json)
         return
-    chosen = doubts_of(app.parts, id) if named is None else named
+    chosen = doubts_of(app.deps, id) if named is None else named
     number = mailing.counts.get(DeliveryState.UNKNOWN, 0) if named is None else len(named)
     if dry_run:
         print_unknown(app, mailing, chosen)
@@ -239,11 +239,11 @@ def resolve(
     if resend and number:
         again = f"{count(number, 'message')} will be sent again; who did get it gets it twice"
         confirm_or_refuse(f"mailing {id}", again, yes=yes)
-    done = verbs.resolve(app.parts, chosen, resend=resend, now=app.clock())
+    done = verbs.resolve(app.deps, chosen, resend=resend, now=app.clock())
     became = "queued again" if resend else "taken for accepted"
     say(f"{count(done, 'delivery', 'deliveries')} {became}" if done else "nothing is in doubt")
     if as_json:
-        show_json(mailing_json(verbs.find_mailing(app.parts, id)))
+        show_json(mailing_json(verbs.find_mailing(app.deps, id)))
 
 
 def decide_by_log(
@@ -270,11 +270,11 @@ def decide_by_log(
             left -= 1
             echo(f"{one.became:<9} {one.doubt.address}  {one.reply}")
 
-    with bar("reading", size_of(logs), app.parts.ticks) as update:
+    with bar("reading", size_of(logs), app.deps.process.monotonic) as update:
         read = resolve_by_log(
-            app.parts,
+            app.deps,
             mailing,
-            lambda: doubts_of(app.parts, mailing.id) if named is None else named,
+            lambda: doubts_of(app.deps, mailing.id) if named is None else named,
             lines_of(logs, lambda line: line_time(line, now, local), update),
             now,
             local=local,
@@ -284,11 +284,11 @@ def decide_by_log(
     if not read.understood and read.before:
         what = f"holds no line of Postfix, of Exim or of JSON ({count(read.lines, 'line')} read)"
         raise Refused(", ".join(logs), what, "give the log of the mail server that took the messages")
-    rest = doubts_of(app.parts, mailing.id)
+    rest = doubts_of(app.deps, mailing.id)
     if as_json:
         became = {word: read.became[kind] for kind, word in LOGGED_KEYS.items()}
         facts = {"lines": read.lines, "from": utc(read.first), "to": utc(read.last)}
-        value = mailing_json(verbs.find_mailing(app.parts, mailing.id)) | {"dry_run": dry_run, "log": facts}
+        value = mailing_json(verbs.find_mailing(app.deps, mailing.id)) | {"dry_run": dry_run, "log": facts}
         value |= {"resolved": became, "remaining": read.remaining}
         show_json_with(value, "in_doubt", (unknown_json(app, mailing, delivery) for delivery in rest))
         return
@@ -326,7 +326,7 @@ def rebuild(site: SiteOptions, as_json: bool, id: int, verify: bool) -> None:
     if not verify:
         raise UsageError("mailings rebuild", "what is frozen is never replaced", "say --verify to compare")
     app = site.open(reads=True)
-    proofs = list(verbs.verify_rebuild(app.parts, verbs.find_mailing(app.parts, id)))
+    proofs = list(verbs.verify_rebuild(app.deps, verbs.find_mailing(app.deps, id)))
     if as_json:
         rows = [{"cohort": p.cohort, "sha256": p.sha256, "differs": p.differs or None} for p in proofs]
         show_json({"id": id, "same": not any(p.differs for p in proofs), "cohorts": rows})
@@ -364,7 +364,7 @@ def mailing_json(mailing: Mailing) -> dict[str, Any]:
 
 def unknown_json(app: App, mailing: Mailing, delivery: UnknownDelivery) -> dict[str, Any]:
     """A delivery with an unknown outcome, as JSON."""
-    _, name = message_id(app.parts, mailing, delivery.n)
+    _, name = message_id(app.deps, mailing, delivery.n)
     return {
         "n": delivery.n,
         "address": delivery.address,

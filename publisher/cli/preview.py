@@ -50,7 +50,7 @@ def test_send(site: SiteOptions, list_slug: str, address: str, dry_run: bool) ->
     """Sends the next digest of LIST to ADDRESS, its subject marked [Test]. No reader's mail depends on it."""
     app = site.open(reads=True)
     spec = the_list(app, list_slug)
-    drawn, outcome = send_test(app.parts, spec, address, app.clock(), dry_run=dry_run)
+    drawn, outcome = send_test(app.deps, spec, address, app.clock(), dry_run=dry_run)
     say_problems(drawn.problems)
     if outcome is None:
         say(f"would send to {address}: {drawn.letter.subject}")

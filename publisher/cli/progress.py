@@ -145,9 +145,11 @@ def delivery_progress(app: App, *, as_json: bool) -> Delivered:
     """Delivers what is due and tells how it went."""
     planned = app.queued()
     if as_json or planned < EVERY:
-        tally, unknown = app.deliver(progress=_events(planned, app.parts.ticks) if as_json else _quiet)
+        tally, unknown = app.deliver(
+            progress=_events(planned, app.deps.process.monotonic) if as_json else _quiet
+        )
     else:
-        with bar("delivering", planned, app.parts.ticks) as update:
+        with bar("delivering", planned, app.deps.process.monotonic) as update:
             tally, unknown = app.deliver(progress=lambda tally: update(tally.total))
     _still_waiting(app, tally)
     _say_tally(tally, unknown)

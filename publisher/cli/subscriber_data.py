@@ -33,7 +33,7 @@ from publisher.services.subscribers import admin, signup
 def show(site: SiteOptions, as_json: bool, address: str) -> None:
     """Everything that is kept about ADDRESS: what to answer a reader who asks."""
     app = site.open(reads=True)
-    dossier = admin.export_data(app.parts, address)
+    dossier = admin.export_data(app.deps, address)
     if as_json:
         show_json(dossier)
         return
@@ -88,7 +88,7 @@ def refusal_lines(dossier: Mapping[str, Any]) -> Iterator[str]:
 def unsubscribe(site: SiteOptions, address: str, list_slug: str | None) -> None:
     """ADDRESS leaves, as if the reader had: only they can come back."""
     app = site.open(reads=True)
-    ended = admin.unsubscribe(app.parts, address, list_or_none(app, list_slug), app.clock())
+    ended = admin.unsubscribe(app.deps, address, list_or_none(app, list_slug), app.clock())
     said = ", ".join(one.list for one in ended)
     say(f"{address}: left {said}" if ended else f"{address}: is on no such list; nothing changed")
 
@@ -100,7 +100,7 @@ def unsubscribe(site: SiteOptions, address: str, list_slug: str | None) -> None:
 def suppress(site: SiteOptions, address: str, list_slug: str | None) -> None:
     """No mail to ADDRESS from now on, whoever signs it up."""
     app = site.open(reads=True)
-    admin.suppress(app.parts, address, list_or_none(app, list_slug), app.clock())
+    admin.suppress(app.deps, address, list_or_none(app, list_slug), app.clock())
     say(f"{address}: gets no mail of {list_slug or 'any list'} from now on")
 
 
@@ -112,7 +112,7 @@ def allow(site: SiteOptions, address: str) -> None:
 
     A subscriber who unsubscribed or was erased can only come back by signing up."""
     app = site.open()
-    lifted = signup.allow(app.parts, address, app.clock())
+    lifted = signup.allow(app.deps, address, app.clock())
     said = f"lifted: {', '.join(lifted)}" if lifted else "nothing held it back; nothing changed"
     say(f"{address}: {said}")
 
@@ -124,7 +124,7 @@ def allow(site: SiteOptions, address: str) -> None:
 def resend_confirmation(site: SiteOptions, address: str, list_slug: str | None) -> None:
     """Ask ADDRESS once more to confirm a pending sign-up. Does not count toward the limit of such mails."""
     app = site.open()
-    asked = signup.resend_confirmation(app.parts, address, list_or_none(app, list_slug), app.clock())
+    asked = signup.resend_confirmation(app.deps, address, list_or_none(app, list_slug), app.clock())
     if not asked:
         say(f"{address}: has no sign-up that waits for confirmation")
         raise SystemExit(1)
@@ -140,7 +140,7 @@ def resend_confirmation(site: SiteOptions, address: str, list_slug: str | None) 
 def erase(site: SiteOptions, address: str, yes: bool, dry_run: bool) -> None:
     """Forgets ADDRESS. A keyed hash stays, so that no import brings it back; the reader may return."""
     app = site.open(reads=True)
-    known = len(admin.export_data(app.parts, address)["subscriptions"])
+    known = len(admin.export_data(app.deps, address)["subscriptions"])
     if dry_run:
         say(f"would forget {address} and {count(known, 'subscription')}")
         return
@@ -148,7 +148,7 @@ def erase(site: SiteOptions, address: str, yes: bool, dry_run: bool) -> None:
         if not sys.stdin.isatty():
             raise UsageError("subscribers erase", "there is no way back", "say --yes")
         confirm(f"Forget {address} and {count(known, 'subscription')}? There is no way back.")
-    erased = admin.erase(app.parts, address, app.clock())
+    erased = admin.erase(app.deps, address, app.clock())
     say(f"forgot {address} and {count(erased, 'subscription')}")
 
 

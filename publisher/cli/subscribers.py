@@ -41,7 +41,7 @@ def add(site: SiteOptions, address: str, list_slug: str, confirmed: bool) -> Non
     """Adds ADDRESS to LIST; without --confirmed the reader is asked first."""
     app = site.open()
     now = app.time_to_write()
-    joined = subscribe.add(app.parts, the_list(app, list_slug), address, now, confirmed=confirmed)
+    joined = subscribe.add(app.deps, the_list(app, list_slug), address, now, confirmed=confirmed)
     say(f"{address}: {SIGNUP_RESULTS[joined]}")
     if not confirmed and joined is SignupResult.ADDED:
         app.deliver()

@@ -14,6 +14,7 @@ from publisher.app.simulation import on_a_copy
 from publisher.cli.common import SiteOptions, count, say, show_json, site_options, the_list
 from publisher.cli.progress import bar
 from publisher.core.errors import UsageError
+from publisher.core.subscribers.cadences import CADENCES
 from publisher.core.subscribers.import_columns import FileScan, ScanOptions, require_columns
 from publisher.core.subscribers.import_rows import ImportRow, RowParser
 from publisher.core.subscribers.import_states import normalized
@@ -94,10 +95,10 @@ def import_(
             require_columns([scan for _, scan in scans], option, names)
         sources = make_sources(app, spec, scans, topics)
         if dry_run:
-            with on_a_copy(app) as parts:
-                done = import_all(parts, spec, sources, app.clock(), confirmed=confirmed)
+            with on_a_copy(app) as deps:
+                done = import_all(deps, spec, sources, app.clock(), confirmed=confirmed)
         else:
-            done = import_all(app.parts, spec, sources, app.time_to_write(), confirmed=confirmed)
+            done = import_all(app.deps, spec, sources, app.time_to_write(), confirmed=confirmed)
     say_ignored(spec, sources)
     print_report(done, sources, as_json=as_json, dry_run=dry_run)
     if done.asked and not dry_run:
@@ -151,13 +152,13 @@ def make_sources(
     app: App, spec: MailingList, scans: Sequence[tuple[SubscriberFile, FileScan]], topics: str
 ) -> list[ImportSource]:
     """The files with their parsers; says which exports they are, and what they lack."""
-    offered: Mapping[str, str] = offered_topics(app.parts, spec) if topics else NO_TOPICS
+    offered: Mapping[str, str] = offered_topics(app.deps, spec) if topics else NO_TOPICS
     if topics and not offered:
         what = f"readers of {spec.slug} cannot choose topics"
         raise UsageError("--topics", what, 'add "topics" to readers_choose of the list, or leave it out')
     sources: list[ImportSource] = []
     for file, scan in scans:
-        reader = RowParser(scan, spec.slug, app.parts.cadences, topics=topics, offered=offered)
+        reader = RowParser(scan, spec.slug, CADENCES, topics=topics, offered=offered)
         kind = f"{reader.provider} export" if reader.provider else "plain file"
         say(f"{file.name}: {kind}, {count(scan.rows, 'row')}")
         if file.guessed:
@@ -169,7 +170,7 @@ def make_sources(
 
 
 def import_all(
-    parts: Deps, spec: MailingList, sources: Sequence[ImportSource], now: datetime, *, confirmed: bool
+    deps: Deps, spec: MailingList, sources: Sequence[ImportSource], now: datetime, *, confirmed: bool
 ) -> Imported:
     """Imports the departures of all files first: a digest that goes out meanwhile must not reach people who
     left.
@@ -178,10 +179,10 @@ def import_all(
     total = sum(source.scan.rows for source in sources)
     passes = [(source, source.departures) for source in sources]
     passes += [(source, source.others) for source in sources]
-    with bar("importing", total, parts.ticks) as update:
+    with bar("importing", total, deps.process.monotonic) as update:
         for source, rows in passes:
             given: dict[str, Any] = {"confirmed": confirmed, "where": source.file.name, "done": done}
-            for _ in import_readers(parts, spec, rows(), now, **given):
+            for _ in import_readers(deps, spec, rows(), now, **given):
                 update(done.rows + sum(one.reader.others for one in sources))
     return done
 

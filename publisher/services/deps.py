@@ -1,4 +1,7 @@
-"""What the services work with: the sockets, filled by `app`, and the rules of this site."""
+"""What services work with: the rules of this site, the adapters to the world outside, and this process.
+
+A function that needs one or two of these takes them alone; one that orchestrates takes all three as `deps`.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +19,6 @@ from publisher.core.subscribers.subscription import MailingList, mail_language
 from publisher.core.tokens import KeyRing
 from publisher.ports import (
     AdoptedIdsFile,
-    Cadence,
     Clock,
     Failpoint,
     FeedReader,
@@ -33,69 +35,91 @@ from publisher.ports import (
     WebClient,
 )
 
-MOST = 4096
-"""Values kept: some 50 MB where each is a long post."""
+MAX_RENDERED_POSTS = 4096
+"""Values in the render cache: some 50 MB where each is a long post."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deps:
-    """One site's parts. `stamp` changes when a document's making changes (version, templates); `run` is this
-    process's token in leases; `source` opens the folder of posts, and loads what reads them only then;
-    `nonce` gives a fresh unguessable ASCII word; `batch` counts deliveries;
-    `bounces` is where undeliverable mail comes back to, "" for the address of From; `limits`
-    are how many refusals end mail to an address; `blocked` are addresses that no reader may sign up; `hubs`
-    are told of
-    changed feeds; with `pages` each post has a page of ours; `outline` writes the list of all feeds; `reach`
-    is called by name between steps that a crash may part; `kept` holds what was made of posts, for the next
-    cohort; `forced` names rules that do not hold a mail now;
-    `asks` is the public address that must prove to be this site's before mail is planned, "" where no mail
-    leaves this machine; `run_is_active`: whether a `publisher run` is there
-    to send what is due next.
-    """
+class SiteRules:
+    """What the settings say."""
 
     site: Site
     feeds: tuple[FeedSpec, ...]
     lists: tuple[MailingList, ...]
-    naming: IdRules
+    id_rules: IdRules
     hubs: tuple[str, ...]
+    """WebSub hubs, which are told of changed feeds."""
     max_age: timedelta
-    pages: bool
-    batch: int
-    bounces: str
-    limits: BounceLimits
-    blocked: Blocklist
-    run: str
-    stamp: str
-    clock: Clock
-    nonce: Callable[[], str]
-    reach: Failpoint
-    source: Callable[[], Source]
-    markup: Markup
-    formats: Mapping[str, Format]
-    outline: Callable[[Site, tuple[Outline, ...]], bytes]
-    cadences: Mapping[str, Cadence]
-    renderer: Renderer
-    shelf: PublicFolder
-    store: Store
-    journal: Journal
-    transport: Transport
-    ring: Callable[[], KeyRing]
-    pacing: ThrottlingRules
-    ticks: Callable[[], float]
-    adoptions: AdoptedIdsFile
-    moves: FeedRedirectsFile
-    reader: Callable[[], FeedReader]
-    web: Callable[[], WebClient]
-    signer: Callable[[], Signer | None]
-    kept: LruCache = field(default_factory=lambda: LruCache(MOST))
-    forced: frozenset[str] = frozenset()
-    asks: str = ""
-    run_is_active: Callable[[], bool] = lambda: False
+    """A new post that is older than this enters the log as backfill."""
+    post_pages: bool
+    """Whether each post has a page of ours under public/."""
+    batch_size: int
+    """Deliveries that a worker claims at once."""
+    bounce_address: str
+    """Where undeliverable mail comes back to; "" for the address of From."""
+    bounce_limits: BounceLimits
+    blocklist: Blocklist
+    throttling: ThrottlingRules
+    checked_public_url: str
+    """The public address that must prove to be this site's before mail is planned; "" where no mail leaves
+    this machine."""
 
     def list(self, slug: str) -> MailingList | None:
         """The list of that slug, if settings still have it."""
         return next((spec for spec in self.lists if spec.slug == slug), None)
 
-    def language(self, spec: MailingList, taste: ContentPreference = NO_CHOICES.taste) -> str:
-        """The language that mails and pages of a list speak to a reader of that taste."""
-        return mail_language(spec, taste, self.site.language)
+    def language(self, spec: MailingList, content: ContentPreference = NO_CHOICES.taste) -> str:
+        """The language of a list's mails and pages, for a reader of that content preference."""
+        return mail_language(spec, content, self.site.language)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapters:
+    """What stands behind the ports. A callable loads what it gives when it is first called."""
+
+    store: Store
+    journal: Journal
+    public_folder: PublicFolder
+    source: Callable[[], Source]
+    markup: Markup
+    formats: Mapping[str, Format]
+    write_opml: Callable[[Site, tuple[Outline, ...]], bytes]
+    renderer: Renderer
+    transport: Transport
+    signer: Callable[[], Signer | None]
+    adopted_ids: AdoptedIdsFile
+    feed_redirects: FeedRedirectsFile
+    feed_reader: Callable[[], FeedReader]
+    http_client: Callable[[], WebClient]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """This process: its clocks, its secrets and what it was told."""
+
+    clock: Clock
+    monotonic: Callable[[], float]
+    """Seconds, for durations only."""
+    nonce: Callable[[], str]
+    """A fresh unguessable ASCII word."""
+    keyring: Callable[[], KeyRing]
+    run_id: str
+    """Names this process in leases."""
+    template_fingerprint: str
+    """Changes with the version and the templates: documents made with another are made again."""
+    failpoint: Failpoint
+    render_cache: LruCache = field(default_factory=lambda: LruCache(MAX_RENDERED_POSTS))
+    """Posts as digests show them, for the next cohort."""
+    overridden_rules: frozenset[str] = frozenset()
+    """Rules that do not hold back mail this time, because the operator said so."""
+    run_is_active: Callable[[], bool] = lambda: False
+    """Whether a `publisher run` is there to send what is due next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deps:
+    """All that a service may need."""
+
+    rules: SiteRules
+    adapters: Adapters
+    process: Process

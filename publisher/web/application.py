@@ -39,7 +39,7 @@ PLAIN_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff
 
 
 def asgi(app: App) -> "Application":
-    """The site's HTTP. Opens its parts now, so that what cannot work fails here. Raises PublisherError."""
+    """The site's HTTP. Opens all it needs now, so that what cannot work fails here. Raises PublisherError."""
     return Application(app)
 
 
@@ -48,7 +48,7 @@ class Application:
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._responses = responses = PageResponses(app.parts)
+        self._responses = responses = PageResponses(app.deps)
         self._prefix = urlsplit(app.settings.site.public_url).path.rstrip("/")
         self.refused = RefusalLog(app)
         self.proxies = TrustedProxies(app.settings.web.trusted_proxies)

@@ -19,7 +19,7 @@ def posts(tmp_path_factory: pytest.TempPathFactory) -> list[ParsedPost]:
     state = tmp_path_factory.mktemp("state")  # the example's own folder stays as it is
     environ = {"PUBLISHER_STORE__URL": f"sqlite:///{state}/publisher.db"}
     app = App(load(SITE, environ), clock=fixed(NOW), environ={})
-    found = list(app.parts.source().scan())
+    found = list(app.deps.adapters.source().scan())
     app.close()
     assert not [str(item) for item in found if isinstance(item, BadPost)]
     return [item for item in found if isinstance(item, ParsedPost)]

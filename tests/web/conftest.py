@@ -61,8 +61,8 @@ class Running:
 
     def put(self, name: str, data: bytes) -> Path:
         """A document, as the shelf would place it, with the clock's time."""
-        self.app.parts.shelf.stage(name, data)
-        self.app.parts.shelf.place(name, self.clock.now.replace(microsecond=0))
+        self.app.deps.adapters.public_folder.stage(name, data)
+        self.app.deps.adapters.public_folder.place(name, self.clock.now.replace(microsecond=0))
         return self.public / name
 
     def stop(self) -> None:

@@ -45,8 +45,8 @@ def site(start: Any) -> Any:
 
 
 def reader(site: Any, name: str = "ann", choices: Preferences | None = None) -> Any:
-    parts = site.app.parts
-    subscribe.add(parts, parts.lists[0], f"{name}@example.org", site.clock.now, confirmed=True)
+    deps = site.app.deps
+    subscribe.add(deps, deps.rules.lists[0], f"{name}@example.org", site.clock.now, confirmed=True)
     found = of(site, name)
     if choices:
         assert site.app.store.set_preferences(found.id, 1, choices, site.clock.now + timedelta(days=1))
@@ -59,7 +59,7 @@ def post(site: Any, name: str, lang: str = "en") -> None:
 
 
 def of(site: Any, name: str) -> Any:
-    found = site.app.store.subscriptions_of(admin.key_of(site.app.parts, f"{name}@example.org"))
+    found = site.app.store.subscriptions_of(admin.key_of(site.app.deps, f"{name}@example.org"))
     return found[0] if found else None
 
 
@@ -101,8 +101,8 @@ def link(site: Any, found: Any, word: str) -> str:
 
 def imported(site: Any, address: str) -> ImportOutcome:
     """What becomes of an address that an operator imports."""
-    parts = site.app.parts
-    *_, done = import_readers(parts, parts.lists[0], [(1, address)], site.clock.now, confirmed=True)
+    deps = site.app.deps
+    *_, done = import_readers(deps, deps.rules.lists[0], [(1, address)], site.clock.now, confirmed=True)
     return next(outcome for outcome, number in done.counts.items() if number)
 
 
@@ -195,9 +195,9 @@ def test_only_the_last_link_works_and_they_do_not_come_fast(site: Any) -> None:
 def test_a_new_life_or_a_lost_right_ends_a_link(site: Any) -> None:
     found = reader(site)
     opened = link(site, found, "export")
-    admin.unsubscribe(site.app.parts, found.address, None, site.clock.now)
+    admin.unsubscribe(site.app.deps, found.address, None, site.clock.now)
     assert site.http.get(opened).status_code == 200  # owed to those who left
-    signup.sign_up(site.app.parts, [site.app.parts.lists[0]], found.address, "", site.clock.now)
+    signup.sign_up(site.app.deps, [site.app.deps.rules.lists[0]], found.address, "", site.clock.now)
     assert site.http.get(opened).status_code == 404
 
 
@@ -269,7 +269,7 @@ def test_a_new_address_confirmed_many_times_at_once_takes_over_once(site: Any) -
 
 def test_an_address_that_gets_the_list_already_is_answered_alike_and_not_asked(site: Any) -> None:
     found, other, third = reader(site), reader(site, "bo"), reader(site, "cy")
-    admin.suppress(site.app.parts, "cy@example.org", None, site.clock.now)
+    admin.suppress(site.app.deps, "cy@example.org", None, site.clock.now)
     said = []
     for name in ("bo", "cy", "free"):
         opened = link(site, found, "address")
@@ -286,7 +286,7 @@ def test_an_address_that_had_the_list_before_goes_on_where_the_reader_stood(site
     post(site, "a")
     site.clock.move(days=1)
     site.app.publish()
-    admin.unsubscribe(site.app.parts, "bo@example.org", None, site.clock.now)
+    admin.unsubscribe(site.app.deps, "bo@example.org", None, site.clock.now)
     found = reader(site, "ann", DIFFERENT)
     mails(site)
     opened = link(site, found, "address")
@@ -308,7 +308,7 @@ def test_a_change_of_address_that_comes_too_late_is_a_sign_up(site: Any) -> None
     opened = link(site, found, "address")
     site.http.post(opened, data={"address": "new@example.org"})
     [asking] = mails(site)
-    admin.unsubscribe(site.app.parts, found.address, None, site.clock.now)
+    admin.unsubscribe(site.app.deps, found.address, None, site.clock.now)
     assert site.http.post(path(asking, "confirm")).status_code == 200
     assert (of(site, "ann").state, of(site, "new").state) == (
         SubscriptionState.UNSUBSCRIBED,
@@ -327,7 +327,7 @@ def test_the_link_comes_in_the_readers_language(site: Any) -> None:
 
 def test_a_page_that_asks_for_links_works_for_a_day(site: Any) -> None:
     found = reader(site)
-    action = f"/account/{account.account_token(site.app.parts, found, site.clock.now)}"
+    action = f"/account/{account.account_token(site.app.deps, found, site.clock.now)}"
     assert site.http.get(action).status_code == 200
     site.clock.move(days=1, seconds=1)
     assert site.http.get(action).status_code == 404

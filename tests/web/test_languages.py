@@ -43,8 +43,8 @@ def spoken(answer: Any) -> str:
 
 
 def reader(site: Any, slug: str, *, confirmed: bool = True) -> Any:
-    spec = site.app.parts.list(slug)
-    subscribe.add(site.app.parts, spec, f"{slug}@example.org", site.clock.now, confirmed=confirmed)
+    spec = site.app.deps.rules.list(slug)
+    subscribe.add(site.app.deps, spec, f"{slug}@example.org", site.clock.now, confirmed=confirmed)
     return next(s for s in site.app.store.subscriptions(slug, None))
 
 
@@ -114,7 +114,7 @@ def test_pages_and_mails_of_a_list_in_one_language_speak_it(site: Any) -> None:
     found = reader(site, "khmer", confirmed=False)
     confirming = path(site, "confirm", Purpose.CONFIRM, found)
     assert spoken(site.http.get(confirming)) == spoken(site.http.post(confirming)) == "km"
-    subscribe.send_confirmation(site.app.parts, site.app.parts.list("khmer"), found, site.clock.now)
+    subscribe.send_confirmation(site.app.deps, site.app.deps.rules.list("khmer"), found, site.clock.now)
     mailing = site.app.store.mailings(counted=False)[0]
     assert mailing.subject == "សូមបញ្ជាក់៖ The Harbour khmer"
 

@@ -87,9 +87,9 @@ def pages_of(language: str, start: Any) -> Mapping[str, str]:
     title, text = TITLES[language]
     site = start(TOML.format(title=title, text=text, language=language))
     site.app.publish()
-    spec, parts = site.app.parts.lists[0], site.app.parts
+    spec, deps = site.app.deps.rules.lists[0], site.app.deps
     for name, confirmed in (("ann", True), ("bo", False)):
-        subscribe.add(parts, spec, f"{name}@example.org", site.clock.now, confirmed=confirmed)
+        subscribe.add(deps, spec, f"{name}@example.org", site.clock.now, confirmed=confirmed)
     for name, other in (("one", language), ("two", "en")):
         front = f"title: {title} {name}\ndate: 2026-05-01T13:00:00Z\ntags: [{name}]\nlang: {other}"
         (site.app.settings.posts.dir / f"{name}.md").write_text(f"---\n{front}\n---\n{text}\n", "utf-8")

@@ -52,8 +52,8 @@ def site(start: Any) -> Any:
 
 
 def reader(site: Any, name: str = "ann") -> Any:
-    spec = site.app.parts.lists[0]
-    subscribe.add(site.app.parts, spec, f"{name}@example.org", site.clock.now, confirmed=True)
+    spec = site.app.deps.rules.lists[0]
+    subscribe.add(site.app.deps, spec, f"{name}@example.org", site.clock.now, confirmed=True)
     return next(s for s in site.app.store.subscriptions(None, None) if s.address.startswith(name))
 
 
@@ -166,8 +166,8 @@ def test_the_link_stands_in_every_digest_and_lasts_90_days(site: Any) -> None:
 
 
 def test_who_confirms_is_welcomed_once_with_the_latest_posts(site: Any) -> None:
-    parts, now = site.app.parts, site.clock.now
-    signup.sign_up(parts, [parts.lists[0]], "bob@example.org", "", now)
+    deps, now = site.app.deps, site.clock.now
+    signup.sign_up(deps, [deps.rules.lists[0]], "bob@example.org", "", now)
     [found] = site.app.store.subscriptions(None, None)
     for _ in range(2):
         site.http.post(f"/confirm/{token(site, found, Purpose.CONFIRM)}")

@@ -233,14 +233,14 @@ def test_whoever_did_not_sign_up_is_never_asked_again(site: Any) -> None:
         errors.Refused, match="wants no more confirmation mails; `publisher subscribers allow"
     ):
         subscribe.add(
-            site.app.parts, site.app.parts.lists[0], "bo@gmail.com", site.clock.now, confirmed=False
+            site.app.deps, site.app.deps.rules.lists[0], "bo@gmail.com", site.clock.now, confirmed=False
         )
-    kept = admin.export_data(site.app.parts, "BO@googlemail.com")["confirmation_mails"]
+    kept = admin.export_data(site.app.deps, "BO@googlemail.com")["confirmation_mails"]
     assert kept["never_again_since"] is not None
-    admin.erase(site.app.parts, "bo@gmail.com", site.clock.now)
+    admin.erase(site.app.deps, "bo@gmail.com", site.clock.now)
     sign_up(site, "bo@gmail.com")
     assert len(mails(site)) == 1
-    assert services_signup.allow(site.app.parts, "bo@gmail.com", site.clock.now) == ["never ask again"]
+    assert services_signup.allow(site.app.deps, "bo@gmail.com", site.clock.now) == ["never ask again"]
     sign_up(site, "bo@gmail.com")
     assert mails(site)[-1]["To"] == "bo@gmail.com"
 
@@ -278,17 +278,17 @@ def test_what_was_counted_is_forgotten_a_year_after_the_last_attempt(site: Any) 
 
 def test_erasing_forgets_how_often_a_mailbox_was_asked(site: Any) -> None:
     reader(site)
-    admin.erase(site.app.parts, "bo@example.org", site.clock.now)
-    assert admin.export_data(site.app.parts, "bo@example.org")["confirmation_mails"] is None
+    admin.erase(site.app.deps, "bo@example.org", site.clock.now)
+    assert admin.export_data(site.app.deps, "bo@example.org")["confirmation_mails"] is None
 
 
 def test_an_operator_asks_again_as_often_as_they_like(site: Any) -> None:
     sign_up(site, "bo@example.org")
     for _ in range(4):
-        [spec] = services_signup.resend_confirmation(site.app.parts, "bo@example.org", None, site.clock.now)
+        [spec] = services_signup.resend_confirmation(site.app.deps, "bo@example.org", None, site.clock.now)
         assert spec.slug == "daily"
     assert len(mails(site)) == 5
-    assert services_signup.resend_confirmation(site.app.parts, "eve@example.org", None, site.clock.now) == []
+    assert services_signup.resend_confirmation(site.app.deps, "eve@example.org", None, site.clock.now) == []
     site.clock.move(minutes=15)
     sign_up(site, "bo@example.org")
     assert len(mails(site)) == 6

@@ -32,19 +32,19 @@ some miss ten in a row.
 """
 
 
-def recover(parts: Deps, now: datetime, *, alone: bool) -> int:
+def recover(deps: Deps, now: datetime, *, alone: bool) -> int:
     """Frees what dead runs held, and decides what they left undecided: canaries that were tried, bounces, and
     unknown outcomes that the transport can tell. Returns how many deliveries remain unknown.
     """
-    parts.store.resume_expired_pauses(now)
-    parts.store.release_dead_runs(parts.run, now, alone=alone)
-    judge_finished_canaries(parts)
-    count_bounces(parts, now)
-    return look_up_outcomes(parts, now)
+    deps.adapters.store.resume_expired_pauses(now)
+    deps.adapters.store.release_dead_runs(deps.process.run_id, now, alone=alone)
+    judge_finished_canaries(deps)
+    count_bounces(deps, now)
+    return look_up_outcomes(deps, now)
 
 
 def deliver(
-    parts: Deps,
+    deps: Deps,
     *,
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[DeliveryStats], None] = lambda _: None,
@@ -52,12 +52,12 @@ def deliver(
     """Sends what is due now, over the transport's connections, then returns. `stopping` is asked before each
     message; what is in flight is finished. Call `recover` first.
     """
-    if not parts.store.unfinished_mailings():
+    if not deps.adapters.store.unfinished_mailings():
         return DeliveryStats()  # most starts: the code that sends is not even loaded
     from publisher.services.delivery.worker import DeliveryWorker
 
     try:
-        return run(DeliveryWorker(parts, stopping, progress).run())
+        return run(DeliveryWorker(deps, stopping, progress).run())
     except BaseExceptionGroup as several:
         error: BaseException = several
         while inner := cast("tuple[BaseException, ...]", getattr(error, "exceptions", ())):
@@ -76,7 +76,7 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 
 def archive_settled(
-    parts: Deps,
+    deps: Deps,
     keep: timedelta,
     *,
     most: int | None = None,
@@ -86,11 +86,11 @@ def archive_settled(
     were; returns how many. After each transaction `pause` is told how many seconds to wait, so that others
     can write, and answers whether to stop.
     """
-    before, archived = parts.clock() - keep, 0
+    before, archived = deps.process.clock() - keep, 0
     while most is None or archived < most:
-        began = parts.ticks()
-        number = parts.store.archive_deliveries(before, limit=ARCHIVE_CHUNK)
+        began = deps.process.monotonic()
+        number = deps.adapters.store.archive_deliveries(before, limit=ARCHIVE_CHUNK)
         archived += number
-        if not number or pause((parts.ticks() - began) * PAUSE_FACTOR):
+        if not number or pause((deps.process.monotonic() - began) * PAUSE_FACTOR):
             break
     return archived

@@ -84,8 +84,8 @@ class WorkerThread:
 class GroupCommit:
     """Collects what connections must make durable, and tells each when it is."""
 
-    def __init__(self, parts: Deps) -> None:
-        self._parts = parts
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
         self._intents: list[Intent] = []
         self._results: list[Settled] = []
         self._urgent = False
@@ -180,14 +180,18 @@ class GroupCommit:
     def _write(self, loop: asyncio.AbstractEventLoop) -> None:
         intents, self._intents = self._intents, []
         results, self._results, self._urgent = self._results, [], False
-        rows, settled, run = [row for row, _ in intents], [result for result, _ in results], self._parts.run
+        rows, settled, run = (
+            [row for row, _ in intents],
+            [result for result, _ in results],
+            self._deps.process.run_id,
+        )
         record: tuple[str, list[DeliveryResult], list[Row], datetime] = (
             run,
             settled,
             rows,
-            self._parts.clock(),
+            self._deps.process.clock(),
         )
-        store, then = self._parts.store, partial(self._written, loop, intents, results)
+        store, then = self._deps.adapters.store, partial(self._written, loop, intents, results)
         try:
             passed = store.try_record_progress(*record)
         except Exception as error:
@@ -203,7 +207,7 @@ class GroupCommit:
     def _flush(self, passed: set[Row]) -> set[Row] | Exception:
         begin = perf_counter()
         try:
-            self._parts.store.flush()
+            self._deps.adapters.store.flush()
         except Exception as error:
             return error
         self._average_flush += (perf_counter() - begin - self._average_flush) / 16

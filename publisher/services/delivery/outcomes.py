@@ -59,47 +59,47 @@ MAX_LOSSES = 3
 """After so many messages lost in a row, with no answer to any, the server counts as failed."""
 
 
-def hold_if_too_many_refused(parts: Deps, mailing: int) -> str:
+def hold_if_too_many_refused(deps: Deps, mailing: int) -> str:
     """Holds a mailing that so many mailboxes refuse that the relay must be wrong. Returns why, or ""."""
-    seen = parts.store.refused_mailing(mailing)
+    seen = deps.adapters.store.refused_mailing(mailing)
     if seen.canary or seen.ruling is not None or not is_mass_refusal(seen.share):
         return ""
     why = (
         f"{seen.share.refused:,} of {seen.share.tried:,} mailboxes refused it, so the relay may be wrong: "
         "look at the replies"
     )
-    return why if parts.store.pause(mailing, MailingHold.REFUSALS, why, None) else ""
+    return why if deps.adapters.store.pause(mailing, MailingHold.REFUSALS, why, None) else ""
 
 
-def count_bounces(parts: Deps, now: datetime) -> int:
+def count_bounces(deps: Deps, now: datetime) -> int:
     """Decides the refusals that can be decided; returns how many addresses were suppressed."""
     suppressed = 0
-    for refused in parts.store.mailings_with_undecided_refusals(now - RECENT):
-        if refused.state is MailingState.READY and hold_if_too_many_refused(parts, refused.mailing):
+    for refused in deps.adapters.store.mailings_with_undecided_refusals(now - RECENT):
+        if refused.state is MailingState.READY and hold_if_too_many_refused(deps, refused.mailing):
             continue
         ruling = refusal_ruling(refused)
         if ruling is RefusalRuling.IGNORE:
-            parts.store.decide_refusals(refused.mailing, count=False)
+            deps.adapters.store.decide_refusals(refused.mailing, count=False)
         elif ruling is RefusalRuling.COUNT:
-            suppressed += _count_refusals(parts, refused.mailing, now)
+            suppressed += _count_refusals(deps, refused.mailing, now)
     return suppressed
 
 
-def _count_refusals(parts: Deps, mailing: int, now: datetime) -> int:
-    suppressed, by_key = 0, iter(parts.store.undecided_refusals(mailing))
+def _count_refusals(deps: Deps, mailing: int, now: datetime) -> int:
+    suppressed, by_key = 0, iter(deps.adapters.store.undecided_refusals(mailing))
     while chunk := list(islice(by_key, CHUNK)):
         gone = [
             (key, ALL_LISTS)
             for key, refusals in chunk
-            if limit_reached(refusals, parts.limits)
-            and not any(kind == BOUNCE for _, kind, _ in parts.store.suppressions_of(key))
+            if limit_reached(refusals, deps.rules.bounce_limits)
+            and not any(kind == BOUNCE for _, kind, _ in deps.adapters.store.suppressions_of(key))
         ]
         # First suppressed, then counted: in this order a kill loses no suppression.
-        suppress_keys(parts, gone, BOUNCE, now)
-        parts.reach("bounces:suppressed")
+        suppress_keys(deps, gone, BOUNCE, now)
+        deps.process.failpoint("bounces:suppressed")
         suppressed += len(gone)
-        parts.store.decide_refusals(mailing, count=True, keys=[key for key, _ in chunk])
-        parts.reach("bounces:counted")
+        deps.adapters.store.decide_refusals(mailing, count=True, keys=[key for key, _ in chunk])
+        deps.process.failpoint("bounces:counted")
     return suppressed
 
 
@@ -133,12 +133,14 @@ Learned = tuple[CircuitBreaker, list[Job]]
 class OutcomeRecorder:
     """Records the outcomes of one run: its stats, its group commit, its circuit breakers and its queue."""
 
-    def __init__(self, parts: Deps) -> None:
-        self.parts = parts
+    def __init__(self, deps: Deps) -> None:
+        self.deps = deps
         self.stats = DeliveryStats()
-        self.commit = GroupCommit(parts)
-        self.breakers = CircuitBreakers(parts)
-        self.queue = SendQueue(parts.pacing, parts.ticks, self.breakers.half_open, parts.batch)
+        self.commit = GroupCommit(deps)
+        self.breakers = CircuitBreakers(deps)
+        self.queue = SendQueue(
+            deps.rules.throttling, deps.process.monotonic, self.breakers.half_open, deps.rules.batch_size
+        )
         self.losses = 0
         self.down = False
         self._finishing: list[asyncio.Task[None]] = []
@@ -166,7 +168,7 @@ class OutcomeRecorder:
         await self._react(*learned)
         if self.losses >= MAX_LOSSES:
             await self.server_fails(outcome.reply)
-        self.parts.reach("deliver:settled")
+        self.deps.process.failpoint("deliver:settled")
         return outcome.verdict is not SendVerdict.UNKNOWN
 
     def _settle_in_background(self, job: Job, outcome: Outcome) -> None:
@@ -181,7 +183,7 @@ class OutcomeRecorder:
         self.commit.settle_later(result, partial(self._durable, job.open))
 
     def _durable(self, opened: OpenBatch) -> None:
-        self.parts.reach("deliver:settled")
+        self.deps.process.failpoint("deliver:settled")
         opened.left -= 1
         if opened.left:
             self.queue.outcome_durable()
@@ -199,8 +201,8 @@ class OutcomeRecorder:
         await self.commit.flush()
         await asyncio.gather(*self._finishing)
         if self._refused:
-            await asyncio.to_thread(count_bounces, self.parts, self.parts.clock())
-        self.stats.troubles = {} if self.stats.failed else self.parts.transport.troubles
+            await asyncio.to_thread(count_bounces, self.deps, self.deps.process.clock())
+        self.stats.troubles = {} if self.stats.failed else self.deps.adapters.transport.troubles
         if self.stats.refused and not self.stats.accepted and not self.stats.failed:
             self.stats.failed = True
             self.stats.held = f"the server took no message: {self.stats.refused}; they are tried again later"
@@ -209,7 +211,9 @@ class OutcomeRecorder:
         """The server never came to judge the reader: the row goes back as if never claimed."""
         self.queue.put([job], first=True)
         if outcome.verdict is SendVerdict.REJECTED:
-            breaker = self.breakers.open(mailing_scope(job.row.mailing), outcome.reply, self.parts.clock())
+            breaker = self.breakers.open(
+                mailing_scope(job.row.mailing), outcome.reply, self.deps.process.clock()
+            )
             await self._react((breaker, self._take_stopped(breaker)))
         else:
             await self._react(*self._learn(outcome, SERVER_SCOPE))
@@ -221,7 +225,7 @@ class OutcomeRecorder:
         self.losses = self.losses + 1 if outcome.verdict is SendVerdict.UNKNOWN else 0
         if outcome.verdict is SendVerdict.ACCEPTED:
             scopes = (*scopes, SERVER_SCOPE)
-        changed = self.breakers.answered(outcome, self.parts.clock(), *scopes)
+        changed = self.breakers.answered(outcome, self.deps.process.clock(), *scopes)
         return [(breaker, self._take_stopped(breaker)) for breaker in changed]
 
     def _take_stopped(self, breaker: CircuitBreaker) -> list[Job]:
@@ -248,10 +252,10 @@ class OutcomeRecorder:
             return
         self.down = True
         jobs = self.queue.remove(lambda _: True)
-        breaker = self.breakers.open(SERVER_SCOPE, reply, self.parts.clock())
+        breaker = self.breakers.open(SERVER_SCOPE, reply, self.deps.process.clock())
         await self.breakers.save([breaker])
-        await asyncio.to_thread(self.parts.store.pause_all, MailingHold.SERVER, reply, breaker.until)
-        self.stats.failed, self.stats.held = True, describe_stop(breaker, self.parts.site.timezone)
+        await asyncio.to_thread(self.deps.adapters.store.pause_all, MailingHold.SERVER, reply, breaker.until)
+        self.stats.failed, self.stats.held = True, describe_stop(breaker, self.deps.rules.site.timezone)
         await self.release(jobs)
 
     async def quota_used_up(self, outcome: Outcome) -> None:
@@ -260,8 +264,10 @@ class OutcomeRecorder:
             return
         self.down = True
         jobs = self.queue.remove(lambda _: True)
-        await asyncio.to_thread(self.parts.store.pause_all, MailingHold.QUOTA, outcome.reply, outcome.until)
-        zone = self.parts.site.timezone
+        await asyncio.to_thread(
+            self.deps.adapters.store.pause_all, MailingHold.QUOTA, outcome.reply, outcome.until
+        )
+        zone = self.deps.rules.site.timezone
         again = f"; it goes on at {local_time(outcome.until, zone)}" if outcome.until else ""
         self.stats.held = f"{outcome.reply}{again}"
         await self.release(jobs)
@@ -269,8 +275,8 @@ class OutcomeRecorder:
     async def hold(self, mailing: int, hold: MailingHold, why: str, until: datetime | None) -> None:
         """A mailing waits, and loses no attempt."""
         jobs = self.queue.remove_mailing(mailing)
-        await asyncio.to_thread(self.parts.store.pause, mailing, hold, why, until)
-        zone = self.parts.site.timezone
+        await asyncio.to_thread(self.deps.adapters.store.pause, mailing, hold, why, until)
+        zone = self.deps.rules.site.timezone
         self.stats.held = f"mailing {mailing}: {describe_hold(hold, mailing, why, until, zone=zone)}"
         self.stats.failed |= hold is MailingHold.SERVER
         await self.release([*jobs, *self.queue.remove_mailing(mailing)])
@@ -288,7 +294,7 @@ class OutcomeRecorder:
                 await self.settle(row, TransitionCause.LOSE, outcome.reply)
             case SendVerdict.DEFERRED if (wait := deferral_delay(row.attempts)) is not None:
                 self.stats.deferred += 1
-                await self.settle(row, TransitionCause.DEFER, outcome.reply, self.parts.clock() + wait)
+                await self.settle(row, TransitionCause.DEFER, outcome.reply, self.deps.process.clock() + wait)
             case SendVerdict.DEFERRED:
                 self.stats.rejected += 1
                 await self.settle(row, TransitionCause.REJECT, given_up_reply(row.attempts, outcome.reply))
@@ -304,7 +310,7 @@ class OutcomeRecorder:
         )
         await self.commit.settle(result)
         self._refused |= refused
-        if refused and (why := await asyncio.to_thread(hold_if_too_many_refused, self.parts, row.mailing)):
+        if refused and (why := await asyncio.to_thread(hold_if_too_many_refused, self.deps, row.mailing)):
             await self.hold(row.mailing, MailingHold.REFUSALS, why, None)
 
     async def release(self, jobs: Sequence[Job], until: datetime | None = None) -> None:
@@ -317,13 +323,18 @@ class OutcomeRecorder:
             )
             for job in jobs
         ]
-        await asyncio.to_thread(self.parts.store.record_results, self.parts.run, results, self.parts.clock())
+        await asyncio.to_thread(
+            self.deps.adapters.store.record_results,
+            self.deps.process.run_id,
+            results,
+            self.deps.process.clock(),
+        )
         for job in jobs:
             await self.delivery_settled(job.open)
 
     async def journal(self, turn: int) -> None:
         """Writes down that a batch was begun or ended, so that an older copy of the store knows it is old."""
-        await asyncio.to_thread(self.parts.journal.append, "batch", {"turn": turn})
+        await asyncio.to_thread(self.deps.adapters.journal.append, "batch", {"turn": turn})
 
     async def delivery_settled(self, opened: OpenBatch) -> None:
         """One delivery less to settle; with the last one the batch ends."""
@@ -333,13 +344,15 @@ class OutcomeRecorder:
 
     async def finish(self, opened: OpenBatch) -> None:
         """Ends a batch, and judges its mailing's canary if it was part of that."""
-        turn = await asyncio.to_thread(self.parts.store.finish_batch, opened.batch, self.parts.clock())
+        turn = await asyncio.to_thread(
+            self.deps.adapters.store.finish_batch, opened.batch, self.deps.process.clock()
+        )
         await self.journal(turn)
         if opened.batch.canary:
             mailing = opened.batch.mailing
-            if why := await asyncio.to_thread(judge_canary, self.parts, mailing):
-                zone = self.parts.site.timezone
+            if why := await asyncio.to_thread(judge_canary, self.deps, mailing):
+                zone = self.deps.rules.site.timezone
                 self.stats.held = (
                     f"mailing {mailing}: {describe_hold(MailingHold.CANARY, mailing, why, zone=zone)}"
                 )
-        self.parts.reach("deliver:finished")
+        self.deps.process.failpoint("deliver:finished")

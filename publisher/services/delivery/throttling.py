@@ -30,9 +30,9 @@ class CircuitBreakers:
     that open or close; failures below the limit are the run's alone.
     """
 
-    def __init__(self, parts: Deps) -> None:
-        self._parts = parts
-        self._breakers: dict[str, CircuitBreaker] = dict(parts.store.circuit_breakers())
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+        self._breakers: dict[str, CircuitBreaker] = dict(deps.adapters.store.circuit_breakers())
 
     def breaker(self, scope: str) -> CircuitBreaker:
         """How a scope has answered lately."""
@@ -77,31 +77,31 @@ class CircuitBreakers:
     async def save(self, breakers: Sequence[CircuitBreaker]) -> None:
         """Makes them durable."""
         for breaker in breakers:
-            await asyncio.to_thread(self._parts.store.save_circuit_breaker, breaker)
+            await asyncio.to_thread(self._deps.adapters.store.save_circuit_breaker, breaker)
 
 
-def judge_canary(parts: Deps, mailing: int) -> str:
+def judge_canary(deps: Deps, mailing: int) -> str:
     """Once a large mailing's sample has been tried, lets the rest go or holds the mailing. Returns why it is
     held, or "".
     """
-    sample = parts.store.canary_sample(mailing)
-    rule = parts.pacing.canary
+    sample = deps.adapters.store.canary_sample(mailing)
+    rule = deps.rules.throttling.canary
     if sample.untried:
         return ""
     if rule is not None and canary_failed(rule, sample.settled, sample.refused):
         why = f"{sample.refused:,} of the first {sample.settled:,} were refused: look at the replies"
-        parts.store.pause(mailing, MailingHold.CANARY, why, None)
+        deps.adapters.store.pause(mailing, MailingHold.CANARY, why, None)
         return why
-    parts.store.pass_canary(mailing)
+    deps.adapters.store.pass_canary(mailing)
     return ""
 
 
-def judge_finished_canaries(parts: Deps) -> None:
+def judge_finished_canaries(deps: Deps) -> None:
     """`judge_canary` for each mailing whose sample has been tried: the run that got its last answer may have
     died before it decided, or the mailing was paused then.
     """
-    for mailing in parts.store.running_canaries():
-        judge_canary(parts, mailing)
+    for mailing in deps.adapters.store.running_canaries():
+        judge_canary(deps, mailing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +118,8 @@ class SendWindows:
     always may.
     """
 
-    def __init__(self, parts: Deps) -> None:
-        self._parts = parts
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
         self._day: date | None = None
         self._left: int | None = None
 
@@ -127,7 +127,7 @@ class SendWindows:
         """Why this batch may not go at `now`; None: it may."""
         if batch.kind is not MailingKind.DIGEST:
             return None
-        hours = self._parts.pacing.quiet
+        hours = self._deps.rules.throttling.quiet
         if hours and (until := quiet_until(hours, self._zone(batch), now)):
             return SendHold(hold=MailingHold.QUIET, why="quiet hours", until=until)
         if self.left(now) == 0:
@@ -137,20 +137,20 @@ class SendWindows:
 
     def stops_at(self, batch: Batch, now: datetime) -> datetime | None:
         """When the next quiet hours stop this batch."""
-        hours = self._parts.pacing.quiet
+        hours = self._deps.rules.throttling.quiet
         if hours is None or batch.kind is not MailingKind.DIGEST:
             return None
         return quiet_from(hours, self._zone(batch), now)
 
     def left(self, now: datetime) -> int | None:
         """How many digests may still leave today; None: no limit."""
-        rule = self._parts.pacing.warm_up
+        rule = self._deps.rules.throttling.warm_up
         if rule is None:
             return None
         if self._day != utc_day(now):
             self._day = utc_day(now)
             most = warm_up_allowance(rule, now)
-            sent = self._parts.store.digests_accepted_since(datetime.combine(self._day, time(0), UTC))
+            sent = self._deps.adapters.store.digests_accepted_since(datetime.combine(self._day, time(0), UTC))
             self._left = None if most is None else max(most - sent, 0)
         return self._left
 
@@ -160,8 +160,8 @@ class SendWindows:
             self._left -= 1
 
     def _zone(self, batch: Batch) -> str:
-        spec = self._parts.list(batch.list)
-        return spec.timezone if spec else self._parts.site.timezone
+        spec = self._deps.rules.list(batch.list)
+        return spec.timezone if spec else self._deps.rules.site.timezone
 
 
 @dataclass(slots=True)

@@ -56,39 +56,41 @@ _LOG_CAUSES = {
 }
 
 
-def look_up_outcomes(parts: Deps, now: datetime) -> int:
+def look_up_outcomes(deps: Deps, now: datetime) -> int:
     """Arrow k for every unknown delivery that the transport can tell of. A message that one person waits for
     is otherwise sent once more. Returns how many remain unknown.
     """
     last = 0
-    while (id := parts.store.next_mailing_with_unknown(last)) is not None:
+    while (id := deps.adapters.store.next_mailing_with_unknown(last)) is not None:
         last = id
-        mailing = parts.store.mailing(id, counted=False)
-        if mailing is not None and (parts.transport.can_look_up or mailing.kind is not MailingKind.DIGEST):
-            results = (_looked_up(parts, mailing, delivery) for delivery in unknown_deliveries(parts, id))
-            resolve_deliveries(parts, filter(None, results), now)
-    return parts.store.count_unknown()
+        mailing = deps.adapters.store.mailing(id, counted=False)
+        if mailing is not None and (
+            deps.adapters.transport.can_look_up or mailing.kind is not MailingKind.DIGEST
+        ):
+            results = (_looked_up(deps, mailing, delivery) for delivery in unknown_deliveries(deps, id))
+            resolve_deliveries(deps, filter(None, results), now)
+    return deps.adapters.store.count_unknown()
 
 
-def unknown_deliveries(parts: Deps, id: int) -> Iterator[UnknownDelivery]:
+def unknown_deliveries(deps: Deps, id: int) -> Iterator[UnknownDelivery]:
     """The mailing's deliveries whose outcome is unknown, in order."""
-    part = parts.store.unknown_deliveries(id, limit=PART)
+    part = deps.adapters.store.unknown_deliveries(id, limit=PART)
     while part:
         yield from part
-        part = parts.store.unknown_deliveries(id, after=part[-1].n, limit=PART)
+        part = deps.adapters.store.unknown_deliveries(id, after=part[-1].n, limit=PART)
 
 
-def resolve_deliveries(parts: Deps, results: Iterable[DeliveryResult], now: datetime) -> int:
+def resolve_deliveries(deps: Deps, results: Iterable[DeliveryResult], now: datetime) -> int:
     """Records the outcomes of unknown deliveries; returns how many were unknown still."""
     results, resolved = iter(results), 0
     while part := list(islice(results, RESOLVE_CHUNK)):
-        resolved += parts.store.resolve_unknown(part, now)
+        resolved += deps.adapters.store.resolve_unknown(part, now)
     return resolved
 
 
-def _looked_up(parts: Deps, mailing: Mailing, delivery: UnknownDelivery) -> DeliveryResult | None:
+def _looked_up(deps: Deps, mailing: Mailing, delivery: UnknownDelivery) -> DeliveryResult | None:
     """What to record of an unknown delivery; None: an operator decides."""
-    known = parts.transport.lookup(*message_id(parts, mailing, delivery.n))
+    known = deps.adapters.transport.lookup(*message_id(deps, mailing, delivery.n))
     if known is not None and known.verdict is not SendVerdict.UNKNOWN:
         cause = _LOOKUP_CAUSES[known.verdict]
         return DeliveryResult(mailing=delivery.mailing, n=delivery.n, cause=cause, reply=known.reply)
@@ -127,7 +129,7 @@ class LogReport:
 
 
 def resolve_by_log(
-    parts: Deps,
+    deps: Deps,
     mailing: Mailing,
     unknown: Callable[[], Iterable[UnknownDelivery]],
     lines: Iterable[bytes],
@@ -142,7 +144,7 @@ def resolve_by_log(
     resolved.
     """
     wanted = {
-        message_id(parts, mailing, delivery.n)[1].strip("<>").encode("ascii"): delivery.n
+        message_id(deps, mailing, delivery.n)[1].strip("<>").encode("ascii"): delivery.n
         for delivery in unknown()
     }
     log = RelayLog(wanted=wanted, since=mailing.created_at, now=now, local=local)
@@ -153,16 +155,16 @@ def resolve_by_log(
     proven = _proven(unknown(), log.found)
     if not dry_run:  # some may go out again: without posts that were withdrawn since
         with suppress(Refused):  # then `remake_withdrawn` stops the mailing below
-            remake_before_sending(parts, mailing.id, now)
+            remake_before_sending(deps, mailing.id, now)
     while part := list(islice(proven, RESOLVE_CHUNK)):
         if not dry_run:
-            resolve_deliveries(parts, (_logged(parts, one) for one in part), now)
-            parts.reach("resolve:settled")
+            resolve_deliveries(deps, (_logged(deps, one) for one in part), now)
+            deps.process.failpoint("resolve:settled")
         for one in part:
             report.became[one.became] += 1
             resolved(one)
     if report.became[LoggedOutcome.NOT_TAKEN] and not dry_run:
-        remake_withdrawn(parts, now)
+        remake_withdrawn(deps, now)
     return report
 
 
@@ -178,8 +180,8 @@ def _proven(
             yield SettledDelivery(doubt=delivery, became=proof[0], reply=proof[1])
 
 
-def _logged(parts: Deps, one: SettledDelivery) -> DeliveryResult:
+def _logged(deps: Deps, one: SettledDelivery) -> DeliveryResult:
     reply = FROM_LOG_REPLY if one.became is LoggedOutcome.ACCEPTED else one.reply
-    key = address_key(one.doubt.address, parts.ring())
+    key = address_key(one.doubt.address, deps.process.keyring())
     cause = _LOG_CAUSES[one.became]
     return DeliveryResult(mailing=one.doubt.mailing, n=one.doubt.n, cause=cause, reply=reply, key=key)

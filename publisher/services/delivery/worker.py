@@ -41,11 +41,11 @@ class DeliveryWorker:
     """One run that sends everything that is due."""
 
     def __init__(
-        self, parts: Deps, stopping: Callable[[], bool], progress: Callable[[DeliveryStats], None]
+        self, deps: Deps, stopping: Callable[[], bool], progress: Callable[[DeliveryStats], None]
     ) -> None:
-        self.parts, self.stopping, self.progress = parts, stopping, progress
-        self.recorder, self.windows = OutcomeRecorder(parts), SendWindows(parts)
-        self.queue, self.builder = self.recorder.queue, MessageBuilder(parts)
+        self.deps, self.stopping, self.progress = deps, stopping, progress
+        self.recorder, self.windows = OutcomeRecorder(deps), SendWindows(deps)
+        self.queue, self.builder = self.recorder.queue, MessageBuilder(deps)
         self.connecting = 0
         self._sessions: set[Session] = set()
         self._cohorts: dict[tuple[int, int], asyncio.Future[Sequence[Segment]]] = {}
@@ -54,16 +54,17 @@ class DeliveryWorker:
         """Sends until nothing is due, the server fails, or the run is asked to stop."""
         stats, breakers = self.recorder.stats, self.recorder.breakers
         if breakers.open_until(
-            SERVER_SCOPE, self.parts.clock()
+            SERVER_SCOPE, self.deps.process.clock()
         ):  # a failure only where mail waits for the server
-            stats.held = describe_stop(breakers.breaker(SERVER_SCOPE), self.parts.site.timezone)
+            stats.held = describe_stop(breakers.breaker(SERVER_SCOPE), self.deps.rules.site.timezone)
             stats.failed = any(
                 mailing.state is MailingState.READY or mailing.hold is MailingHold.SERVER
-                for mailing in self.parts.store.unfinished_mailings()
+                for mailing in self.deps.adapters.store.unfinished_mailings()
             )
             return stats
         connections = min(
-            self.parts.transport.connections, self.parts.pacing.total.connections or sys.maxsize
+            self.deps.adapters.transport.connections,
+            self.deps.rules.throttling.total.connections or sys.maxsize,
         )
         try:
             async with asyncio.TaskGroup() as group:
@@ -76,7 +77,7 @@ class DeliveryWorker:
                 renewing.cancel()
         finally:
             await asyncio.gather(*map(self._close, tuple(self._sessions)))  # some are left after an error
-            await self.parts.transport.rest()
+            await self.deps.adapters.transport.rest()
             await asyncio.to_thread(self.recorder.commit.close)
         return stats
 
@@ -88,13 +89,13 @@ class DeliveryWorker:
         """Keeps the run's leases, however slowly a server answers or a rate limit lets mail go."""
         while True:
             await asyncio.sleep(LEASE.total_seconds() / 3)
-            until = self.parts.clock() + LEASE
-            await asyncio.to_thread(self.parts.store.renew_leases, self.parts.run, until)
+            until = self.deps.process.clock() + LEASE
+            await asyncio.to_thread(self.deps.adapters.store.renew_leases, self.deps.process.run_id, until)
 
     async def _feed(self) -> None:
-        store, run = self.parts.store, self.parts.run
+        store, run = self.deps.adapters.store, self.deps.process.run_id
         while not self._ending:
-            now, full = self.parts.clock(), self.queue.full_groups()
+            now, full = self.deps.process.clock(), self.queue.full_groups()
             batch = await asyncio.to_thread(store.claim_batch, run, now, now + LEASE, full)
             if batch is not None:
                 await self._open(batch)
@@ -108,16 +109,18 @@ class DeliveryWorker:
     async def _open(self, batch: Batch) -> None:
         """Queues the deliveries of a batch that was claimed, unless its mailing may not go now."""
         await self.recorder.journal(batch.turn)
-        self.parts.reach("deliver:claimed")
-        now = self.parts.clock()
+        self.deps.process.failpoint("deliver:claimed")
+        now = self.deps.process.clock()
         if closed := self.windows.closed(batch, now):
             await self.recorder.hold(batch.mailing, closed.hold, closed.why, closed.until)
-            await self.recorder.journal(await asyncio.to_thread(self.parts.store.finish_batch, batch, now))
+            await self.recorder.journal(
+                await asyncio.to_thread(self.deps.adapters.store.finish_batch, batch, now)
+            )
             return
         # A withdrawn post may have been taken out of the mailing since its segments were read.
         for cohort in [cohort for cohort in self._cohorts if cohort[0] == batch.mailing]:
             del self._cohorts[cohort]
-        rows = await asyncio.to_thread(self.parts.store.claimed_deliveries, batch)
+        rows = await asyncio.to_thread(self.deps.adapters.store.claimed_deliveries, batch)
         opened = OpenBatch(batch=batch, left=len(rows), stops_at=self.windows.stops_at(batch, now))
         if not rows:
             await self.recorder.finish(opened)
@@ -153,7 +156,7 @@ class DeliveryWorker:
         """Whether the batch may still go: quiet hours may have begun, or a warm-up's share may be used up,
         since it was opened. If not, its mailing is held.
         """
-        opened, now = job.open, self.parts.clock()
+        opened, now = job.open, self.deps.process.clock()
         if (opened.stops_at is None or now < opened.stops_at) and self.windows.left(now) != 0:
             self.windows.passed(opened.batch)
             return True
@@ -167,7 +170,7 @@ class DeliveryWorker:
         stands; otherwise it allows fewer than are configured.
         """
         self.connecting += 1
-        session = await self.parts.transport.connect()
+        session = await self.deps.adapters.transport.connect()
         self.connecting -= 1
         if not isinstance(session, Outcome):
             self._sessions.add(session)
@@ -196,7 +199,7 @@ class DeliveryWorker:
             refused = Outcome(verdict=SendVerdict.REJECTED, reply=reply, phase=Phase.RECIPIENT)
             return await self.recorder.record(job, refused), None
         early = await session.offer(message.ready or await message.whole())
-        self.parts.reach("deliver:offered")
+        self.deps.process.failpoint("deliver:offered")
         if early is not None:
             if early.phase is Phase.QUOTA:
                 self.queue.put([job], first=True)
@@ -216,9 +219,9 @@ class DeliveryWorker:
             await session.drop()
             await self._no_longer_sendable(job)
             return True, prefetched
-        self.parts.reach("deliver:intended")
+        self.deps.process.failpoint("deliver:intended")
         outcome = await session.commit(upcoming.ready if upcoming is not None else None)
-        self.parts.reach("deliver:committed")
+        self.deps.process.failpoint("deliver:committed")
         return await self.recorder.record(job, outcome), prefetched
 
     def _begun(self, job: Job) -> PendingMessage | None:
@@ -242,7 +245,7 @@ class DeliveryWorker:
         if reading is None:
             if len(self._cohorts) >= MAX_COHORTS:
                 del self._cohorts[next(iter(self._cohorts))]
-            reading = asyncio.ensure_future(asyncio.to_thread(self.parts.store.segments, *cohort))
+            reading = asyncio.ensure_future(asyncio.to_thread(self.deps.adapters.store.segments, *cohort))
             self._cohorts[cohort] = reading
         segments = await asyncio.shield(reading)
         message = job.message = job.message or self.builder.begin(job.open.batch, job.row, segments)
@@ -253,7 +256,7 @@ class DeliveryWorker:
         row = job.row
         await self.recorder.settle(row, TransitionCause.SKIP)
         await self.recorder.delivery_settled(job.open)
-        state = await asyncio.to_thread(self.parts.store.delivery_state, row.mailing, row.n)
+        state = await asyncio.to_thread(self.deps.adapters.store.delivery_state, row.mailing, row.n)
         if state is DeliveryState.SKIPPED:
             self.recorder.stats.skipped += 1
             return

@@ -26,38 +26,36 @@ _UNAVAILABLE = (
 """The page of a digest that must lose a post and that no template can make."""
 
 
-def write_mailing_pages(parts: Deps, now: datetime) -> tuple[tuple[str, ...], list[str]]:
+def write_mailing_pages(deps: Deps, now: datetime) -> tuple[tuple[str, ...], list[str]]:
     """Brings the pages of mailings up to date: each digest without personal data, each list's archive, and
     the manifest. Returns the paths whose bytes changed, and why some digests have no page: that holds up no
     mail.
     """
-    mailings = parts.store.mailings(counted=False)
+    mailings = deps.adapters.store.mailings(counted=False)
     digests = [m for m in mailings if m.kind is MailingKind.DIGEST and m.state in PAGE_STATES]
-    gone, problems = parts.store.withdrawn_posts_by_mailing(), list[str]()
-    leaky = _with_private_passages(parts, mailings)
+    gone, problems = deps.adapters.store.withdrawn_posts_by_mailing(), list[str]()
+    leaky = _with_private_passages(deps, mailings)
     wanted = [
-        _digest_page(parts, m, gone.get(m.id, ()), problems, leaky=m.id in leaky)
+        _digest_page(deps, m, gone.get(m.id, ()), problems, leaky=m.id in leaky)
         for m in digests
-        if parts.list(m.list)
+        if deps.rules.list(m.list)
     ]
     wanted += [
-        _archive(parts, spec, [m for m in digests if m.list == spec.slug], gone) for spec in parts.lists
+        _archive(deps, spec, [m for m in digests if m.list == spec.slug], gone) for spec in deps.rules.lists
     ]
-    wanted.append(_manifest(parts, digests))
-    _clear_stale(
-        parts, [m for m in mailings if m.id in gone or m.id in leaky], {want.path for want in wanted}
-    )
-    written = write_documents(parts, wanted, now)
-    if parts.store.meta(PASSAGES) != LOOKED:
-        parts.store.set_meta(PASSAGES, LOOKED)
+    wanted.append(_manifest(deps, digests))
+    _clear_stale(deps, [m for m in mailings if m.id in gone or m.id in leaky], {want.path for want in wanted})
+    written = write_documents(deps, wanted, now)
+    if deps.adapters.store.meta(PASSAGES) != LOOKED:
+        deps.adapters.store.set_meta(PASSAGES, LOOKED)
     return written, problems
 
 
-def _with_private_passages(parts: Deps, mailings: Sequence[Mailing]) -> frozenset[int]:
+def _with_private_passages(deps: Deps, mailings: Sequence[Mailing]) -> frozenset[int]:
     """The digests of an older version whose pages show private passages: looked for once after an upgrade,
     since their pages are then made again.
     """
-    if parts.store.meta(PASSAGES) == LOOKED:
+    if deps.adapters.store.meta(PASSAGES) == LOOKED:
         return frozenset()
     # Loaded here, since it is needed once.
     from publisher.core.posts.private_passages import remove_private_passages
@@ -67,9 +65,9 @@ def _with_private_passages(parts: Deps, mailings: Sequence[Mailing]) -> frozense
         if mailing.kind is not MailingKind.DIGEST:
             continue
         with suppress(StoreError):  # a revision is gone, and with it what could be shown of it
-            shown = [pair for _, pairs, _ in parts.store.cohorts(mailing.id)[:1] for pair in pairs]
-            posts = [known.post for known in parts.store.post_versions(shown)]
-            bodies = parts.store.bodies({post.body_hash for post in posts})
+            shown = [pair for _, pairs, _ in deps.adapters.store.cohorts(mailing.id)[:1] for pair in pairs]
+            posts = [known.post for known in deps.adapters.store.post_versions(shown)]
+            bodies = deps.adapters.store.bodies({post.body_hash for post in posts})
             markdown = {post.body_hash: post.markup is MarkupLanguage.MARKDOWN for post in posts}
             if any(
                 remove_private_passages(body, markdown=markdown[name])[0] != body
@@ -79,13 +77,13 @@ def _with_private_passages(parts: Deps, mailings: Sequence[Mailing]) -> frozense
     return frozenset(found)
 
 
-def _clear_stale(parts: Deps, mailings: Sequence[Mailing], wanted: Collection[str]) -> None:
+def _clear_stale(deps: Deps, mailings: Sequence[Mailing], wanted: Collection[str]) -> None:
     """Removes pages that show what is hidden now and that nobody makes again: those of cancelled mailings,
     and of lists that settings no longer have.
     """
-    existing = parts.store.documents().keys() if mailings else ()
+    existing = deps.adapters.store.documents().keys() if mailings else ()
     stale = {path for m in mailings for path in (_path(m), f"digests/{m.list}/index.html")} - set(wanted)
-    remove_documents(parts, sorted(stale.intersection(existing)))
+    remove_documents(deps, sorted(stale.intersection(existing)))
 
 
 def _path(mailing: Mailing) -> str:
@@ -93,7 +91,7 @@ def _path(mailing: Mailing) -> str:
 
 
 def _digest_page(
-    parts: Deps, mailing: Mailing, gone: Sequence[str], problems: list[str], *, leaky: bool
+    deps: Deps, mailing: Mailing, gone: Sequence[str], problems: list[str], *, leaky: bool
 ) -> DocumentSpec:
     """Made once: a digest page is what was mailed, and does not change when templates do. It is made again
     only without a post that was withdrawn since, when such a post comes back, and where it is `leaky`.
@@ -101,7 +99,7 @@ def _digest_page(
 
     def make() -> bytes | None:
         try:
-            return _content(parts, mailing).html.encode()
+            return _content(deps, mailing).html.encode()
         except TemplateError as error:
             problems.append(f"{_path(mailing)}: not written: {error}")
             return _UNAVAILABLE if gone or leaky else None
@@ -111,45 +109,57 @@ def _digest_page(
     return DocumentSpec(path=_path(mailing), fingerprint=made_from, make=make)
 
 
-def _content(parts: Deps, mailing: Mailing) -> DigestContent:
+def _content(deps: Deps, mailing: Mailing) -> DigestContent:
     """A digest as everybody may see it now. Raises TemplateError."""
-    spec = parts.list(mailing.list)
+    spec = deps.rules.list(mailing.list)
     assert spec is not None  # noqa: S101  # the callers looked
-    _, posts, language = parts.store.cohorts(mailing.id)[0]
-    digest = digest_of(parts, spec, posts, mailing.due_before, language=language, public=True)
-    return web_page(parts, digest, digest_links(parts, spec, mailing.id, mark=""))
+    _, posts, language = deps.adapters.store.cohorts(mailing.id)[0]
+    digest = digest_of(deps, spec, posts, mailing.due_before, language=language, public=True)
+    return web_page(deps, digest, digest_links(deps, spec, mailing.id, mark=""))
 
 
 def _archive(
-    parts: Deps, spec: MailingList, mailings: list[Mailing], gone: Mapping[int, Sequence[str]]
+    deps: Deps, spec: MailingList, mailings: list[Mailing], gone: Mapping[int, Sequence[str]]
 ) -> DocumentSpec:
     def title(mailing: Mailing) -> str:
         """Its subject, which may name a post: another where one was withdrawn."""
         if mailing.id not in gone:
             return mailing.subject
         try:
-            return _content(parts, mailing).subject
+            return _content(deps, mailing).subject
         except TemplateError:
             return spec.title
 
     def values() -> dict[str, object]:
         rows = [
-            {"title": title(m), "date": m.due_before, "url": f"{parts.site.public_url}{_path(m)[:-10]}"}
+            {"title": title(m), "date": m.due_before, "url": f"{deps.rules.site.public_url}{_path(m)[:-10]}"}
             for m in mailings
         ]
-        return {"site": parts.site, "spec": spec, "language": parts.language(spec), "mailings": rows}
+        return {
+            "site": deps.rules.site,
+            "spec": spec,
+            "language": deps.rules.language(spec),
+            "mailings": rows,
+        }
 
     shown = [(m.id, m.subject, m.due_before, gone.get(m.id, ())) for m in mailings]
     return DocumentSpec(
         path=f"digests/{spec.slug}/index.html",
-        fingerprint=fingerprint(parts.stamp, "archive", parts.site, spec, parts.language(spec), shown),
-        make=lambda: parts.renderer.page("archive", values()).encode(),
+        fingerprint=fingerprint(
+            deps.process.template_fingerprint,
+            "archive",
+            deps.rules.site,
+            spec,
+            deps.rules.language(spec),
+            shown,
+        ),
+        make=lambda: deps.adapters.renderer.page("archive", values()).encode(),
     )
 
 
-def _manifest(parts: Deps, digests: list[Mailing]) -> DocumentSpec:
+def _manifest(deps: Deps, digests: list[Mailing]) -> DocumentSpec:
     """public/manifest.json: how far the log and the mail are, for a restored store to see it is behind."""
-    head = parts.store.head()
+    head = deps.adapters.store.head()
     value = {"log_head": head.seq, "last_mailing": max((m.id for m in digests), default=0)}
     data = (json.dumps(value, indent=2) + "\n").encode()
     return DocumentSpec(path="manifest.json", fingerprint=fingerprint("manifest", value), make=lambda: data)

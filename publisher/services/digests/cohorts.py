@@ -38,22 +38,22 @@ def group_cohorts(
 
 
 def cohort_digests(
-    parts: Deps, report: DueReport, log: DigestMaterial | None = None
+    deps: Deps, report: DueReport, log: DigestMaterial | None = None
 ) -> Iterator[tuple[CohortContent, list[DueReaderGroup], Digest]]:
     """The content of each cohort, its groups, and its digest. `log` is the log to look at, where it is not
     the store's.
     """
     spec, now = report.spec, report.due.now
-    for (pairs, language), groups in group_cohorts(report.of(DueDecision.MAIL), parts.language(spec)):
+    for (pairs, language), groups in group_cohorts(report.of(DueDecision.MAIL), deps.rules.language(spec)):
         if log is None:
-            digest = digest_of(parts, spec, pairs, now, language=language)
+            digest = digest_of(deps, spec, pairs, now, language=language)
         else:
-            digest = projected_digest(parts, spec, log, groups[0].share.posts, now, language=language)
+            digest = projected_digest(deps, spec, log, groups[0].share.posts, now, language=language)
         yield (pairs, language), groups, digest
 
 
 def projected_digest(
-    parts: Deps,
+    deps: Deps,
     spec: MailingList,
     log: DigestMaterial,
     posts: Sequence[PublishedPost],
@@ -64,10 +64,10 @@ def projected_digest(
     """The digest of posts that are in the log or about to enter it."""
     shown = log.versions(posts[-spec.max_posts :])
     more = len(posts) - len(shown)
-    return digest_from(parts, spec, shown, log.bodies(shown), now, more=more, language=language)
+    return digest_from(deps, spec, shown, log.bodies(shown), now, more=more, language=language)
 
 
-def build_mailing(parts: Deps, report: DueReport, number: int | None) -> NewMailing:
+def build_mailing(deps: Deps, report: DueReport, number: int | None) -> NewMailing:
     """The mailing for a list's due readers, rendered once for each cohort. `number` is the id its links
     name.
     """
@@ -75,8 +75,8 @@ def build_mailing(parts: Deps, report: DueReport, number: int | None) -> NewMail
     segments: dict[str, bytes] = {}
     cohorts: list[Cohort] = []
     subject = ""
-    for n, ((pairs, language), groups, digest) in enumerate(cohort_digests(parts, report), start=1):
-        letter, message = digest_message(parts, digest, number, own=n > 1)
+    for n, ((pairs, language), groups, digest) in enumerate(cohort_digests(deps, report), start=1):
+        letter, message = digest_message(deps, digest, number, own=n > 1)
         recipe, new = freeze_segments(message)
         segments |= new
         subject = subject or letter.subject

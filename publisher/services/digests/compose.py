@@ -37,7 +37,7 @@ HARMLESS = frozenset({LintRule.PLACEHOLDER, LintRule.LINK, LintRule.ALT})
 
 
 def digest_of(
-    parts: Deps,
+    deps: Deps,
     spec: MailingList,
     posts: Sequence[tuple[str, str]],
     due_at: datetime,
@@ -51,17 +51,17 @@ def digest_of(
     that were withdrawn since. Raises StoreError if a revision is gone.
     """
     shown = posts[-spec.max_posts :]
-    versions = parts.store.post_versions(shown)
+    versions = deps.adapters.store.post_versions(shown)
     gone = {known.id for known in versions if public and not known.live}
-    bodies = parts.store.bodies({known.post.body_hash for known in versions if known.id not in gone})
+    bodies = deps.adapters.store.bodies({known.post.body_hash for known in versions if known.id not in gone})
     more = len(posts) - len(shown)
     return digest_from(
-        parts, spec, versions, bodies, due_at, more=more, language=language, layout=layout, gone=gone
+        deps, spec, versions, bodies, due_at, more=more, language=language, layout=layout, gone=gone
     )
 
 
 def digest_from(
-    parts: Deps,
+    deps: Deps,
     spec: MailingList,
     versions: Sequence[PublishedPost],
     bodies: Mapping[str, str],
@@ -75,9 +75,9 @@ def digest_from(
     """The digest of posts as they are given, with their bodies by hash; `more` others are only counted. Of
     the ids in `gone` only their place is shown.
     """
-    layout, language = layout or Layout(spec.content), language or parts.language(spec)
+    layout, language = layout or Layout(spec.content), language or deps.rules.language(spec)
     return Digest(
-        site=parts.site,
+        site=deps.rules.site,
         list=spec,
         language=language,
         due_at=due_at,
@@ -94,7 +94,7 @@ def digest_from(
                 gone=True,
             )
             if known.id in gone
-            else digest_post(parts, known, bodies[known.post.body_hash], layout)
+            else digest_post(deps, known, bodies[known.post.body_hash], layout)
             for known in versions
         ),
         more=more,
@@ -102,15 +102,15 @@ def digest_from(
     )
 
 
-def compose_mail(parts: Deps, digest: Digest, mailing: int | None, *, own: bool = False) -> Mail:
+def compose_mail(deps: Deps, digest: Digest, mailing: int | None, *, own: bool = False) -> Mail:
     """The letter and the message of one cohort, with placeholders for the reader's values, not linted yet.
     `own`: it is not what the page of the mailing shows, so it links to a page of its own. Raises
     TemplateError.
     """
-    mark, choosing, viewing = (f"mark{parts.nonce()}" for _ in range(3))
+    mark, choosing, viewing = (f"mark{deps.process.nonce()}" for _ in range(3))
     spec = digest.list
-    links = digest_links(parts, spec, mailing, mark=mark, choosing=choosing, viewing=viewing if own else "")
-    content = fit_content(parts, digest, links)
+    links = digest_links(deps, spec, mailing, mark=mark, choosing=choosing, viewing=viewing if own else "")
+    content = fit_content(deps, digest, links)
     letter = replace(
         list_letter(spec, content, links, f"{mailing or 0}:{spec.slug}:digest"),
         marks={mark: Placeholder.UNSUBSCRIBE, choosing: Placeholder.PREFERENCES, viewing: Placeholder.VIEW},
@@ -130,68 +130,71 @@ class LintedMail:
     problems: tuple[LintProblem, ...]
 
 
-def digest_message(parts: Deps, digest: Digest, mailing: int | None, *, own: bool = False) -> Mail:
+def digest_message(deps: Deps, digest: Digest, mailing: int | None, *, own: bool = False) -> Mail:
     """The letter and the message of one cohort, fit to be sent; `own` is as in `compose_mail`. Raises
     LintError: the lint says that it must not be sent, and the author has not overruled it; TemplateError.
     """
-    mail = lint_digest(parts, digest, mailing, own=own)
-    raise_lint_errors(parts, f"digest {digest.list.slug}", mail.problems)
+    mail = lint_digest(deps, digest, mailing, own=own)
+    raise_lint_errors(deps, f"digest {digest.list.slug}", mail.problems)
     return mail.letter, mail.message
 
 
-def web_page(parts: Deps, digest: Digest, links: DigestLinks) -> DigestContent:
+def web_page(deps: Deps, digest: Digest, links: DigestLinks) -> DigestContent:
     """A digest as a page, with what the lint took out of its mail taken out. Raises TemplateError."""
     try:
-        return fit_content(parts, digest, links)
+        return fit_content(deps, digest, links)
     except TemplateError:
-        return fit_content(parts, lint_digest(parts, digest, None).digest, links)
+        return fit_content(deps, lint_digest(deps, digest, None).digest, links)
 
 
-def reader_page(parts: Deps, token: str, now: datetime) -> str:
+def reader_page(deps: Deps, token: str, now: datetime) -> str:
     """The HTML of the digest that `token` speaks of. Raises TokenError; TemplateError; StoreError."""
-    claim = verify(token, Purpose.VIEW, parts.ring(), now)
-    mailing = parts.store.mailing(claim.generation, counted=False)
-    spec = parts.list(mailing.list) if mailing else None
-    shown = parts.store.posts_mailed_to(claim.generation, claim.subscription)
+    claim = verify(token, Purpose.VIEW, deps.process.keyring(), now)
+    mailing = deps.adapters.store.mailing(claim.generation, counted=False)
+    spec = deps.rules.list(mailing.list) if mailing else None
+    shown = deps.adapters.store.posts_mailed_to(claim.generation, claim.subscription)
     if mailing is None or spec is None or shown is None:
         raise TokenError("token", "not valid")
     posts, language = shown
-    digest = digest_of(parts, spec, posts, mailing.due_before, language=language, public=True)
-    return web_page(parts, digest, digest_links(parts, spec, None, mark="")).html
+    digest = digest_of(deps, spec, posts, mailing.due_before, language=language, public=True)
+    return web_page(deps, digest, digest_links(deps, spec, None, mark="")).html
 
 
-def lint_digest(parts: Deps, digest: Digest, mailing: int | None, *, own: bool = False) -> LintedMail:
+def lint_digest(deps: Deps, digest: Digest, mailing: int | None, *, own: bool = False) -> LintedMail:
     """One cohort's mail, linted. Raises TemplateError: a template does not render, whatever the posts say."""
 
     def make(shown: Digest) -> Mail:
-        return compose_mail(parts, shown, mailing, own=own)
+        return compose_mail(deps, shown, mailing, own=own)
 
-    mail, found = _try(parts, digest, make)
+    mail, found = _try(deps, digest, make)
     if mail is not None and not _errors(found):
         return LintedMail(digest=digest, letter=mail[0], message=mail[1], problems=found)
-    neutral_mail, neutral_problems = _try(parts, without_author_text(digest), make)
+    neutral_mail, neutral_problems = _try(deps, without_author_text(digest), make)
     if mail is None and neutral_mail is None:
         mail = make(digest)  # which raises: it says best what is wrong with the template
     blocking = _blocking(found, neutral_problems)
     if mail is not None and (_errors(neutral_problems) or not _errors(blocking)):
         return LintedMail(digest=digest, letter=mail[0], message=mail[1], problems=blocking)
-    return _without_spoilers(parts, digest, make, neutral_problems)
+    return _without_spoilers(deps, digest, make, neutral_problems)
 
 
-def mail_problems(parts: Deps, letter: EmailContent, segments: Sequence[Segment]) -> tuple[LintProblem, ...]:
+def mail_problems(deps: Deps, letter: EmailContent, segments: Sequence[Segment]) -> tuple[LintProblem, ...]:
     """What is wrong with the bytes that each reader of a cohort would get, whoever wrote it; a sample reader
     stands for all.
     """
     values = dict.fromkeys(Placeholder, SAMPLE.encode())
-    values |= {Placeholder.TO: b"reader@example.org", Placeholder.DATE: date_value(parts.clock())}
+    values |= {Placeholder.TO: b"reader@example.org", Placeholder.DATE: date_value(deps.process.clock())}
     unsubscribe = "".join(
         SAMPLE if isinstance(p, Placeholder) else p for p in split_at_marks(letter.unsubscribe, letter.marks)
     )
-    local = parts.transport.name == "outbox"
+    local = deps.adapters.transport.name == "outbox"
     head = Letterhead(bulk=bool(letter.list_id), unsubscribe=unsubscribe, local=local)
     found = list(lint(fill(segments, values), head))
     if not local:  # a site whose address only this machine knows would mail nothing but dead links
-        for name, url in {"web.public_url": parts.site.public_url, "site.url": parts.site.url}.items():
+        for name, url in {
+            "web.public_url": deps.rules.site.public_url,
+            "site.url": deps.rules.site.url,
+        }.items():
             if why := why_unreachable(url):
                 found.append(
                     LintProblem(rule=LintRule.LINK, where="settings", what=f"{name} is {url}: {why}")
@@ -199,9 +202,9 @@ def mail_problems(parts: Deps, letter: EmailContent, segments: Sequence[Segment]
     return tuple(found)
 
 
-def raise_lint_errors(parts: Deps, what: str, problems: Sequence[LintProblem]) -> None:
+def raise_lint_errors(deps: Deps, what: str, problems: Sequence[LintProblem]) -> None:
     """Raises LintError for errors that the author has not overruled; `what` names the mail."""
-    found = [p for p in _errors(problems) if p.rule.value not in parts.forced]
+    found = [p for p in _errors(problems) if p.rule.value not in deps.process.overridden_rules]
     if not found:
         return
     first = "; ".join(map(str, found[:3])) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
@@ -214,14 +217,14 @@ def _errors(problems: Sequence[LintProblem]) -> list[LintProblem]:
 
 
 def _try(
-    parts: Deps, digest: Digest, make: Callable[[Digest], Mail]
+    deps: Deps, digest: Digest, make: Callable[[Digest], Mail]
 ) -> tuple[Mail | None, tuple[LintProblem, ...]]:
     """The mail and all that is wrong with it; None where it cannot be made."""
     try:
         mail = make(digest)
     except TemplateError:
         return None, ()
-    return mail, mail_problems(parts, *mail)
+    return mail, mail_problems(deps, *mail)
 
 
 def _blocking(
@@ -237,7 +240,7 @@ def _blocking(
 
 
 def _without_spoilers(
-    parts: Deps, digest: Digest, make: Callable[[Digest], Mail], neutral_problems: Sequence[LintProblem]
+    deps: Deps, digest: Digest, make: Callable[[Digest], Mail], neutral_problems: Sequence[LintProblem]
 ) -> LintedMail:
     """The digest with the usual subject, where the list's own says nothing of these posts; else with less of
     each post that spoils it: that makes a template fail, or the mail break a rule, although all other posts
@@ -245,12 +248,12 @@ def _without_spoilers(
     """
 
     def good(posts: Sequence[DigestPost]) -> bool:
-        mail, found = _try(parts, replace(digest, posts=tuple(posts)), make)
+        mail, found = _try(deps, replace(digest, posts=tuple(posts)), make)
         return mail is not None and not _errors(_blocking(found, neutral_problems))
 
     if digest.list.subject:
         usual = replace(digest, list=replace(digest.list, subject=""))
-        mail, found = _try(parts, usual, make)
+        mail, found = _try(deps, usual, make)
         if mail is not None and not _errors(blocking := _blocking(found, neutral_problems)):
             return LintedMail(digest=usual, letter=mail[0], message=mail[1], problems=blocking)
     quiet, shown = list(map(post_without_author_text, digest.posts)), list(digest.posts)
@@ -260,7 +263,7 @@ def _without_spoilers(
         shown[n] = next((form for form in forms if good([*before, form, *after])), forms[-1])
     less = replace(digest, posts=tuple(shown))
     mail = make(less)
-    blocking = _blocking(mail_problems(parts, *mail), neutral_problems)
+    blocking = _blocking(mail_problems(deps, *mail), neutral_problems)
     return LintedMail(digest=less, letter=mail[0], message=mail[1], problems=blocking)
 
 

@@ -32,8 +32,8 @@ class DigestMaterial:
     stand once a plan is carried out.
     """
 
-    def __init__(self, parts: Deps, projected: ProjectedLog | None = None) -> None:
-        self._parts, self._projected = parts, projected or ProjectedLog()
+    def __init__(self, deps: Deps, projected: ProjectedLog | None = None) -> None:
+        self._deps, self._projected = deps, projected or ProjectedLog()
         self._new = {known.id: known for known in self._projected.new}
 
     def head(self, seq: int) -> int:
@@ -42,46 +42,48 @@ class DigestMaterial:
 
     def fresh(self, after: int, until: int) -> list[PublishedPost]:
         """As `ports.LogStore.published_between`."""
-        known = self._parts.store.published_between(after, until, shown=self._projected.back)
+        known = self._deps.adapters.store.published_between(after, until, shown=self._projected.back)
         new = [k for k in self._projected.new if after < k.first_seq <= until]
         return [*self._projected.then(known), *new]
 
     def corrections(self, after: int, until: int, *, limit: int) -> Sequence[Correction]:
         """As `ports.PlanningStore.corrections`."""
         new = {id: seq for id, seq in self._projected.corrected.items() if after < seq <= until}
-        found = self._parts.store.corrections(after, until, limit=limit + len(new))
+        found = self._deps.adapters.store.corrections(after, until, limit=limit + len(new))
         if not new:
             return found
-        firsts = {k.id: k.first_seq for k in self._parts.store.posts_matching(PostKeys(ids=frozenset(new)))}
+        firsts = {
+            k.id: k.first_seq for k in self._deps.adapters.store.posts_matching(PostKeys(ids=frozenset(new)))
+        }
         return replace(self._projected, corrected=new).corrections(found, firsts)[:limit]
 
     def live(self, ids: Collection[str]) -> Mapping[str, PublishedPost]:
         """Those of known posts that readers see, by id."""
-        known = self._parts.store.posts_matching(PostKeys(ids=frozenset(ids)))
+        known = self._deps.adapters.store.posts_matching(PostKeys(ids=frozenset(ids)))
         return {k.id: k for k in self._projected.then(known)}
 
     def versions(self, posts: Sequence[PublishedPost]) -> Sequence[PublishedPost]:
         """As `ports.LogStore.post_versions`, of posts that are in the log or about to enter it."""
         old = [k for k in posts if k.id not in self._new and k.id not in self._projected.posts]
-        found = {k.id: k for k in self._parts.store.post_versions([(k.id, k.revision) for k in old])}
+        found = {k.id: k for k in self._deps.adapters.store.post_versions([(k.id, k.revision) for k in old])}
         return [found.get(k.id, k) for k in posts]
 
     def bodies(self, posts: Sequence[PublishedPost]) -> Mapping[str, str]:
         """The bodies of these posts by their hash: from the store, else from the files they are read from."""
-        found = dict(self._parts.store.bodies({k.post.body_hash for k in posts}))
+        found = dict(self._deps.adapters.store.bodies({k.post.body_hash for k in posts}))
         unread = sorted({k.post.path for k in posts if k.post.body_hash not in found})
-        for reading in self._parts.source().read_many(unread, {}) if unread else ():
+        for reading in self._deps.adapters.source().read_many(unread, {}) if unread else ():
             if reading.result is not None and not isinstance(reading.result, BadPost):
                 found[reading.result.post.body_hash] = reading.result.body
         return found
 
 
-def log_after_publish(parts: Deps, now: datetime) -> DigestMaterial:
+def log_after_publish(deps: Deps, now: datetime) -> DigestMaterial:
     """The log as a publish at `now` would leave it. Raises SourceError, StoreError."""
     # Loaded here: a command that mails only what is in the log reads no folder.
     from publisher.services.publishing.scan import scan_folder
 
-    return DigestMaterial(parts, project_log(scan_folder(parts, now).plan, now))
+    return DigestMaterial(deps, project_log(scan_folder(deps, now).plan, now))
 
 
 class DueDecision(StrEnum):
@@ -127,14 +129,14 @@ class DueReport:
         return [group for group in self.groups if group.decision is decision]
 
 
-def due_reports(parts: Deps, plan: Plan, now: datetime) -> tuple[DueReport, ...]:
+def due_reports(deps: Deps, plan: Plan, now: datetime) -> tuple[DueReport, ...]:
     """The due report of each list once `plan` is carried out."""
-    log = DigestMaterial(parts, project_log(plan, now))
-    return tuple(due_report(parts, spec, now, log=log) for spec in parts.lists)
+    log = DigestMaterial(deps, project_log(plan, now))
+    return tuple(due_report(deps, spec, now, log=log) for spec in deps.rules.lists)
 
 
 def due_query(
-    parts: Deps,
+    deps: Deps,
     spec: MailingList,
     now: datetime,
     log: DigestMaterial,
@@ -146,12 +148,12 @@ def due_query(
     delay. What is about to enter the log never is, where there is a delay.
     """
     if spec.delay and not at_once:
-        return DueQuery(list=spec.slug, now=now, head=publishable_seq(parts, spec, now), everyone=everyone)
-    return DueQuery(list=spec.slug, now=now, head=log.head(parts.store.head().seq), everyone=everyone)
+        return DueQuery(list=spec.slug, now=now, head=publishable_seq(deps, spec, now), everyone=everyone)
+    return DueQuery(list=spec.slug, now=now, head=log.head(deps.adapters.store.head().seq), everyone=everyone)
 
 
 def due_report(
-    parts: Deps,
+    deps: Deps,
     spec: MailingList,
     now: datetime,
     *,
@@ -163,21 +165,21 @@ def due_report(
     delay, and no digest is too late. `everyone`: all readers count as due. `log` is the log to look at, where
     it is not the store's.
     """
-    log = log or DigestMaterial(parts)
-    due = due_query(parts, spec, now, log, at_once=at_once, everyone=everyone)
-    groups = parts.store.due_groups(due)
+    log = log or DigestMaterial(deps)
+    due = due_query(deps, spec, now, log, at_once=at_once, everyone=everyone)
+    groups = deps.adapters.store.due_groups(due)
     if not groups:
         return DueReport(spec=spec, due=due)
     back = min(group.stand.offset for group in groups)
     due, corrected = _with_corrections(log, due, back)
     if due.corrections:  # which of them are for a reader is now part of where that reader stands
-        groups = parts.store.due_groups(due)
+        groups = deps.adapters.store.due_groups(due)
     shares = DigestSelector(spec, log.fresh(back, due.head), corrected)
-    tastes = parts.store.content_preferences([group.stand.taste for group in groups])
+    tastes = deps.adapters.store.content_preferences([group.stand.taste for group in groups])
     newest: dict[int, datetime] = {}
     for group in groups:
         newest[group.rhythm] = max(group.oldest, newest.get(group.rhythm, group.oldest))
-    late = set[int]() if at_once else late_schedules(parts, spec, newest, due.now)
+    late = set[int]() if at_once else late_schedules(deps, spec, newest, due.now)
     decided: list[DueReaderGroup] = []
     for group in groups:
         taste = content_for(spec, tastes[group.stand.taste])
@@ -236,17 +238,17 @@ class Waiting:
     until: datetime | None = None
 
 
-def backlog(parts: Deps, now: datetime, *, paused: bool = False) -> list[Waiting]:
+def backlog(deps: Deps, now: datetime, *, paused: bool = False) -> list[Waiting]:
     """Who waits at `now` for posts that are published and not mailed yet, by list, time and reason; with
     `paused` also readers who paused.
     """
-    return [waiting for spec in parts.lists for waiting in _list_backlog(parts, spec, now, paused=paused)]
+    return [waiting for spec in deps.rules.lists for waiting in _list_backlog(deps, spec, now, paused=paused)]
 
 
-def _list_backlog(parts: Deps, spec: MailingList, now: datetime, *, paused: bool) -> list[Waiting]:
-    report = due_report(parts, spec, now, at_once=True, everyone=True)
-    delayed_until = delay_ends(parts, spec, now) if spec.delay else None
-    at_once = {run.id for run in parts.store.next_runs(spec.slug) if run.next_at is None}
+def _list_backlog(deps: Deps, spec: MailingList, now: datetime, *, paused: bool) -> list[Waiting]:
+    report = due_report(deps, spec, now, at_once=True, everyone=True)
+    delayed_until = delay_ends(deps, spec, now) if spec.delay else None
+    at_once = {run.id for run in deps.adapters.store.next_runs(spec.slug) if run.next_at is None}
     found: dict[tuple[bool, datetime, Reason], Waiting] = {}
     for group in report.groups:
         if not group.share.posts:
@@ -261,7 +263,7 @@ def _list_backlog(parts: Deps, spec: MailingList, now: datetime, *, paused: bool
             posts=max(before.posts, len(group.share.posts)),
         )
     result = [found[key] for key in sorted(found)]
-    if paused and (number := parts.store.count_not_due(report.due).get("paused", 0)):
+    if paused and (number := deps.adapters.store.count_not_due(report.due).get("paused", 0)):
         result.append(Waiting(list=spec.slug, why=Reason.PAUSED, readers=number))
     return result
 

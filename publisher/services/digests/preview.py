@@ -96,7 +96,7 @@ class _SampleReader(NamedTuple):
     generation: int
 
 
-def preview(parts: Deps, spec: MailingList, now: datetime, *, reader: str = "") -> RenderedPreview:
+def preview(deps: Deps, spec: MailingList, now: datetime, *, reader: str = "") -> RenderedPreview:
     """What the longest waiting reader would get next, else the newest posts; with `reader`, an address of the
     list, exactly what that reader would get if `publish` ran now, links and all: only Message-ID is made when
     it is sent, and a signature with it. Raises TemplateError, SourceError; Refused: nothing was published
@@ -104,41 +104,41 @@ def preview(parts: Deps, spec: MailingList, now: datetime, *, reader: str = "") 
     """
     if reader:
         address = parse_address(reader, where="--as")
-        log = log_after_publish(parts, now)
-        mine = next_mailing_for(parts, spec, now, address, log)
+        log = log_after_publish(deps, now)
+        mine = next_mailing_for(deps, spec, now, address, log)
         sample = _SampleReader(mine.mailing, mine.reader.id, mine.reader.generation)
-        digest = projected_digest(parts, spec, log, mine.posts, now, language=mine.language)
-        mail = lint_digest(parts, digest, mine.mailing, own=mine.own)
-        return _rendered(parts, mail, now, parse_address(mine.reader.address), sample, note=mine.note)
-    log = log_after_publish(parts, now)
-    posts = _pending_posts(parts, spec, log, now) or tuple(reversed(parts.store.newest_posts(RECENT)))
+        digest = projected_digest(deps, spec, log, mine.posts, now, language=mine.language)
+        mail = lint_digest(deps, digest, mine.mailing, own=mine.own)
+        return _rendered(deps, mail, now, parse_address(mine.reader.address), sample, note=mine.note)
+    log = log_after_publish(deps, now)
+    posts = _pending_posts(deps, spec, log, now) or tuple(reversed(deps.adapters.store.newest_posts(RECENT)))
     if not posts:
         raise Refused(f"preview {spec.slug}", "no post is published yet", "run `publisher publish` first")
-    digest = projected_digest(parts, spec, log, posts, now, language="")
-    mail = lint_digest(parts, digest, parts.store.next_mailing_id())
-    return _rendered(parts, mail, now, parse_address(SAMPLE_ADDRESS), _SampleReader(0, 0, 0))
+    digest = projected_digest(deps, spec, log, posts, now, language="")
+    mail = lint_digest(deps, digest, deps.adapters.store.next_mailing_id())
+    return _rendered(deps, mail, now, parse_address(SAMPLE_ADDRESS), _SampleReader(0, 0, 0))
 
 
 def _pending_posts(
-    parts: Deps, spec: MailingList, log: DigestMaterial, now: datetime
+    deps: Deps, spec: MailingList, log: DigestMaterial, now: datetime
 ) -> Sequence[PublishedPost]:
     """What matches the list of the posts since the reader of the list who is furthest back in the log."""
-    behind = parts.store.lowest_offset(spec.slug)
+    behind = deps.adapters.store.lowest_offset(spec.slug)
     if behind is None:
         return ()
-    fresh = log.fresh(behind, due_query(parts, spec, now, log).head)
+    fresh = log.fresh(behind, due_query(deps, spec, now, log).head)
     return DigestSelector(spec, fresh, {}).of(CohortKey(behind), ContentPreference(), least=1).posts
 
 
 def _rendered(
-    parts: Deps, mail: LintedMail, now: datetime, address: Address, reader: _SampleReader, *, note: str = ""
+    deps: Deps, mail: LintedMail, now: datetime, address: Address, reader: _SampleReader, *, note: str = ""
 ) -> RenderedPreview:
     placeholders = frozenset(segment for segment in mail.message if isinstance(segment, Placeholder))
     values = {
         Placeholder.TO: to_value(address),
         Placeholder.DATE: date_value(now),
         Placeholder.MESSAGE_ID: b"preview",
-        **reader_tokens(parts, placeholders, reader, now),
+        **reader_tokens(deps, placeholders, reader, now),
     }
     return RenderedPreview(
         letter=mail.letter, segments=mail.message, values=values, problems=mail.problems, note=note
@@ -160,34 +160,34 @@ class ReaderMailing:
 
 
 def next_mailing_for(
-    parts: Deps, spec: MailingList, now: datetime, address: Address, log: DigestMaterial
+    deps: Deps, spec: MailingList, now: datetime, address: Address, log: DigestMaterial
 ) -> ReaderMailing:
     """What the next planning would make for a reader; if that is nothing, what `publish --send` would. Raises
     Refused: the address gets no mail of the list, or there is nothing new for it.
     """
-    subscriptions = parts.store.subscriptions_of(address_key(str(address), parts.ring()))
+    subscriptions = deps.adapters.store.subscriptions_of(address_key(str(address), deps.process.keyring()))
     reader = next((found for found in subscriptions if found.list == spec.slug), None)
     if reader is None:
         do = "see `publisher subscribers list`"
         raise Refused(f"preview {spec.slug}", f"{address} is no reader of it", do)
-    report = due_report(parts, spec, now, log=log)
-    group, candidate = _group_of(parts, spec, report, reader)
+    report = due_report(deps, spec, now, log=log)
+    group, candidate = _group_of(deps, spec, report, reader)
     note = ""
     if group is None or group.decision is not DueDecision.MAIL:
         note = _why_not_now(spec, candidate, group)
-        report = due_report(parts, spec, now, at_once=True, everyone=True, log=log)
-        group, _ = _group_of(parts, spec, report, reader)
+        report = due_report(deps, spec, now, at_once=True, everyone=True, log=log)
+        group, _ = _group_of(deps, spec, report, reader)
     if group is None or group.decision is not DueDecision.MAIL:
         what = f"nothing is new for {reader.address}"
         raise Refused(f"preview {spec.slug}", what, "leave out --as for the newest posts")
-    cohorts = group_cohorts(report.of(DueDecision.MAIL), parts.language(spec))
+    cohorts = group_cohorts(report.of(DueDecision.MAIL), deps.rules.language(spec))
     place = next(n for n, (_, groups) in enumerate(cohorts) if group in groups)
     # Each list that is planned before this one and has readers to mail takes a number.
-    earlier = parts.lists[: [one.slug for one in parts.lists].index(spec.slug)]
-    before = sum(due_report(parts, one, now, log=log).readers > 0 for one in earlier)
+    earlier = deps.rules.lists[: [one.slug for one in deps.rules.lists].index(spec.slug)]
+    before = sum(due_report(deps, one, now, log=log).readers > 0 for one in earlier)
     return ReaderMailing(
         reader=reader,
-        mailing=parts.store.next_mailing_id() + before,
+        mailing=deps.adapters.store.next_mailing_id() + before,
         posts=group.share.posts,
         language=cohorts[place][0][1],
         own=place > 0,
@@ -196,10 +196,10 @@ def next_mailing_for(
 
 
 def _group_of(
-    parts: Deps, spec: MailingList, report: DueReport, reader: Subscription
+    deps: Deps, spec: MailingList, report: DueReport, reader: Subscription
 ) -> tuple[DueReaderGroup | None, ReaderStatus]:
     """The group the reader is in, and where they stand. Raises Refused: they get no mail."""
-    candidate = next(iter(parts.store.candidates(report.due, reader.id)))
+    candidate = next(iter(deps.adapters.store.candidates(report.due, reader.id)))
     if candidate.why in NOT_MAILED:
         what = f"{reader.address} {NOT_MAILED[candidate.why]}"
         raise Refused(f"preview {spec.slug}", what, "`publisher subscribers show` tells more")
@@ -220,28 +220,28 @@ def _why_not_now(spec: MailingList, candidate: ReaderStatus, group: DueReaderGro
 
 
 def send_test(
-    parts: Deps, spec: MailingList, address: str, now: datetime, *, dry_run: bool
+    deps: Deps, spec: MailingList, address: str, now: datetime, *, dry_run: bool
 ) -> tuple[RenderedPreview, Outcome | None]:
     """Sends the preview to `address`, its subject marked; the ledger never hears of it, and its links are
     nobody's. Raises as `preview` does, and AddressError.
     """
-    drawn = preview(parts, spec, now)
+    drawn = preview(deps, spec, now)
     to = parse_address(address)
     letter = replace(drawn.letter, subject=TEST_PREFIX + drawn.letter.subject)
-    key = f"test.{parts.nonce()}"
+    key = f"test.{deps.process.nonce()}"
     values = drawn.values | {Placeholder.TO: to_value(to), Placeholder.MESSAGE_ID: key.encode()}
     drawn = replace(drawn, letter=letter, segments=compose(letter), values=values)
-    return drawn, None if dry_run else asyncio.run(_send(parts, spec, drawn, to, key))
+    return drawn, None if dry_run else asyncio.run(_send(deps, spec, drawn, to, key))
 
 
-async def _send(parts: Deps, spec: MailingList, drawn: RenderedPreview, to: Address, key: str) -> Outcome:
+async def _send(deps: Deps, spec: MailingList, drawn: RenderedPreview, to: Address, key: str) -> Outcome:
     sender = parse_mailbox(spec.sender).address
     data = fill(drawn.segments, drawn.values)
-    signer = parts.signer()
+    signer = deps.adapters.signer()
     if signer is not None and signer.signs(sender.domain):
         fields = signer.sign(sender.domain, canonical_message(drawn.segments), drawn.values)
         data = (fields if isinstance(fields, bytes) else await fields) + data
-    session = await parts.transport.connect()
+    session = await deps.adapters.transport.connect()
     if isinstance(session, Outcome):
         return session
     envelope = Envelope(mail_from=str(sender), rcpt_to=str(to))

@@ -40,13 +40,13 @@ _CUT_SIZES = (
 """Bytes at which posts are cut: few sizes, so that what is cut and inlined for one cohort serves the next."""
 
 
-def fit_content(parts: Deps, digest: Digest, links: DigestLinks) -> DigestContent:
+def fit_content(deps: Deps, digest: Digest, links: DigestLinks) -> DigestContent:
     """The digest as finished content whose HTML is at most LIMIT bytes. Raises TemplateError."""
     content = DigestContent(subject="", text="", html="")
     total = sum(len(post.html.encode()) for post in digest.posts)
     for budget in (_BUDGETS[0], *(budget for budget in _BUDGETS[1:] if budget < total)):
-        shown = shorten(parts, digest, budget)
-        content = parts.renderer.digest(shown, links)
+        shown = shorten(deps, digest, budget)
+        content = deps.adapters.renderer.digest(shown, links)
         # In a reader's mail lines end in CRLF.
         if len(content.html.encode()) + content.html.count("\n") + TOKENS <= LIMIT:
             return content
@@ -54,10 +54,10 @@ def fit_content(parts: Deps, digest: Digest, links: DigestLinks) -> DigestConten
         return content  # the frame alone is too large: the lint names it
     half = (len(digest.posts) + 1) // 2
     fewer = replace(digest, posts=digest.posts[-half:], more=digest.more + len(digest.posts) - half)
-    return fit_content(parts, fewer, links)
+    return fit_content(deps, fewer, links)
 
 
-def shorten(parts: Deps, digest: Digest, budget: int) -> Digest:
+def shorten(deps: Deps, digest: Digest, budget: int) -> Digest:
     """`digest` with bodies of at most `budget` bytes of HTML together."""
     sizes = [len(post.html.encode()) for post in digest.posts]
     if sum(sizes) <= budget:
@@ -67,7 +67,7 @@ def shorten(parts: Deps, digest: Digest, budget: int) -> Digest:
     def shortened(post: DigestPost, size: int) -> DigestPost:
         if size <= room:
             return post
-        return parts.kept.get_or_make(("cut", post, room), partial(_cut, parts, post, room))
+        return deps.process.render_cache.get_or_make(("cut", post, room), partial(_cut, deps, post, room))
 
     return replace(digest, posts=tuple(map(shortened, digest.posts, sizes)))
 
@@ -82,6 +82,8 @@ def _share_of_large(sizes: list[int], budget: int) -> int:
     return budget // left if left else budget
 
 
-def _cut(parts: Deps, post: DigestPost, room: int) -> DigestPost:
-    html, _ = parts.markup.excerpt(post.html, room)
-    return replace(post, html=html, text=parts.markup.text(html, post.title) or post.summary, cut=True)
+def _cut(deps: Deps, post: DigestPost, room: int) -> DigestPost:
+    html, _ = deps.adapters.markup.excerpt(post.html, room)
+    return replace(
+        post, html=html, text=deps.adapters.markup.text(html, post.title) or post.summary, cut=True
+    )

@@ -25,78 +25,80 @@ _RESULTS = {
 }
 
 
-def remake_withdrawn(parts: Deps, now: datetime) -> Sequence[str]:
+def remake_withdrawn(deps: Deps, now: datetime) -> Sequence[str]:
     """Takes withdrawn posts out of mails that nobody has yet; returns what became of which mailing, in words.
     One that shows nothing else is cancelled, one that cannot be made again is paused. Raises StoreError.
     """
     results: list[str] = []
-    for id in parts.store.unsent_with_withdrawn_posts():
+    for id in deps.adapters.store.unsent_with_withdrawn_posts():
         try:
-            _, result = _remake(parts, id, now)
+            _, result = _remake(deps, id, now)
         except PublisherError as error:
-            why = f"{_withdrawn(parts, id)}, and it cannot be made again without: {error}"
-            parts.store.pause_for_operator(id, why)
+            why = f"{_withdrawn(deps, id)}, and it cannot be made again without: {error}"
+            deps.adapters.store.pause_for_operator(id, why)
             result = f"not sent: {why}"
         if result:
             results.append(f"mailing {id}: {result}")
     return results
 
 
-def remake_before_sending(parts: Deps, id: int, now: datetime) -> None:
+def remake_before_sending(deps: Deps, id: int, now: datetime) -> None:
     """Makes a mailing again that is about to go out, where a post in it was withdrawn. Raises Refused: it
     cannot be, or nothing is left of it; StoreError.
     """
-    if not parts.store.withdrawn_posts_in(id):
+    if not deps.adapters.store.withdrawn_posts_in(id):
         return
-    where, gone = f"mailing {id}", _withdrawn(parts, id)
-    mailing = parts.store.mailing(id, counted=False)
+    where, gone = f"mailing {id}", _withdrawn(deps, id)
+    mailing = deps.adapters.store.mailing(id, counted=False)
     try:
-        if mailing is None or parts.list(mailing.list) is None:
+        if mailing is None or deps.rules.list(mailing.list) is None:
             raise Refused("publisher.toml", "its list is no longer there", "")
-        became, _ = _remake(parts, id, now)
+        became, _ = _remake(deps, id, now)
     except PublisherError as error:
         what = f"{gone}, and the mail cannot be made again without: {error}"
         do = f"mend that and say it again, or `publisher mailings cancel {id}`"
         raise Refused(where, what, do) from error
     if became is RecomposeResult.STOPPED:
         raise Refused(where, f"{gone} while it was being sent", "say it again in a moment")
-    withdrawn = {*parts.store.withdrawn_posts_in(id)}
-    if all(post in withdrawn for _, posts, _ in parts.store.cohorts(id) for post, _ in posts):
+    withdrawn = {*deps.adapters.store.withdrawn_posts_in(id)}
+    if all(post in withdrawn for _, posts, _ in deps.adapters.store.cohorts(id) for post, _ in posts):
         raise Refused(where, f"{gone}, and it shows no other post", "nothing of it can be sent")
 
 
-def _remake(parts: Deps, id: int, now: datetime) -> tuple[RecomposeResult, str]:
+def _remake(deps: Deps, id: int, now: datetime) -> tuple[RecomposeResult, str]:
     """What became of a mailing, and that in words; "" where there is nothing to tell."""
-    mailing = parts.store.mailing(id, counted=False)
-    gone = _withdrawn(parts, id)
-    spec = parts.list(mailing.list) if mailing else None
+    mailing = deps.adapters.store.mailing(id, counted=False)
+    gone = _withdrawn(deps, id)
+    spec = deps.rules.list(mailing.list) if mailing else None
     if mailing is None or spec is None:
-        parts.store.apply_command(id, MailingCommand.CANCEL, now)
+        deps.adapters.store.apply_command(id, MailingCommand.CANCEL, now)
         return RecomposeResult.SAME, f"cancelled, since {gone}, and its list is no longer in publisher.toml"
     recipes: dict[int, Recipe] = {}
     segments: dict[str, bytes] = {}
     subject, anything_left = mailing.subject, False
-    for n, posts, language in parts.store.cohorts(id):
-        digest = digest_of(parts, spec, posts, mailing.due_before, language=language, public=True)
+    for n, posts, language in deps.adapters.store.cohorts(id):
+        digest = digest_of(deps, spec, posts, mailing.due_before, language=language, public=True)
         shown = tuple(post for post in digest.posts if not post.gone)
         anything_left |= bool(shown)
         if len(shown) == len(digest.posts):
             continue
         digest = replace(digest, posts=shown or digest.posts)
-        letter, message = digest_message(parts, digest, id, own=n > 1)
+        letter, message = digest_message(deps, digest, id, own=n > 1)
         recipes[n], new = freeze_segments(message)
         segments |= new
         subject = letter.subject if n == 1 else subject
     if not anything_left:
-        parts.store.apply_command(id, MailingCommand.CANCEL, now)
+        deps.adapters.store.apply_command(id, MailingCommand.CANCEL, now)
         return RecomposeResult.SAME, f"cancelled, since {gone}, and it shows no other post"
-    became = parts.store.replace_messages(id, recipes, segments, subject, now)
+    became = deps.adapters.store.replace_messages(id, recipes, segments, subject, now)
     return became, _RESULTS[became].format(gone=gone)
 
 
-def _withdrawn(parts: Deps, id: int) -> str:
+def _withdrawn(deps: Deps, id: int) -> str:
     """That posts in a mailing were withdrawn, by their files."""
-    known = parts.store.posts_matching(PostKeys(ids=frozenset(parts.store.withdrawn_posts_in(id))))
+    known = deps.adapters.store.posts_matching(
+        PostKeys(ids=frozenset(deps.adapters.store.withdrawn_posts_in(id)))
+    )
     paths = [k.post.path for k in known]
     more = [f"{len(paths) - MAX_NAMED} more"] if len(paths) > MAX_NAMED else []
     *first, last = [*paths[:MAX_NAMED], *more] or ["a post in it"]

@@ -49,30 +49,34 @@ class DocumentSpec:
 
 
 def write_documents(
-    parts: Deps, specs: Sequence[DocumentSpec], now: datetime, *, owned: tuple[str, ...] = ()
+    deps: Deps, specs: Sequence[DocumentSpec], now: datetime, *, owned: tuple[str, ...] = ()
 ) -> tuple[str, ...]:
     """Brings the documents of `specs` up to date; returns the paths whose bytes changed. In `owned` folders
     ("posts/") nothing else stays. Raises StoreError, OutputError.
     """
-    before = parts.store.documents()
-    parts.shelf.sweep()
-    remove_documents(parts, sorted({p for p in before if p.startswith(owned)} - {s.path for s in specs}))
+    before = deps.adapters.store.documents()
+    deps.adapters.public_folder.sweep()
+    remove_documents(deps, sorted({p for p in before if p.startswith(owned)} - {s.path for s in specs}))
     made: list[Document] = []
     versions: list[FeedVersion] = []
     changed: list[str] = []
     topics: list[tuple[str, str]] = []
-    with Staging(parts.shelf) as staging:
+    with Staging(deps.adapters.public_folder) as staging:
         for spec in specs:
             old = before.get(spec.path)
-            if old is not None and old.fingerprint == spec.fingerprint and parts.shelf.holds(old):
+            if (
+                old is not None
+                and old.fingerprint == spec.fingerprint
+                and deps.adapters.public_folder.holds(old)
+            ):
                 continue
             data = spec.make()
             if data is None:
                 continue
             # Where the store was lost and the file stands, readers have that file.
-            last = (old.hash, old.modified) if old else parts.shelf.standing(spec.path)
+            last = (old.hash, old.modified) if old else deps.adapters.public_folder.standing(spec.path)
             new = _document(spec, data, last, now)
-            if old is None or old.hash != new.hash or not parts.shelf.holds(new):
+            if old is None or old.hash != new.hash or not deps.adapters.public_folder.holds(new):
                 staging.stage(new.path, data)
                 changed.append(new.path)
                 if version := feed_version(new, data):
@@ -81,16 +85,16 @@ def write_documents(
                 topics.append((spec.topic, new.hash))
             made.append(new)
     if made:
-        parts.reach("documents:staged")
-        parts.store.save_documents(made, (), pings_for(parts, topics, now), versions)
-        parts.reach("documents:saved")
+        deps.process.failpoint("documents:staged")
+        deps.adapters.store.save_documents(made, (), pings_for(deps, topics, now), versions)
+        deps.process.failpoint("documents:saved")
         moved = frozenset(changed)
         for document in made:
             if document.path in moved:
-                parts.shelf.place(document.path, document.modified)
-                parts.reach("documents:placed")
-    if parts.hubs:  # also pings that were queued by a publish that died
-        parts.store.release_pings()
+                deps.adapters.public_folder.place(document.path, document.modified)
+                deps.process.failpoint("documents:placed")
+    if deps.rules.hubs:  # also pings that were queued by a publish that died
+        deps.adapters.store.release_pings()
     return tuple(changed)
 
 
@@ -120,13 +124,13 @@ def feed_version(document: Document, data: bytes) -> FeedVersion | None:
     return FeedVersion(path=path, hash=document.hash, modified=document.modified, marks=feed.marks)
 
 
-def remove_documents(parts: Deps, paths: Sequence[str]) -> None:
+def remove_documents(deps: Deps, paths: Sequence[str]) -> None:
     """Removes documents. Files first: after a crash the rows still say what must go."""
     for path in paths:
-        parts.shelf.remove(path)
-        parts.reach("documents:removed")
+        deps.adapters.public_folder.remove(path)
+        deps.process.failpoint("documents:removed")
     if paths:
-        parts.store.save_documents((), paths)
+        deps.adapters.store.save_documents((), paths)
 
 
 class Staging(AbstractContextManager["Staging"]):

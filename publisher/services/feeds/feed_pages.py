@@ -28,9 +28,9 @@ Values = dict[str, object]
 """What a template is given."""
 
 
-def home_page(parts: Deps) -> DocumentSpec:
+def home_page(deps: Deps) -> DocumentSpec:
     """public/index.html: what this publication is and how to follow it."""
-    base = parts.site.public_url
+    base = deps.rules.site.public_url
     lists: list[Values] = [
         {
             "slug": spec.slug,
@@ -39,7 +39,7 @@ def home_page(parts: Deps) -> DocumentSpec:
             "url": f"{base}subscribe/{spec.slug}",
             "archive": f"{base}digests/{spec.slug}/",
         }
-        for spec in parts.lists
+        for spec in deps.rules.lists
     ]
     posts: list[Values] = [
         {
@@ -49,120 +49,122 @@ def home_page(parts: Deps) -> DocumentSpec:
             "summary": post.summary,
             "language": post.language,
         }
-        for post in (known.post for known in parts.store.newest_posts(RECENT_POSTS))
+        for post in (known.post for known in deps.adapters.store.newest_posts(RECENT_POSTS))
     ]
     values: Values = {
-        "site": parts.site,
-        **feed_links(parts),
+        "site": deps.rules.site,
+        **feed_links(deps),
         "outline": base + OPML,
         "lists": lists,
         "posts": posts,
     }
     return DocumentSpec(
         path="index.html",
-        fingerprint=fingerprint(parts.stamp, "index", values),
-        make=lambda: parts.renderer.page("index", values).encode(),
+        fingerprint=fingerprint(deps.process.template_fingerprint, "index", values),
+        make=lambda: deps.adapters.renderer.page("index", values).encode(),
     )
 
 
-def feed_pages(parts: Deps, feeds: Sequence[CurrentFeed]) -> list[DocumentSpec]:
+def feed_pages(deps: Deps, feeds: Sequence[CurrentFeed]) -> list[DocumentSpec]:
     """The page of each feed, those that list the parts of a split feed, and feeds.opml, not yet made."""
     lists: list[Values] = [
-        {"title": spec.title, "url": f"{parts.site.public_url}subscribe/{spec.slug}"} for spec in parts.lists
+        {"title": spec.title, "url": f"{deps.rules.site.public_url}subscribe/{spec.slug}"}
+        for spec in deps.rules.lists
     ]
     views = [feed.view for feed in feeds]
-    pages = [feed_page(parts, feed, lists) for feed in feeds]
-    pages += [parts_page(parts, spec, views) for spec in parts.feeds if spec.split_by]
-    return [*pages, opml(parts, views)]
+    pages = [feed_page(deps, feed, lists) for feed in feeds]
+    pages += [parts_page(deps, spec, views) for spec in deps.rules.feeds if spec.split_by]
+    return [*pages, opml(deps, views)]
 
 
-def feed_page(parts: Deps, feed: CurrentFeed, lists: Sequence[Values]) -> DocumentSpec:
+def feed_page(deps: Deps, feed: CurrentFeed, lists: Sequence[Values]) -> DocumentSpec:
     """<slug>.html: the entries of a feed, and how to follow it."""
     view = feed.view
-    links = _links(parts, view.spec, view.name, view.title)
+    links = _links(deps, view.spec, view.name, view.title)
 
     def make() -> bytes:
         value = feed.build()
         values: Values = {
-            "site": parts.site,
+            "site": deps.rules.site,
             "feed": links,
             "lists": lists,
             "entries": value.entries,
-            "snippet": autodiscovery_links(parts, view),
+            "snippet": autodiscovery_links(deps, view),
             "more": not value.history.complete,
         }
-        return parts.renderer.page("feed", values).encode()
+        return deps.adapters.renderer.page("feed", values).encode()
 
     stamp = fingerprint(feed.fingerprint, "page", links, lists)
     return DocumentSpec(path=f"{view.path}.html", fingerprint=stamp, make=make)
 
 
-def parts_page(parts: Deps, spec: FeedSpec, views: Sequence[FeedView]) -> DocumentSpec:
+def parts_page(deps: Deps, spec: FeedSpec, views: Sequence[FeedView]) -> DocumentSpec:
     """<slug>/index.html: the parts of a split feed, by name."""
     own = sorted((v for v in views if v.spec == spec), key=lambda v: (v.label.casefold(), v.name))
-    feeds = [_links(parts, spec, view.name, view.label) for view in own]
-    values: Values = {"site": parts.site, "title": spec.title, "kind": spec.split_by, "feeds": feeds}
+    feeds = [_links(deps, spec, view.name, view.label) for view in own]
+    values: Values = {"site": deps.rules.site, "title": spec.title, "kind": spec.split_by, "feeds": feeds}
     return DocumentSpec(
         path=f"{spec.slug}/index.html",
-        fingerprint=fingerprint(parts.stamp, "feeds", values),
-        make=lambda: parts.renderer.page("feeds", values).encode(),
+        fingerprint=fingerprint(deps.process.template_fingerprint, "feeds", values),
+        make=lambda: deps.adapters.renderer.page("feeds", values).encode(),
     )
 
 
-def opml(parts: Deps, views: Sequence[FeedView]) -> DocumentSpec:
+def opml(deps: Deps, views: Sequence[FeedView]) -> DocumentSpec:
     """The list of feeds that feed readers import. Each has one URL there: that of its first format."""
     outlines: list[Outline] = []
     for spec, own in groupby(views, key=lambda view: view.spec):
         lines = tuple(
             Outline(
                 title=view.title,
-                url=feed_url(parts, spec, spec.formats[0], view.name),
-                page=document_url(parts, f"{view.path}.html"),
+                url=feed_url(deps, spec, spec.formats[0], view.name),
+                page=document_url(deps, f"{view.path}.html"),
             )
             for view in own
         )
         outlines += [Outline(title=spec.title, parts=lines)] if spec.split_by else lines
     return DocumentSpec(
         path=OPML,
-        fingerprint=fingerprint(parts.stamp, parts.site, tuple(outlines)),
-        make=lambda: parts.outline(parts.site, tuple(outlines)),
+        fingerprint=fingerprint(deps.process.template_fingerprint, deps.rules.site, tuple(outlines)),
+        make=lambda: deps.adapters.write_opml(deps.rules.site, tuple(outlines)),
     )
 
 
-def feed_links(parts: Deps) -> Values:
+def feed_links(deps: Deps) -> Values:
     """The feeds that every page links to: {feeds: [{slug, title, page, links: [{name, url, media_type}]}],
     parted: [{title, url}]}.
     """
     return {
-        "feeds": [_links(parts, spec) for spec in parts.feeds if not spec.split_by],
+        "feeds": [_links(deps, spec) for spec in deps.rules.feeds if not spec.split_by],
         "parted": [
-            {"title": spec.title, "url": document_url(parts, f"{spec.slug}/")}
-            for spec in parts.feeds
+            {"title": spec.title, "url": document_url(deps, f"{spec.slug}/")}
+            for spec in deps.rules.feeds
             if spec.split_by
         ],
     }
 
 
-def _links(parts: Deps, spec: FeedSpec, name: str = "", title: str = "") -> Values:
+def _links(deps: Deps, spec: FeedSpec, name: str = "", title: str = "") -> Values:
     """A feed, or the part `name` of one, with its page and its URL in each format."""
     path = f"{spec.slug}/{name}" if name else spec.slug
     links = [
         {
-            "name": parts.formats[format].label,
-            "url": feed_url(parts, spec, format, name),
-            "media_type": parts.formats[format].media_type,
+            "name": deps.adapters.formats[format].label,
+            "url": feed_url(deps, spec, format, name),
+            "media_type": deps.adapters.formats[format].media_type,
         }
         for format in spec.formats
     ]
-    page = document_url(parts, f"{path}.html")
+    page = document_url(deps, f"{path}.html")
     return {"slug": path, "title": title or spec.title, "page": page, "links": links}
 
 
-def autodiscovery_links(parts: Deps, view: FeedView) -> list[str]:
+def autodiscovery_links(deps: Deps, view: FeedView) -> list[str]:
     """The lines in the head of a page by which feed readers find a feed."""
     return [
-        f'<link rel="alternate" type="{escape(parts.formats[name].media_type)}" title="{escape(view.title)}" '
-        f'href="{escape(feed_url(parts, view.spec, name, view.name))}">'
+        f'<link rel="alternate" type="{escape(deps.adapters.formats[name].media_type)}" '
+        f'title="{escape(view.title)}" '
+        f'href="{escape(feed_url(deps, view.spec, name, view.name))}">'
         for name in view.spec.formats
     ]
 
@@ -179,25 +181,25 @@ class FeedFile:
     changed: datetime
 
 
-def list_feed_files(parts: Deps) -> list[FeedFile]:
+def list_feed_files(deps: Deps) -> list[FeedFile]:
     """The documents of feeds under public/, by slug, subscription documents first. Raises StoreError,
     OutputError.
     """
     found: list[FeedFile] = []
-    for path, document in parts.store.documents().items():
-        slug = _slug_of(parts, path)
-        data = parts.shelf.read(path) if slug else None
+    for path, document in deps.adapters.store.documents().items():
+        slug = _slug_of(deps, path)
+        data = deps.adapters.public_folder.read(path) if slug else None
         if data is None:
             continue
         try:
-            entries = len(parts.reader().feed(data, path).entries)
+            entries = len(deps.adapters.feed_reader().feed(data, path).entries)
         except Refused:
             continue  # a page or a list that only looks like a feed by its name
         found.append(
             FeedFile(
                 slug=slug,
                 path=path,
-                url=document_url(parts, path),
+                url=document_url(deps, path),
                 entries=entries,
                 archive=path.startswith(ARCHIVE_FOLDER),
                 changed=document.modified,
@@ -206,13 +208,13 @@ def list_feed_files(parts: Deps) -> list[FeedFile]:
     return sorted(found, key=lambda it: (it.slug, it.archive, it.path))
 
 
-def _slug_of(parts: Deps, path: str) -> str:
+def _slug_of(deps: Deps, path: str) -> str:
     """The slug of the feed that a document belongs to; "" for any other document."""
-    suffixes = {f".{format.suffix}" for format in parts.formats.values()}
+    suffixes = {f".{format.suffix}" for format in deps.adapters.formats.values()}
     if path.startswith(OTHER_FOLDERS) or PurePosixPath(path).suffix not in suffixes:
         name = None
     else:
         first = path.removeprefix(ARCHIVE_FOLDER).partition("/")[0]
         name = first.rpartition(".")[0] or first
-    specs = (spec for spec in parts.feeds if spec.slug == name or path in spec.paths.values())
+    specs = (spec for spec in deps.rules.feeds if spec.slug == name or path in spec.paths.values())
     return next((spec.slug for spec in specs), "")

@@ -48,21 +48,21 @@ class FeedView:
         return f"{self.spec.title}: {self.label}" if self.label else self.spec.title
 
 
-def feed_views(parts: Deps) -> list[FeedView]:
+def feed_views(deps: Deps) -> list[FeedView]:
     """Every feed that exists, in the order of the settings, parts of a split feed by value."""
-    states, archives = parts.store.feed_states(), parts.store.archive_pages()
-    head = parts.store.head()
+    states, archives = deps.adapters.store.feed_states(), deps.adapters.store.archive_pages()
+    head = deps.adapters.store.head()
     views: list[FeedView] = []
     changed: list[tuple[FeedState, Sequence[ArchivePage]]] = []
-    for spec in parts.feeds:
-        for part, view in _views_of(parts, spec, states):
+    for spec in deps.rules.feeds:
+        for part, view in _views_of(deps, spec, states):
             key = (spec.slug, part)
             state = states.get(key, FeedState(feed=spec.slug, part=part, label=view.label))
             pages, updated = archives.get(key, ()), state.updated_at
-            rules = _archive_rules(parts, view)
+            rules = _archive_rules(deps, view)
             if (state.version, state.rules) != (view.version, rules) or updated is None:
-                pages = _archive_pages(parts, view, state, pages, rules, head.seq)
-                updated = _last_change(parts, view, state, head, existed=key in states)
+                pages = _archive_pages(deps, view, state, pages, rules, head.seq)
+                updated = _last_change(deps, view, state, head, existed=key in states)
                 changed.append(
                     (
                         replace(
@@ -72,26 +72,26 @@ def feed_views(parts: Deps) -> list[FeedView]:
                     )
                 )
             views.append(replace(view, pages=pages, updated=updated))
-    parts.store.save_feed_states(changed)
+    deps.adapters.store.save_feed_states(changed)
     return views
 
 
 def _views_of(
-    parts: Deps, spec: FeedSpec, states: Mapping[tuple[str, str], FeedState]
+    deps: Deps, spec: FeedSpec, states: Mapping[tuple[str, str], FeedState]
 ) -> Iterator[tuple[str, FeedView]]:
     """(folded value, view) of each part of a split feed; of a whole feed, "" and its view. A part that once
     existed stays, if only as an empty feed, because readers follow it.
     """
     own: CombinedFilter = () if spec.where == EVERYTHING else (spec.where,)
-    version = parts.store.content_version_of(own)
+    version = deps.adapters.store.content_version_of(own)
     if spec.split_by is None:
         yield "", FeedView(spec=spec, filters=own, version=version)
         return
-    terms = {term.key: term for term in parts.store.terms(spec.split_by)}
+    terms = {term.key: term for term in deps.adapters.store.terms(spec.split_by)}
     labels = {part: state.label for (feed, part), state in states.items() if feed == spec.slug and part}
     for key in sorted({*labels, *(key for key, term in terms.items() if term.borne)}):
         filters = (*own, PostFilter(**{spec.split_by.value: (key,)}))
-        if key in labels or not own or parts.store.newest_of(filters, 1):
+        if key in labels or not own or deps.adapters.store.newest_of(filters, 1):
             bearing = [
                 term.version for other, term in terms.items() if term_matches(spec.split_by, key, other)
             ]
@@ -106,45 +106,51 @@ def _views_of(
             yield key, view
 
 
-def _archive_rules(parts: Deps, view: FeedView) -> str:
+def _archive_rules(deps: Deps, view: FeedView) -> str:
     """What a feed's archives depend on: they are made anew when the first word changes (posts have other
     URLs, or others match), and go on when only the second does.
     """
     if not view.spec.archive:
         return ""
-    return f"{fingerprint(parts.site.url, parts.site.public_url, view.filters)[:40]} {view.spec.limit}"
+    return (
+        f"{fingerprint(deps.rules.site.url, deps.rules.site.public_url, view.filters)[:40]} {view.spec.limit}"
+    )
 
 
 def _archive_pages(
-    parts: Deps, view: FeedView, state: FeedState, pages: Sequence[ArchivePage], rules: str, head: int
+    deps: Deps, view: FeedView, state: FeedState, pages: Sequence[ArchivePage], rules: str, head: int
 ) -> Sequence[ArchivePage]:
     """The archive pages at log row `head`: those before and what came since, or made anew by other rules."""
     if not view.spec.archive:
         return ()
     anew = state.rules.partition(" ")[0] != rules.partition(" ")[0]
-    members = parts.store.members(view.filters)
+    members = deps.adapters.store.members(view.filters)
     edition = pages[0].edition + anew if pages else 0
     return update_pages(() if anew else pages, members, view.spec.limit, head, edition)
 
 
-def _last_change(parts: Deps, view: FeedView, state: FeedState, head: LogHead, *, existed: bool) -> datetime:
+def _last_change(deps: Deps, view: FeedView, state: FeedState, head: LogHead, *, existed: bool) -> datetime:
     """When the feed last changed for its readers (RFC 4287 4.2.15): an entry changed, came or went, also by
     getting or losing the tag it is found by. It never goes back, and depends on the store alone.
     """
-    withdrawn = parts.store.recently_withdrawn(state.counted, MAX_CHANGES) if existed else ()
-    retagged = parts.store.recently_retagged(state.updated_at, MAX_CHANGES) if state.updated_at else ()
+    withdrawn = deps.adapters.store.recently_withdrawn(state.counted, MAX_CHANGES) if existed else ()
+    retagged = (
+        deps.adapters.store.recently_retagged(state.updated_at, MAX_CHANGES) if state.updated_at else ()
+    )
     times = [
         *(one.at for one in retagged if one.changes_membership(view.filters)),
         *(known.updated_at for known in withdrawn if all(f.matches(known.post) for f in view.filters)),
-        parts.store.last_changed_at(view.filters, view.spec.limit, state.counted),
+        deps.adapters.store.last_changed_at(view.filters, view.spec.limit, state.counted),
         state.updated_at,
     ]
     return max(filter(None, times), default=head.baseline_at or NEVER_PUBLISHED)
 
 
-def forget_archives(parts: Deps, slugs: Sequence[str]) -> None:
+def forget_archives(deps: Deps, slugs: Sequence[str]) -> None:
     """The next publish makes the archive documents of these feeds anew, with their posts as they are then."""
-    pages = parts.store.archive_pages()
-    states = [state for (feed, _), state in parts.store.feed_states().items() if feed in slugs]
+    pages = deps.adapters.store.archive_pages()
+    states = [state for (feed, _), state in deps.adapters.store.feed_states().items() if feed in slugs]
     forgotten = [replace(state, rules="again", version=-1) for state in states]
-    parts.store.save_feed_states([(state, pages.get((state.feed, state.part), ())) for state in forgotten])
+    deps.adapters.store.save_feed_states(
+        [(state, pages.get((state.feed, state.part), ())) for state in forgotten]
+    )

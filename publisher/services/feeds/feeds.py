@@ -57,104 +57,110 @@ class CurrentFeed:
     build: Callable[[], Feed]
 
 
-def current_feeds(parts: Deps) -> list[CurrentFeed]:
+def current_feeds(deps: Deps) -> list[CurrentFeed]:
     """Every feed that exists now, not yet built, in the order of `feed_views`."""
     feeds: list[CurrentFeed] = []
-    for view in feed_views(parts):
+    for view in feed_views(deps):
         last = view.pages[-1].number if view.pages else 0
         inputs = (view.spec, view.path, view.label, view.version, view.updated, last)
         feeds.append(
             CurrentFeed(
                 view=view,
-                fingerprint=fingerprint(parts.stamp, parts.pages, parts.site, parts.hubs, inputs),
-                build=cache(partial(build_feed, parts, view)),
+                fingerprint=fingerprint(
+                    deps.process.template_fingerprint,
+                    deps.rules.post_pages,
+                    deps.rules.site,
+                    deps.rules.hubs,
+                    inputs,
+                ),
+                build=cache(partial(build_feed, deps, view)),
             )
         )
     return feeds
 
 
-def feed_documents(parts: Deps, feed: CurrentFeed) -> list[DocumentSpec]:
+def feed_documents(deps: Deps, feed: CurrentFeed) -> list[DocumentSpec]:
     """The documents of a feed in each of its formats, archives included, not yet made."""
     view = feed.view
     specs = [
         DocumentSpec(
-            path=feed_path(parts, view.spec, name, view.name),
+            path=feed_path(deps, view.spec, name, view.name),
             fingerprint=fingerprint(feed.fingerprint, name),
-            make=partial(write_format, parts, name, feed.build),
-            topic=feed_url(parts, view.spec, name, view.name),
+            make=partial(write_format, deps, name, feed.build),
+            topic=feed_url(deps, view.spec, name, view.name),
         )
         for name in view.spec.formats
     ]
     if view.pages:
         newest = view.pages[-1].number + 1
         inputs = ("unfinished", feed.fingerprint)
-        specs += _archive_documents(parts, view, newest, inputs, partial(build_newest_archive, parts, view))
+        specs += _archive_documents(deps, view, newest, inputs, partial(build_newest_archive, deps, view))
     # A full archive changes only when a post is withdrawn, addresses change or an operator rebuilds it: no
     # template, version or later edit is in its fingerprint.
-    site = (parts.site.url, parts.site.public_url, _feed_urls(parts, view))
+    site = (deps.rules.site.url, deps.rules.site.public_url, _feed_urls(deps, view))
     for page in view.pages:
         stamp = fingerprint("archive", view.path, page, site)
-        build = partial(build_full_archive, parts, view, page)
-        specs += _archive_documents(parts, view, page.number, (stamp,), build)
+        build = partial(build_full_archive, deps, view, page)
+        specs += _archive_documents(deps, view, page.number, (stamp,), build)
     return specs
 
 
 def _archive_documents(
-    parts: Deps, view: FeedView, number: int, inputs: tuple[str, ...], build: Callable[[], Feed]
+    deps: Deps, view: FeedView, number: int, inputs: tuple[str, ...], build: Callable[[], Feed]
 ) -> list[DocumentSpec]:
     """Archive document `number` in each format; the feed is built once for all of them."""
     build = cache(build)
     return [
         DocumentSpec(
-            path=archive_path(parts, view, number, name),
+            path=archive_path(deps, view, number, name),
             fingerprint=fingerprint(*inputs, name),
-            make=partial(write_format, parts, name, build),
+            make=partial(write_format, deps, name, build),
         )
         for name in view.spec.formats
     ]
 
 
-def write_format(parts: Deps, name: str, build: Callable[[], Feed]) -> bytes:
+def write_format(deps: Deps, name: str, build: Callable[[], Feed]) -> bytes:
     """The bytes of a feed in the format of that name."""
-    return parts.formats[name].write(build())
+    return deps.adapters.formats[name].write(build())
 
 
-def build_feed(parts: Deps, view: FeedView) -> Feed:
+def build_feed(deps: Deps, view: FeedView) -> Feed:
     """The subscription document: the newest posts, last first by log order, then older ones that changed
     since the oldest of these came (RFC 5005 4: a later edit is published again under its id).
     """
     limit = view.spec.limit
-    found = parts.store.newest_of(view.filters, limit + 1)
+    found = deps.adapters.store.newest_of(view.filters, limit + 1)
     newest = list(found[:limit])
     since = newest[-1].first_seq if len(found) > limit else 0
-    newest += parts.store.recently_changed_of(view.filters, since, limit) if since else []
+    newest += deps.adapters.store.recently_changed_of(view.filters, since, limit) if since else []
     history = History(
         complete=not since and not view.pages,
-        previous=_archive_urls(parts, view, len(view.pages)) if view.pages else {},
+        previous=_archive_urls(deps, view, len(view.pages)) if view.pages else {},
     )
-    gone = tombstones(parts, view, since)
-    return _feed(parts, view, newest, history, _feed_urls(parts, view), gone, [view.updated])
+    gone = tombstones(deps, view, since)
+    return _feed(deps, view, newest, history, _feed_urls(deps, view), gone, [view.updated])
 
 
-def build_newest_archive(parts: Deps, view: FeedView) -> Feed:
+def build_newest_archive(deps: Deps, view: FeedView) -> Feed:
     """The newest archive document, not yet full. All that is in it is also in the subscription document,
     which links to the full one before; so nobody who follows `prev-archive` meets one that changes.
     """
     last = view.pages[-1]
-    newest = parts.store.newest_of(view.filters, view.spec.limit)
+    newest = deps.adapters.store.newest_of(view.filters, view.spec.limit)
     rest = [known for known in newest if known.first_seq > last.until]
     posts = rest[max(0, len(rest) - page_size(view.spec.limit) + 1) :]
-    return _archive(parts, view, posts, last.number + 1, after=last.until)
+    return _archive(deps, view, posts, last.number + 1, after=last.until)
 
 
-def build_full_archive(parts: Deps, view: FeedView, page: ArchivePage) -> Feed:
+def build_full_archive(deps: Deps, view: FeedView, page: ArchivePage) -> Feed:
     """A full archive document: the posts of `page` as they were when it became full."""
-    posts = parts.store.posts_as_of(view.filters, page)
-    return _archive(parts, view, posts, page.number, after=page.after, until=page.until)
+    posts = deps.adapters.store.posts_as_of(view.filters, page)
+    return _archive(deps, view, posts, page.number, after=page.after, until=page.until)
 
 
 def _archive(
-    parts: Deps,
+    deps: Deps,
     view: FeedView,
     posts: Sequence[PublishedPost],
     number: int,
@@ -165,17 +171,17 @@ def _archive(
     last = len(view.pages) + 1
     history = History(
         archive=True,
-        current=_feed_urls(parts, view),
-        previous=_archive_urls(parts, view, number - 1) if number > 1 else {},
-        following=_archive_urls(parts, view, number + 1) if number < last else {},
+        current=_feed_urls(deps, view),
+        previous=_archive_urls(deps, view, number - 1) if number > 1 else {},
+        following=_archive_urls(deps, view, number + 1) if number < last else {},
     )
-    gone = tombstones(parts, view, 0, after=after, until=until)
+    gone = tombstones(deps, view, 0, after=after, until=until)
     times = [tombstone.at for tombstone in gone]
-    return _feed(parts, view, posts, history, _archive_urls(parts, view, number), gone, times)
+    return _feed(deps, view, posts, history, _archive_urls(deps, view, number), gone, times)
 
 
 def _feed(
-    parts: Deps,
+    deps: Deps,
     view: FeedView,
     posts: Sequence[PublishedPost],
     history: History,
@@ -186,9 +192,9 @@ def _feed(
     """The feed of one document. Its `updated` is the newest change (RFC 4287 4.2.15), of its entries or at
     one of `times`.
     """
-    site, logo = parts.site, parts.site.logo
-    bodies = parts.store.bodies({known.post.body_hash for known in posts})
-    entries = tuple(feed_entry(parts, view.spec, known, bodies[known.post.body_hash]) for known in posts)
+    site, logo = deps.rules.site, deps.rules.site.logo
+    bodies = deps.adapters.store.bodies({known.post.body_hash for known in posts})
+    entries = tuple(feed_entry(deps, view.spec, known, bodies[known.post.body_hash]) for known in posts)
     feed = Feed(
         id=f"tag:{site.id_authority}:feed/{quote(view.path, safe='/~')}",
         title=view.title,
@@ -201,7 +207,7 @@ def _feed(
         copyright=site.copyright,
         license=license_url(site.copyright),
         logo=Image(url=logo.url, alt=logo.alt, width=logo.width, height=logo.height) if logo else None,
-        hubs=() if history.archive else parts.hubs,
+        hubs=() if history.archive else deps.rules.hubs,
         history=history,
         tombstones=gone,
         entries=entries,
@@ -209,25 +215,25 @@ def _feed(
     return truncate_feed(feed)
 
 
-def feed_entry(parts: Deps, spec: FeedSpec, known: PublishedPost, body: str) -> FeedEntry:
+def feed_entry(deps: Deps, spec: FeedSpec, known: PublishedPost, body: str) -> FeedEntry:
     """A post as an entry of a feed; `body` is its source."""
     post = known.post
     assert post.instant is not None  # noqa: S101  # every post in the log has one
-    files = placed_assets(parts, post)
-    html = render_html(parts.markup, post, body, files)
+    files = placed_assets(deps, post)
+    html = render_html(deps.adapters.markup, post, body, files)
     return FeedEntry(
         id=known.id,
         url=post.url,
         title=post.title,
         published=post.instant,
         updated=max(known.updated_at, post.instant),
-        summary=post_summary(parts.markup, post, body, html),
+        summary=post_summary(deps.adapters.markup, post, body, html),
         content=html if spec.content == "full" else None,
-        language="" if post.language == parts.site.language else post.language,
+        language="" if post.language == deps.rules.site.language else post.language,
         authors=post.authors,
-        categories=_categories(parts.site.id_authority, post),
-        image=post_image(parts, post),
-        enclosures=_enclosures(parts, post),
+        categories=_categories(deps.rules.site.id_authority, post),
+        image=post_image(deps, post),
+        enclosures=_enclosures(deps, post),
     )
 
 
@@ -243,65 +249,67 @@ def _categories(authority: str, post: Post) -> tuple[Category, ...]:
     return tuple(found.values())
 
 
-def _enclosures(parts: Deps, post: Post) -> tuple[Enclosure, ...]:
+def _enclosures(deps: Deps, post: Post) -> tuple[Enclosure, ...]:
     """The audio and video files beside the post: their type and length are known (RFC 4287 4.2.7.2)."""
-    if not parts.pages:
+    if not deps.rules.post_pages:
         return ()
     assets = {asset.document: asset for asset in post.assets}
     return tuple(
-        Enclosure(url=parts.site.public_url + path, media_type=ENCLOSURE_TYPES[suffix], size=asset.size)
+        Enclosure(url=deps.rules.site.public_url + path, media_type=ENCLOSURE_TYPES[suffix], size=asset.size)
         for path, asset in assets.items()
         if (suffix := path.rpartition(".")[2]) in ENCLOSURE_TYPES
     )
 
 
 def tombstones(
-    parts: Deps, view: FeedView, since: int, *, after: int = 0, until: int = MAX_SEQ
+    deps: Deps, view: FeedView, since: int, *, after: int = 0, until: int = MAX_SEQ
 ) -> tuple[Tombstone, ...]:
     """The posts of `view` that were withdrawn by log rows after `since`, the last ones first (RFC 6721 3),
     of those whose first log row is in (after, until].
     """
-    withdrawn = parts.store.recently_withdrawn(since, MAX_CHANGES, after=after, until=until)
+    withdrawn = deps.adapters.store.recently_withdrawn(since, MAX_CHANGES, after=after, until=until)
     gone = [known for known in withdrawn if all(f.matches(known.post) for f in view.filters)]
     return tuple(Tombstone(id=known.id, at=known.updated_at) for known in gone[:MAX_TOMBSTONES])
 
 
-def feed_path(parts: Deps, spec: FeedSpec, format: str, name: str = "") -> str:
+def feed_path(deps: Deps, spec: FeedSpec, format: str, name: str = "") -> str:
     """Where a feed, or the part `name` of one, stands under public/: "<slug>.<suffix>", or by its `paths`."""
     usual = f"{spec.slug}/{PART_PLACEHOLDER}" if spec.split_by else spec.slug
-    return spec.paths.get(format, f"{usual}.{parts.formats[format].suffix}").replace(PART_PLACEHOLDER, name)
+    return spec.paths.get(format, f"{usual}.{deps.adapters.formats[format].suffix}").replace(
+        PART_PLACEHOLDER, name
+    )
 
 
-def feed_url(parts: Deps, spec: FeedSpec, format: str, name: str = "") -> str:
+def feed_url(deps: Deps, spec: FeedSpec, format: str, name: str = "") -> str:
     """The URL of a feed, or of the part `name` of one."""
-    return document_url(parts, feed_path(parts, spec, format, name))
+    return document_url(deps, feed_path(deps, spec, format, name))
 
 
-def _feed_urls(parts: Deps, view: FeedView) -> dict[str, str]:
-    return {name: feed_url(parts, view.spec, name, view.name) for name in view.spec.formats}
+def _feed_urls(deps: Deps, view: FeedView) -> dict[str, str]:
+    return {name: feed_url(deps, view.spec, name, view.name) for name in view.spec.formats}
 
 
-def archive_path(parts: Deps, view: FeedView, number: int, format: str) -> str:
+def archive_path(deps: Deps, view: FeedView, number: int, format: str) -> str:
     """Where an archive document stands under public/."""
-    return f"{ARCHIVE_FOLDER}{view.path}/{number}.{parts.formats[format].suffix}"
+    return f"{ARCHIVE_FOLDER}{view.path}/{number}.{deps.adapters.formats[format].suffix}"
 
 
-def _archive_urls(parts: Deps, view: FeedView, number: int) -> dict[str, str]:
+def _archive_urls(deps: Deps, view: FeedView, number: int) -> dict[str, str]:
     formats = view.spec.formats
-    return {name: document_url(parts, archive_path(parts, view, number, name)) for name in formats}
+    return {name: document_url(deps, archive_path(deps, view, number, name)) for name in formats}
 
 
-def document_url(parts: Deps, path: str) -> str:
+def document_url(deps: Deps, path: str) -> str:
     """The URL of the document at `path`."""
-    return parts.site.public_url + quote(path, safe="/~")
+    return deps.rules.site.public_url + quote(path, safe="/~")
 
 
-def rebuild_archives(parts: Deps, slugs: Sequence[str], now: datetime) -> tuple[str, ...]:
+def rebuild_archives(deps: Deps, slugs: Sequence[str], now: datetime) -> tuple[str, ...]:
     """Makes the archives of these feeds again from the first post on, with the posts as they are now, and
     removes documents that are then too many. Returns the paths whose bytes changed. Safe to call again after
     a crash.
     """
-    forget_archives(parts, slugs)
-    feeds = [feed for feed in current_feeds(parts) if feed.view.spec.slug in slugs]
-    specs = [spec for feed in feeds for spec in feed_documents(parts, feed)]
-    return write_documents(parts, specs, now, owned=tuple(f"{ARCHIVE_FOLDER}{slug}/" for slug in slugs))
+    forget_archives(deps, slugs)
+    feeds = [feed for feed in current_feeds(deps) if feed.view.spec.slug in slugs]
+    specs = [spec for feed in feeds for spec in feed_documents(deps, feed)]
+    return write_documents(deps, specs, now, owned=tuple(f"{ARCHIVE_FOLDER}{slug}/" for slug in slugs))

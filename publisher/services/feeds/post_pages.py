@@ -27,20 +27,20 @@ OWNED_FOLDERS = (POSTS, ASSETS)
 """Folders under public/ that hold only what today's posts need."""
 
 
-def page_only_posts(parts: Deps, posts: Sequence[Post]) -> list[PublishedPost]:
+def page_only_posts(deps: Deps, posts: Sequence[Post]) -> list[PublishedPost]:
     """Page-only posts in the form that `post_pages` takes, where posts have pages. They are not in the log,
     and sort after it: of two posts at one path the one in the log has it.
     """
     return [
         PublishedPost(
-            id=mint(post, parts.naming),
+            id=mint(post, deps.rules.id_rules),
             post=post,
             live=False,
             first_seq=MAX_SEQ,
             updated_at=max(post.modified or post.instant, post.instant),
         )
         for post in posts
-        if parts.pages and post.instant is not None
+        if deps.rules.post_pages and post.instant is not None
     ]
 
 
@@ -74,12 +74,12 @@ def _disk_key(path: str) -> str:
     return unicodedata.normalize("NFC", path).casefold()
 
 
-def post_pages(parts: Deps, posts: Sequence[PublishedPost], paths: Mapping[str, str]) -> list[DocumentSpec]:
+def post_pages(deps: Deps, posts: Sequence[PublishedPost], paths: Mapping[str, str]) -> list[DocumentSpec]:
     """The page of each of `posts` that has a path (`page_paths`), not yet made. Each is made again only when
     its post, a neighbor's title, the site or a template changes.
     """
-    feeds = feed_links(parts)["feeds"]
-    shared = fingerprint(parts.stamp, parts.site, feeds)
+    feeds = feed_links(deps)["feeds"]
+    shared = fingerprint(deps.process.template_fingerprint, deps.rules.site, feeds)
 
     def by_instant(known: PublishedPost) -> tuple[float, int]:
         assert known.post.instant is not None  # noqa: S101  # every published post has one
@@ -91,16 +91,16 @@ def post_pages(parts: Deps, posts: Sequence[PublishedPost], paths: Mapping[str, 
         if known.id not in paths:
             continue
         around = {
-            "previous": _link(parts, row[at - 1]) if at else None,
-            "next": _link(parts, row[at + 1]) if at + 1 < len(row) else None,
+            "previous": _link(deps, row[at - 1]) if at else None,
+            "next": _link(deps, row[at + 1]) if at + 1 < len(row) else None,
         }
         stamp = fingerprint(shared, known.id, known.updated_at, known.post, around)
-        make = partial(post_page, parts, known, {"feeds": feeds, **around})
+        make = partial(post_page, deps, known, {"feeds": feeds, **around})
         specs.append(DocumentSpec(path=paths[known.id], fingerprint=stamp, make=make))
     return specs
 
 
-def post_page(parts: Deps, known: PublishedPost, values: Values) -> bytes:
+def post_page(deps: Deps, known: PublishedPost, values: Values) -> bytes:
     """The page of a post; `values` are the links that it shares with others."""
     post = known.post
     edited = known.updated_at
@@ -109,21 +109,21 @@ def post_page(parts: Deps, known: PublishedPost, values: Values) -> bytes:
         dated = max(filter(None, (post.instant, post.modified)), default=known.updated_at)
         edited = min(dated, known.updated_at)
     given = {
-        "site": parts.site,
-        "post": _whole_post(parts, known),
+        "site": deps.rules.site,
+        "post": _whole_post(deps, known),
         "tags": post.tags,
         "updated": edited,
         **values,
     }
-    return parts.renderer.page("post", given).encode()
+    return deps.adapters.renderer.page("post", given).encode()
 
 
-def _whole_post(parts: Deps, known: PublishedPost) -> DigestPost:
+def _whole_post(deps: Deps, known: PublishedPost) -> DigestPost:
     """The post as pages show it, with its whole body."""
     post = known.post
     assert post.instant is not None  # noqa: S101  # every published post has one
-    body = parts.store.bodies([post.body_hash])[post.body_hash]
-    html = render_html(parts.markup, post, body, placed_assets(parts, post))
+    body = deps.adapters.store.bodies([post.body_hash])[post.body_hash]
+    html = render_html(deps.adapters.markup, post, body, placed_assets(deps, post))
     return DigestPost(
         id=known.id,
         revision=post.revision,
@@ -133,22 +133,22 @@ def _whole_post(parts: Deps, known: PublishedPost) -> DigestPost:
         language=post.language,
         html=html,
         text="",
-        summary=post_summary(parts.markup, post, body, html),
+        summary=post_summary(deps.adapters.markup, post, body, html),
         authors=post.authors,
         categories=post.categories,
-        image=post_image(parts, post),
+        image=post_image(deps, post),
     )
 
 
-def _link(parts: Deps, known: PublishedPost) -> Values:
+def _link(deps: Deps, known: PublishedPost) -> Values:
     """What a link to a post says: its title, else the beginning of its text."""
     post = known.post
-    title = post.title or shorten(_whole_post(parts, known).summary, 60, placeholder="…") or post.slug
+    title = post.title or shorten(_whole_post(deps, known).summary, 60, placeholder="…") or post.slug
     return {"title": title, "url": post.url, "language": post.language}
 
 
 def redirect_pages(
-    parts: Deps,
+    deps: Deps,
     posts: Sequence[PublishedPost],
     paths: Mapping[str, str],
     redirects: Mapping[str, str],
@@ -169,34 +169,41 @@ def redirect_pages(
         if key in standing or key in folders or any(str(f) in keys for f in PurePosixPath(key).parents):
             continue
         standing.add(key)
-        known, url = post_at[target], parts.site.public_url + target
+        known, url = post_at[target], deps.rules.site.public_url + target
         words = known.post.title or known.post.body_hash
         specs.append(
             DocumentSpec(
                 path=path,
-                fingerprint=fingerprint(parts.stamp, "moved", parts.site, words, url, known.post.language),
-                make=partial(redirect_page, parts, known, url),
+                fingerprint=fingerprint(
+                    deps.process.template_fingerprint,
+                    "moved",
+                    deps.rules.site,
+                    words,
+                    url,
+                    known.post.language,
+                ),
+                make=partial(redirect_page, deps, known, url),
             )
         )
     return specs
 
 
-def redirect_page(parts: Deps, known: PublishedPost, url: str) -> bytes:
+def redirect_page(deps: Deps, known: PublishedPost, url: str) -> bytes:
     """A page that leads to the post at `url`."""
-    values: Values = {"site": parts.site, "post": {**_link(parts, known), "url": url}}
-    return parts.renderer.page("moved", values).encode()
+    values: Values = {"site": deps.rules.site, "post": {**_link(deps, known), "url": url}}
+    return deps.adapters.renderer.page("moved", values).encode()
 
 
-def asset_documents(parts: Deps, posts: Sequence[PublishedPost]) -> list[DocumentSpec]:
+def asset_documents(deps: Deps, posts: Sequence[PublishedPost]) -> list[DocumentSpec]:
     """A document for each asset of `posts`, byte for byte the file."""
     assets = {asset.document: asset for known in posts for asset in known.post.assets}
     return [
-        DocumentSpec(path=path, fingerprint=asset.sha256, make=partial(asset_bytes, parts, asset))
+        DocumentSpec(path=path, fingerprint=asset.sha256, make=partial(asset_bytes, deps, asset))
         for path, asset in sorted(assets.items())
     ]
 
 
-def asset_bytes(parts: Deps, asset: Asset) -> bytes | None:
+def asset_bytes(deps: Deps, asset: Asset) -> bytes | None:
     """The file, if it still has the bytes that its name was made of."""
-    data = parts.source().file(asset.path)
+    data = deps.adapters.source().file(asset.path)
     return data if data is not None and hashlib.sha256(data).hexdigest() == asset.sha256 else None

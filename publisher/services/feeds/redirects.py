@@ -30,34 +30,34 @@ _REFRESH = re.compile(rb'http-equiv="refresh" content="\d+; ?url=([^"]+)"')
 """What a redirect page has in its head, whoever wrote it."""
 
 
-def sync_redirects(parts: Deps) -> frozenset[str]:
+def sync_redirects(deps: Deps) -> frozenset[str]:
     """Brings the store's redirects to what the operator's file says, and removes the documents at their
     paths; returns these. Raises SettingsError, StoreError, OutputError.
     """
-    asked = parts.moves.moves()
-    before = stored_redirects(parts)
+    asked = deps.adapters.feed_redirects.moves()
+    before = stored_redirects(deps)
     if asked is None:
         asked = before
     elif list(asked) != before:
         paths = {move.path for move in asked}
-        parts.store.save_redirects(asked, [move.path for move in before if move.path not in paths])
+        deps.adapters.store.save_redirects(asked, [move.path for move in before if move.path not in paths])
     gone = frozenset(move.path for move in asked)
     if gone:
-        remove_documents(parts, sorted(gone & parts.store.documents().keys()))
+        remove_documents(deps, sorted(gone & deps.adapters.store.documents().keys()))
     return gone
 
 
-def stored_redirects(parts: Deps) -> list[Redirect]:
+def stored_redirects(deps: Deps) -> list[Redirect]:
     """What the store has of the operator's file."""
     return [
         move
-        for move in parts.store.all_redirects()
+        for move in deps.adapters.store.all_redirects()
         if move.by_operator and move.kind is not RedirectKind.WITHDRAWN
     ]
 
 
 def update_page_redirects(
-    parts: Deps,
+    deps: Deps,
     posts: Sequence[PublishedPost],
     paths: Mapping[str, str],
     taken: Collection[str],
@@ -67,14 +67,14 @@ def update_page_redirects(
     paths that are `taken`. Documents at addresses that lead nowhere any more are removed. Returns old path to
     address, both relative to public/, and what is wrong with aliases.
     """
-    before = parts.store.post_redirects()
-    documents = parts.store.documents()
+    before = deps.adapters.store.post_redirects()
+    documents = deps.adapters.store.documents()
     # Pages of posts are in `taken`; a redirect page, which `before` names, may be replaced.
     others = {path for path in documents if not path.startswith(POSTS) and path not in before}
     standing = {*taken, *others}
     for path in _alias_paths(posts):
         if path not in before and path not in standing:
-            data = parts.shelf.read(path)
+            data = deps.adapters.public_folder.read(path)
             # Somebody else's file stays. A redirect page of ours may stand there if the store was lost.
             if data is not None and b'http-equiv="refresh"' not in data:
                 standing.add(path)
@@ -83,18 +83,18 @@ def update_page_redirects(
         for k in posts
         if k.id in paths and k.post.aliases
     ]
-    former = parts.store.former_addresses() if parts.pages else dict[str, str]()
+    former = deps.adapters.store.former_addresses() if deps.rules.post_pages else dict[str, str]()
     pages = {path: paths[id] for path, id in former.items() if id in paths}
     moved: dict[str, str] = {}  # by the operator, to other documents here
-    for move in stored_redirects(parts):
+    for move in stored_redirects(deps):
         if move.kind is RedirectKind.MOVED:
-            to = move.target.removeprefix(parts.site.public_url)
+            to = move.target.removeprefix(deps.rules.site.public_url)
             moved[move.path] = f"{to}index.html" if not to or to.endswith("/") else to
     found, problems = alias_redirects(listed, pages, standing, moved)
     leads = {path: url_path(page) for path, page in found.items()}
     gone = before.keys() - leads.keys() - set(taken)
-    remove_documents(parts, sorted(gone & documents.keys()))
-    parts.store.set_post_redirects(leads, now)
+    remove_documents(deps, sorted(gone & documents.keys()))
+    deps.adapters.store.set_post_redirects(leads, now)
     return leads, problems
 
 
@@ -103,16 +103,16 @@ def _alias_paths(posts: Iterable[PublishedPost]) -> list[str]:
     return list(dict.fromkeys(path for path in found if path is not None))
 
 
-def recover_former_addresses(parts: Deps, paths: Mapping[str, str]) -> None:
+def recover_former_addresses(deps: Deps, paths: Mapping[str, str]) -> None:
     """Where the store is new: the addresses that posts had before, by the redirect pages that still stand.
     `paths` are the pages of now, by id.
     """
-    if not parts.pages or parts.store.documents():
+    if not deps.rules.post_pages or deps.adapters.store.documents():
         return
     leads: dict[str, str] = {}
-    base = parts.site.public_url
-    for path in parts.shelf.pages(POSTS):
-        found = _REFRESH.search(parts.shelf.read(path) or b"")
+    base = deps.rules.site.public_url
+    for path in deps.adapters.public_folder.pages(POSTS):
+        found = _REFRESH.search(deps.adapters.public_folder.read(path) or b"")
         url = unescape(found[1].decode("utf-8", "replace")) if found else ""
         if url.startswith(base):
             leads[path] = url.removeprefix(base)
@@ -126,26 +126,26 @@ def recover_former_addresses(parts: Deps, paths: Mapping[str, str]) -> None:
             to = after[to]
         if to in id_at:
             former[path] = id_at[to]
-    parts.store.add_former_addresses(former)
+    deps.adapters.store.add_former_addresses(former)
 
 
 def mark_withdrawn_pages(
-    parts: Deps, known: Sequence[PublishedPost], taken: Collection[str], now: datetime
+    deps: Deps, known: Sequence[PublishedPost], taken: Collection[str], now: datetime
 ) -> None:
     """The pages of withdrawn posts answer 410, at each address they had, except paths that are `taken`."""
     withdrawn = {k.id for k in known if not k.live}
     paths = {page_path(k.post.permalink) for k in known if k.id in withdrawn}
     if withdrawn:
-        paths |= {path for path, id in parts.store.former_addresses().items() if id in withdrawn}
-    parts.store.set_withdrawn_addresses(paths - set(taken), now)
+        paths |= {path for path, id in deps.adapters.store.former_addresses().items() if id in withdrawn}
+    deps.adapters.store.set_withdrawn_addresses(paths - set(taken), now)
 
 
-def move(parts: Deps, old: str, new: str, now: datetime) -> Sequence[Redirect]:
+def move(deps: Deps, old: str, new: str, now: datetime) -> Sequence[Redirect]:
     """Moves a feed (a slug: each of its documents) or a path to a URL or another path; returns the new
     redirects. Raises UsageError, Refused, OutputError, StoreError.
     """
-    paths = redirect_sources(parts, old)
-    target = new if "://" in new else _document_path(parts, new)
+    paths = redirect_sources(deps, old)
+    target = new if "://" in new else _document_path(deps, new)
     # Of several documents that move to a folder ("https://new.example/feeds/") each keeps its name.
     folder = (
         target.removesuffix("index.html") if len(paths) > 1 and target.endswith("/index.html") else target
@@ -159,66 +159,68 @@ def move(parts: Deps, old: str, new: str, now: datetime) -> Sequence[Redirect]:
         )
         for path in paths
     ]
-    return _add(parts, made)
+    return _add(deps, made)
 
 
-def end(parts: Deps, old: str, now: datetime) -> Sequence[Redirect]:
+def end(deps: Deps, old: str, now: datetime) -> Sequence[Redirect]:
     """Ends a feed (a slug: each of its documents) or a path. Raises as `move`."""
-    paths = redirect_sources(parts, old)
-    return _add(parts, [Redirect(path=path, kind=RedirectKind.ENDED, at=now) for path in paths])
+    paths = redirect_sources(deps, old)
+    return _add(deps, [Redirect(path=path, kind=RedirectKind.ENDED, at=now) for path in paths])
 
 
-def undo(parts: Deps, old: str) -> Sequence[Redirect]:
+def undo(deps: Deps, old: str) -> Sequence[Redirect]:
     """Takes a move or an end back; returns what it was. Raises Refused: nothing to take back."""
-    paths = set(redirect_sources(parts, old))
-    asked = _asked_redirects(parts)
+    paths = set(redirect_sources(deps, old))
+    asked = _asked_redirects(deps)
     taken = [move for move in asked if move.path in paths]
     if not taken:
         raise Refused("feeds", f"{old} neither moved nor ended", "`publisher feeds list` names what did")
-    _save(parts, [move for move in asked if move.path not in paths])
+    _save(deps, [move for move in asked if move.path not in paths])
     return taken
 
 
-def redirect_sources(parts: Deps, name: str) -> list[str]:
+def redirect_sources(deps: Deps, name: str) -> list[str]:
     """The documents of the feed with the slug `name`, else the path that `name` is (of a URL here, its path).
     Raises UsageError.
     """
-    spec = next((spec for spec in parts.feeds if spec.slug == name), None)
+    spec = next((spec for spec in deps.rules.feeds if spec.slug == name), None)
     if spec is None:
-        return [_document_path(parts, name)]
+        return [_document_path(deps, name)]
     keys = [
-        part for feed, part in parts.store.feed_states() if feed == name and bool(part) == bool(spec.split_by)
+        part
+        for feed, part in deps.adapters.store.feed_states()
+        if feed == name and bool(part) == bool(spec.split_by)
     ]
     names = sorted(map(feed_part_name, keys)) if spec.split_by else [""]
-    return [feed_path(parts, spec, format, part) for part in names for format in spec.formats]
+    return [feed_path(deps, spec, format, part) for part in names for format in spec.formats]
 
 
-def _document_path(parts: Deps, text: str) -> str:
+def _document_path(deps: Deps, text: str) -> str:
     """The path under public/ that a person means. Raises UsageError."""
-    path = text.removeprefix(parts.site.public_url).removeprefix("/")
+    path = text.removeprefix(deps.rules.site.public_url).removeprefix("/")
     if "://" in path or not path or ".." in path.split("/"):
-        where = f"a feed's slug, or a path under {parts.site.public_url}"
+        where = f"a feed's slug, or a path under {deps.rules.site.public_url}"
         raise UsageError("feeds", f"{text!r} is no address here", f"name {where}")
     return f"{path}index.html" if path.endswith("/") else path
 
 
-def _asked_redirects(parts: Deps) -> Sequence[Redirect]:
+def _asked_redirects(deps: Deps) -> Sequence[Redirect]:
     """What the operator's file says, else what the store has of it."""
-    asked = parts.moves.moves()
-    return stored_redirects(parts) if asked is None else asked
+    asked = deps.adapters.feed_redirects.moves()
+    return stored_redirects(deps) if asked is None else asked
 
 
-def _add(parts: Deps, made: Sequence[Redirect]) -> Sequence[Redirect]:
+def _add(deps: Deps, made: Sequence[Redirect]) -> Sequence[Redirect]:
     """Adds redirects to the operator's file, each in one step. Raises Refused: some would form a loop."""
     paths = {move.path for move in made}
-    rest = [move for move in _asked_redirects(parts) if move.path not in paths]
+    rest = [move for move in _asked_redirects(deps) if move.path not in paths]
     try:
-        _save(parts, resolve_chains([*rest, *made], parts.site.public_url))
+        _save(deps, resolve_chains([*rest, *made], deps.rules.site.public_url))
     except ValueError as loop:
         raise Refused("feeds", str(loop), "name where it is for good") from None
     return made
 
 
-def _save(parts: Deps, moves: Sequence[Redirect]) -> None:
-    parts.moves.save(sorted(moves, key=lambda move: move.path))
-    sync_redirects(parts)
+def _save(deps: Deps, moves: Sequence[Redirect]) -> None:
+    deps.adapters.feed_redirects.save(sorted(moves, key=lambda move: move.path))
+    sync_redirects(deps)

@@ -89,16 +89,16 @@ class ServedSite:
         return f"^{whole.removesuffix('/')}/?$" if path.endswith("/") else rf"^{whole}(\.gz|\.br)?$"
 
 
-def server_config(parts: Deps, server: str, folder: Path, listen: str) -> str:
+def server_config(deps: Deps, server: str, folder: Path, listen: str) -> str:
     """Configuration for `server` (a key of SERVERS), of what was published into `folder`; `listen` is where
     `publisher run` answers. Raises UsageError, StoreError, OutputError.
     """
     if server not in SERVERS:
         raise UsageError("SERVER", f"no snippet for {server!r}", f"there are: {', '.join(SERVERS)}")
-    url = urlsplit(parts.site.public_url)
+    url = urlsplit(deps.rules.site.public_url)
     moves: list[tuple[str, int, str]] = []
-    for move in parts.store.all_redirects():
-        target = move.target if "://" in move.target else parts.site.public_url + move.target
+    for move in deps.adapters.store.all_redirects():
+        target = move.target if "://" in move.target else deps.rules.site.public_url + move.target
         quoted = quote(target, safe=_URL_CHARACTERS) if move.target else ""
         moves.append((move.path.removesuffix("index.html"), HTTP_STATUS[move.kind], quoted))
     site = ServedSite(
@@ -106,17 +106,21 @@ def server_config(parts: Deps, server: str, folder: Path, listen: str) -> str:
         base=unquote(url.path),
         host=f"http://{url.netloc}" if url.scheme == "http" else url.netloc,
         listen=listen,
-        feeds=_served_feeds(parts),
+        feeds=_served_feeds(deps),
         moves=moves,
     )
     return SERVERS[server](site)
 
 
-def _served_feeds(parts: Deps) -> list[ServedFeed]:
+def _served_feeds(deps: Deps) -> list[ServedFeed]:
     """Every feed, except archives: those have the types of their suffixes."""
     found: list[ServedFeed] = []
-    for path in parts.store.documents():
-        data = parts.shelf.read(path) if may_be_feed(path) and not path.startswith(ARCHIVE_FOLDER) else None
+    for path in deps.adapters.store.documents():
+        data = (
+            deps.adapters.public_folder.read(path)
+            if may_be_feed(path) and not path.startswith(ARCHIVE_FOLDER)
+            else None
+        )
         feed = read_feed(data) if data else None
         if feed is not None:
             links = [("self", feed.self_url), *(("hub", hub) for hub in feed.hubs)]

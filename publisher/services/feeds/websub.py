@@ -31,52 +31,54 @@ class PingReport:
     failed: tuple[Ping, ...] = ()
 
 
-def pings_for(parts: Deps, topics: Sequence[tuple[str, str]], now: datetime) -> list[Ping]:
+def pings_for(deps: Deps, topics: Sequence[tuple[str, str]], now: datetime) -> list[Ping]:
     """What each hub must be told: feeds that changed, as (URL, hash of the new bytes)."""
     return [
         Ping(hub=hub, topic=topic, version=version, since=now, next_at=now)
-        for hub in parts.hubs
+        for hub in deps.rules.hubs
         for topic, version in topics
     ]
 
 
-def send_pings(parts: Deps, now: datetime) -> PingReport:
+def send_pings(deps: Deps, now: datetime) -> PingReport:
     """Tells the hubs that are due; never raises for what a hub does. Raises StoreError."""
-    claimed = parts.store.claim_pings(now, now + CLAIM)
+    claimed = deps.adapters.store.claim_pings(now, now + CLAIM)
     if not claimed:
         return PingReport()
-    parts.reach("websub:claimed")
+    deps.process.failpoint("websub:claimed")
     notified: list[Ping] = []
     failed: list[Ping] = []
     for hub, queued in groupby(claimed, key=lambda ping: ping.hub):
-        if hub not in parts.hubs:  # it was removed from the settings
+        if hub not in deps.rules.hubs:  # it was removed from the settings
             for ping in queued:
-                parts.store.complete_ping(ping)
+                deps.adapters.store.complete_ping(ping)
         else:
-            _ping_hub(parts, list(queued), notified, failed)
-    parts.store.set_problems(AREA, hub_problems(parts.store.pings(), parts.site.timezone), now)
+            _ping_hub(deps, list(queued), notified, failed)
+    deps.adapters.store.set_problems(
+        AREA, hub_problems(deps.adapters.store.pings(), deps.rules.site.timezone), now
+    )
     return PingReport(notified=tuple(notified), failed=tuple(failed))
 
 
-def _ping_hub(parts: Deps, queued: Sequence[Ping], notified: list[Ping], failed: list[Ping]) -> None:
+def _ping_hub(deps: Deps, queued: Sequence[Ping], notified: list[Ping], failed: list[Ping]) -> None:
     """Tells one hub. If it does not answer at all, the rest waits too."""
-    web, unreachable = parts.web(), ""
+    web, unreachable = deps.adapters.http_client(), ""
     for ping in queued:
         wait: timedelta | None = None
         if not unreachable:
             form = {"hub.mode": "publish", "hub.url": ping.topic}
             answer = web.post(ping.hub, form, {host_of(ping.hub)})
             if answer.ok:
-                parts.reach("websub:told")
-                parts.store.complete_ping(ping)
+                deps.process.failpoint("websub:told")
+                deps.adapters.store.complete_ping(ping)
                 notified.append(ping)
                 continue
             wait = answer.wait
             unreachable = "" if answer.reply[:3].isdecimal() else answer.reply
             ping = replace(ping, reply=answer.reply)
         later = replace(ping, attempts=ping.attempts + 1, reply=unreachable or ping.reply)
-        later = replace(later, next_at=next_attempt(later.attempts, parts.clock(), wait))
-        parts.store.defer_ping(later)
+        later = replace(later, next_at=next_attempt(later.attempts, deps.process.clock(), wait))
+        deps.adapters.store.defer_ping(later)
         failed.append(later)
 
 

@@ -28,13 +28,13 @@ def freeze_letter(letter: EmailContent) -> FrozenMail:
 
 
 def digest_links(
-    parts: Deps, spec: MailingList, mailing: int | None, *, mark: str, choosing: str = "", viewing: str = ""
+    deps: Deps, spec: MailingList, mailing: int | None, *, mark: str, choosing: str = "", viewing: str = ""
 ) -> DigestLinks:
     """The links of a digest: of a mail, with the `mark` that stands for a reader's token, or of its web page,
     with none. `choosing` is the mark of the link to the reader's preferences, `viewing` of the link to this
     digest as they got it.
     """
-    base = parts.site.public_url
+    base = deps.rules.site.public_url
     archive = f"{base}digests/{spec.slug}/"
     return DigestLinks(
         unsubscribe=f"{base}unsubscribe/{mark}" if mark else "",
@@ -46,22 +46,20 @@ def digest_links(
     )
 
 
-def welcome_message(parts: Deps, spec: MailingList, posts: PostVersions, language: str) -> FrozenMail:
+def welcome_message(deps: Deps, spec: MailingList, posts: PostVersions, language: str) -> FrozenMail:
     """The welcome mail, with the latest posts, to a subscriber who has confirmed."""
-    versions = parts.store.post_versions(posts)
-    bodies = parts.store.bodies({known.post.body_hash for known in versions})
-    shown = [digest_post(parts, known, bodies[known.post.body_hash], Layout.SUMMARY) for known in versions]
-    return freeze_letter(welcome_letter(parts, spec, shown, language))
+    versions = deps.adapters.store.post_versions(posts)
+    bodies = deps.adapters.store.bodies({known.post.body_hash for known in versions})
+    shown = [digest_post(deps, known, bodies[known.post.body_hash], Layout.SUMMARY) for known in versions]
+    return freeze_letter(welcome_letter(deps, spec, shown, language))
 
 
-def welcome_letter(
-    parts: Deps, spec: MailingList, posts: Sequence[DigestPost], language: str
-) -> EmailContent:
+def welcome_letter(deps: Deps, spec: MailingList, posts: Sequence[DigestPost], language: str) -> EmailContent:
     """The welcome mail, with marks where the subscriber's tokens go."""
-    mark, choosing = f"mark{parts.nonce()}", f"mark{parts.nonce()}"
-    links = digest_links(parts, spec, None, mark=mark, choosing=choosing)
-    content = parts.renderer.letter(
-        LetterKind.WELCOME, spec, links, site=parts.site, language=language, posts=posts
+    mark, choosing = f"mark{deps.process.nonce()}", f"mark{deps.process.nonce()}"
+    links = digest_links(deps, spec, None, mark=mark, choosing=choosing)
+    content = deps.adapters.renderer.letter(
+        LetterKind.WELCOME, spec, links, site=deps.rules.site, language=language, posts=posts
     )
     return replace(
         list_letter(spec, content, links, f"0:{spec.slug}:welcome"),
@@ -69,19 +67,21 @@ def welcome_letter(
     )
 
 
-def confirmation_message(parts: Deps, *lists: MailingList) -> FrozenMail:
+def confirmation_message(deps: Deps, *lists: MailingList) -> FrozenMail:
     """The mail that asks to confirm a sign-up for one list or several."""
-    return freeze_letter(confirmation_letter(parts, *lists))
+    return freeze_letter(confirmation_letter(deps, *lists))
 
 
-def confirmation_letter(parts: Deps, *lists: MailingList) -> EmailContent:
+def confirmation_letter(deps: Deps, *lists: MailingList) -> EmailContent:
     """The mail that asks to confirm, with marks where tokens go. It comes from the first list."""
-    mark, never = f"mark{parts.nonce()}", f"mark{parts.nonce()}"
-    base = parts.site.public_url
+    mark, never = f"mark{deps.process.nonce()}", f"mark{deps.process.nonce()}"
+    base = deps.rules.site.public_url
     links = DigestLinks(confirm=f"{base}confirm/{mark}", never_ask=f"{base}never-ask/{never}")
     spec = replace(lists[0], title=joined_titles(lists))
-    language = parts.language(lists[0])
-    content = parts.renderer.letter(LetterKind.CONFIRM, spec, links, site=parts.site, language=language)
+    language = deps.rules.language(lists[0])
+    content = deps.adapters.renderer.letter(
+        LetterKind.CONFIRM, spec, links, site=deps.rules.site, language=language
+    )
     return replace(
         email_content(spec, content), marks={mark: Placeholder.CONFIRM, never: Placeholder.NEVER_ASK}
     )
@@ -92,16 +92,18 @@ def joined_titles(lists: Sequence[MailingList]) -> str:
     return ", ".join(spec.title for spec in lists)
 
 
-def account_message(parts: Deps, spec: MailingList, place: Placeholder, language: str) -> FrozenMail:
+def account_message(deps: Deps, spec: MailingList, place: Placeholder, language: str) -> FrozenMail:
     """The mail with a link that works once. `place` is EXPORT, ERASE or ADDRESS."""
-    return freeze_letter(account_letter(parts, spec, place, language))
+    return freeze_letter(account_letter(deps, spec, place, language))
 
 
-def account_letter(parts: Deps, spec: MailingList, place: Placeholder, language: str) -> EmailContent:
+def account_letter(deps: Deps, spec: MailingList, place: Placeholder, language: str) -> EmailContent:
     """The mail with a link that works once, with a mark where its token goes."""
-    mark = f"mark{parts.nonce()}"
-    links = DigestLinks(**{place.value: f"{parts.site.public_url}account/{place.value}/{mark}"})
-    content = parts.renderer.letter(LetterKind.ACCOUNT, spec, links, site=parts.site, language=language)
+    mark = f"mark{deps.process.nonce()}"
+    links = DigestLinks(**{place.value: f"{deps.rules.site.public_url}account/{place.value}/{mark}"})
+    content = deps.adapters.renderer.letter(
+        LetterKind.ACCOUNT, spec, links, site=deps.rules.site, language=language
+    )
     return replace(email_content(spec, content), marks={mark: place})
 
 

@@ -49,9 +49,9 @@ _OF_MAILING = _ONE_TIME | {Purpose.VIEW}
 """Tokens that name a mailing; others name the generation of a subscription, and end with it."""
 
 
-def message_id(parts: Deps, mailing: Mailing, n: int) -> tuple[str, str]:
+def message_id(deps: Deps, mailing: Mailing, n: int) -> tuple[str, str]:
     """(key, Message-ID) of a delivery: the same on every attempt, and after a restart."""
-    return _key(mailing.id, n), _whole_id(_left_part(parts.ring(), mailing.id, n), mailing.sender)
+    return _key(mailing.id, n), _whole_id(_left_part(deps.process.keyring(), mailing.id, n), mailing.sender)
 
 
 def _key(mailing: int, n: int) -> str:
@@ -132,14 +132,14 @@ class PendingMessage:
 class MessageBuilder:
     """Makes the messages of a run. Signed where the site has keys for the domain of From."""
 
-    def __init__(self, parts: Deps) -> None:
-        self._parts = parts
-        self._bounces = parse_address(parts.bounces) if parts.bounces else None
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+        self._bounces = parse_address(deps.rules.bounce_address) if deps.rules.bounce_address else None
         self._cohorts: dict[tuple[int, int, datetime], _CohortMessages] = {}
 
     def begin(self, batch: Batch, row: Delivery, segments: Sequence[Segment]) -> PendingMessage:
         """Begins the message of one delivery."""
-        cohort, ring = self._of_cohort(batch, row, segments), self._parts.ring()
+        cohort, ring = self._of_cohort(batch, row, segments), self._deps.process.keyring()
         address = row.address if is_common_address(row.address) else str(parse_address(row.address))
         left = _left_part(ring, row.mailing, row.n)
         values: dict[Placeholder, bytes] = {
@@ -167,7 +167,7 @@ class MessageBuilder:
             cohort.segments = segments  # read again, and the same
         if cohort is None or cohort.segments is not segments:
             domain = row.sender.rpartition("@")[2]
-            signer = self._parts.signer()  # keys are read when the first message is made
+            signer = self._deps.adapters.signer()  # keys are read when the first message is made
             signer = signer if signer is not None and signer.signs(domain) else None
             form = SegmentTemplate(segments)
             cohort = _CohortMessages(
@@ -198,13 +198,15 @@ class TokenOwner(Protocol):
 
 
 def reader_tokens(
-    parts: Deps, places: frozenset[Placeholder], owner: TokenOwner, sent: datetime
+    deps: Deps, places: frozenset[Placeholder], owner: TokenOwner, sent: datetime
 ) -> dict[Placeholder, bytes]:
     """The tokens of one reader for those of `places` that take one, in a mail of `sent`."""
     made: dict[Placeholder, bytes] = {}
     for place, (purpose, expires) in _token_purposes(places, sent).items():
         life = owner.mailing if purpose in _OF_MAILING else owner.generation
-        made[place] = sign_fields(purpose, owner.subscription, life, expires, parts.ring()).encode("ascii")
+        made[place] = sign_fields(purpose, owner.subscription, life, expires, deps.process.keyring()).encode(
+            "ascii"
+        )
     return made
 
 

@@ -33,40 +33,40 @@ def last_answer(store: Store) -> ProofAnswer | None:
         return None
 
 
-def check_public_url(parts: Deps, now: datetime) -> Refused | None:
+def check_public_url(deps: Deps, now: datetime) -> Refused | None:
     """Why no mail may be planned: its links would lead to another site. None: they do not, nobody can tell,
     or the operator forces it. Asks who answers at web.public_url unless that is known of today, and keeps
     the answer; asks nothing where mail does not leave this machine.
     """
-    if not parts.asks:
+    if not deps.rules.checked_public_url:
         return None
-    seen = last_answer(parts.store)
-    if seen is None or not seen.holds(parts.asks, now):
-        seen = _probe(parts, now)
+    seen = last_answer(deps.adapters.store)
+    if seen is None or not seen.holds(deps.rules.checked_public_url, now):
+        seen = _probe(deps, now)
         kept = {"url": seen.url, "at": seen.at.isoformat(), "answer": seen.answer, "words": seen.words}
-        parts.store.set_meta(FACT, json.dumps(kept))
+        deps.adapters.store.set_meta(FACT, json.dumps(kept))
         problem = [f"{SETTING}: {seen.words}"] if seen.words else []
-        parts.store.set_problems("public url", problem, now)
-    if seen.answer is not SiteIdentity.OTHER or LINK_RULE in parts.forced:
+        deps.adapters.store.set_problems("public url", problem, now)
+    if seen.answer is not SiteIdentity.OTHER or LINK_RULE in deps.process.overridden_rules:
         return None
     what = f"no mail is sent, for its links would be dead: {seen.words}"
     do = f"set it to where this Publisher is reached, or `publisher publish --force {LINK_RULE}`"
     return Refused(SETTING, what, do)
 
 
-def _probe(parts: Deps, now: datetime) -> ProofAnswer:
+def _probe(deps: Deps, now: datetime) -> ProofAnswer:
     """Who answers at web.public_url: this site, if it proves that it knows the secret key."""
-    url, challenge = parts.asks, parts.nonce()
+    url, challenge = deps.rules.checked_public_url, deps.process.nonce()
     host = urlsplit(url).hostname or ""
     if f".{host}".endswith(tuple(f".{name}" for name in _RESERVED)):
         words = f"nobody answers at {url} ({host} is a name for examples, and no site's)"
         return ProofAnswer(url=url, at=now, answer=SiteIdentity.NONE, words=words)
-    reply = parts.web().ask(f"{url}{PROOF_PATH}?challenge={challenge}", {host})
+    reply = deps.adapters.http_client().ask(f"{url}{PROOF_PATH}?challenge={challenge}", {host})
     if reply.status == 0 or reply.status == 429 or reply.status >= 500:
         return ProofAnswer(
             url=url, at=now, answer=SiteIdentity.NONE, words=f"nobody answers at {url} ({reply.why})"
         )
-    if not verifies_proof(reply.text, challenge, parts.ring()):
+    if not verifies_proof(reply.text, challenge, deps.process.keyring()):
         words = f"another site answers at {url} ({reply.why} for {url}{PROOF_PATH})"
         if reply.text.startswith("alive\n"):
             words = f"another Publisher answers at {url}: its secret is another, or its version older"

@@ -72,18 +72,20 @@ class CheckReport:
     unread: int
 
 
-def list_posts(parts: Deps, now: datetime) -> list[ListedPost]:
+def list_posts(deps: Deps, now: datetime) -> list[ListedPost]:
     """Every file in path order. Raises SourceError, StoreError."""
-    items = list(parts.source().scan())
-    plan, clashes = _plan(parts, items, now)
-    ids = {item.post.path: mint(item.post, parts.naming) for item in items if isinstance(item, ParsedPost)}
+    items = list(deps.adapters.source().scan())
+    plan, clashes = _plan(deps, items, now)
+    ids = {
+        item.post.path: mint(item.post, deps.rules.id_rules) for item in items if isinstance(item, ParsedPost)
+    }
     ids |= {change.post.path: change.id for change in plan.changes}
-    ids |= {entry.post.path: entry.id for entry in parts.store.all_posts()}
+    ids |= {entry.post.path: entry.id for entry in deps.adapters.store.all_posts()}
     ids |= {move.new: move.id for move in plan.renamed}
     found = [_listed(item, ids, clashes, now) for item in items]
     found += [
         ListedPost(path=path, why=f"{name}, {_NOT_READ}", unread=True)
-        for path, name in parts.source().unreadable()
+        for path, name in deps.adapters.source().unreadable()
     ]
     return sorted(found, key=lambda item: item.path)
 
@@ -106,34 +108,34 @@ def _listed(
     )
 
 
-def _plan(parts: Deps, items: list[ParsedPost | BadPost], now: datetime) -> tuple[Plan, dict[str, str]]:
+def _plan(deps: Deps, items: list[ParsedPost | BadPost], now: datetime) -> tuple[Plan, dict[str, str]]:
     """What a publish would do with these files, and, by path, why others cannot enter the log."""
     posts = [item.post for item in items if isinstance(item, ParsedPost)]
     bad = [item for item in items if isinstance(item, BadPost)]
-    head = parts.store.head()
-    rules, known_before = plan_rules(parts, now), recover_history(parts, head)
-    plan = make_plan(head, parts.store.all_posts(), posts, bad, now, rules, recovered=known_before)
+    head = deps.adapters.store.head()
+    rules, known_before = plan_rules(deps, now), recover_history(deps, head)
+    plan = make_plan(head, deps.adapters.store.all_posts(), posts, bad, now, rules, recovered=known_before)
     return plan, {b.path: b.reason for b in plan.bad if b not in bad}
 
 
-def check(parts: Deps, now: datetime) -> CheckReport:
+def check(deps: Deps, now: datetime) -> CheckReport:
     """What is wrong in the folder: bad posts, what was passed over, template code that is taken away; and
     in the mails that would be made of it. Raises SourceError, StoreError.
     """
-    items = list(parts.source().scan())
-    plan, clashes = _plan(parts, items, now)
+    items = list(deps.adapters.source().scan())
+    plan, clashes = _plan(deps, items, now)
     lost = {bad.path for bad in plan.bad}
     findings: list[Finding] = []
     for item in items:
         if isinstance(item, ParsedPost):
-            findings += findings_of(parts, item)
+            findings += findings_of(deps, item)
         else:  # an empty file is an error once it has been so for a while and had been published
             error = not item.empty or item.path in lost
             findings.append(Finding(path=item.path, line=item.line, reason=item.reason, error=error))
-    unread = parts.source().unreadable()
+    unread = deps.adapters.source().unreadable()
     findings += _in_other_formats(unread)
     findings += [Finding(path=p, line=0, reason=reason, error=True) for p, reason in clashes.items()]
-    if code := parts.source().unread():
+    if code := deps.adapters.source().unread():
         others = len(code) - 1
         more = f" (nor {others} more such file{'s' * (others > 1)})" if others else ""
         reason = (
@@ -145,7 +147,7 @@ def check(parts: Deps, now: datetime) -> CheckReport:
     return CheckReport(
         findings=(
             *sorted(findings, key=lambda f: (f.path, f.line)),
-            *_mail_findings(parts, parsed, plan, now),
+            *_mail_findings(deps, parsed, plan, now),
         ),
         public=waits.count(None),
         waiting={wait: waits.count(wait) for wait in WaitReason},
@@ -165,18 +167,20 @@ def _in_other_formats(unread: Sequence[tuple[str, str]]) -> Iterator[Finding]:
         yield Finding(path=first, line=0, reason=reason, error=False)
 
 
-def _mail_findings(parts: Deps, items: list[ParsedPost], plan: Plan, now: datetime) -> Iterator[Finding]:
-    """What the lint says of each list's mails; problems that `parts.forced` overrules are no errors."""
-    if parts.lists and not parts.site.postal_address:
+def _mail_findings(deps: Deps, items: list[ParsedPost], plan: Plan, now: datetime) -> Iterator[Finding]:
+    """What the lint says of each list's mails; problems of overridden rules are no errors."""
+    if deps.rules.lists and not deps.rules.site.postal_address:
         reason = "site.postal_address is empty: many countries ask for one in mail to many readers"
         yield Finding(path="publisher.toml", line=0, reason=reason, error=False)
-    for name, found in mail_findings(parts, items, plan, now):
-        error = not isinstance(found, LintProblem) or (found.error and found.rule.value not in parts.forced)
+    for name, found in mail_findings(deps, items, plan, now):
+        error = not isinstance(found, LintProblem) or (
+            found.error and found.rule.value not in deps.process.overridden_rules
+        )
         yield Finding(path=name, line=0, reason=str(found), error=error)
 
 
 def mail_findings(
-    parts: Deps, items: Sequence[ParsedPost], plan: Plan, now: datetime
+    deps: Deps, items: Sequence[ParsedPost], plan: Plan, now: datetime
 ) -> Iterator[MailFinding]:
     """(the mail, what is wrong with it) for what each list sends: the digests that its readers wait for once
     `plan` is carried out, whenever they are due; its confirmation, its welcome, its links.
@@ -185,43 +189,44 @@ def mail_findings(
         (item for item in items if wait_reason(item.post, now) is None and item.post.instant),
         key=lambda item: (item.post.instant, item.post.path),
     )[-RECENT:]
-    log = DigestMaterial(parts, project_log(plan, now))
-    for spec in parts.lists:
+    log = DigestMaterial(deps, project_log(plan, now))
+    for spec in deps.rules.lists:
         found: dict[str, LintProblem | PublisherError] = {}
         try:
             # What readers would get if all of them were due.
-            report = due_report(parts, spec, now, at_once=True, everyone=True, log=log)
-            pending = [digest for _, _, digest in cohort_digests(parts, report, log)]
-            for digest in pending or [_recent_digest(parts, spec, newest, now)]:
-                found |= {str(problem): problem for problem in lint_digest(parts, digest, None).problems}
+            report = due_report(deps, spec, now, at_once=True, everyone=True, log=log)
+            pending = [digest for _, _, digest in cohort_digests(deps, report, log)]
+            for digest in pending or [_recent_digest(deps, spec, newest, now)]:
+                found |= {str(problem): problem for problem in lint_digest(deps, digest, None).problems}
         except PublisherError as error:
             found[str(error)] = error
         for problem in found.values():
             yield f"digest of {spec.slug}", problem
         yield from _transactional(
-            parts, spec, [_digest_post(parts, item, Layout.SUMMARY, now) for item in newest]
+            deps, spec, [_digest_post(deps, item, Layout.SUMMARY, now) for item in newest]
         )
 
 
-def _recent_digest(parts: Deps, spec: MailingList, items: Sequence[ParsedPost], now: datetime) -> Digest:
+def _recent_digest(deps: Deps, spec: MailingList, items: Sequence[ParsedPost], now: datetime) -> Digest:
     """A digest of the newest posts: no reader waits for one, and templates are judged all the same."""
     layout = Layout(spec.content)
     return Digest(
-        site=parts.site,
+        site=deps.rules.site,
         list=spec,
-        language=parts.language(spec),
+        language=deps.rules.language(spec),
         due_at=now,
-        posts=tuple(_digest_post(parts, item, layout, now) for item in items),
+        posts=tuple(_digest_post(deps, item, layout, now) for item in items),
         layout=layout,
     )
 
 
-def _transactional(parts: Deps, spec: MailingList, posts: Sequence[DigestPost]) -> Iterator[MailFinding]:
+def _transactional(deps: Deps, spec: MailingList, posts: Sequence[DigestPost]) -> Iterator[MailFinding]:
     """What single readers get: linted without the words of settings and posts, so that only templates are
     judged.
     """
-    quiet, bare = replace(parts, site=site_without_author_text(parts.site)), list_without_author_text(spec)
-    language = parts.language(spec)
+    rules = replace(deps.rules, site=site_without_author_text(deps.rules.site))
+    quiet, bare = replace(deps, rules=rules), list_without_author_text(spec)
+    language = deps.rules.language(spec)
     letters: dict[str, Callable[[], EmailContent]] = {
         "confirmation": partial(confirmation_letter, quiet, bare)
     }
@@ -233,13 +238,13 @@ def _transactional(parts: Deps, spec: MailingList, posts: Sequence[DigestPost]) 
     for name, make in letters.items():
         try:
             letter = make()
-            found: Sequence[LintProblem | PublisherError] = mail_problems(parts, letter, compose(letter))
+            found: Sequence[LintProblem | PublisherError] = mail_problems(deps, letter, compose(letter))
         except PublisherError as error:
             found = [error]
         for problem in found:
             yield f"{name} of {spec.slug}", problem
 
 
-def _digest_post(parts: Deps, item: ParsedPost, layout: Layout, now: datetime) -> DigestPost:
+def _digest_post(deps: Deps, item: ParsedPost, layout: Layout, now: datetime) -> DigestPost:
     known = PublishedPost(id=item.post.path, post=item.post, live=True, first_seq=0, updated_at=now)
-    return digest_post(parts, known, item.body, layout)
+    return digest_post(deps, known, item.body, layout)

@@ -35,29 +35,31 @@ class Finding:
         return f"{where}: {'' if self.error else 'warning: '}{self.reason}"
 
 
-def findings_of(parts: Deps, item: ParsedPost) -> list[Finding]:
+def findings_of(deps: Deps, item: ParsedPost) -> list[Finding]:
     """What its author is warned of: values that were passed over, template code that was left out, pictures
     and links that readers cannot use.
     """
     post = item.post
     notes = [split_warning(warning) for warning in post.warnings]
     if post.hidden is None:
-        notes += [(0, reason) for reason in _address(parts, post)]
+        notes += [(0, reason) for reason in _address(deps, post)]
         dead = {line for line, reason in notes if DEAD_LINK in reason}
         notes += [
             (item.in_file(line), f"{tag} is template code and was left out; write it as Markdown or HTML")
-            for line, tag in removed_markup(parts.markup, post, item.body)
+            for line, tag in removed_markup(deps.adapters.markup, post, item.body)
             if not (_LINKS.match(tag) and item.in_file(line) in dead)
         ]
         notes += [
             (item.in_file(line) if line else 0, what)
-            for line, what in broken_references(parts.markup, post, item.body, placed_assets(parts, post))
+            for line, what in broken_references(
+                deps.adapters.markup, post, item.body, placed_assets(deps, post)
+            )
             if not ("('{" in what and item.in_file(line) in dead)
         ]
     return [Finding(path=post.path, line=line, reason=reason, error=False) for line, reason in notes]
 
 
-def findings_of_changes(parts: Deps, made: Plan) -> Sequence[Finding]:
+def findings_of_changes(deps: Deps, made: Plan) -> Sequence[Finding]:
     """What authors are warned of in the posts that `made` brings to readers: once for each post, not whenever
     somebody looks. Posts that enter as backfill are not looked at: `check` tells.
     """
@@ -65,18 +67,16 @@ def findings_of_changes(parts: Deps, made: Plan) -> Sequence[Finding]:
         return ()
     told = (LogKind.PUBLISHED, LogKind.UPDATED, LogKind.CORRECTED, LogKind.RESTORED)
     paths = sorted({c.post.path for c in made.changes if c.kind in told and not c.backfill})
-    readings = parts.source().read_many(paths, {}) if paths else ()
+    readings = deps.adapters.source().read_many(paths, {}) if paths else ()
     items = (reading.result for reading in readings)
-    found = (
-        finding for item in items if isinstance(item, ParsedPost) for finding in findings_of(parts, item)
-    )
+    found = (finding for item in items if isinstance(item, ParsedPost) for finding in findings_of(deps, item))
     return sorted(found, key=lambda finding: (finding.path, finding.line))
 
 
-def _address(parts: Deps, post: Post) -> Iterator[str]:
+def _address(deps: Deps, post: Post) -> Iterator[str]:
     """What is wrong with where its front matter sends readers."""
     if (why := why_unusable(post.url)) or (
-        not why_unreachable(parts.site.url) and (why := why_unreachable(post.url))
+        not why_unreachable(deps.rules.site.url) and (why := why_unreachable(post.url))
     ):
         yield f"its address {post.url[:80]!r} leads nowhere: {why}; correct it in the front matter"
 

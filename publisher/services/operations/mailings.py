@@ -24,35 +24,35 @@ from publisher.services.digests.compose import digest_of, lint_digest
 from publisher.services.digests.withdrawn_posts import remake_before_sending
 
 
-def find_mailing(parts: Deps, id: int) -> Mailing:
+def find_mailing(deps: Deps, id: int) -> Mailing:
     """The mailing of that id, counted. Raises UsageError: there is none."""
-    found = parts.store.mailing(id)
+    found = deps.adapters.store.mailing(id)
     if found is None:
         raise UsageError("mailings", f"no mailing {id}", "`publisher mailings list` names them")
     return found
 
 
 def apply_command(
-    parts: Deps, id: int, wish: MailingCommand, now: datetime, *, count_refusals: bool = False
+    deps: Deps, id: int, wish: MailingCommand, now: datetime, *, count_refusals: bool = False
 ) -> MailingStatus:
     """Carries out an order at once, also while another process sends; what held the mailing because too many
     refused it then counts, or not. What lets it go makes it anew where a post in it was withdrawn. Raises
     Refused, UsageError.
     """
     if wish in (MailingCommand.APPROVE, MailingCommand.RESUME):
-        remake_before_sending(parts, id, now)
-    answer = parts.store.apply_command(id, wish, now, count_refusals=count_refusals)
+        remake_before_sending(deps, id, now)
+    answer = deps.adapters.store.apply_command(id, wish, now, count_refusals=count_refusals)
     if answer is None:
         raise UsageError("mailings", f"no mailing {id}", "`publisher mailings list` names them")
     if isinstance(answer, DeclinedCommand):
         raise Refused(f"mailing {id}", answer.why, answer.do)
-    outcomes.count_bounces(parts, now)
+    outcomes.count_bounces(deps, now)
     return answer
 
 
-def unknown_deliveries_to(parts: Deps, id: int, addresses: Sequence[str]) -> list[UnknownDelivery]:
+def unknown_deliveries_to(deps: Deps, id: int, addresses: Sequence[str]) -> list[UnknownDelivery]:
     """Those of them to these addresses. Raises UsageError: nothing to one of them is in doubt."""
-    found = [doubt for doubt in unknown_deliveries(parts, id) if doubt.address in addresses]
+    found = [doubt for doubt in unknown_deliveries(deps, id) if doubt.address in addresses]
     for address in addresses:
         if address not in {doubt.address for doubt in found}:
             raise UsageError(
@@ -61,7 +61,7 @@ def unknown_deliveries_to(parts: Deps, id: int, addresses: Sequence[str]) -> lis
     return found
 
 
-def resolve(parts: Deps, chosen: Iterable[UnknownDelivery], *, resend: bool, now: datetime) -> int:
+def resolve(deps: Deps, chosen: Iterable[UnknownDelivery], *, resend: bool, now: datetime) -> int:
     """Arrow j: those in doubt are sent again under the same Message-ID, without posts that were withdrawn
     since, or taken for accepted. Raises Refused: the mail cannot be made without such a post.
     """
@@ -72,12 +72,12 @@ def resolve(parts: Deps, chosen: Iterable[UnknownDelivery], *, resend: bool, now
 
     def decided(doubt: UnknownDelivery) -> DeliveryResult:
         if resend and doubt.mailing not in made:
-            remake_before_sending(parts, doubt.mailing, now)
+            remake_before_sending(deps, doubt.mailing, now)
             made.add(doubt.mailing)
         reply = words + (f"; before: {doubt.reply}" if doubt.reply else "")
         return DeliveryResult(mailing=doubt.mailing, n=doubt.n, cause=cause, reply=reply[:500])
 
-    return resolve_deliveries(parts, map(decided, chosen), now)
+    return resolve_deliveries(deps, map(decided, chosen), now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,31 +91,31 @@ class RebuildProof:
     differs: str = ""
 
 
-def verify_rebuild(parts: Deps, mailing: Mailing) -> Iterator[RebuildProof]:
+def verify_rebuild(deps: Deps, mailing: Mailing) -> Iterator[RebuildProof]:
     """Whether what is frozen is whole, and today's posts, templates and settings make the same bytes again.
 
     A confirmation is not rendered again: its content is no post's. Raises StoreError: segments are gone.
     """
-    for cohort, posts, language in parts.store.cohorts(mailing.id):
-        segments = parts.store.segments(mailing.id, cohort)
+    for cohort, posts, language in deps.adapters.store.cohorts(mailing.id):
+        segments = deps.adapters.store.segments(mailing.id, cohort)
         seen = hashlib.sha256()
         for segment in segments:
             seen.update(f"[{segment.value}]".encode() if isinstance(segment, Placeholder) else segment)
-        again = _again(parts, mailing, posts, language, own=cohort > 1)
+        again = _again(deps, mailing, posts, language, own=cohort > 1)
         differs = "" if again is None else _difference(freeze_segments(segments)[0], again)
         yield RebuildProof(cohort=cohort, sha256=seen.hexdigest(), differs=differs)
 
 
 def _again(
-    parts: Deps, mailing: Mailing, posts: Sequence[tuple[str, str]], language: str, *, own: bool
+    deps: Deps, mailing: Mailing, posts: Sequence[tuple[str, str]], language: str, *, own: bool
 ) -> tuple[str, ...] | None:
-    spec = parts.list(mailing.list)
+    spec = deps.rules.list(mailing.list)
     if mailing.kind is not MailingKind.DIGEST or not posts:
         return None
     if spec is None:
         return ()
-    digest = digest_of(parts, spec, posts, mailing.due_before, language=language)
-    return freeze_segments(lint_digest(parts, digest, mailing.id, own=own).message)[0]
+    digest = digest_of(deps, spec, posts, mailing.due_before, language=language)
+    return freeze_segments(lint_digest(deps, digest, mailing.id, own=own).message)[0]
 
 
 def _difference(frozen: Sequence[str], again: Sequence[str]) -> str:

@@ -71,110 +71,112 @@ class Reconciled:
     moved: dict[str, int]
 
 
-def store_lag(parts: Deps, manifest: bytes | None) -> StoreLag | None:
+def store_lag(deps: Deps, manifest: bytes | None) -> StoreLag | None:
     """Whether the store lacks what the journal or public/manifest.json tell; None: it is up to date. A site
     without lists mails nobody, and is never behind.
     """
-    if not parts.lists:
+    if not deps.rules.lists:
         return None
-    seen = _seen(parts)
-    entries, size = parts.journal.since(seen)
+    seen = _seen(deps)
+    entries, size = deps.adapters.journal.since(seen)
     told = summarize_journal(entries)
-    last, head = _last(parts), _told(manifest, "log_head")
+    last, head = _last(deps), _told(manifest, "log_head")
     new = size != seen
-    if parts.store.head().baseline_at is None and not size and not _told(manifest, "last_mailing"):
-        _begin(parts, head)
+    if deps.adapters.store.head().baseline_at is None and not size and not _told(manifest, "last_mailing"):
+        _begin(deps, head)
         return None
     lacks = StoreLag(
-        departures=tuple(parts.store.missing_departures(told.departures)),
+        departures=tuple(deps.adapters.store.missing_departures(told.departures)),
         started=tuple(start for start in told.started if start.mailing > last),
-        log_head=head if head > max(parts.store.head().seq, int(parts.store.meta(HEAD) or 0)) else 0,
-        never={mailbox: at for mailbox, at in told.never.items() if not _wants_none(parts, mailbox)},
-        sent=told.turn > parts.store.batch_count() or told.last_mailing > last,
-        begun=bool(parts.store.meta(BEGUN)),
+        log_head=head
+        if head > max(deps.adapters.store.head().seq, int(deps.adapters.store.meta(HEAD) or 0))
+        else 0,
+        never={mailbox: at for mailbox, at in told.never.items() if not _wants_none(deps, mailbox)},
+        sent=told.turn > deps.adapters.store.batch_count() or told.last_mailing > last,
+        begun=bool(deps.adapters.store.meta(BEGUN)),
     )
     if lacks != StoreLag(departures=(), started=(), log_head=0):
         return lacks
     if new:
-        parts.store.set_meta(SEEN, str(size))
+        deps.adapters.store.set_meta(SEEN, str(size))
     return None
 
 
-def finish_departures(parts: Deps, lacks: StoreLag) -> None:
+def finish_departures(deps: Deps, lacks: StoreLag) -> None:
     """Does what was written down and not done: a crash came between, or the change is being made right now by
     another process, which finds it done. Nothing else happened since, so nothing is in doubt.
     """
-    _stop_asking(parts, lacks.never)
-    parts.store.apply_departures(lacks.departures)
+    _stop_asking(deps, lacks.never)
+    deps.adapters.store.apply_departures(lacks.departures)
     log.info("departures replayed", extra={"departures": len(lacks.departures)})
 
 
-def _begin(parts: Deps, head: int) -> None:
+def _begin(deps: Deps, head: int) -> None:
     """A new store where nothing was ever mailed: feeds that stand already say what was published (see
     services.recovering), and there is nobody to mail it twice."""
-    if head > int(parts.store.meta(HEAD) or 0):
-        parts.store.set_meta(HEAD, str(head))
+    if head > int(deps.adapters.store.meta(HEAD) or 0):
+        deps.adapters.store.set_meta(HEAD, str(head))
 
 
-def reconcile(parts: Deps, lacks: StoreLag, manifest: bytes | None, now: datetime) -> Reconciled:
+def reconcile(deps: Deps, lacks: StoreLag, manifest: bytes | None, now: datetime) -> Reconciled:
     """Brings the store up to what the files tell. Raises SourceError, StoreError, OutputError."""
-    parts.store.set_meta(BEGUN, now.isoformat())
-    parts.reach("reconcile:begun")
-    entries, size = parts.journal.since(0)
+    deps.adapters.store.set_meta(BEGUN, now.isoformat())
+    deps.process.failpoint("reconcile:begun")
+    entries, size = deps.adapters.journal.since(0)
     told = summarize_journal(entries)
-    doubts = parts.store.mark_open_unknown(RESTORED, now)
+    doubts = deps.adapters.store.mark_open_unknown(RESTORED, now)
     for allowed in told.allowed:
-        parts.store.lift_blocks(allowed.key, allowed.mailbox, allowed.at)
-    _stop_asking(parts, told.never)
-    departures = parts.store.missing_departures(told.departures)
-    parts.store.apply_departures(departures)
-    parts.reach("reconcile:departed")
-    moved = _serve(parts, told)
-    parts.reach("reconcile:served")
-    last = max(_last(parts), told.last_mailing, _told(manifest, "last_mailing"))
-    parts.store.reserve_mailing_ids(last + MAILING_NUMBERS_SKIPPED)
-    parts.store.advance_batch_count(told.turn)
+        deps.adapters.store.lift_blocks(allowed.key, allowed.mailbox, allowed.at)
+    _stop_asking(deps, told.never)
+    departures = deps.adapters.store.missing_departures(told.departures)
+    deps.adapters.store.apply_departures(departures)
+    deps.process.failpoint("reconcile:departed")
+    moved = _serve(deps, told)
+    deps.process.failpoint("reconcile:served")
+    last = max(_last(deps), told.last_mailing, _told(manifest, "last_mailing"))
+    deps.adapters.store.reserve_mailing_ids(last + MAILING_NUMBERS_SKIPPED)
+    deps.adapters.store.advance_batch_count(told.turn)
     numbers = [departure.subscription or 0 for departure in told.departures]
-    last_subscription = max((parts.store.last_subscription_id(), *numbers))
-    parts.store.reserve_subscription_ids(last_subscription + SUBSCRIPTION_NUMBERS_SKIPPED)
+    last_subscription = max((deps.adapters.store.last_subscription_id(), *numbers))
+    deps.adapters.store.reserve_subscription_ids(last_subscription + SUBSCRIPTION_NUMBERS_SKIPPED)
     if lacks.log_head:
-        parts.store.set_meta(HEAD, str(lacks.log_head))
-    parts.store.set_meta(SEEN, str(size))
-    parts.store.set_meta(BEGUN, "")
+        deps.adapters.store.set_meta(HEAD, str(lacks.log_head))
+    deps.adapters.store.set_meta(SEEN, str(size))
+    deps.adapters.store.set_meta(BEGUN, "")
     return Reconciled(departures=len(departures), doubts=doubts, moved=moved)
 
 
-def _serve(parts: Deps, told: JournalSummary) -> dict[str, int]:
+def _serve(deps: Deps, told: JournalSummary) -> dict[str, int]:
     """Each mailing that was missed, in its order: what was public then enters the log, and its readers have
     had it.
     """
     moved: dict[str, int] = {}
-    planning = [mailing.id for mailing in parts.store.mailings_in_planning()]
-    for start in missed_mailings(told, _last(parts), planning):
-        update_log(parts, start.at, SnapshotCache(), None)
-        readers = parts.store.advance_offsets(start.list, start.at, parts.store.head().seq)
+    planning = [mailing.id for mailing in deps.adapters.store.mailings_in_planning()]
+    for start in missed_mailings(told, _last(deps), planning):
+        update_log(deps, start.at, SnapshotCache(), None)
+        readers = deps.adapters.store.advance_offsets(start.list, start.at, deps.adapters.store.head().seq)
         moved[start.list] = moved.get(start.list, 0) + readers
     return moved
 
 
-def _stop_asking(parts: Deps, never: Mapping[str, datetime]) -> None:
+def _stop_asking(deps: Deps, never: Mapping[str, datetime]) -> None:
     """Mailboxes whose owners want no confirmation mail."""
     for mailbox, at in never.items():
-        if not _wants_none(parts, mailbox):
-            parts.store.opt_out_of_confirmations(mailbox, (), at)
+        if not _wants_none(deps, mailbox):
+            deps.adapters.store.opt_out_of_confirmations(mailbox, (), at)
 
 
-def _wants_none(parts: Deps, mailbox: str) -> bool:
-    asked = parts.store.confirmation_history(mailbox)
+def _wants_none(deps: Deps, mailbox: str) -> bool:
+    asked = deps.adapters.store.confirmation_history(mailbox)
     return asked is not None and asked.never is not None
 
 
-def _last(parts: Deps) -> int:
-    return parts.store.next_mailing_id() - 1
+def _last(deps: Deps) -> int:
+    return deps.adapters.store.next_mailing_id() - 1
 
 
-def _seen(parts: Deps) -> int:
-    return int(parts.store.meta(SEEN) or 0)
+def _seen(deps: Deps) -> int:
+    return int(deps.adapters.store.meta(SEEN) or 0)
 
 
 def _told(manifest: bytes | None, name: str) -> int:

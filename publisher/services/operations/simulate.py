@@ -36,20 +36,23 @@ class SimulatedEvent:
 
 
 def simulate(
-    parts: Deps, start: datetime, end: datetime, every: timedelta | None = None
+    deps: Deps, start: datetime, end: datetime, every: timedelta | None = None
 ) -> Iterator[SimulatedEvent]:
-    """Everything from `start` to `end`, both included, in order; `parts` are of the copy, and the folder of
+    """Everything from `start` to `end`, both included, in order; `deps` are of the copy, and the folder of
     posts is taken to stay as it is. As `publisher run` does it; or with `every` as a timer does, that starts
     `publisher publish` at `start` and so often. Raises as a publish does: Refused where one would be stopped.
     """
-    parts = replace(parts, run_is_active=lambda: every is None)
+    deps = replace(deps, process=replace(deps.process, run_is_active=lambda: every is None))
     last, now, first = SnapshotCache(), start, True
     while now <= end:
-        plan = update_log(parts, now, last, None if first else ()).plan
-        first, before = False, parts.store.next_mailing_id()
-        mail = plan_mail(parts, now)
+        plan = update_log(deps, now, last, None if first else ()).plan
+        first, before = False, deps.adapters.store.next_mailing_id()
+        mail = plan_mail(deps, now)
         problem, skipped = "; ".join(map(str, mail.unsent)), mail.skipped
-        made = (parts.store.mailing(id, counted=False) for id in range(before, parts.store.next_mailing_id()))
+        made = (
+            deps.adapters.store.mailing(id, counted=False)
+            for id in range(before, deps.adapters.store.next_mailing_id())
+        )
         mailings = tuple(mailing for mailing in made if mailing is not None)
         if plan.changes or mailings or problem or skipped:
             yield SimulatedEvent(
@@ -58,7 +61,7 @@ def simulate(
         if every is not None:
             now += every
             continue
-        coming = [at for at in (plan.next_at, next_mail(parts, now)) if at is not None]
+        coming = [at for at in (plan.next_at, next_mail(deps, now)) if at is not None]
         if not coming:
             return
         now = max(min(coming), now + RETRY_AFTER) if problem or min(coming) <= now else min(coming)

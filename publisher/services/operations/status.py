@@ -42,20 +42,20 @@ def _sending(
     }
 
 
-def _stopped(parts: Deps, now: datetime) -> list[dict[str, Any]]:
+def _stopped(deps: Deps, now: datetime) -> list[dict[str, Any]]:
     """Domains where nothing is tried for a while: {domain, until, why}. What stops a mailing, or all, is its
     hold.
     """
-    gauges = sorted(parts.store.circuit_breakers().values(), key=lambda gauge: gauge.scope)
+    gauges = sorted(deps.adapters.store.circuit_breakers().values(), key=lambda gauge: gauge.scope)
     domains = (
         g for g in gauges if g.stopped(now) and g.scope != SERVER_SCOPE and scope_mailing(g.scope) is None
     )
     return [{"domain": g.scope, "until": g.until, "why": g.reply} for g in domains]
 
 
-def _relay(parts: Deps, quota: Quota, now: datetime) -> dict[str, Any]:
+def _relay(deps: Deps, quota: Quota, now: datetime) -> dict[str, Any]:
     """How much of a quota a relay has had, and when it takes more where it takes none now."""
-    spent = parts.store.quota_used(quota.relay, now)
+    spent = deps.adapters.store.quota_used(quota.relay, now)
     return {
         "relay": quota.relay,
         "per_hour": quota.per_hour,
@@ -66,42 +66,44 @@ def _relay(parts: Deps, quota: Quota, now: datetime) -> dict[str, Any]:
     }
 
 
-def _public_url(parts: Deps) -> dict[str, Any] | None:
+def _public_url(deps: Deps) -> dict[str, Any] | None:
     """Who answered at web.public_url last: {url, answer, asked_at, words}; None: nobody was asked."""
-    seen = last_answer(parts.store)
+    seen = last_answer(deps.adapters.store)
     if seen is None:
         return None
     return {"url": seen.url, "answer": seen.answer, "asked_at": seen.at, "words": seen.words or None}
 
 
-def status(parts: Deps, now: datetime) -> dict[str, Any]:
+def status(deps: Deps, now: datetime) -> dict[str, Any]:
     """Log head, readers by state, what is due, what is queued or in doubt, and the last errors."""
-    head = parts.store.head()
-    wrong = clock_behind(parts.store, now)
-    mailings, deliveries = parts.store.delivery_totals()
-    active = parts.store.unfinished_mailings()
-    pace = parts.store.delivery_rates(now - RATE_WINDOW)
+    head = deps.adapters.store.head()
+    wrong = clock_behind(deps.adapters.store, now)
+    mailings, deliveries = deps.adapters.store.delivery_totals()
+    active = deps.adapters.store.unfinished_mailings()
+    pace = deps.adapters.store.delivery_rates(now - RATE_WINDOW)
     readers = Counter[str]()
-    for (spec, state), number in parts.store.subscriber_counts().items():
+    for (spec, state), number in deps.adapters.store.subscriber_counts().items():
         readers[f"{state} on {spec}"] += number
-    turns = parts.store.last_batch_times()
+    turns = deps.adapters.store.last_batch_times()
     return {
         "log_head": head.seq,
         "head_at": head.at,
         "baseline_at": head.baseline_at,
         "now": now,
-        "clock_behind": wrong.in_words(parts.site.timezone) if wrong else None,
-        "log_ahead": describe_log_ahead(parts.store, parts.site.timezone, now) or None,
-        "next_due": parts.store.next_due_at(),
-        "next_batch": parts.store.next_batch_at(),
+        "clock_behind": wrong.in_words(deps.rules.site.timezone) if wrong else None,
+        "log_ahead": describe_log_ahead(deps.adapters.store, deps.rules.site.timezone, now) or None,
+        "next_due": deps.adapters.store.next_due_at(),
+        "next_batch": deps.adapters.store.next_batch_at(),
         "readers": dict(readers),
         "sending": [_sending(m, pace.get(m.id), now, turns.get(m.id)) for m in active],
-        "stopped": _stopped(parts, now),
-        "relays": [_relay(parts, quota, now) for quota in parts.pacing.quotas],
+        "stopped": _stopped(deps, now),
+        "relays": [_relay(deps, quota, now) for quota in deps.rules.throttling.quotas],
         "mailings": {"all": mailings, "under way": len(active)},
         "deliveries": {state.value: count for state, count in deliveries.items()},
-        "public_url": _public_url(parts),
-        "waiting": backlog(parts, now, paused=True),
-        "hubs": {"to tell": len(parts.store.pings())} if parts.hubs else {},
-        "problems": [{"area": a, "since": at, "text": text} for a, at, text in parts.store.problems()],
+        "public_url": _public_url(deps),
+        "waiting": backlog(deps, now, paused=True),
+        "hubs": {"to tell": len(deps.adapters.store.pings())} if deps.rules.hubs else {},
+        "problems": [
+            {"area": a, "since": at, "text": text} for a, at, text in deps.adapters.store.problems()
+        ],
     }

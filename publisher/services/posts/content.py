@@ -19,13 +19,13 @@ MAX_NAMES = 20
 """How many authors, and how many categories, a mail shows of a post."""
 
 
-def placed_assets(parts: Deps, post: Post) -> Mapping[str, AssetLocation]:
+def placed_assets(deps: Deps, post: Post) -> Mapping[str, AssetLocation]:
     """Where readers find the files that `post` refers to, by the names it uses; none where posts have no
     pages.
     """
-    if not parts.pages or not post.assets:
+    if not deps.rules.post_pages or not post.assets:
         return NO_ASSETS
-    base = parts.site.public_url
+    base = deps.rules.site.public_url
     # Reversed, so that of two assets with one name the first wins.
     return {
         asset.name: AssetLocation(url=base + asset.document, width=asset.width, height=asset.height)
@@ -33,10 +33,10 @@ def placed_assets(parts: Deps, post: Post) -> Mapping[str, AssetLocation]:
     }
 
 
-def post_image(parts: Deps, post: Post) -> Image | None:
+def post_image(deps: Deps, post: Post) -> Image | None:
     """The post's picture with the URL where readers find it; its own size where the post names none."""
     image = post.image
-    found = placed_assets(parts, post).get(image.file) if image else None
+    found = placed_assets(deps, post).get(image.file) if image else None
     if image is None or found is None:
         return image
     width, height = (image.width, image.height) if image.width else (found.width, found.height)
@@ -90,22 +90,22 @@ def broken_references(
     )
 
 
-def digest_post(parts: Deps, known: PublishedPost, body: str, layout: Layout) -> DigestPost:
+def digest_post(deps: Deps, known: PublishedPost, body: str, layout: Layout) -> DigestPost:
     """The post as digests show it: whole where `layout` is FULL, else its summary. `body` is its source. Made
     once for each version in the log and cached, because every cohort shows the same posts.
     """
     post = known.post
     key = ("post", known.id, post.revision, post.body_hash, post.extensions, post.assets, layout)
-    return parts.kept.get_or_make(key, lambda: _make_digest_post(parts, known, body, layout))
+    return deps.process.render_cache.get_or_make(key, lambda: _make_digest_post(deps, known, body, layout))
 
 
-def _make_digest_post(parts: Deps, known: PublishedPost, body: str, layout: Layout) -> DigestPost:
-    post, markup, full = known.post, parts.markup, layout is Layout.FULL
+def _make_digest_post(deps: Deps, known: PublishedPost, body: str, layout: Layout) -> DigestPost:
+    post, markup, full = known.post, deps.adapters.markup, layout is Layout.FULL
     assert post.instant is not None  # noqa: S101  # every post in the log has one
     html = ""
     if full or not post.summary:
-        html = render_html(markup, post, body, placed_assets(parts, post))
-    image = post_image(parts, post)
+        html = render_html(markup, post, body, placed_assets(deps, post))
+    image = post_image(deps, post)
     if image is not None:
         too_long = len(image.url) > MAX_IMAGE_URL
         image = None if too_long else replace(image, alt=_shorten(image.alt, MAX_SUMMARY))

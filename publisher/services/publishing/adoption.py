@@ -66,7 +66,7 @@ class AdoptionPlan:
     refused: tuple[MatchedEntry, ...]
 
 
-def fetch_feed(parts: Deps, source: str) -> FetchedFeed:
+def fetch_feed(deps: Deps, source: str) -> FetchedFeed:
     """The feed at a URL, with the older documents that it names, or in a file. If the URL is a web page, the
     feed that the page names. Raises Refused, OutputError.
     """
@@ -76,19 +76,19 @@ def fetch_feed(parts: Deps, source: str) -> FetchedFeed:
         except OSError as error:
             do = "name a file, or an address that begins with https://"
             raise Refused(source, f"cannot be read ({error.strerror})", do) from error
-        feed = parts.reader().feed(data, source)
+        feed = deps.adapters.feed_reader().feed(data, source)
         more = f"{source} names older entries at {feed.older}: adopt that address too" if feed.older else ""
         return FetchedFeed(source=source, title=feed.title, pages=1, entries=feed.entries, problem=more)
     trusted = {host_of(source)}
-    url, data = parts.web().get(source, trusted)
+    url, data = deps.adapters.http_client().get(source, trusted)
     head = data[:1000].lower()
     is_page = b"<!doctype html" in head or b"<html" in head
-    if linked := parts.reader().related(data, url) if is_page else "":
-        url, data = parts.web().get(linked, trusted)
-    return _fetch_older(parts, source, parts.reader().feed(data, url), trusted)
+    if linked := deps.adapters.feed_reader().related(data, url) if is_page else "":
+        url, data = deps.adapters.http_client().get(linked, trusted)
+    return _fetch_older(deps, source, deps.adapters.feed_reader().feed(data, url), trusted)
 
 
-def _fetch_older(parts: Deps, source: str, first: OldFeed, trusted: set[str]) -> FetchedFeed:
+def _fetch_older(deps: Deps, source: str, first: OldFeed, trusted: set[str]) -> FetchedFeed:
     """Follows the documents as long as each names an older one. What was read is kept when one fails."""
     pages, seen, problem, older = [first], {source}, "", first.older
     while older and older not in seen and not problem:
@@ -96,8 +96,8 @@ def _fetch_older(parts: Deps, source: str, first: OldFeed, trusted: set[str]) ->
         try:
             if len(pages) == MAX_PAGES:
                 raise Refused(source, f"has more than {MAX_PAGES} documents", f"adopt {older} too")
-            url, data = parts.web().get(older, trusted)
-            pages.append(parts.reader().feed(data, url))
+            url, data = deps.adapters.http_client().get(older, trusted)
+            pages.append(deps.adapters.feed_reader().feed(data, url))
             older = pages[-1].older
         except PublisherError as error:
             problem = str(error)
@@ -105,12 +105,14 @@ def _fetch_older(parts: Deps, source: str, first: OldFeed, trusted: set[str]) ->
     return FetchedFeed(source=source, title=first.title, pages=len(pages), entries=entries, problem=problem)
 
 
-def plan_adoption(parts: Deps, new: Sequence[OldEntry], now: datetime) -> AdoptionPlan:
+def plan_adoption(deps: Deps, new: Sequence[OldEntry], now: datetime) -> AdoptionPlan:
     """Which posts the entries are, those adopted before and the `new` ones. Writes nothing. Raises
     SourceError, StoreError, SettingsError.
     """
-    posts = [item.post for item in parts.source().scan() if isinstance(item, ParsedPost)]
-    entries = [entry for entry in merge_entries([*parts.adoptions.entries(), *new]) if not entry.derived]
+    posts = [item.post for item in deps.adapters.source().scan() if isinstance(item, ParsedPost)]
+    entries = [
+        entry for entry in merge_entries([*deps.adapters.adopted_ids.entries(), *new]) if not entry.derived
+    ]
     public = [post for post in posts if wait_reason(post, now) is None]
     waiting = [post for post in posts if wait_reason(post, now) in (WaitReason.FUTURE, WaitReason.EXPIRED)]
     # Public posts match first, so that a draft made from a post does not take its place.
@@ -122,7 +124,7 @@ def plan_adoption(parts: Deps, new: Sequence[OldEntry], now: datetime) -> Adopti
         unmatched=second.unmatched,
     )
     derived = _derived_entries(adoption, public)
-    renamed, refused = _renamed_posts(parts, adoption.found, derived)
+    renamed, refused = _renamed_posts(deps, adoption.found, derived)
     matched = [replace(found.entry, post=found.post.path) for found in adoption.found]
     rest = [*(entry for entry, _ in adoption.ambiguous), *adoption.unmatched]
     never = datetime.min.replace(tzinfo=UTC)
@@ -136,12 +138,12 @@ def plan_adoption(parts: Deps, new: Sequence[OldEntry], now: datetime) -> Adopti
     )
 
 
-def apply_adoption(parts: Deps, plan: AdoptionPlan) -> None:
+def apply_adoption(deps: Deps, plan: AdoptionPlan) -> None:
     """Writes the file, then the log; done again it changes nothing. Raises OutputError, StoreError."""
-    if list(parts.adoptions.entries()) != list(plan.entries):
-        parts.adoptions.save(plan.entries)
+    if list(deps.adapters.adopted_ids.entries()) != list(plan.entries):
+        deps.adapters.adopted_ids.save(plan.entries)
     if plan.renamed:
-        parts.store.rename_posts(plan.renamed)
+        deps.adapters.store.rename_posts(plan.renamed)
 
 
 def _derived_entries(adoption: Adoption, public: Sequence[Post]) -> Sequence[OldEntry]:
@@ -163,10 +165,10 @@ def _derived_entries(adoption: Adoption, public: Sequence[Post]) -> Sequence[Old
 
 
 def _renamed_posts(
-    parts: Deps, found: Sequence[MatchedEntry], derived: Sequence[OldEntry]
+    deps: Deps, found: Sequence[MatchedEntry], derived: Sequence[OldEntry]
 ) -> tuple[dict[str, str], tuple[MatchedEntry, ...]]:
     """The posts of the log that get another id, old to new, and the entries whose id is another post's."""
-    known = parts.store.all_posts()
+    known = deps.adapters.store.all_posts()
     path_of = {k.id: k.post.path for k in known}
     id_at = {k.post.path: k.id for k in known}
     wanted = {it.post.path: it.entry.id for it in found} | {entry.post: entry.id for entry in derived}
@@ -175,38 +177,38 @@ def _renamed_posts(
     return {old: new for old, new in renamed.items() if new not in path_of}, refused
 
 
-def recover_history(parts: Deps, head: LogHead) -> RecoveredFeeds:
+def recover_history(deps: Deps, head: LogHead) -> RecoveredFeeds:
     """What was published before, by the feeds that stand under public/, archives and all. Nothing if none
     stands, or if the store has a baseline: then the store knows.
     """
     if head.baseline_at is not None:
         return RecoveredFeeds()
     feeds: list[list[OldEntry]] = []
-    for spec in parts.feeds:
+    for spec in deps.rules.feeds:
         if spec.split_by:
             continue
-        paths = (feed_path(parts, spec, name) for name in RECOVERY_FORMATS if name in spec.formats)
-        path = next((path for path in paths if parts.shelf.standing(path)), "")
+        paths = (feed_path(deps, spec, name) for name in RECOVERY_FORMATS if name in spec.formats)
+        path = next((path for path in paths if deps.adapters.public_folder.standing(path)), "")
         if path:
-            feeds.append(_feed_history(parts, path))
+            feeds.append(_feed_history(deps, path))
     feeds.sort(key=len, reverse=True)  # the order of the whole before that of a part
     return RecoveredFeeds([entry for feed in feeds for entry in feed])
 
 
-def _feed_history(parts: Deps, path: str) -> list[OldEntry]:
+def _feed_history(deps: Deps, path: str) -> list[OldEntry]:
     """A feed's entries in the order of first publication: the oldest archive first, each from its end."""
     pages: list[OldFeed] = []
     seen: set[str] = set()
     while path and path not in seen and len(seen) < MAX_ARCHIVES:
         seen.add(path)
-        data = parts.shelf.read(path)
+        data = deps.adapters.public_folder.read(path)
         if not data:
             break
         try:
-            pages.append(parts.reader().feed(data, path))
+            pages.append(deps.adapters.feed_reader().feed(data, path))
         except Refused:
             break
         older = pages[-1].older
-        url = older.removeprefix(parts.site.public_url)
+        url = older.removeprefix(deps.rules.site.public_url)
         path = unquote(url) if url != older else ""
     return [entry for page in reversed(pages) for entry in reversed(page.entries)]

@@ -51,7 +51,7 @@ class PublishResult:
 
 
 def publish(
-    parts: Deps,
+    deps: Deps,
     now: datetime,
     *,
     backfill: bool = False,
@@ -71,7 +71,7 @@ def publish(
     """
     cache = cache or SnapshotCache()
     scan = update_log(
-        parts,
+        deps,
         now,
         cache,
         changed_paths,
@@ -81,18 +81,20 @@ def publish(
         answers=answers,
     )
     plan = scan.plan
-    parts.store.set_problems("posts", [str(b) for b in plan.bad], now)
-    parts.store.set_problems("held posts", [str(h) for h in plan.held if h.why is HoldReason.AMBIGUOUS], now)
+    deps.adapters.store.set_problems("posts", [str(b) for b in plan.bad], now)
+    deps.adapters.store.set_problems(
+        "held posts", [str(h) for h in plan.held if h.why is HoldReason.AMBIGUOUS], now
+    )
     # The web server caches no document past the moment the next post becomes public.
     next_at = plan.next_at.isoformat() if plan.next_at else ""
-    if parts.store.meta(NEXT_POST) != next_at:
-        parts.store.set_meta(NEXT_POST, next_at)
-    written = write_site(parts, now, scan.page_only)
-    return PublishResult(plan=plan, head=parts.store.head(), written=written)
+    if deps.adapters.store.meta(NEXT_POST) != next_at:
+        deps.adapters.store.set_meta(NEXT_POST, next_at)
+    written = write_site(deps, now, scan.page_only)
+    return PublishResult(plan=plan, head=deps.adapters.store.head(), written=written)
 
 
 def update_log(
-    parts: Deps,
+    deps: Deps,
     now: datetime,
     cache: SnapshotCache,
     changed_paths: Collection[str] | None,
@@ -103,9 +105,9 @@ def update_log(
     answers: HeldFileAnswers = NO_ANSWERS,
 ) -> ScanResult:
     """Brings the log and the file index up to `now`, and writes no document; as in `publish`."""
-    snapshot = cache.take(parts.source(), parts.store, changed_paths)
+    snapshot = cache.take(deps.adapters.source(), deps.adapters.store, changed_paths)
     scan = scan_folder(
-        parts, now, snapshot, backfill=backfill, overrides=overrides, answers=answers, keep_bodies=True
+        deps, now, snapshot, backfill=backfill, overrides=overrides, answers=answers, keep_bodies=True
     )
     plan = scan.plan
     if expect is not None and expect != plan.hash:
@@ -115,45 +117,45 @@ def update_log(
     if plan.stops:
         why = "; ".join(map(str, plan.stops))
         raise Refused("posts", why, f"nothing was changed; {remedies(plan.stops)}")
-    parts.reach("publish:planned")
-    alone = _update_index(parts, snapshot, scan.index_before)
+    deps.process.failpoint("publish:planned")
+    alone = _update_index(deps, snapshot, scan.index_before)
     if plan.sources or not plan.nothing:
-        parts.store.apply(plan, {}, now)
-    remember_rules(parts, scan.rules)
-    parts.reach("publish:applied")
-    if _update_index(parts, snapshot, scan.index_after) and alone:
+        deps.adapters.store.apply(plan, {}, now)
+    remember_rules(deps, scan.rules)
+    deps.process.failpoint("publish:applied")
+    if _update_index(deps, snapshot, scan.index_after) and alone:
         cache.keep(snapshot)
-    parts.reach("publish:remembered")
+    deps.process.failpoint("publish:remembered")
     return scan
 
 
-def _update_index(parts: Deps, snapshot: FolderSnapshot, update: IndexUpdate) -> bool:
+def _update_index(deps: Deps, snapshot: FolderSnapshot, update: IndexUpdate) -> bool:
     """Writes `update`; returns whether `snapshot` still agrees with the store's file index."""
-    return update.nothing or snapshot.mark_indexed(update, parts.store.update_index(update))
+    return update.nothing or snapshot.mark_indexed(update, deps.adapters.store.update_index(update))
 
 
-def write_site(parts: Deps, now: datetime, page_only: Sequence[Post]) -> tuple[str, ...]:
+def write_site(deps: Deps, now: datetime, page_only: Sequence[Post]) -> tuple[str, ...]:
     """Brings every document under public/ up to date with the log, pages and assets before the feeds that
     link to them; `page_only` are posts that have a page and no part in the log. Returns the paths whose bytes
     changed.
     """
-    moved = sync_redirects(parts)
-    known: Sequence[PublishedPost] = parts.store.all_posts() if parts.pages else ()
-    shown = [*(k for k in known if k.live), *page_only_posts(parts, page_only)]
+    moved = sync_redirects(deps)
+    known: Sequence[PublishedPost] = deps.adapters.store.all_posts() if deps.rules.post_pages else ()
+    shown = [*(k for k in known if k.live), *page_only_posts(deps, page_only)]
     paths, clashes = page_paths(shown)
-    pages = post_pages(parts, shown, paths)
-    feeds = current_feeds(parts)
+    pages = post_pages(deps, shown, paths)
+    feeds = current_feeds(deps)
     specs = [
-        *asset_documents(parts, shown),
+        *asset_documents(deps, shown),
         *pages,
-        *(spec for feed in feeds for spec in feed_documents(parts, feed)),
-        *feed_pages(parts, feeds),
-        home_page(parts),
+        *(spec for feed in feeds for spec in feed_documents(deps, feed)),
+        *feed_pages(deps, feeds),
+        home_page(deps),
     ]
     taken = {spec.path for spec in specs} | moved
-    recover_former_addresses(parts, paths)
-    redirects, bad_aliases = update_page_redirects(parts, shown, paths, taken, now)
-    parts.store.set_problems("pages", [*clashes, *bad_aliases], now)
-    mark_withdrawn_pages(parts, known, taken | redirects.keys(), now)
-    specs += redirect_pages(parts, shown, paths, redirects, taken)
-    return write_documents(parts, [s for s in specs if s.path not in moved], now, owned=OWNED_FOLDERS)
+    recover_former_addresses(deps, paths)
+    redirects, bad_aliases = update_page_redirects(deps, shown, paths, taken, now)
+    deps.adapters.store.set_problems("pages", [*clashes, *bad_aliases], now)
+    mark_withdrawn_pages(deps, known, taken | redirects.keys(), now)
+    specs += redirect_pages(deps, shown, paths, redirects, taken)
+    return write_documents(deps, [s for s in specs if s.path not in moved], now, owned=OWNED_FOLDERS)

@@ -27,7 +27,7 @@ Pair = tuple[PublishedPost, Post]
 
 
 def rename_verdicts(
-    parts: Deps, plan: Plan, known: Sequence[PublishedPost], posts: Sequence[Post]
+    deps: Deps, plan: Plan, known: Sequence[PublishedPost], posts: Sequence[Post]
 ) -> Verdicts:
     """What the bodies say of each pair that `plan`, made of `known` and `posts` without them, left open or
     decided by an equal body alone. Raises SourceError, StoreError.
@@ -37,11 +37,11 @@ def rename_verdicts(
         return {}
     olds = {k.id: k for k, _ in pairs}
     news = {post.path: post for _, post in pairs}
-    bodies = parts.store.bodies({k.post.body_hash for k in olds.values()})
+    bodies = deps.adapters.store.bodies({k.post.body_hash for k in olds.values()})
     old_texts = {
         id: shingled_text(bodies[k.post.body_hash]) for id, k in olds.items() if k.post.body_hash in bodies
     }
-    new_texts = _new_texts(parts, news)
+    new_texts = _new_texts(deps, news)
     readable = [(k, post) for k, post in pairs if k.id in old_texts and post.path in new_texts]
     close = [
         (k, post)
@@ -49,7 +49,7 @@ def rename_verdicts(
         if rename_verdict(k.post, post, (old_texts[k.id], new_texts[post.path]), crowded=False)
         is not RenameVerdict.OTHER
     ]
-    crowded = _in_a_series(parts, close, old_texts, new_texts)
+    crowded = _in_a_series(deps, close, old_texts, new_texts)
     return {
         (k.id, post.path): rename_verdict(
             k.post,
@@ -78,18 +78,18 @@ def _pairs_to_compare(plan: Plan, known: Sequence[PublishedPost], posts: Sequenc
     return list(rename_candidates(vanished, fresh))
 
 
-def _new_texts(parts: Deps, news: Mapping[str, Post]) -> dict[str, ShingledText]:
+def _new_texts(deps: Deps, news: Mapping[str, Post]) -> dict[str, ShingledText]:
     """From the store, where this publish keeps bodies; else from the files."""
-    bodies = parts.store.bodies({post.body_hash for post in news.values()})
+    bodies = deps.adapters.store.bodies({post.body_hash for post in news.values()})
     texts = {path: shingled_text(bodies[p.body_hash]) for path, p in news.items() if p.body_hash in bodies}
-    for reading in parts.source().read_many([path for path in news if path not in texts], {}):
+    for reading in deps.adapters.source().read_many([path for path in news if path not in texts], {}):
         if isinstance(reading.result, ParsedPost):
             texts[reading.stat.path] = shingled_text(reading.result.body)
     return texts
 
 
 def _in_a_series(
-    parts: Deps,
+    deps: Deps,
     close: Sequence[Pair],
     old_texts: Mapping[str, ShingledText],
     new_texts: Mapping[str, ShingledText],
@@ -106,7 +106,7 @@ def _in_a_series(
     for k, post in close:
         if (k.id, post.path) in found:
             continue
-        nearby = parts.store.bodies_near(k.first_seq, NEARBY_POSTS)
+        nearby = deps.adapters.store.bodies_near(k.first_seq, NEARBY_POSTS)
         if any(
             id != k.id and may_share_template(new_texts[post.path], shingled_text(body))
             for id, body in nearby

@@ -60,7 +60,7 @@ class ScanResult:
 
 
 def scan_folder(
-    parts: Deps,
+    deps: Deps,
     now: datetime,
     snapshot: FolderSnapshot | None = None,
     *,
@@ -73,22 +73,22 @@ def scan_folder(
     are read; without it nothing is written. `snapshot` is one taken just now. `answers` are the author's
     decisions about held files. Raises SourceError, StoreError; UsageError: answers about other files.
     """
-    rules = plan_rules(parts, now, backfill=backfill, overrides=overrides, answers=answers)
-    scan = FolderScan(parts, snapshot or FolderSnapshot(parts.source(), parts.store))
+    rules = plan_rules(deps, now, backfill=backfill, overrides=overrides, answers=answers)
+    scan = FolderScan(deps, snapshot or FolderSnapshot(deps.adapters.source(), deps.adapters.store))
     scan.read_changed(keep_bodies=keep_bodies)
     scan.add_unsettled(now)
     scan.add_related(rules.naming)
-    readings = readings_of(parts, scan.hashes)
+    readings = readings_of(deps, scan.hashes)
     scan.posts = with_published_dates(scan.posts.values(), scan.known.values(), readings, now)
     posts, known = list(scan.posts.values()), list(scan.known.values())
     authority_changed = rules.authority_before not in ("", rules.naming.authority)
     # One post alone is no accident, so the churn guard need not know how many there are.
     guarded = authority_changed or sum(k.live for k in known) > 1
-    live = parts.store.count_live_posts() if guarded else 0
-    head = parts.store.head()
-    given = (head, known, posts, scan.bad, now, rules, live, recover_history(parts, head), readings)
+    live = deps.adapters.store.count_live_posts() if guarded else 0
+    head = deps.adapters.store.head()
+    given = (head, known, posts, scan.bad, now, rules, live, recover_history(deps, head), readings)
     plan = make_plan(*given)
-    verdicts = rename_verdicts(parts, plan, known, posts)
+    verdicts = rename_verdicts(deps, plan, known, posts)
     if verdicts:
         plan = make_plan(*given, verdicts)
     check_answers(answers, plan)
@@ -96,7 +96,7 @@ def scan_folder(
 
 
 def plan_rules(
-    parts: Deps,
+    deps: Deps,
     now: datetime,
     *,
     backfill: bool = False,
@@ -107,37 +107,37 @@ def plan_rules(
     Raises StoreError.
     """
     return PlanRules(
-        naming=parts.naming,
-        max_age=parts.max_age,
+        naming=deps.rules.id_rules,
+        max_age=deps.rules.max_age,
         backfill=backfill,
         meant=overrides,
-        authority_before=parts.store.meta(AUTHORITY),
-        log_ahead=log_stays_ahead(parts.store, now),
+        authority_before=deps.adapters.store.meta(AUTHORITY),
+        log_ahead=log_stays_ahead(deps.adapters.store, now),
         answers=answers,
-        pages=parts.pages,
+        pages=deps.rules.post_pages,
     )
 
 
-def remember_rules(parts: Deps, rules: PlanRules) -> None:
+def remember_rules(deps: Deps, rules: PlanRules) -> None:
     """Keeps what the next publish compares with: the authority of ids, and the version of the reader."""
     if rules.authority_before != rules.naming.authority:
-        parts.store.set_meta(AUTHORITY, rules.naming.authority)
-    if parts.store.meta(READER) != parts.source().version:
-        parts.store.set_meta(READER, parts.source().version)
+        deps.adapters.store.set_meta(AUTHORITY, rules.naming.authority)
+    if deps.adapters.store.meta(READER) != deps.adapters.source().version:
+        deps.adapters.store.set_meta(READER, deps.adapters.source().version)
 
 
-def readings_of(parts: Deps, hashes: Mapping[str, str]) -> FileReadings:
+def readings_of(deps: Deps, hashes: Mapping[str, str]) -> FileReadings:
     """Who changed a post: its author, or an upgrade that reads the same bytes differently. `hashes` are of
     the bytes of the files at hand, by path; "" where a file could not be read. Raises StoreError.
     """
-    version, before = parts.source().version, parts.store.meta(READER)
+    version, before = deps.adapters.source().version, deps.adapters.store.meta(READER)
     passed_over: set[str] = set()
-    if before != version and parts.store.head().baseline_at is not None:
+    if before != version and deps.adapters.store.head().baseline_at is not None:
         # Files with the same bytes that the version before hid, or refused at its last publish.
-        for path, (hash, post) in parts.store.unpublished_files(list(hashes)).items():
+        for path, (hash, post) in deps.adapters.store.unpublished_files(list(hashes)).items():
             if post.hidden is not None and hashes[path] == hash:
                 passed_over.add(path)
-        refused = [text for area, _, text in parts.store.problems() if area == "posts"]
+        refused = [text for area, _, text in deps.adapters.store.problems() if area == "posts"]
         passed_over |= {path for path in hashes for text in refused if text.startswith(f"{path}:")}
     return FileReadings(
         hashes={path: hash for path, hash in hashes.items() if hash},
@@ -166,8 +166,8 @@ class FolderScan:
     read now; those of other posts are in the log.
     """
 
-    def __init__(self, parts: Deps, snapshot: FolderSnapshot) -> None:
-        self._parts, self._store, self._snapshot = parts, parts.store, snapshot
+    def __init__(self, deps: Deps, snapshot: FolderSnapshot) -> None:
+        self._deps, self._store, self._snapshot = deps, deps.adapters.store, snapshot
         self.posts: dict[str, Post] = {}
         self.known: dict[str, PublishedPost] = {}
         self.bad: list[BadPost] = list(snapshot.unreadable.values())
@@ -187,7 +187,7 @@ class FolderScan:
             [path for path in changed if path in snapshot.indexed], snapshot.rules
         )
         with BodyWriter(self._store) as writer:
-            for reading in self._parts.source().read_many(changed, hashes):
+            for reading in self._deps.adapters.source().read_many(changed, hashes):
                 stat, result = reading.stat, reading.result
                 self.hashes[stat.path] = reading.hash
                 if result is None:

@@ -39,86 +39,86 @@ _PURPOSES = {
 }
 
 
-def account_token(parts: Deps, found: Subscription, now: datetime) -> str:
+def account_token(deps: Deps, found: Subscription, now: datetime) -> str:
     """The token of a page that may ask for links to what is kept about `found`'s reader."""
     expires = now + PAGE_VALID_FOR
     claim = Claim(
         purpose=Purpose.ACCOUNT, subscription=found.id, generation=found.generation, expires=expires
     )
-    return sign(claim, parts.ring())
+    return sign(claim, deps.process.keyring())
 
 
-def find_by_token(parts: Deps, token: str, now: datetime) -> tuple[Subscription, MailingList]:
+def find_by_token(deps: Deps, token: str, now: datetime) -> tuple[Subscription, MailingList]:
     """Whose links a token may ask for. Raises TokenError."""
-    found = look_up(parts, token, Purpose.ACCOUNT, now)
-    spec = parts.list(found.list)
+    found = look_up(deps, token, Purpose.ACCOUNT, now)
+    spec = deps.rules.list(found.list)
     if spec is None or found.state is SubscriptionState.PENDING:
         raise TokenError("token", "not valid")
     return found, spec
 
 
-def send_link(parts: Deps, token: str, link: Placeholder, now: datetime) -> None:
+def send_link(deps: Deps, token: str, link: Placeholder, now: datetime) -> None:
     """Mails a link to the address on record, unless one was sent just now. Says nothing of that. Raises
     TokenError, TemplateError.
     """
-    found, spec = find_by_token(parts, token, now)
+    found, spec = find_by_token(deps, token, now)
     if link is Placeholder.ADDRESS and found.state is not SubscriptionState.ACTIVE:
         return
-    language = parts.language(spec, found.choices.taste)
-    frozen = account_message(parts, spec, link, language)
-    if not parts.store.record_link_request(
+    language = deps.rules.language(spec, found.choices.taste)
+    frozen = account_message(deps, spec, link, language)
+    if not deps.adapters.store.record_link_request(
         found.id, found.generation, now, every=LINK_INTERVAL, most=MAX_LINKS, within=LINK_WINDOW
     ):
         return
-    plan_single_mailing(parts, spec, MailingKind.ACCOUNT, frozen, found, now, language)
+    plan_single_mailing(deps, spec, MailingKind.ACCOUNT, frozen, found, now, language)
 
 
-def find_by_link(parts: Deps, token: str, link: Placeholder, now: datetime) -> Subscription:
+def find_by_link(deps: Deps, token: str, link: Placeholder, now: datetime) -> Subscription:
     """The subscription whose link `token` is, for showing; uses nothing up. Raises TokenError."""
-    claim = verify(token, _PURPOSES[link], parts.ring(), now)
-    found = parts.store.link_owner(claim.generation, claim.subscription, now - ONE_TIME_LIFETIME)
-    if found is None or parts.list(found.list) is None:
+    claim = verify(token, _PURPOSES[link], deps.process.keyring(), now)
+    found = deps.adapters.store.link_owner(claim.generation, claim.subscription, now - ONE_TIME_LIFETIME)
+    if found is None or deps.rules.list(found.list) is None:
         raise TokenError("token", "not valid")
     return found
 
 
-def consume_link(parts: Deps, token: str, link: Placeholder, now: datetime) -> Subscription:
+def consume_link(deps: Deps, token: str, link: Placeholder, now: datetime) -> Subscription:
     """The same, and the link is used up. Raises TokenError."""
-    found = find_by_link(parts, token, link, now)
-    claim = verify(token, _PURPOSES[link], parts.ring(), now)
-    if not parts.store.consume_link(claim.generation, claim.subscription):
+    found = find_by_link(deps, token, link, now)
+    claim = verify(token, _PURPOSES[link], deps.process.keyring(), now)
+    if not deps.adapters.store.consume_link(claim.generation, claim.subscription):
         raise TokenError("token", "not valid")
     return found
 
 
-def export(parts: Deps, token: str, now: datetime) -> dict[str, Any]:
+def export(deps: Deps, token: str, now: datetime) -> dict[str, Any]:
     """Everything that is kept about the reader of a link. Raises TokenError."""
-    return admin.export_data(parts, consume_link(parts, token, Placeholder.EXPORT, now).address)
+    return admin.export_data(deps, consume_link(deps, token, Placeholder.EXPORT, now).address)
 
 
-def erase(parts: Deps, token: str, now: datetime) -> None:
+def erase(deps: Deps, token: str, now: datetime) -> None:
     """Forgets the reader of a link, on every list, and the link with them. Raises TokenError."""
-    admin.erase(parts, find_by_link(parts, token, Placeholder.ERASE, now).address, now)
+    admin.erase(deps, find_by_link(deps, token, Placeholder.ERASE, now).address, now)
 
 
-def change_address(parts: Deps, token: str, address: str, now: datetime) -> None:
+def change_address(deps: Deps, token: str, address: str, now: datetime) -> None:
     """Asks a new address to confirm that mail is to go there; until then nothing changes. Says nothing of
     what is known of it. Raises TokenError; AddressError, Refused (mail goes there already), and the link may
     be used again.
     """
-    found = find_by_link(parts, token, Placeholder.ADDRESS, now)
-    to = _new_address(parts, found, address)
-    consume_link(parts, token, Placeholder.ADDRESS, now)
-    spec = parts.list(found.list)
+    found = find_by_link(deps, token, Placeholder.ADDRESS, now)
+    to = _new_address(deps, found, address)
+    consume_link(deps, token, Placeholder.ADDRESS, now)
+    spec = deps.rules.list(found.list)
     if spec is None or found.state is not SubscriptionState.ACTIVE:
         raise TokenError("token", "not valid")
-    key = address_key(str(to), parts.ring())
+    key = address_key(str(to), deps.process.keyring())
     wish = NewReader(address=str(to), key=key, active=False, own_wish=True, choices=found.choices)
-    request_confirmation(parts, [spec], to, wish, address_change_consent(found, now), now)
+    request_confirmation(deps, [spec], to, wish, address_change_consent(found, now), now)
 
 
-def _new_address(parts: Deps, found: Subscription, address: str) -> Address:
-    to = parse_signup_address(parts, address)
+def _new_address(deps: Deps, found: Subscription, address: str) -> Address:
+    to = parse_signup_address(deps, address)
     if reader_identity(str(to)) == reader_identity(found.address):
         raise Refused(str(to), "mail goes there already")
     return to

@@ -22,20 +22,20 @@ OPERATOR = "operator"
 """The kind of a suppression that an operator asked for."""
 
 
-def key_of(parts: Deps, address: str) -> str:
+def key_of(deps: Deps, address: str) -> str:
     """The key an address is known by. Raises AddressError."""
-    return address_key(str(parse_address(address)), parts.ring())
+    return address_key(str(parse_address(address)), deps.process.keyring())
 
 
-def journal_departures(parts: Deps, departures: Sequence[Departure]) -> None:
+def journal_departures(deps: Deps, departures: Sequence[Departure]) -> None:
     """Appends departures to the journal, with one flush. Raises OutputError: they must not be done."""
-    parts.journal.append_all([(journal_event(one), journal_fields(one)) for one in departures])
+    deps.adapters.journal.append_all([(journal_event(one), journal_fields(one)) for one in departures])
 
 
-def departure_of(parts: Deps, one: Subscription, now: datetime) -> Departure:
+def departure_of(deps: Deps, one: Subscription, now: datetime) -> Departure:
     """The departure of the reader of a subscription, from its list, in this life of it."""
     return Departure(
-        key=address_key(one.address, parts.ring()),
+        key=address_key(one.address, deps.process.keyring()),
         list=one.list,
         kind=LEFT,
         at=now,
@@ -44,76 +44,80 @@ def departure_of(parts: Deps, one: Subscription, now: datetime) -> Departure:
     )
 
 
-def end_subscriptions(parts: Deps, subscriptions: Iterable[Subscription], now: datetime) -> int:
+def end_subscriptions(deps: Deps, subscriptions: Iterable[Subscription], now: datetime) -> int:
     """Ends subscriptions as if their readers had left: one flush and one transaction, so take thousands at a
     time and not millions. Journaled. Returns how many stood until now.
     """
     standing = [one for one in subscriptions if one.state is not SubscriptionState.UNSUBSCRIBED]
-    gone = [departure_of(parts, one, now) for one in standing]
-    journal_departures(parts, gone)
-    parts.reach("leave:journaled")
-    ended = parts.store.apply_departures(gone)
-    parts.reach("leave:committed")
+    gone = [departure_of(deps, one, now) for one in standing]
+    journal_departures(deps, gone)
+    deps.process.failpoint("leave:journaled")
+    ended = deps.adapters.store.apply_departures(gone)
+    deps.process.failpoint("leave:committed")
     return ended
 
 
-def unsubscribe(parts: Deps, address: str, spec: MailingList | None, now: datetime) -> Sequence[Subscription]:
+def unsubscribe(deps: Deps, address: str, spec: MailingList | None, now: datetime) -> Sequence[Subscription]:
     """Ends the subscriptions of an address, on one list or on all; returns those that stood until now.
     Journaled. Raises AddressError.
     """
     found = [
-        s for s in parts.store.subscriptions_of(key_of(parts, address)) if spec is None or s.list == spec.slug
+        s
+        for s in deps.adapters.store.subscriptions_of(key_of(deps, address))
+        if spec is None or s.list == spec.slug
     ]
     standing = [s for s in found if s.state is not SubscriptionState.UNSUBSCRIBED]
-    end_subscriptions(parts, standing, now)
+    end_subscriptions(deps, standing, now)
     return standing
 
 
-def suppress(parts: Deps, address: str, spec: MailingList | None, now: datetime) -> None:
+def suppress(deps: Deps, address: str, spec: MailingList | None, now: datetime) -> None:
     """No mail to an address from now on, on one list or on all, whoever signs it up. Journaled. Raises
     AddressError.
     """
     slug = spec.slug if spec else ALL_LISTS
-    suppress_keys(parts, [(key_of(parts, address), slug)], OPERATOR, now)
+    suppress_keys(deps, [(key_of(deps, address), slug)], OPERATOR, now)
 
 
-def suppress_keys(parts: Deps, whom: Iterable[tuple[str, str]], kind: str, now: datetime) -> None:
+def suppress_keys(deps: Deps, whom: Iterable[tuple[str, str]], kind: str, now: datetime) -> None:
     """Suppresses keys of addresses, each on a list or EVERYWHERE: one flush and one transaction for all.
     `kind` is the name of a suppression: a bounce keeps the subscription, which gets no mail, any other ends
     it; `left` is of those who left elsewhere and may come back in person. Journaled.
     """
-    last = parts.store.last_subscription_id()
+    last = deps.adapters.store.last_subscription_id()
     gone = [Departure(key=key, list=slug, kind=kind, at=now, subscription=last) for key, slug in whom]
-    journal_departures(parts, gone)
-    parts.reach("suppress:journaled")
-    parts.store.apply_departures(gone)
-    parts.reach("suppress:committed")
+    journal_departures(deps, gone)
+    deps.process.failpoint("suppress:journaled")
+    deps.adapters.store.apply_departures(gone)
+    deps.process.failpoint("suppress:committed")
 
 
-def erase(parts: Deps, address: str, now: datetime) -> int:
+def erase(deps: Deps, address: str, now: datetime) -> int:
     """Forgets an address: what is left is a keyed hash, which keeps it from being imported or added again.
     The reader may come back in person. Journaled. Returns how many subscriptions there were. Raises
     AddressError.
     """
-    last = parts.store.last_subscription_id()
-    gone = Departure(key=key_of(parts, address), list=ALL_LISTS, kind=ERASED, at=now, subscription=last)
-    journal_departures(parts, [gone])
-    parts.reach("erase:journaled")
-    parts.store.reset_confirmation_history(mailbox_key(parse_address(address), parts.ring()))
-    forgotten = parts.store.apply_departures([gone])
-    parts.reach("erase:committed")
+    last = deps.adapters.store.last_subscription_id()
+    gone = Departure(key=key_of(deps, address), list=ALL_LISTS, kind=ERASED, at=now, subscription=last)
+    journal_departures(deps, [gone])
+    deps.process.failpoint("erase:journaled")
+    deps.adapters.store.reset_confirmation_history(
+        mailbox_key(parse_address(address), deps.process.keyring())
+    )
+    forgotten = deps.adapters.store.apply_departures([gone])
+    deps.process.failpoint("erase:committed")
     return forgotten
 
 
-def export_data(parts: Deps, address: str) -> dict[str, Any]:
+def export_data(deps: Deps, address: str) -> dict[str, Any]:
     """Everything that is kept about an address, to be shown to its owner. Raises AddressError."""
-    key = key_of(parts, address)
+    key = key_of(deps, address)
     return {
         "address": str(parse_address(address)),
-        "subscriptions": [_told(parts, one) for one in parts.store.subscriptions_of(key)],
+        "subscriptions": [_told(deps, one) for one in deps.adapters.store.subscriptions_of(key)],
         "suppressions": [
             {"list": slug, "kind": kind, "since": since}
-            for slug, kind, since in parts.store.suppressions_of(key)
+            for slug, kind, since in deps.adapters.store.suppressions_of(key)
         ],
         "refusals": [
             {
@@ -123,23 +127,25 @@ def export_data(parts: Deps, address: str) -> dict[str, Any]:
                 "reply": one.reply,
                 "counts": one.counts,
             }
-            for one in parts.store.refusals_of(key)
+            for one in deps.adapters.store.refusals_of(key)
         ],
-        "refusals_left": _left(parts, key),
-        "confirmation_mails": _asked(parts, address),
+        "refusals_left": _left(deps, key),
+        "confirmation_mails": _asked(deps, address),
     }
 
 
-def _left(parts: Deps, key: str) -> dict[str, int]:
+def _left(deps: Deps, key: str) -> dict[str, int]:
     """How many more refusals of each severity suppress an address."""
-    those = [one for one in parts.store.refusals_of(key) if one.counts is not False]
-    limits = {Severity.HARD: parts.limits.hard, Severity.SOFT: parts.limits.soft}
+    those = [one for one in deps.adapters.store.refusals_of(key) if one.counts is not False]
+    limits = {Severity.HARD: deps.rules.bounce_limits.hard, Severity.SOFT: deps.rules.bounce_limits.soft}
     return {severity: max(most - count_refusals(those, severity), 0) for severity, most in limits.items()}
 
 
-def _asked(parts: Deps, address: str) -> dict[str, Any] | None:
+def _asked(deps: Deps, address: str) -> dict[str, Any] | None:
     """How often the mailbox of an address was asked to confirm, whatever its spelling; None: never."""
-    asked = parts.store.confirmation_history(mailbox_key(parse_address(address), parts.ring()))
+    asked = deps.adapters.store.confirmation_history(
+        mailbox_key(parse_address(address), deps.process.keyring())
+    )
     return None if asked is None else {"sent": list(asked.sent), "never_again_since": asked.never}
 
 
@@ -157,17 +163,17 @@ def preferences_as_dict(one: Subscription) -> dict[str, Any]:
     }
 
 
-def _told(parts: Deps, one: Subscription) -> dict[str, Any]:
+def _told(deps: Deps, one: Subscription) -> dict[str, Any]:
     return {
         "list": one.list,
         "state": one.state,
         "since": one.created_at,
         "confirmed": one.confirmed_at,
         "next_due": one.next_due_at,
-        "consent": parts.store.consent_of(one.id),
+        "consent": deps.adapters.store.consent_of(one.id),
         "choices": preferences_as_dict(one),
         "mail": [
             {"mailing": mailing, "subject": subject, "state": state, "since": since}
-            for mailing, subject, state, since in parts.store.deliveries_to(one.id)
+            for mailing, subject, state, since in deps.adapters.store.deliveries_to(one.id)
         ],
     }

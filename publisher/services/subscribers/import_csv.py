@@ -88,7 +88,7 @@ class Imported:
 
 
 def import_readers(
-    parts: Deps,
+    deps: Deps,
     spec: MailingList,
     rows: Iterable[ImportRow | tuple[int, str]],
     now: datetime,
@@ -105,28 +105,28 @@ def import_readers(
     active subscription here. Rows that cannot be used are counted and reported. After a crash, run the import
     again: a chunk is stored whole, together with the mails that ask, or not at all.
     """
-    work = _Import(parts, spec, now, confirmed=confirmed, where=where, done=done or Imported())
+    work = _Import(deps, spec, now, confirmed=confirmed, where=where, done=done or Imported())
     lines = (row if isinstance(row, ImportRow) else ImportRow(row[0], row[1]) for row in rows)
     while chunk := list(islice(lines, CHUNK)):
         yield work.take(chunk)
-        parts.reach("import:chunk")
+        deps.process.failpoint("import:chunk")
 
 
-def offered_topics(parts: Deps, spec: MailingList) -> Mapping[str, str]:
+def offered_topics(deps: Deps, spec: MailingList) -> Mapping[str, str]:
     """The topics that readers of a list may choose, by folded name; empty if there are none."""
     if ListChoice.TOPICS not in spec.readers_choose:
         return {}
-    return {fold_term(topic): topic for topic in available_choices(parts, spec, NO_CHOICES).topics}
+    return {fold_term(topic): topic for topic in available_choices(deps, spec, NO_CHOICES).topics}
 
 
 class _Import:
     def __init__(
-        self, parts: Deps, spec: MailingList, now: datetime, *, confirmed: bool, where: str, done: Imported
+        self, deps: Deps, spec: MailingList, now: datetime, *, confirmed: bool, where: str, done: Imported
     ) -> None:
-        self._parts, self._spec, self._now, self._confirmed = parts, spec, now, confirmed
+        self._deps, self._spec, self._now, self._confirmed = deps, spec, now, confirmed
         self._where, self._done = where, done
         self._consent = Consent(at=now, origin="", form="import", wording="stated by the operator")
-        self._ring = parts.ring()
+        self._ring = deps.process.keyring()
         self._due = lru_cache(maxsize=None)(self._due_of)
         self._ask = lru_cache(maxsize=1)(self._confirmation)
 
@@ -135,9 +135,13 @@ class _Import:
         wishes = self._may_be_asked([*self._readers(chunk)])
         ask = self._ask() if any(not reader.active for _, reader in wishes) else None
         given = [(reader, row.said) for row, reader in wishes]
-        outcomes = self._parts.store.import_rows(self._spec.slug, given, self._consent, ask, self._journal)
+        outcomes = self._deps.adapters.store.import_rows(
+            self._spec.slug, given, self._consent, ask, self._journal
+        )
         if ImportOutcome.ASKED in outcomes:  # a store restored from before must not give these numbers again
-            self._parts.journal.append("transactional", {"mailing": self._parts.store.next_mailing_id() - 1})
+            self._deps.adapters.journal.append(
+                "transactional", {"mailing": self._deps.adapters.store.next_mailing_id() - 1}
+            )
         for (row, reader), outcome in zip(wishes, outcomes, strict=True):
             group, reason = _told(outcome, row.said, active=reader.active)
             self._done.note(outcome, group, reason, (self._where, row.line, reader.address))
@@ -177,7 +181,7 @@ class _Import:
         boxes = {
             reader.key: mailbox_key(reader.address, self._ring) for _, reader in wishes if not reader.active
         }
-        none = self._parts.store.opted_out_mailboxes([*boxes.values()]) if boxes else frozenset[str]()
+        none = self._deps.adapters.store.opted_out_mailboxes([*boxes.values()]) if boxes else frozenset[str]()
         if not none:
             return wishes
         asked: list[tuple[ImportRow, NewReader]] = []
@@ -199,15 +203,15 @@ class _Import:
 
     def _journal(self, departures: Sequence[Departure]) -> None:
         """Departures are on disk before they are committed."""
-        journal_departures(self._parts, departures)
-        self._parts.reach("import:journaled")
+        journal_departures(self._deps, departures)
+        self._deps.process.failpoint("import:journaled")
 
     def _due_of(self, pace: SchedulePreference) -> datetime:
-        return next_due_after(self._parts, self._spec, pace, self._now)
+        return next_due_after(self._deps, self._spec, pace, self._now)
 
     def _confirmation(self) -> NewMailing:
-        frozen = confirmation_message(self._parts, self._spec)
-        return single_mailing(self._parts, self._spec, MailingKind.CONFIRM, frozen, self._now)
+        frozen = confirmation_message(self._deps, self._spec)
+        return single_mailing(self._deps, self._spec, MailingKind.CONFIRM, frozen, self._now)
 
 
 def parse_address_cell(text: str) -> str:

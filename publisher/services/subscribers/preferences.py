@@ -8,6 +8,7 @@ from publisher.core.digests.digest import topics_of
 from publisher.core.errors import TokenError
 from publisher.core.posts.filters import fold_term
 from publisher.core.posts.post import PostMailOptions
+from publisher.core.subscribers.cadences import CADENCES
 from publisher.core.subscribers.preferences import (
     ContentPreference,
     Preferences,
@@ -36,41 +37,41 @@ class Offer:
     hour: bool = False
 
 
-def available_choices(parts: Deps, spec: MailingList, now: Preferences) -> Offer:
+def available_choices(deps: Deps, spec: MailingList, now: Preferences) -> Offer:
     """What a reader who has chosen `now` may choose: what posts have, and what they chose before."""
     may = spec.readers_choose
-    posts = [known.post for known in parts.store.newest_posts(SAMPLED_POSTS)]
+    posts = [known.post for known in deps.adapters.store.newest_posts(SAMPLED_POSTS)]
     fitting = [post for post in posts if spec.where.matches(post) and post.mail is not PostMailOptions.NEVER]
     topics = Counter(topic for post in fitting for topic in topics_of(post))
     common = [topic for topic, _ in topics.most_common(MAX_TOPICS)]
     languages = {post.language for post in fitting} | set(filter(None, [now.taste.language]))
     return Offer(
-        cadences=tuple(parts.cadences) if ListChoice.CADENCE in may else (),
+        cadences=tuple(CADENCES) if ListChoice.CADENCE in may else (),
         topics=normalize_topics((*common, *now.taste.topics)) if ListChoice.TOPICS in may else (),
         languages=tuple(sorted(languages)) if ListChoice.LANGUAGE in may and len(languages) > 1 else (),
         hour=ListChoice.HOUR in may,
     )
 
 
-def find_by_token(parts: Deps, token: str, now: datetime) -> tuple[Subscription, MailingList]:
+def find_by_token(deps: Deps, token: str, now: datetime) -> tuple[Subscription, MailingList]:
     """The subscription whose preferences a token opens, and its list. Raises TokenError."""
-    found = look_up(parts, token, Purpose.PREFERENCES, now)
-    spec = parts.list(found.list)
+    found = look_up(deps, token, Purpose.PREFERENCES, now)
+    spec = deps.rules.list(found.list)
     if spec is None or found.state is not SubscriptionState.ACTIVE:
         raise TokenError("token", "not valid")
     return found, spec
 
 
-def save(parts: Deps, token: str, wish: Preferences, now: datetime) -> Subscription:
+def save(deps: Deps, token: str, wish: Preferences, now: datetime) -> Subscription:
     """The reader wants it so from now on. What the list does not leave to them stays as it was, and of topics
     and languages only those that are offered to them or that they have count; posts that wait for them keep
     waiting. Raises TokenError.
     """
-    found, spec = find_by_token(parts, token, now)
-    wish = limit_to_offer(wish, found.choices, available_choices(parts, spec, found.choices))
+    found, spec = find_by_token(deps, token, now)
+    wish = limit_to_offer(wish, found.choices, available_choices(deps, spec, found.choices))
     choices = limit_to_list(spec, wish, found.choices)
-    due = next_due_of(parts, spec, found, now, choices.pace)
-    changed = parts.store.set_preferences(found.id, found.generation, choices, due)
+    due = next_due_of(deps, spec, found, now, choices.pace)
+    changed = deps.adapters.store.set_preferences(found.id, found.generation, choices, due)
     if changed is None:
         raise TokenError("token", "not valid")
     return changed

@@ -40,30 +40,30 @@ class BlockedAddress(AddressError):
     """A good address that nobody may sign up here."""
 
 
-def parse_signup_address(parts: Deps, text: str) -> Address:
+def parse_signup_address(deps: Deps, text: str) -> Address:
     """The address that a reader gave, for mail to go to. Raises AddressError; BlockedAddress for one that
     settings refuse: this machine's, a list's own, or of `web.blocked`.
     """
     address = parse_address(text)
-    if parts.blocked.has(address):
+    if deps.rules.blocklist.has(address):
         raise BlockedAddress("address", f"{address} cannot be signed up here", "use another address")
     return address
 
 
 def sign_up(
-    parts: Deps, lists: Sequence[MailingList], address: str, origin: str, now: datetime
+    deps: Deps, lists: Sequence[MailingList], address: str, origin: str, now: datetime
 ) -> SignUpOutcome:
     """A visitor asks to join `lists`; one mail asks about all of them. Raises AddressError."""
-    parsed = parse_signup_address(parts, address)
+    parsed = parse_signup_address(deps, address)
     reader = NewReader(
-        address=str(parsed), key=address_key(str(parsed), parts.ring()), active=False, own_wish=True
+        address=str(parsed), key=address_key(str(parsed), deps.process.keyring()), active=False, own_wish=True
     )
     consent = Consent(at=now, origin=origin, form="form", wording=CONSENT_WORDING)
-    return request_confirmation(parts, lists, parsed, reader, consent, now)
+    return request_confirmation(deps, lists, parsed, reader, consent, now)
 
 
 def request_confirmation(
-    parts: Deps,
+    deps: Deps,
     lists: Sequence[MailingList],
     address: Address,
     reader: NewReader,
@@ -74,78 +74,81 @@ def request_confirmation(
     wish = SignUpRequest(
         readers={spec.slug: reader for spec in lists},
         consent=consent,
-        mailbox=mailbox_key(address, parts.ring()),
+        mailbox=mailbox_key(address, deps.process.keyring()),
         domain=counted_domain(address.domain),
     )
-    found = parts.store.preview_sign_up(wish, now)
+    found = deps.adapters.store.preview_sign_up(wish, now)
     while found.answer is SignUpOutcome.ASK:
         asked = [spec for spec in lists if spec.slug in found.lists]
-        frozen = confirmation_message(parts, *asked)
-        mail = single_mailing(parts, asked[0], MailingKind.CONFIRM, frozen, now)
-        done = parts.store.sign_up(wish, mail, found, now)
+        frozen = confirmation_message(deps, *asked)
+        mail = single_mailing(deps, asked[0], MailingKind.CONFIRM, frozen, now)
+        done = deps.adapters.store.sign_up(wish, mail, found, now)
         if done == found:
-            journal_mailing_id(parts, done.mailing)
+            journal_mailing_id(deps, done.mailing)
             break
         found = done  # somebody else was quicker: look again
     return found.answer
 
 
 def resend_confirmation(
-    parts: Deps, address: str, spec: MailingList | None, now: datetime
+    deps: Deps, address: str, spec: MailingList | None, now: datetime
 ) -> Sequence[MailingList]:
     """An operator has an address that waits for confirmation asked once more, in one mail; returns the lists
     it asks about. Not counted. Raises AddressError, and Refused: its owner wants no such mail.
     """
     parsed = parse_address(address)
-    if refuses_confirmation_mail(parts, parsed):
+    if refuses_confirmation_mail(deps, parsed):
         what, do = "its owner wants no more confirmation mails", f"`publisher subscribers allow {parsed}`"
         raise Refused(str(parsed), what, do)
-    found = parts.store.subscriptions_of(address_key(str(parsed), parts.ring()))
+    found = deps.adapters.store.subscriptions_of(address_key(str(parsed), deps.process.keyring()))
     waiting = {
         s.list: s
         for s in found
-        if s.state is SubscriptionState.PENDING and spec in (None, parts.list(s.list))
+        if s.state is SubscriptionState.PENDING and spec in (None, deps.rules.list(s.list))
     }
-    lists = [one for one in parts.lists if one.slug in waiting]
+    lists = [one for one in deps.rules.lists if one.slug in waiting]
     if lists:
-        mail = single_mailing(parts, lists[0], MailingKind.CONFIRM, confirmation_message(parts, *lists), now)
+        mail = single_mailing(deps, lists[0], MailingKind.CONFIRM, confirmation_message(deps, *lists), now)
         journal_mailing_id(
-            parts, parts.store.resend_confirmation([waiting[one.slug].id for one in lists], mail, now)
+            deps, deps.adapters.store.resend_confirmation([waiting[one.slug].id for one in lists], mail, now)
         )
     return lists
 
 
-def never_ask(parts: Deps, token: str, now: datetime) -> None:
+def never_ask(deps: Deps, token: str, now: datetime) -> None:
     """The owner of a mailbox says that it was not them: no confirmation mail goes there any more, and what
     waits for their confirmation ends. Journalled. Idempotent. Raises TokenError.
     """
-    mailbox = mailbox_of_token(parts, token, now)
-    pending = list(_waiting(parts, mailbox))
-    gone = [departure_of(parts, one, now) for one in pending]
+    mailbox = mailbox_of_token(deps, token, now)
+    pending = list(_waiting(deps, mailbox))
+    gone = [departure_of(deps, one, now) for one in pending]
     said = ("never-asked", {"at": now.isoformat(), "key": mailbox})
-    parts.journal.append_all([said, *((journal_event(one), journal_fields(one)) for one in gone)])
-    parts.reach("never-ask:journaled")
-    parts.store.opt_out_of_confirmations(mailbox, [one.id for one in pending], now)
-    parts.reach("never-ask:committed")
+    deps.adapters.journal.append_all([said, *((journal_event(one), journal_fields(one)) for one in gone)])
+    deps.process.failpoint("never-ask:journaled")
+    deps.adapters.store.opt_out_of_confirmations(mailbox, [one.id for one in pending], now)
+    deps.process.failpoint("never-ask:committed")
 
 
-def mailbox_of_token(parts: Deps, token: str, now: datetime) -> str:
+def mailbox_of_token(deps: Deps, token: str, now: datetime) -> str:
     """The key of the mailbox whose link `token` is. Raises TokenError."""
-    return join_mailbox_key(verify(token, Purpose.NEVER_ASK, parts.ring(), now))
+    return join_mailbox_key(verify(token, Purpose.NEVER_ASK, deps.process.keyring(), now))
 
 
-def _waiting(parts: Deps, mailbox: str) -> Iterator[Subscription]:
-    for one in parts.store.subscriptions(None, SubscriptionState.PENDING):
-        if mailbox_key(one.address, parts.ring()) == mailbox:
+def _waiting(deps: Deps, mailbox: str) -> Iterator[Subscription]:
+    for one in deps.adapters.store.subscriptions(None, SubscriptionState.PENDING):
+        if mailbox_key(one.address, deps.process.keyring()) == mailbox:
             yield one
 
 
-def allow(parts: Deps, address: str, now: datetime) -> Sequence[str]:
+def allow(deps: Deps, address: str, now: datetime) -> Sequence[str]:
     """An operator lets an address be mailed and asked again; returns what was lifted. That a reader left or
     was erased stays: only they can come back. Journalled. Raises AddressError.
     """
     parsed = parse_address(address)
-    key, mailbox = address_key(str(parsed), parts.ring()), mailbox_key(parsed, parts.ring())
+    key, mailbox = (
+        address_key(str(parsed), deps.process.keyring()),
+        mailbox_key(parsed, deps.process.keyring()),
+    )
     fields = {"at": now.isoformat(), "key": key, "kinds": LIFTED_BY_OPERATOR, "mailbox": mailbox}
-    parts.journal.append("allowed", fields)
-    return parts.store.lift_blocks(key, mailbox, now)
+    deps.adapters.journal.append("allowed", fields)
+    return deps.adapters.store.lift_blocks(key, mailbox, now)

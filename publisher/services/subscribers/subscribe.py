@@ -13,6 +13,7 @@ from publisher.core.delivery.mailing import Cohort, MailingKind, NewMailing
 from publisher.core.delivery.reconciliation import TRANSACTIONAL_PER_LINE
 from publisher.core.digests.digest import is_wanted
 from publisher.core.errors import LogConflict, Refused, TokenError
+from publisher.core.subscribers.cadences import CADENCES
 from publisher.core.subscribers.departures import ALL_LISTS, READER_KINDS
 from publisher.core.subscribers.preferences import SchedulePreference
 from publisher.core.subscribers.subscription import (
@@ -40,14 +41,14 @@ from.
 """
 
 
-def find_by_token(parts: Deps, token: str, purpose: Purpose, now: datetime) -> Subscription:
+def find_by_token(deps: Deps, token: str, purpose: Purpose, now: datetime) -> Subscription:
     """The subscription a token speaks of, for showing; changes nothing. Raises TokenError."""
-    claim = verify(token, purpose, parts.ring(), now)
-    found = parts.store.subscription(claim.subscription)
+    claim = verify(token, purpose, deps.process.keyring(), now)
+    found = deps.adapters.store.subscription(claim.subscription)
     if (
         found is None
         and purpose is Purpose.CONFIRM
-        and (went := parts.store.moved_subscription(claim.subscription))
+        and (went := deps.adapters.store.moved_subscription(claim.subscription))
     ):
         return went
     if found is None or found.generation != claim.generation:
@@ -55,107 +56,111 @@ def find_by_token(parts: Deps, token: str, purpose: Purpose, now: datetime) -> S
     return found
 
 
-def confirm(parts: Deps, token: str, now: datetime) -> Subscription:
+def confirm(deps: Deps, token: str, now: datetime) -> Subscription:
     """The reader confirms in person: active from here on, on every list that the mail asked about.
     Idempotent. Raises TokenError.
     """
-    found = find_by_token(parts, token, Purpose.CONFIRM, now)
-    if found.state is SubscriptionState.UNSUBSCRIBED or parts.list(found.list) is None:
+    found = find_by_token(deps, token, Purpose.CONFIRM, now)
+    if found.state is SubscriptionState.UNSUBSCRIBED or deps.rules.list(found.list) is None:
         raise TokenError("token", "not valid")
-    together = parts.store.pending_in_same_mail(found.id) or [found]
-    confirmed = [_confirm_one(parts, one, now) for one in together]  # the token's own comes last
+    together = deps.adapters.store.pending_in_same_mail(found.id) or [found]
+    confirmed = [_confirm_one(deps, one, now) for one in together]  # the token's own comes last
     if confirmed[-1] is None:
         raise TokenError("token", "not valid")
     return confirmed[-1]
 
 
-def _confirm_one(parts: Deps, found: Subscription, now: datetime) -> Subscription | None:
+def _confirm_one(deps: Deps, found: Subscription, now: datetime) -> Subscription | None:
     """One subscription becomes active, and greets its reader, once. None: it may not, or is no more."""
-    spec = parts.list(found.list)
+    spec = deps.rules.list(found.list)
     if spec is None:
         return None
-    if moved := complete_address_change(parts, found, now):
+    if moved := complete_address_change(deps, found, now):
         return moved
-    due = next_due_of(parts, spec, found, now)
+    due = next_due_of(deps, spec, found, now)
     while True:
         greets = found.state is SubscriptionState.PENDING and spec.welcome == "latest"
-        mail = welcome_mailing(parts, spec, found, now) if greets else None
-        note = partial(journal_mailing_id, parts)
+        mail = welcome_mailing(deps, spec, found, now) if greets else None
+        note = partial(journal_mailing_id, deps)
         try:
-            done = parts.store.confirm(found.id, found.generation, due, now, welcome=mail, planned=note)
+            done = deps.adapters.store.confirm(
+                found.id, found.generation, due, now, welcome=mail, planned=note
+            )
         except LogConflict:  # something was published meanwhile: the welcome shows it
             continue
-        return done or parts.store.moved_subscription(found.id)
+        return done or deps.adapters.store.moved_subscription(found.id)
 
 
-def lists_to_confirm(parts: Deps, found: Subscription) -> Sequence[MailingList]:
+def lists_to_confirm(deps: Deps, found: Subscription) -> Sequence[MailingList]:
     """The lists that a confirmation of `found` is about."""
-    together = parts.store.pending_in_same_mail(found.id) or [found]
-    lists = (parts.list(one.list) for one in reversed(together))
+    together = deps.adapters.store.pending_in_same_mail(found.id) or [found]
+    lists = (deps.rules.list(one.list) for one in reversed(together))
     return [spec for spec in lists if spec is not None]
 
 
-def welcome_mailing(parts: Deps, spec: MailingList, found: Subscription, now: datetime) -> NewMailing:
+def welcome_mailing(deps: Deps, spec: MailingList, found: Subscription, now: datetime) -> NewMailing:
     """The mail that greets a reader with the latest posts, to be planned with their confirmation. Those posts
     lie before the reader's place in the log, so no digest brings them again.
     """
     taste = content_for(spec, found.choices.taste)
-    head = parts.store.head().seq
+    head = deps.adapters.store.head().seq
     newest = [
-        known for known in parts.store.newest_posts(WELCOME_SAMPLE) if is_wanted(known.post, spec, taste)
+        known
+        for known in deps.adapters.store.newest_posts(WELCOME_SAMPLE)
+        if is_wanted(known.post, spec, taste)
     ]
     pairs = tuple((known.id, known.revision) for known in newest[:WELCOME_POSTS])
-    language = parts.language(spec, taste)
-    frozen = welcome_message(parts, spec, pairs, language)
-    return replace(single_mailing(parts, spec, MailingKind.WELCOME, frozen, now, language), head=head)
+    language = deps.rules.language(spec, taste)
+    frozen = welcome_message(deps, spec, pairs, language)
+    return replace(single_mailing(deps, spec, MailingKind.WELCOME, frozen, now, language), head=head)
 
 
-def unsubscribe(parts: Deps, token: str, now: datetime) -> Subscription:
+def unsubscribe(deps: Deps, token: str, now: datetime) -> Subscription:
     """One click: effective for the next message sent, idempotent, journaled. Raises TokenError."""
-    found = find_by_token(parts, token, Purpose.UNSUBSCRIBE, now)
+    found = find_by_token(deps, token, Purpose.UNSUBSCRIBE, now)
     if found.state is SubscriptionState.UNSUBSCRIBED:
         return found  # it was journaled then: a link clicked twice adds nothing
-    journal_departures(parts, [departure_of(parts, found, now)])
-    parts.reach("unsubscribe:journaled")
-    ended = parts.store.unsubscribe(found.id, found.generation, now)
-    parts.reach("unsubscribe:committed")
+    journal_departures(deps, [departure_of(deps, found, now)])
+    deps.process.failpoint("unsubscribe:journaled")
+    ended = deps.adapters.store.unsubscribe(found.id, found.generation, now)
+    deps.process.failpoint("unsubscribe:committed")
     if ended is None:  # erased, or moved on to a later life, since it was looked up
         raise TokenError("token", "not valid")
     return ended
 
 
-def add(parts: Deps, spec: MailingList, address: str, now: datetime, *, confirmed: bool) -> SignupResult:
+def add(deps: Deps, spec: MailingList, address: str, now: datetime, *, confirmed: bool) -> SignupResult:
     """An operator adds one reader: active where consent is stated, else asked to confirm.
 
     Raises AddressError, and Refused for an address that left, is suppressed, or wants no such mail.
     """
     parsed = parse_address(address)
-    if not confirmed and refuses_confirmation_mail(parts, parsed):
+    if not confirmed and refuses_confirmation_mail(deps, parsed):
         what, do = "its owner wants no more confirmation mails", f"`publisher subscribers allow {parsed}`"
         raise Refused(str(parsed), what, do)
-    due = next_due_after(parts, spec, SchedulePreference(), now) if confirmed else None
+    due = next_due_after(deps, spec, SchedulePreference(), now) if confirmed else None
     reader = NewReader(
         address=str(parsed),
-        key=address_key(str(parsed), parts.ring()),
+        key=address_key(str(parsed), deps.process.keyring()),
         active=confirmed,
         own_wish=False,
         next_due_at=due,
     )
     consent = Consent(at=now, origin="", form="cli", wording="added by the operator")
-    [(joined, subscription)] = parts.store.subscribe(spec.slug, [reader], consent)
+    [(joined, subscription)] = deps.adapters.store.subscribe(spec.slug, [reader], consent)
     if joined is SignupResult.LEFT:
         raise Refused(str(parsed), f"has left {spec.slug}", "only the reader can come back, by signing up")
     if subscription is not None and joined is SignupResult.ADDED and not confirmed:
-        send_confirmation(parts, spec, subscription, now)
+        send_confirmation(deps, spec, subscription, now)
     return joined
 
 
-def forget_pending(parts: Deps, now: datetime) -> int:
+def forget_pending(deps: Deps, now: datetime) -> int:
     """Sign-ups nobody confirmed are gone after seven days, and how often a mailbox was asked a year after
     the last attempt; returns how many sign-ups.
     """
-    parts.store.prune_confirmation_history(now)
-    return parts.store.delete_pending(now - PENDING_FOR)
+    deps.adapters.store.prune_confirmation_history(now)
+    return deps.adapters.store.delete_pending(now - PENDING_FOR)
 
 
 def address_change_consent(before: Subscription, now: datetime) -> Consent:
@@ -164,13 +169,13 @@ def address_change_consent(before: Subscription, now: datetime) -> Consent:
     return Consent(at=now, origin=origin, form=ADDRESS_CHANGE, wording="change of address, version 1")
 
 
-def address_change_origin(parts: Deps, found: Subscription) -> Subscription | None:
+def address_change_origin(deps: Deps, found: Subscription) -> Subscription | None:
     """The subscription that `found` takes the place of, if it still stands as it did when that was asked."""
-    proof = parts.store.consent_of(found.id)
+    proof = deps.adapters.store.consent_of(found.id)
     words = proof.get("origin", "").replace(",", "").split()
     if proof.get("form") != ADDRESS_CHANGE or len(words) != 4:
         return None
-    before = parts.store.subscription(int(words[1]))
+    before = deps.adapters.store.subscription(int(words[1]))
     if before is None or before.state is not SubscriptionState.ACTIVE or before.list != found.list:
         return None
     if reader_identity(before.address) == reader_identity(
@@ -180,29 +185,29 @@ def address_change_origin(parts: Deps, found: Subscription) -> Subscription | No
     return before if before.generation == int(words[3]) else None
 
 
-def complete_address_change(parts: Deps, found: Subscription, now: datetime) -> Subscription | None:
+def complete_address_change(deps: Deps, found: Subscription, now: datetime) -> Subscription | None:
     """If the reader of `found` changes their address by confirming it now: the subscription that goes on at
     the new address, with all it had. None: it is no change of address, or what it came from has ended
     meanwhile. Journaled.
     """
-    before = address_change_origin(parts, found)
-    key = address_key(found.address, parts.ring())
+    before = address_change_origin(deps, found)
+    key = address_key(found.address, deps.process.keyring())
     if before is None:
         return None
-    for slug, kind, _ in parts.store.suppressions_of(key):
+    for slug, kind, _ in deps.adapters.store.suppressions_of(key):
         if slug in (ALL_LISTS, found.list) and kind not in READER_KINDS:
             return None
-    move = replace(departure_of(parts, before, now), to=found.id, to_key=key)
-    journal_departures(parts, [move])
-    parts.reach("address:journaled")
-    parts.store.apply_departures([move])
-    parts.reach("address:committed")
-    there = [one for one in parts.store.subscriptions_of(key) if one.list == found.list]
+    move = replace(departure_of(deps, before, now), to=found.id, to_key=key)
+    journal_departures(deps, [move])
+    deps.process.failpoint("address:journaled")
+    deps.adapters.store.apply_departures([move])
+    deps.process.failpoint("address:committed")
+    there = [one for one in deps.adapters.store.subscriptions_of(key) if one.list == found.list]
     return next((one for one in there if one.state is SubscriptionState.ACTIVE), None)
 
 
 def send_confirmation(
-    parts: Deps,
+    deps: Deps,
     spec: MailingList,
     subscription: Subscription,
     now: datetime,
@@ -212,20 +217,20 @@ def send_confirmation(
     not count towards the limits; returns its id, 0 where the owner of the mailbox wants none. `frozen` is the
     mail where it is composed already.
     """
-    if refuses_confirmation_mail(parts, parse_address(subscription.address)):
+    if refuses_confirmation_mail(deps, parse_address(subscription.address)):
         return 0
-    mail = frozen or confirmation_message(parts, spec)
-    return plan_single_mailing(parts, spec, MailingKind.CONFIRM, mail, subscription, now)
+    mail = frozen or confirmation_message(deps, spec)
+    return plan_single_mailing(deps, spec, MailingKind.CONFIRM, mail, subscription, now)
 
 
-def refuses_confirmation_mail(parts: Deps, address: Address) -> bool:
+def refuses_confirmation_mail(deps: Deps, address: Address) -> bool:
     """Whether the owner of a mailbox said "never ask again"."""
-    asked = parts.store.confirmation_history(mailbox_key(address, parts.ring()))
+    asked = deps.adapters.store.confirmation_history(mailbox_key(address, deps.process.keyring()))
     return asked is not None and asked.never is not None
 
 
 def plan_single_mailing(
-    parts: Deps,
+    deps: Deps,
     spec: MailingList,
     kind: MailingKind,
     frozen: FrozenMail,
@@ -236,20 +241,22 @@ def plan_single_mailing(
     """Plans a mailing to one reader, who waits for it; returns its id. `language` is that of its words, where
     it is not the list's.
     """
-    id = parts.store.start_transactional(single_mailing(parts, spec, kind, frozen, now, language), to.id, now)
-    journal_mailing_id(parts, id)
+    id = deps.adapters.store.start_transactional(
+        single_mailing(deps, spec, kind, frozen, now, language), to.id, now
+    )
+    journal_mailing_id(deps, id)
     return id
 
 
 def single_mailing(
-    parts: Deps, spec: MailingList, kind: MailingKind, frozen: FrozenMail, now: datetime, language: str = ""
+    deps: Deps, spec: MailingList, kind: MailingKind, frozen: FrozenMail, now: datetime, language: str = ""
 ) -> NewMailing:
     """A mailing to one reader, not yet planned."""
     subject, recipe, segments = frozen
     return NewMailing(
         list=spec.slug,
         kind=kind,
-        head=parts.store.head().seq,
+        head=deps.adapters.store.head().seq,
         due_before=now,
         sender=str(parse_mailbox(spec.sender).address),
         subject=subject,
@@ -258,22 +265,22 @@ def single_mailing(
     )
 
 
-def journal_mailing_id(parts: Deps, mailing: int) -> None:
+def journal_mailing_id(deps: Deps, mailing: int) -> None:
     """Journals now and then how far the ids of mailings to one reader have come, so that a store restored
     from an older backup does not give them again.
     """
     if mailing % TRANSACTIONAL_PER_LINE == 0:
-        parts.journal.append("transactional", {"mailing": mailing})
+        deps.adapters.journal.append("transactional", {"mailing": mailing})
 
 
-def next_due_after(parts: Deps, spec: MailingList, pace: SchedulePreference, now: datetime) -> datetime:
+def next_due_after(deps: Deps, spec: MailingList, pace: SchedulePreference, now: datetime) -> datetime:
     """When a reader of that schedule preference is due next after `now`."""
     schedule = schedule_for(spec, pace)
-    return parts.cadences[schedule.cadence].after(now, schedule)
+    return CADENCES[schedule.cadence].after(now, schedule)
 
 
 def next_due_of(
-    parts: Deps, spec: MailingList, found: Subscription, now: datetime, pace: SchedulePreference | None = None
+    deps: Deps, spec: MailingList, found: Subscription, now: datetime, pace: SchedulePreference | None = None
 ) -> datetime:
     """When a subscription is due next after `now`: by its own preference, or by another it is to have."""
-    return next_due_after(parts, spec, pace or found.choices.pace, now)
+    return next_due_after(deps, spec, pace or found.choices.pace, now)

@@ -32,15 +32,13 @@ class AccountPages:
         """GET shows the choices; POST mails the chosen link to the address on record."""
         token, now = request.path_params["token"], self._app.clock()
         try:
-            subscription, _ = await run_in_threadpool(
-                account.find_by_token, self._responses.parts, token, now
-            )
+            subscription, _ = await run_in_threadpool(account.find_by_token, self._responses.deps, token, now)
             link = None
             if request.method == "POST":
                 link = link_named(first_value(await read_fields(request.scope, request.receive), "link"))
             if link is not None:
                 await in_even_time(
-                    run_in_threadpool(account.send_link, self._responses.parts, token, link, now)
+                    run_in_threadpool(account.send_link, self._responses.deps, token, link, now)
                 )
                 self._app.wake()
         except TokenError:
@@ -61,7 +59,7 @@ class AccountPages:
             return await self._responses.error(404, request.scope)
         try:
             subscription = await run_in_threadpool(
-                account.find_by_link, self._responses.parts, token, link, now
+                account.find_by_link, self._responses.deps, token, link, now
             )
             if request.method == "POST":
                 return await self._use_link(request, link, subscription, now)
@@ -72,14 +70,14 @@ class AccountPages:
     async def _use_link(
         self, request: Request, link: Placeholder, subscription: Subscription, now: datetime
     ) -> Response:
-        parts, token = self._responses.parts, request.path_params["token"]
+        deps, token = self._responses.deps, request.path_params["token"]
         fields = await read_fields(request.scope, request.receive)
         if link is Placeholder.EXPORT:
-            kept = await run_in_threadpool(account.export, parts, token, now)
+            kept = await run_in_threadpool(account.export, deps, token, now)
             text = json.dumps(kept, indent=2, ensure_ascii=False, default=_json_value)
             return Response(f"{text}\n", media_type="application/json", headers={**HEADERS, **FILE})
         if link is Placeholder.ERASE:
-            await run_in_threadpool(account.erase, parts, token, now)
+            await run_in_threadpool(account.erase, deps, token, now)
             return await self._responses.page("erased", language=self._responses.language_for(subscription))
         return await self._change_address(token, subscription, first_value(fields, "address"), now)
 
@@ -88,7 +86,7 @@ class AccountPages:
     ) -> Response:
         try:
             await in_even_time(
-                run_in_threadpool(account.change_address, self._responses.parts, token, address, now)
+                run_in_threadpool(account.change_address, self._responses.deps, token, address, now)
             )
         except AddressError as error:
             return await self._button(
@@ -117,7 +115,7 @@ class AccountPages:
         self, name: str, subscription: Subscription, status: int = 200, **values: object
     ) -> Response:
         given = {
-            "spec": self._responses.parts.list(subscription.list),
+            "spec": self._responses.deps.rules.list(subscription.list),
             "address": parse_address(subscription.address).masked(),
         }
         language = self._responses.language_for(subscription)

@@ -41,27 +41,27 @@ class PreferencesPage:
         self._app, self._responses = app, responses
 
     async def __call__(self, request: Request) -> Response:
-        token, parts = request.path_params["token"], self._responses.parts
+        token, deps = request.path_params["token"], self._responses.deps
         now = self._app.clock()
         try:
-            subscription, spec = await run_in_threadpool(preferences.find_by_token, parts, token, now)
+            subscription, spec = await run_in_threadpool(preferences.find_by_token, deps, token, now)
             saved = request.method == "POST"
             if saved:
                 fields = await read_fields(request.scope, request.receive)
                 chosen = preferences_from_form(fields, subscription.choices)
-                subscription = await run_in_threadpool(preferences.save, parts, token, chosen, now)
+                subscription = await run_in_threadpool(preferences.save, deps, token, chosen, now)
         except TokenError:
             return await self._responses.error(404, request.scope)
         leave = Claim(
             purpose=Purpose.UNSUBSCRIBE, subscription=subscription.id, generation=subscription.generation
         )
-        offer = await run_in_threadpool(preferences.available_choices, parts, spec, subscription.choices)
+        offer = await run_in_threadpool(preferences.available_choices, deps, spec, subscription.choices)
         values = template_values(spec, subscription, offer) | {
             "saved": saved,
             "address": parse_address(subscription.address).masked(),
             "action": self._responses.action("preferences", token),
-            "account": self._responses.action("account", account.account_token(parts, subscription, now)),
-            "leave": self._responses.action("unsubscribe", sign(leave, parts.ring())),
+            "account": self._responses.action("account", account.account_token(deps, subscription, now)),
+            "leave": self._responses.action("unsubscribe", sign(leave, deps.process.keyring())),
         }
         language = self._responses.language_for(subscription)
         return await self._responses.page("preferences", values, language=language)

@@ -76,11 +76,11 @@ _NOTHING = (to_say("Nothing yet"), to_say("Nothing has been published here yet. 
 class PageResponses:
     """Makes responses for one site."""
 
-    def __init__(self, parts: Deps) -> None:
-        self.parts = parts
-        self.base = urlsplit(parts.site.public_url).path
-        lists = (parts.language(spec) for spec in parts.lists)
-        self._languages = tuple(dict.fromkeys([parts.site.language, *lists]))
+    def __init__(self, deps: Deps) -> None:
+        self.deps = deps
+        self.base = urlsplit(deps.rules.site.public_url).path
+        lists = (deps.rules.language(spec) for spec in deps.rules.lists)
+        self._languages = tuple(dict.fromkeys([deps.rules.site.language, *lists]))
 
     async def page(
         self,
@@ -94,22 +94,26 @@ class PageResponses:
         """templates/web/<name>.html, rendered in a thread. The default `language` is the site's. Raises
         TemplateError.
         """
-        given = {"site": self.parts.site, "language": language, **(values or {})}
-        html = await run_in_threadpool(self.parts.renderer.page, name, given)
+        given = {"site": self.deps.rules.site, "language": language, **(values or {})}
+        html = await run_in_threadpool(self.deps.adapters.renderer.page, name, given)
         return HTMLResponse(html, status, {**HEADERS, **(headers or {})})
 
     def language(self, scope: Scope, lists: Sequence[MailingList] = ()) -> str:
         """The language of a page for an unknown visitor: the only one of `lists`, else the one of theirs that
         the browser prefers. Without lists: of all languages of this site.
         """
-        own = tuple(dict.fromkeys(self.parts.language(spec) for spec in lists)) or self._languages
-        usual = self.parts.site.language
+        own = tuple(dict.fromkeys(self.deps.rules.language(spec) for spec in lists)) or self._languages
+        usual = self.deps.rules.site.language
         return negotiate_language(scope, sorted(own, key=lambda language: language != usual))
 
     def language_for(self, subscription: Subscription) -> str:
         """The language of pages for a subscriber: that of their mails."""
-        spec = self.parts.list(subscription.list)
-        return self.parts.language(spec, subscription.choices.taste) if spec else self.parts.site.language
+        spec = self.deps.rules.list(subscription.list)
+        return (
+            self.deps.rules.language(spec, subscription.choices.taste)
+            if spec
+            else self.deps.rules.site.language
+        )
 
     async def error(self, status: int, scope: Scope, headers: Mapping[str, str] | None = None) -> Response:
         """The page for an HTTP status of 400 and above; plain text where its template fails too."""

@@ -57,7 +57,7 @@ class SignUp:
 
     async def __call__(self, request: Request) -> Response:
         slug = request.path_params.get("list")
-        lists = [spec for spec in self._responses.parts.lists if slug in {None, spec.slug}]
+        lists = [spec for spec in self._responses.deps.rules.lists if slug in {None, spec.slug}]
         if not lists:
             return await self._responses.error(404, request.scope)
         if request.method == "POST":
@@ -66,7 +66,11 @@ class SignUp:
 
     async def _receive(self, request: Request, lists: Sequence[MailingList]) -> Response:
         fields = await read_fields(request.scope, request.receive)
-        ring, now, token = self._responses.parts.ring(), self._app.clock(), first_value(fields, "token")
+        ring, now, token = (
+            self._responses.deps.process.keyring(),
+            self._app.clock(),
+            first_value(fields, "token"),
+        )
         wait_for, waited = form_wait_remaining(token, ring, now), wait_remaining(token, ring, now)
         if wait_for is None and waited is None:  # pasted into another site, or by a program: a button first
             return await self._form(request, lists, fields)
@@ -85,7 +89,7 @@ class SignUp:
         if use is TokenUse.FIRST and not self._limits.take(client, now, waited=waited is not None):
             self._used.invalidate(token)
             self._refused.count("sign_ups_asked_to_wait")
-            fresh = issue_wait_token(ring, now, self._responses.parts.nonce())
+            fresh = issue_wait_token(ring, now, self._responses.deps.process.nonce())
             return await self._wait(request, lists, fields, fresh, wait_remaining(fresh, ring, now))
         await asyncio.sleep((wait_for or timedelta()).total_seconds())
         if use is TokenUse.FIRST:
@@ -101,8 +105,8 @@ class SignUp:
         answer = None
         try:
             if not trapped:
-                parts = self._responses.parts
-                answer = await run_in_threadpool(signup.sign_up, parts, chosen, address, origin, now)
+                deps = self._responses.deps
+                answer = await run_in_threadpool(signup.sign_up, deps, chosen, address, origin, now)
         finally:
             if answer is not SignUpOutcome.ASK:
                 self._limits.give_back()
@@ -120,10 +124,10 @@ class SignUp:
     ) -> Response:
         """The form, with a fresh token: one that comes back may be sent again."""
         fields = fields or {}
-        parts = self._responses.parts
+        deps = self._responses.deps
         values = self._values(request, lists, fields) | {
             "lists": lists,
-            "token": issue_form_token(parts.ring(), self._app.clock(), parts.nonce()),
+            "token": issue_form_token(deps.process.keyring(), self._app.clock(), deps.process.nonce()),
             "problem": problem[0],
             "detail": problem[1],
         }
@@ -160,7 +164,7 @@ class SignUp:
     def _form_problem(self, lists: Sequence[MailingList], fields: Fields) -> Problem | None:
         """What keeps these fields from being a sign-up."""
         try:
-            signup.parse_signup_address(self._responses.parts, first_value(fields, "address"))
+            signup.parse_signup_address(self._responses.deps, first_value(fields, "address"))
         except AddressError as error:
             return address_problem(error)
         return None if chosen_lists(lists, fields) else (to_say("Choose at least one of the lists."), "")

@@ -33,36 +33,34 @@ class TokenPages:
     async def confirm(self, request: Request) -> Response:
         """GET shows the button; POST confirms. Idempotent."""
         token, now = request.path_params["token"], self._app.clock()
-        parts = self._responses.parts
+        deps = self._responses.deps
         try:
             await read_body(request.scope, request.receive)
-            subscription = await run_in_threadpool(
-                subscribe.find_by_token, parts, token, Purpose.CONFIRM, now
-            )
+            subscription = await run_in_threadpool(subscribe.find_by_token, deps, token, Purpose.CONFIRM, now)
             if request.method == "POST":
-                lists = await run_in_threadpool(subscribe.lists_to_confirm, parts, subscription)
-                subscription = await run_in_threadpool(subscribe.confirm, parts, token, now)
+                lists = await run_in_threadpool(subscribe.lists_to_confirm, deps, subscription)
+                subscription = await run_in_threadpool(subscribe.confirm, deps, token, now)
                 self._app.wake()  # a welcome may be due
                 return await self._page("confirmed", subscription, lists)
         except TokenError:
             return await self._responses.error(404, request.scope)
-        if subscription.state is SubscriptionState.UNSUBSCRIBED or parts.list(subscription.list) is None:
+        if subscription.state is SubscriptionState.UNSUBSCRIBED or deps.rules.list(subscription.list) is None:
             return await self._responses.error(404, request.scope)
         if subscription.state is SubscriptionState.ACTIVE:  # a change of address, confirmed before
             return await self._page("confirmed", subscription)
-        lists = await run_in_threadpool(subscribe.lists_to_confirm, parts, subscription)
+        lists = await run_in_threadpool(subscribe.lists_to_confirm, deps, subscription)
         return await self._button("confirm", token, subscription, lists)
 
     async def never_ask(self, request: Request) -> Response:
         """GET shows the button; POST stops all confirmation mails to this mailbox. Idempotent."""
         token, now = request.path_params["token"], self._app.clock()
-        parts, done = self._responses.parts, request.method == "POST"
+        deps, done = self._responses.deps, request.method == "POST"
         try:
             if done:
                 await read_body(request.scope, request.receive)
-                await run_in_threadpool(signup.never_ask, parts, token, now)
+                await run_in_threadpool(signup.never_ask, deps, token, now)
             else:
-                signup.mailbox_of_token(parts, token, now)
+                signup.mailbox_of_token(deps, token, now)
         except TokenError:
             return await self._responses.error(404, request.scope)
         values = {"done": done, "action": self._responses.action("never-ask", token)}
@@ -72,21 +70,21 @@ class TokenPages:
     async def unsubscribe(self, request: Request) -> Response:
         """GET shows the button; POST, with any body or none, ends the subscription at once (RFC 8058)."""
         token, now = request.path_params["token"], self._app.clock()
-        parts = self._responses.parts
+        deps = self._responses.deps
         try:
             if request.method == "POST":
                 await read_body(request.scope, request.receive)
-                subscription = await run_in_threadpool(subscribe.unsubscribe, parts, token, now)
+                subscription = await run_in_threadpool(subscribe.unsubscribe, deps, token, now)
             else:
                 subscription = await run_in_threadpool(
-                    subscribe.find_by_token, parts, token, Purpose.UNSUBSCRIBE, now
+                    subscribe.find_by_token, deps, token, Purpose.UNSUBSCRIBE, now
                 )
         except TokenError:
             return await self._responses.error(404, request.scope)
         if subscription.state is SubscriptionState.UNSUBSCRIBED:
-            listed = parts.list(subscription.list) is not None  # settings may no longer have it
+            listed = deps.rules.list(subscription.list) is not None  # settings may no longer have it
             link = (
-                self._responses.action("account", account.account_token(parts, subscription, now))
+                self._responses.action("account", account.account_token(deps, subscription, now))
                 if listed
                 else ""
             )
@@ -97,7 +95,7 @@ class TokenPages:
         """The subscriber's own digest as a page. Nothing in it but its address is personal."""
         token, now = request.path_params["token"], self._app.clock()
         try:
-            html = await run_in_threadpool(reader_page, self._responses.parts, token, now)
+            html = await run_in_threadpool(reader_page, self._responses.deps, token, now)
         except TokenError:
             return await self._responses.error(404, request.scope)
         return HTMLResponse(html, headers={**HEADERS, "Content-Security-Policy": _PICTURES})
@@ -116,7 +114,7 @@ class TokenPages:
         """A page about a list, or about several. One that settings no longer have can still be left; its slug
         is shown.
         """
-        spec: object = self._responses.parts.list(subscription.list) or {
+        spec: object = self._responses.deps.rules.list(subscription.list) or {
             "title": subscription.list,
             "description": "",
         }

@@ -83,14 +83,14 @@ def words(site: MailSite, way: Way) -> tuple[str, ...]:
     ann = found(app, ANN)
     claim = Claim(purpose=Purpose.UNSUBSCRIBE, subscription=ann.id, generation=ann.generation)
     if way.act in ("reader erases", "confirms"):
-        asking = account.account_token(app.parts, ann, site.now)
+        asking = account.account_token(app.deps, ann, site.now)
         link = Placeholder.ERASE if way.act == "reader erases" else Placeholder.ADDRESS
-        account.send_link(app.parts, asking, link, site.now)
+        account.send_link(app.deps, asking, link, site.now)
         purpose = Purpose.ERASE if way.act == "reader erases" else Purpose.ADDRESS
         mailing = app.store.next_mailing_id() - 1
         claim = Claim(purpose=purpose, subscription=ann.id, generation=mailing, expires=site.now + DAY)
     if way.act == "confirms":
-        account.change_address(app.parts, sign(claim, app.ring), NEW, site.now)
+        account.change_address(app.deps, sign(claim, app.ring), NEW, site.now)
         pending = found(app, NEW)
         claim = Claim(purpose=Purpose.CONFIRM, subscription=pending.id, generation=1, expires=site.now + DAY)
     token = sign(claim, app.ring)
@@ -169,8 +169,8 @@ def test_who_comes_back_stays_whatever_is_replayed(site: MailSite, runner: Runne
     site.now += timedelta(hours=1)
     lifts = way.act not in ("operator suppresses", "bounces")
     app = site.app()
-    [spec] = app.parts.lists
-    signup.sign_up(app.parts, [spec], ANN, "192.0.2.1", site.now)
+    [spec] = app.deps.rules.lists
+    signup.sign_up(app.deps, [spec], ANN, "192.0.2.1", site.now)
     if lifts:
         ann = found(app, ANN)
         claim = Claim(
@@ -179,7 +179,7 @@ def test_who_comes_back_stays_whatever_is_replayed(site: MailSite, runner: Runne
             generation=ann.generation,
             expires=site.now + DAY,
         )
-        subscribe.confirm(app.parts, sign(claim, app.ring), site.now)
+        subscribe.confirm(app.deps, sign(claim, app.ring), site.now)
     app.close()
     old = backup(site)
     first, _ = mailed_the_next_days(site)
@@ -198,8 +198,8 @@ def test_who_wants_no_confirmation_mail_is_never_asked_after_a_kill(
 ) -> None:
     old = backup(site)
     app = site.app()
-    lists = app.parts.lists
-    assert signup.sign_up(app.parts, lists, "stranger+1@example.net", "", site.now) is SignUpOutcome.ASK
+    lists = app.deps.rules.lists
+    assert signup.sign_up(app.deps, lists, "stranger+1@example.net", "", site.now) is SignUpOutcome.ASK
     subscription, generation = split_mailbox_key(mailbox_key(parse_address("stranger@example.net"), app.ring))
     claim = Claim(purpose=Purpose.NEVER_ASK, subscription=subscription, generation=generation)
     token = sign(claim, app.ring)
@@ -214,14 +214,14 @@ def test_who_wants_no_confirmation_mail_is_never_asked_after_a_kill(
     assert set(site.mailed("second.md")) == {*FIVE}
     app = site.app()
     for address in ("stranger+1@example.net", "Stranger@example.net"):
-        assert signup.sign_up(app.parts, lists, address, "", site.now) is SignUpOutcome.NEVER
+        assert signup.sign_up(app.deps, lists, address, "", site.now) is SignUpOutcome.NEVER
     assert {one.address for one in app.store.subscriptions(None, None)} >= {*FIVE}
-    assert signup.allow(app.parts, "stranger@example.net", site.now) == ["never ask again"]
+    assert signup.allow(app.deps, "stranger@example.net", site.now) == ["never ask again"]
     app.close()
     later = backup(site)
     restore(site, later)
     app = site.app()
-    assert signup.sign_up(app.parts, lists, "stranger@example.net", "", site.now) is SignUpOutcome.ASK
+    assert signup.sign_up(app.deps, lists, "stranger@example.net", "", site.now) is SignUpOutcome.ASK
     app.close()
 
 
@@ -231,7 +231,7 @@ def test_who_moved_to_another_address_and_back_is_mailed_there(site: MailSite, r
     app = site.app()
     there = found(app, NEW)
     account.send_link(
-        app.parts, account.account_token(app.parts, there, site.now), Placeholder.ADDRESS, site.now
+        app.deps, account.account_token(app.deps, there, site.now), Placeholder.ADDRESS, site.now
     )
     link = Claim(
         purpose=Purpose.ADDRESS,
@@ -239,7 +239,7 @@ def test_who_moved_to_another_address_and_back_is_mailed_there(site: MailSite, r
         generation=app.store.next_mailing_id() - 1,
         expires=site.now + DAY,
     )
-    account.change_address(app.parts, sign(link, app.ring), ANN, site.now)
+    account.change_address(app.deps, sign(link, app.ring), ANN, site.now)
     back = found(app, ANN)
     claim = Claim(
         purpose=Purpose.CONFIRM, subscription=back.id, generation=back.generation, expires=site.now + DAY
@@ -262,16 +262,16 @@ def test_links_of_readers_whom_a_restored_store_does_not_know_open_nobody_else_s
 
     old = backup(site)
     app = site.app()
-    [spec] = app.parts.lists
-    subscribe.add(app.parts, spec, "lost@example.net", site.now, confirmed=True)
+    [spec] = app.deps.rules.lists
+    subscribe.add(app.deps, spec, "lost@example.net", site.now, confirmed=True)
     lost = found(app, "lost@example.net")
     token = sign(Claim(purpose=Purpose.UNSUBSCRIBE, subscription=lost.id, generation=1), app.ring)
     app.close()
     restore(site, old)
     app = site.app()
-    subscribe.add(app.parts, spec, "another@example.net", site.now, confirmed=True)
+    subscribe.add(app.deps, spec, "another@example.net", site.now, confirmed=True)
     with pytest.raises(TokenError):
-        subscribe.unsubscribe(app.parts, token, site.now)
+        subscribe.unsubscribe(app.deps, token, site.now)
     app.close()
 
 

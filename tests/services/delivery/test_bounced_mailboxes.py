@@ -34,14 +34,14 @@ def next_digest(site: MailSite, days: float = 1) -> None:
 def kinds(site: MailSite, address: str = FIRST) -> list[str]:
     """What keeps mail from an address."""
     app = site.app()
-    found = [kind for _, kind, _ in app.store.suppressions_of(key_of(app.parts, address))]
+    found = [kind for _, kind, _ in app.store.suppressions_of(key_of(app.deps, address))]
     app.close()
     return found
 
 
 def about(site: MailSite, address: str = FIRST) -> dict[str, Any]:
     app = site.app()
-    found = admin.export_data(app.parts, address)
+    found = admin.export_data(app.deps, address)
     app.close()
     return found
 
@@ -167,7 +167,7 @@ def test_refusals_of_a_mailing_that_waits_are_decided_when_it_has_been_tried(tmp
         assert site.mailing().state is MailingState.READY
         assert [one["counts"] for one in about(site)["refusals"]] == [True], "what is deferred was tried"
         app = site.app()
-        mailings.apply_command(app.parts, 1, MailingCommand.CANCEL, site.now)
+        mailings.apply_command(app.deps, 1, MailingCommand.CANCEL, site.now)
         app.close()
         next_digest(site)
     assert kinds(site) == ["bounce"]
@@ -178,8 +178,8 @@ def test_erasing_a_reader_forgets_what_they_refused(tmp_path: Path) -> None:
         site = MailSite(tmp_path / "site", readers(3), port=server.port)
         site.deliver()
     app = site.app()
-    admin.erase(app.parts, FIRST, site.now)
-    assert app.store.refusals_of(key_of(app.parts, FIRST)) == []
+    admin.erase(app.deps, FIRST, site.now)
+    assert app.store.refusals_of(key_of(app.deps, FIRST)) == []
     app.close()
 
 
@@ -190,7 +190,7 @@ def test_an_operator_who_allows_an_address_lifts_the_suppression_and_it_starts_a
         next_digest(site)
         assert kinds(site) == ["bounce"]
         app = site.app()
-        assert signup.allow(app.parts, FIRST, site.now) == ["bounce"]
+        assert signup.allow(app.deps, FIRST, site.now) == ["bounce"]
         app.close()
         assert (kinds(site), about(site)["refusals"]) == ([], [])
         next_digest(site)
@@ -215,5 +215,5 @@ def test_refusals_are_forgotten_in_their_time(tmp_path: Path) -> None:
 
 def _order(site: MailSite, id: int, *, count_refusals: bool = False) -> None:
     app = site.app()
-    mailings.apply_command(app.parts, id, MailingCommand.RESUME, site.now, count_refusals=count_refusals)
+    mailings.apply_command(app.deps, id, MailingCommand.RESUME, site.now, count_refusals=count_refusals)
     app.close()

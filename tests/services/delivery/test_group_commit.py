@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Coroutine
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -62,21 +63,16 @@ class Book:
         return set(intents) - self.gone
 
 
-class Site:
-    """As much of the parts as group commit uses."""
-
-    run = "run"
-
-    def __init__(self, store: Book) -> None:
-        self.store = store
-
-    def clock(self) -> datetime:
-        return NOW
+def deps(store: Book) -> Deps:
+    """As much of them as group commit uses."""
+    adapters = SimpleNamespace(store=store)
+    process = SimpleNamespace(clock=lambda: NOW, run_id="run")
+    return cast("Deps", SimpleNamespace(adapters=adapters, process=process))
 
 
 def with_commit(book: Book, work: Any) -> Any:
     async def main() -> Any:
-        commit = GroupCommit(cast("Deps", Site(book)))
+        commit = GroupCommit(deps(book))
         try:
             return await cast("Coroutine[Any, Any, Any]", work(commit))
         finally:

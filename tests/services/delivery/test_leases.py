@@ -57,8 +57,8 @@ def test_a_run_that_waits_for_longer_than_its_lease_keeps_it_and_nothing_is_sent
             until(lambda: all(lease > site.now for lease in leased_until(site)))
         assert site.now - begun > 3 * SHORT
         other = site.app()
-        assert deliver.recover(other.parts, site.now, alone=False) == 0
-        assert deliver.deliver(other.parts).total == 0, "every batch is the first run's"
+        assert deliver.recover(other.deps, site.now, alone=False) == 0
+        assert deliver.deliver(other.deps).total == 0, "every batch is the first run's"
         other.close()
         slow.go.set()
         run.join()
@@ -77,7 +77,7 @@ def test_a_run_whose_lease_ends_is_taken_for_dead_and_its_late_answer_counts(tmp
         assert slow.reached.wait(30)
         site.now += worker.LEASE + timedelta(minutes=1)
         other = site.app()
-        assert deliver.recover(other.parts, site.now, alone=False) == 1
+        assert deliver.recover(other.deps, site.now, alone=False) == 1
         other.close()
         slow.go.set()
         run.join()

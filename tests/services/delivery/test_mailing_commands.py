@@ -41,7 +41,7 @@ class Site:
         self.at(BEFORE).publish()
         app = self.at(BEFORE)
         for reader in READERS:
-            subscribe.add(app.parts, app.settings.lists[0], reader, BEFORE, confirmed=True)
+            subscribe.add(app.deps, app.settings.lists[0], reader, BEFORE, confirmed=True)
         (folder / "posts/new.md").write_text(
             "---\ntitle: New\ndate: 2026-10-06\n---\nWords.\n", encoding="utf-8"
         )

@@ -65,7 +65,7 @@ def test_mail_that_somebody_waits_for_is_of_the_same_quota(tmp_path: Path) -> No
         )
         assert site.deliver().accepted == 3
         app = site.app()
-        sign_up(app.parts, [app.settings.lists[0]], "new@example.org", "", site.now)
+        sign_up(app.deps, [app.settings.lists[0]], "new@example.org", "", site.now)
         tally, _ = app.deliver()
         assert tally.accepted == 0
         [relay] = app.status()["relays"]

@@ -24,7 +24,7 @@ def test_a_run_that_fails_leaves_no_line_open(tmp_path: Path) -> None:
     with SmtpServer() as server:
         site = MailSite(tmp_path / "site", readers(60), port=server.port, relay="connections = 3")
         app = site.app()
-        drain = DeliveryWorker(app.parts, lambda: False, fail)
+        drain = DeliveryWorker(app.deps, lambda: False, fail)
 
         async def work() -> list[asyncio.Transport]:
             with pytest.raises(BaseExceptionGroup) as raised:

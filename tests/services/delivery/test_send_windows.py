@@ -17,7 +17,7 @@ def ask(site: MailSite, *names: str) -> None:
     """Each is somebody who has signed up, and waits for the mail that asks to confirm."""
     app = site.app()
     for name in names:
-        signup.sign_up(app.parts, [app.settings.lists[0]], f"{name}@example.org", "", site.now)
+        signup.sign_up(app.deps, [app.settings.lists[0]], f"{name}@example.org", "", site.now)
     app.close()
 
 
@@ -36,7 +36,7 @@ def test_who_waits_for_a_confirmation_gets_it_in_quiet_hours(tmp_path: Path) -> 
 def test_quiet_hours_that_begin_stop_no_confirmation(tmp_path: Path) -> None:
     site = MailSite(tmp_path / "site", readers(3), mail=QUIET)
     app = site.app()
-    gates, before = SendWindows(app.parts), START - timedelta(hours=1)
+    gates, before = SendWindows(app.deps), START - timedelta(hours=1)
     assert gates.stops_at(batch(MailingKind.DIGEST), before) == START - timedelta(minutes=30)
     assert gates.stops_at(batch(MailingKind.CONFIRM), before) is None
     app.close()

@@ -53,7 +53,7 @@ def test_what_one_person_waits_for_is_sent_twice_at_most_and_then_in_doubt(tmp_p
     with SmtpServer(on("taken", Drop())) as server:
         site = MailSite(tmp_path / "site", [], port=server.port)
         app = site.app()
-        signup.sign_up(app.parts, [app.settings.lists[0]], "ann@example.org", "", site.now)
+        signup.sign_up(app.deps, [app.settings.lists[0]], "ann@example.org", "", site.now)
         app.close()
         sent = [(site.deliver(minutes=60).unknown, len(server.accepted)) for _ in range(4)]
         assert sent == [(1, 1), (1, 2), (0, 2), (0, 2)]

@@ -91,14 +91,14 @@ def _choices(dice: random.Random) -> Preferences:
 
 
 def _join(app: App, wishes: Sequence[Preferences], day: int, at: datetime) -> None:
-    spec = app.parts.lists[0]
+    spec = app.deps.rules.lists[0]
     readers = [
         NewReader(
             address=f"r{day}-{n}@example.org",
             key=f"{day}{n:063x}",
             active=True,
             own_wish=False,
-            next_due_at=next_due_after(app.parts, spec, wish.pace, at),
+            next_due_at=next_due_after(app.deps, spec, wish.pace, at),
             choices=wish,
         )
         for n, wish in enumerate(wishes)
@@ -124,29 +124,29 @@ def _naive(app: App, reader: Any) -> tuple[tuple[tuple[str, str], ...], str]:
 def _cohorts_are_what_each_would_get_alone(folder: Path, number: int) -> None:
     app = _site(folder, number)
     before = {reader.id: reader for reader in app.store.subscriptions("l", None)}
-    renderer = Counting(app.parts.renderer)
-    parts = replace(app.parts, renderer=renderer)
-    [mailing] = plan_mail(parts, NOW).ready
+    renderer = Counting(app.deps.adapters.renderer)
+    deps = replace(app.deps, adapters=replace(app.deps.adapters, renderer=renderer))
+    [mailing] = plan_mail(deps, NOW).ready
 
     wants = {id: _naive(app, reader) for id, reader in before.items()}
-    asked, made = set(renderer.asked), parts.store.cohorts(mailing)
-    assert parts.store.mailing(mailing).state is MailingState.READY
-    batch = parts.store.claim_batch("run", NOW, NOW + timedelta(hours=1))
+    asked, made = set(renderer.asked), deps.adapters.store.cohorts(mailing)
+    assert deps.adapters.store.mailing(mailing).state is MailingState.READY
+    batch = deps.adapters.store.claim_batch("run", NOW, NOW + timedelta(hours=1))
     rows = []
     while batch is not None:
-        rows += parts.store.claimed_deliveries(batch)
-        batch = parts.store.claim_batch("run", NOW, NOW + timedelta(hours=1))
+        rows += deps.adapters.store.claimed_deliveries(batch)
+        batch = deps.adapters.store.claim_batch("run", NOW, NOW + timedelta(hours=1))
     distinct = {wants[row.subscription] for row in rows}
     assert len(made) == len(asked) == len(distinct)
     assert {row.subscription for row in rows} == {id for id, (posts, _) in wants.items() if posts}
     for row in random.Random(5).sample(rows, SAMPLE):  # noqa: S311  # chance, not secrets
         pairs, language = wants[row.subscription]
-        alone = digest_of(parts, parts.lists[0], pairs, NOW, language=language)
-        _, segments = digest_message(parts, alone, mailing, own=row.cohort > 1)
-        assert fill(parts.store.segments(mailing, row.cohort), VALUES) == fill(segments, VALUES)
-    found = parts.store.mailing(mailing)
+        alone = digest_of(deps, deps.rules.lists[0], pairs, NOW, language=language)
+        _, segments = digest_message(deps, alone, mailing, own=row.cohort > 1)
+        assert fill(deps.adapters.store.segments(mailing, row.cohort), VALUES) == fill(segments, VALUES)
+    found = deps.adapters.store.mailing(mailing)
     assert found is not None
-    assert not any(proof.differs for proof in verify_rebuild(parts, found)), "a rebuild makes other bytes"
+    assert not any(proof.differs for proof in verify_rebuild(deps, found)), "a rebuild makes other bytes"
     app.close()
 
 

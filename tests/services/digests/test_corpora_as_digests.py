@@ -71,7 +71,7 @@ def test_no_post_of_real_blogs_holds_a_digest(share: int, tmp_path: Path) -> Non
     paper = Paper(site)
     settings = site / "publisher.toml"
     settings.write_text(settings.read_text(encoding="utf-8") + SMTP, encoding="utf-8")
-    parts = paper.app().parts
+    deps = paper.app().deps
     shown: list[DigestPost] = []
     items = [item for item in FolderSource(blogs, RULES).scan() if isinstance(item, ParsedPost)]
     for item in [item for item in items if item.post.instant and item.post.hidden is None][::share]:
@@ -86,16 +86,16 @@ def test_no_post_of_real_blogs_holds_a_digest(share: int, tmp_path: Path) -> Non
             digests.append([])
         digests[-1].append(post)
     for n, posts in enumerate(digests):
-        spec = parts.lists[n % len(LISTS)]
+        spec = deps.rules.lists[n % len(LISTS)]
         digest = Digest(
-            site=parts.site,
+            site=deps.rules.site,
             list=spec,
             language="en",
             due_at=paper.now,
             posts=tuple(posts),
             layout=Layout(spec.content),
         )
-        made = lint_digest(parts, digest, None)
+        made = lint_digest(deps, digest, None)
         paths = [post.id for post in posts]
         assert [str(problem) for problem in made.problems if problem.error] == [], paths
         assert made.digest == digest, paths

@@ -37,14 +37,14 @@ def check(app: App, count: int) -> None:
     newest = app.store.newest_posts(count)
     assert len(newest) == count
     pairs = tuple((known.id, known.post.revision) for known in reversed(newest))
-    digest = digest_of(app.parts, spec, pairs, NOW)
-    letter, message = compose_mail(app.parts, digest, 1)
+    digest = digest_of(app.deps, spec, pairs, NOW)
+    letter, message = compose_mail(app.deps, digest, 1)
     assert len(letter.html.encode()) <= LIMIT
     for known, post in zip(reversed(newest), digest.posts, strict=True):
         assert known.post.url in letter.text
         whole = post.html in ("", letter.html) or letter.text.count(known.post.url) == 1
         assert whole or letter.text.count(known.post.url) >= 2
-    assert [str(p) for p in mail_problems(app.parts, letter, message) if p.error] == []
+    assert [str(p) for p in mail_problems(app.deps, letter, message) if p.error] == []
     app.close()
 
 

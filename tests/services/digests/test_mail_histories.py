@@ -39,6 +39,7 @@ from publisher.core.subscribers.subscription import (
     NewReader,
     SubscriptionState,
 )
+from publisher.services.deps import Deps
 from publisher.services.digests import planner as planning
 from publisher.services.digests import schedule
 from publisher.services.digests.planner import plan_mail
@@ -91,14 +92,14 @@ class World:
     dies_at: str = ""
 
     @property
-    def parts(self) -> Any:
-        changed: dict[str, Any] = {
-            "lists": (self.spec,),
-            "renderer": Plain(),
-            "reach": self.reach,
-            "batch": 2,
-        }
-        return replace(self.app.parts, run_is_active=lambda: self.model.running, **changed)
+    def deps(self) -> Deps:
+        deps = self.app.deps
+        return replace(
+            deps,
+            rules=replace(deps.rules, lists=(self.spec,), batch_size=2),
+            adapters=replace(deps.adapters, renderer=Plain()),
+            process=replace(deps.process, failpoint=self.reach, run_is_active=lambda: self.model.running),
+        )
 
     def reach(self, step: str) -> None:
         if step == self.dies_at:
@@ -185,7 +186,7 @@ class World:
         if reader and reader.active:
             return
         choices = self._choices(dice)
-        due = next_due_after(self.parts, self.spec, choices.pace, self.now)
+        due = next_due_after(self.deps, self.spec, choices.pace, self.now)
         wish = NewReader(
             address=f"{name}@example.org",
             key=name.encode().hex().ljust(64, "0"),
@@ -214,7 +215,7 @@ class World:
             self._wish(found, replace(found.choices, paused=not found.choices.paused))
 
     def _wish(self, found: Any, choices: Preferences) -> None:
-        due = next_due_after(self.parts, self.spec, choices.pace, self.now)
+        due = next_due_after(self.deps, self.spec, choices.pace, self.now)
         assert self.app.store.set_preferences(found.id, found.generation, choices, due)
         self.model.choose(self._name(found), choices, self.now)
 
@@ -253,7 +254,7 @@ class World:
         self.now += (*steps, timedelta(days=2), timedelta(days=9), -timedelta(minutes=25))[dice(7)]
 
     def tick(self, dice: Callable[[int], int]) -> None:
-        plan_mail(self.parts, self.now)
+        plan_mail(self.deps, self.now)
         self.model.tick(self.now)
 
     def twice(self, dice: Callable[[int], int]) -> None:
@@ -264,14 +265,14 @@ class World:
         """The process is killed while it plans, and started again."""
         self.dies_at = ("plan:started", "plan:chunk", "plan:ready")[dice(3)]
         try:
-            plan_mail(self.parts, self.now)
+            plan_mail(self.deps, self.now)
         except Killed:
-            plan_mail(self.parts, self.now)
+            plan_mail(self.deps, self.now)
         self.dies_at = ""
         self.model.tick(self.now)
 
     def send(self, dice: Callable[[int], int]) -> None:
-        plan_mail(self.parts, self.now, send=["l"])
+        plan_mail(self.deps, self.now, send=["l"])
         self.model.tick(self.now, send=True)
 
     def check(self) -> None:

@@ -26,12 +26,12 @@ LINKS = DigestLinks(unsubscribe="https://harbour.example/unsubscribe/markx")
 
 
 @pytest.fixture(scope="module")
-def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deps]:
+def deps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deps]:
     folder = tmp_path_factory.mktemp("sizes")
     (folder / "posts").mkdir()
     (folder / "publisher.toml").write_text(TOML, encoding="utf-8")
     app = App(load(folder), clock=fixed(NOW), environ={})
-    yield app.parts
+    yield app.deps
     app.close()
 
 
@@ -49,13 +49,13 @@ def post(n: int, paragraphs: int) -> DigestPost:
     )
 
 
-def digest(parts: Deps, *posts: DigestPost) -> Digest:
-    return Digest(site=parts.site, list=parts.lists[0], language="en", due_at=NOW, posts=posts)
+def digest(deps: Deps, *posts: DigestPost) -> Digest:
+    return Digest(site=deps.rules.site, list=deps.rules.lists[0], language="en", due_at=NOW, posts=posts)
 
 
-def test_small_posts_stay_whole_and_large_ones_share_the_rest(parts: Deps) -> None:
+def test_small_posts_stay_whole_and_large_ones_share_the_rest(deps: Deps) -> None:
     posts = [post(0, 1), *(post(n, 40) for n in range(1, 20))]
-    content = fit_content(parts, digest(parts, *posts), LINKS)
+    content = fit_content(deps, digest(deps, *posts), LINKS)
     assert 60_000 < len(content.html.encode()) <= LIMIT
     assert content.html.count("Continue reading:") == content.text.count("Continue reading:") == 19
     assert "Post 0 of 1" in content.text
@@ -63,25 +63,25 @@ def test_small_posts_stay_whole_and_large_ones_share_the_rest(parts: Deps) -> No
     assert all(item.url in content.text for item in posts)
 
 
-def test_what_is_cut_ends_after_a_whole_paragraph_in_both_parts(parts: Deps) -> None:
-    [cut] = shorten(parts, digest(parts, post(1, 400)), 62_000).posts
+def test_what_is_cut_ends_after_a_whole_paragraph_in_both_parts(deps: Deps) -> None:
+    [cut] = shorten(deps, digest(deps, post(1, 400)), 62_000).posts
     assert cut.cut
     assert cut.html.endswith("</p>")
     assert len(cut.html.encode()) <= 62_000
     assert 10 < cut.text.count("\n\n") + 1 <= cut.html.count("<p>")
 
 
-def test_a_post_of_one_huge_block_becomes_its_summary_and_a_link(parts: Deps) -> None:
+def test_a_post_of_one_huge_block_becomes_its_summary_and_a_link(deps: Deps) -> None:
     huge = replace(post(1, 1), html=f"<p>{WORDS * 400}</p>", text=(WORDS * 400).strip())
-    content = fit_content(parts, digest(parts, huge), LINKS)
+    content = fit_content(deps, digest(deps, huge), LINKS)
     assert len(content.html.encode()) <= LIMIT
     assert "Continue reading:" in content.html
     assert WORDS[:70].strip() in content.text
 
 
-def test_posts_that_find_no_room_at_all_are_counted(parts: Deps) -> None:
-    many = replace(digest(parts, *(post(n, 1) for n in range(500))), layout=Layout.TITLES)
-    content = fit_content(parts, many, LINKS)
+def test_posts_that_find_no_room_at_all_are_counted(deps: Deps) -> None:
+    many = replace(digest(deps, *(post(n, 1) for n in range(500))), layout=Layout.TITLES)
+    content = fit_content(deps, many, LINKS)
     assert len(content.html.encode()) <= LIMIT
     assert "Post 499 of 1" in content.html
     assert "Post 0 of 1" not in content.html

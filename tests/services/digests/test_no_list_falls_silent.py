@@ -106,8 +106,8 @@ class World:
         self.app = App(load(self.folder), clock=lambda: self.now, environ={})
         self.look = SnapshotCache()
         self.publish()
-        for spec in self.app.parts.lists:
-            subscribe.add(self.app.parts, spec, f"{spec.slug}@example.org", self.now, confirmed=True)
+        for spec in self.app.deps.rules.lists:
+            subscribe.add(self.app.deps, spec, f"{spec.slug}@example.org", self.now, confirmed=True)
 
     def post(self, number: int, at: datetime) -> None:
         text = f"---\ntitle: Post {number}\nslug: p{number}\ndate: {at.isoformat()}\n---\nWords.\n"
@@ -115,9 +115,13 @@ class World:
 
     def publish(self) -> None:
         """As the command does, without documents: they have no part in this."""
-        parts = replace(self.app.parts, renderer=Plain(), run_is_active=lambda: self.running)
-        update_log(parts, self.now, self.look, None)
-        made = plan_mail(parts, self.now)
+        deps = replace(
+            self.app.deps,
+            adapters=replace(self.app.deps.adapters, renderer=Plain()),
+            process=replace(self.app.deps.process, run_is_active=lambda: self.running),
+        )
+        update_log(deps, self.now, self.look, None)
+        made = plan_mail(deps, self.now)
         assert made.unsent == ()
         for one in made.skipped:
             assert (one.readers, one.due < self.now < one.next_at) == (1, True)
@@ -137,13 +141,13 @@ class World:
 
     def waiting(self) -> list[Waiting]:
         """What `status` shows."""
-        return backlog(self.app.parts, self.now, paused=True)
+        return backlog(self.app.deps, self.now, paused=True)
 
     def check_who_waits(self) -> None:
         """Each reader who has something to come is named, once, with when; and nobody else."""
         logged = {id for (id,) in self._rows("SELECT id FROM posts WHERE live AND NOT backfill")}
         mailed, waiting = self.mailed(), self.waiting()
-        owed = {spec.slug: len(logged - mailed[spec.slug].keys()) for spec in self.app.parts.lists}
+        owed = {spec.slug: len(logged - mailed[spec.slug].keys()) for spec in self.app.deps.rules.lists}
         told = {one.list: one.posts for one in waiting}
         assert told == {spec: number for spec, number in owed.items() if number}
         assert len(told) == len(waiting)

@@ -59,8 +59,8 @@ class Desk:
         (self.folder / "posts" / f"{name}.md").write_text(f"---\n{lines}---\n{body}\n", encoding="utf-8")
 
     def reader(self, name: str, *topics: str, spec: Any = None, **choices: Any) -> None:
-        parts, spec = self.app.parts, spec or self.spec
-        subscribe.add(parts, spec, self.address(name), self.now, confirmed=True)
+        deps, spec = self.app.deps, spec or self.spec
+        subscribe.add(deps, spec, self.address(name), self.now, confirmed=True)
         self.names = [*dict.fromkeys([*self.names, name])]
         if topics or choices:
             taste = ContentPreference(topics=topics, language=choices.get("language", ""))
@@ -69,17 +69,17 @@ class Desk:
 
     def choose(self, name: str, choices: Preferences) -> None:
         found = self.found(name)
-        due = next_due_of(self.app.parts, self.spec, found, self.now, choices.pace)
+        due = next_due_of(self.app.deps, self.spec, found, self.now, choices.pace)
         assert self.app.store.set_preferences(found.id, found.generation, choices, due)
 
     def found(self, name: str) -> Any:
-        key = admin.key_of(self.app.parts, self.address(name))
+        key = admin.key_of(self.app.deps, self.address(name))
         return next(s for s in self.app.store.subscriptions_of(key) if s.list == self.spec.slug)
 
     def back(self, name: str) -> None:
         """Leaves, and comes back in person."""
-        admin.unsubscribe(self.app.parts, self.address(name), self.spec, self.now)
-        signup.sign_up(self.app.parts, [self.spec], self.address(name), "", self.now)
+        admin.unsubscribe(self.app.deps, self.address(name), self.spec, self.now)
+        signup.sign_up(self.app.deps, [self.spec], self.address(name), "", self.now)
         found = self.found(name)
         assert self.app.store.confirm(found.id, found.generation, self.now, self.now)
 
@@ -202,7 +202,7 @@ def test_who_gets_no_mail_is_told_why(desk: Desk, name: str, why: str) -> None:
     desk.post("one")
     desk.reader(name, paused=name == "fay")
     if name == "leo":
-        admin.unsubscribe(desk.app.parts, desk.address(name), None, desk.now)
+        admin.unsubscribe(desk.app.deps, desk.address(name), None, desk.now)
     with pytest.raises(Refused, match=f"preview daily: {name}@example.org {why}"):
         desk.app.preview(desk.spec, desk.address(name))
 

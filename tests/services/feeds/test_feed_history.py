@@ -198,7 +198,7 @@ def test_rebuilt_archives_are_as_the_posts_are_now_and_the_superfluous_go(blog: 
     blog.publish()
     assert "archive/feed/4.atom" in blog.archives()
     app = blog.app()
-    rebuild_archives(app.parts, ("feed",), blog.now)
+    rebuild_archives(app.deps, ("feed",), blog.now)
     app.close()
     assert sorted(path for path in blog.archives() if path.endswith("atom")) == [
         "archive/feed/1.atom",

@@ -64,7 +64,7 @@ class Desk:
         for n in range(10):
             self.post(f"{n}", NOW - n * DAY)
         self.publish()
-        subscribe.add(self.app.parts, self.app.parts.lists[0], "ann@example.org", NOW, confirmed=True)
+        subscribe.add(self.app.deps, self.app.deps.rules.lists[0], "ann@example.org", NOW, confirmed=True)
         self.post("news", NOW + timedelta(minutes=1))
         self.now = self.real = NOW + timedelta(days=1)
         self.publish()

@@ -262,7 +262,7 @@ def test_several_lists_ask_once_and_say_it_once(site: MailSite, relay: SmtpServe
     app = site.app()
     from publisher.services.subscribers.import_csv import import_readers
 
-    list(import_readers(app.parts, app.settings.lists[1], [(1, ANN)], site.now, confirmed=True))
+    list(import_readers(app.deps, app.settings.lists[1], [(1, ANN)], site.now, confirmed=True))
     app.close()
     with Server(elsewhere) as server:
         move(site, server.url)

@@ -48,7 +48,7 @@ def leave(site: MailSite, address: str) -> None:
     app = site.app()
     [found] = [s for s in app.store.subscriptions("daily", None) if s.address == address]
     claim = Claim(purpose=Purpose.UNSUBSCRIBE, subscription=found.id, generation=found.generation)
-    subscribe.unsubscribe(app.parts, sign(claim, app.ring), site.now)
+    subscribe.unsubscribe(app.deps, sign(claim, app.ring), site.now)
     app.close()
 
 
@@ -115,7 +115,7 @@ def test_a_copy_made_while_a_batch_was_sent_is_behind_when_that_batch_is_over(tm
         app = site.app()
         batch = app.store.claim_batch("dead", site.now, site.now + timedelta(minutes=1))
         assert batch is not None
-        app.parts.journal.append("batch", {"turn": batch.turn})
+        app.deps.adapters.journal.append("batch", {"turn": batch.turn})
         app.close()
         old = snapshot(site)
         site.deliver()
@@ -166,7 +166,7 @@ def test_a_lost_store_gives_no_number_twice(tmp_path: Path) -> None:
     app = site.app()
     app.publish()
     spec = app.settings.lists[0]
-    list(import_readers(app.parts, spec, enumerate(TEN, 1), site.now, confirmed=True))
+    list(import_readers(app.deps, spec, enumerate(TEN, 1), site.now, confirmed=True))
     app.close()
     next_day(site, "second.md")
     assert len([*(site.folder / "outbox").glob("*.eml")]) == 20
@@ -341,7 +341,7 @@ def test_a_suppression_in_the_journal_is_replayed_whatever_its_kind_is_called(tm
     for number, kind in enumerate(("bounce", "a kind of a later version")):
         key = address_key(TEN[number], app.ring)
         fields = {"at": site.now.isoformat(), "key": key, "list": "", "kind": kind}
-        app.parts.journal.append("suppressed", fields)
+        app.deps.adapters.journal.append("suppressed", fields)
     app.close()
     next_day(site, "second.md")
     assert len([*(site.folder / "outbox").glob("*.eml")]) == 10 + 8

@@ -55,20 +55,20 @@ class Desk:
         self.app.publish()
         for name, cadence in (("ann", ""), ("bo", "weekly"), ("cy", "immediate")):
             self.reader(name, cadence)
-        parts = self.app.parts
-        subscribe.add(parts, parts.lists[1], "dee@example.org", self.now, confirmed=True)
-        subscribe.add(parts, parts.lists[1], "gone@example.org", self.now, confirmed=True)
-        admin.unsubscribe(parts, "gone@example.org", None, self.now)
+        deps = self.app.deps
+        subscribe.add(deps, deps.rules.lists[1], "dee@example.org", self.now, confirmed=True)
+        subscribe.add(deps, deps.rules.lists[1], "gone@example.org", self.now, confirmed=True)
+        admin.unsubscribe(deps, "gone@example.org", None, self.now)
         for n, date in enumerate(DATES):
             text = f"---\ntitle: Post {n}\ndate: {date}\n---\nWords.\n"
             (folder / "posts" / f"{n}.md").write_text(text, encoding="utf-8")
 
     def reader(self, name: str, cadence: str) -> None:
-        parts, spec = self.app.parts, self.app.parts.lists[0]
-        subscribe.add(parts, spec, f"{name}@example.org", self.now, confirmed=True)
+        deps, spec = self.app.deps, self.app.deps.rules.lists[0]
+        subscribe.add(deps, spec, f"{name}@example.org", self.now, confirmed=True)
         [*_, found] = self.app.store.subscriptions("daily", None)
         choices = Preferences(pace=SchedulePreference(cadence=cadence))
-        due = next_due_of(parts, spec, found, self.now, choices.pace)
+        due = next_due_of(deps, spec, found, self.now, choices.pace)
         self.app.store.set_preferences(found.id, found.generation, choices, due)
 
     def state(self) -> tuple[Any, ...]:

@@ -81,7 +81,7 @@ def test_a_fault_of_our_own_is_noted_too_and_the_next_tick_works(
 
     ticking.write("second")
     with monkeypatch.context() as patch:
-        patch.setattr(ticking.app.parts.source(), "at", breaks)
+        patch.setattr(ticking.app.deps.adapters.source(), "at", breaks)
         ticking.tick()
     assert ticking.problems == ["ZeroDivisionError: integer division or modulo by zero"]
     assert ticking.titles == ["first"]

@@ -123,8 +123,8 @@ class Site:
         (self.folder / "publisher.toml").write_text(TOML, encoding="utf-8")
         self.day()
         app = self.app()
-        for spec in app.parts.lists:
-            subscribe.add(app.parts, spec, f"{spec.slug}@example.org", self.now, confirmed=True)
+        for spec in app.deps.rules.lists:
+            subscribe.add(app.deps, spec, f"{spec.slug}@example.org", self.now, confirmed=True)
         app.close()
 
     def app(self) -> App:
@@ -176,7 +176,7 @@ class Site:
             for n in (1, 2):
                 if app.store.posts_mailed_to(mailing.id, n) is not None:
                     claim = Claim(purpose=Purpose.VIEW, subscription=n, generation=mailing.id)
-                    yield reader_page(app.parts, sign(claim, app.ring), self.now)
+                    yield reader_page(app.deps, sign(claim, app.ring), self.now)
         app.close()
 
     def check(self) -> None:
@@ -379,11 +379,11 @@ def test_a_run_that_is_sending_a_mail_stops_before_a_post_that_is_hidden_meanwhi
             site.write(File("a", front="hidden: true"))
             assert "stopped, since a.md was withdrawn" in " ".join(other.publish().reworded)
             with pytest.raises(Refused, match="say it again in a moment"):
-                apply_command(other.parts, 1, MailingCommand.RESUME, site.now)
+                apply_command(other.deps, 1, MailingCommand.RESUME, site.now)
             refused += 1
         elif step == "deliver:settled" and resumed:
             with suppress(Refused):  # the run has not let go yet, or it is done
-                apply_command(other.parts, 1, MailingCommand.RESUME, site.now)
+                apply_command(other.deps, 1, MailingCommand.RESUME, site.now)
         other.close()
 
     app = site.app()

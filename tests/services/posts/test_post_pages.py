@@ -181,7 +181,7 @@ def test_a_page_that_somebody_deleted_comes_back(site: Site) -> None:
 def test_a_picture_beside_a_post_is_where_feed_page_and_mail_say(site: Site) -> None:
     site.publish(NOW - timedelta(days=1))
     app = site.app(NOW - timedelta(days=1))
-    subscribe.add(app.parts, app.settings.lists[0], "ann@example.org", app.clock(), confirmed=True)
+    subscribe.add(app.deps, app.settings.lists[0], "ann@example.org", app.clock(), confirmed=True)
     app.close()
     site.post("a/index.md", "![p](my%20p.png)", title="A", image="my p.png", date="2026-10-05T08:30:00Z")
     site.file("a/my p.png", png(40, 20))
@@ -216,7 +216,7 @@ def test_a_changed_picture_is_no_update_and_the_old_one_stays_for_mails(site: Si
 def test_a_picture_that_comes_after_its_post_is_in_the_next_digest(site: Site) -> None:
     site.publish(NOW - timedelta(minutes=40))
     app = site.app(NOW - timedelta(minutes=40))
-    subscribe.add(app.parts, app.settings.lists[0], "ann@example.org", app.clock(), confirmed=True)
+    subscribe.add(app.deps, app.settings.lists[0], "ann@example.org", app.clock(), confirmed=True)
     app.close()
     site.post("a/index.md", "![p](p.png)", title="A", date="2026-10-05T08:30:00Z")
     site.publish(NOW)

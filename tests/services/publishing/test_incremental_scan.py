@@ -1,9 +1,10 @@
 """Settled pairs: whatever happens to a folder, the plan without them is the plan on everything."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -12,7 +13,6 @@ from hypothesis import strategies as st
 from stores import new_store
 
 from publisher.core.errors import Refused
-from publisher.core.feeds.feed import FeedSpec
 from publisher.core.posts.post import BadPost, FileReading, FileStat, ParsedPost, Post, body_hash
 from publisher.core.publishing.ids import IdRules
 from publisher.core.publishing.incremental import IndexUpdate, PostKeys, with_published_dates
@@ -128,22 +128,17 @@ class Site:
     now: datetime = START
     cache: SnapshotCache = field(default_factory=SnapshotCache)
 
-    def parts(self, folder: Folder, crash: str = "") -> Deps:
-        @dataclass
-        class Some:
-            store: Store
-            source: Callable[[], Folder]
-            naming: IdRules
-            max_age: timedelta
-            reach: Any
-            feeds: tuple[FeedSpec, ...] = ()
-            pages: bool = False
+    def deps(self, folder: Folder, crash: str = "") -> Deps:
+        """As much of them as a scan uses."""
 
         def reach(name: str) -> None:
             if name == f"publish:{crash}":
                 raise Died
 
-        return cast("Deps", Some(self.store, lambda: folder, RULES.naming, RULES.max_age, reach))
+        rules = SimpleNamespace(id_rules=RULES.naming, max_age=RULES.max_age, feeds=(), post_pages=False)
+        adapters = SimpleNamespace(store=self.store, source=lambda: folder)
+        process = SimpleNamespace(failpoint=reach)
+        return cast("Deps", SimpleNamespace(rules=rules, adapters=adapters, process=process))
 
     def whole(self) -> Plan:
         values = [self.folder.as_read(value) for value in self.folder.files_now.values()]
@@ -153,11 +148,11 @@ class Site:
         rules = replace(RULES, authority_before=authority, log_ahead=ahead)
         known = self.store.all_posts()
         hashes = {path: body_hash(repr(value)) for path, value in self.folder.files_now.items()}
-        parts = self.parts(replace(self.folder, read=[]))
-        readings = readings_of(parts, hashes)
+        deps = self.deps(replace(self.folder, read=[]))
+        readings = readings_of(deps, hashes)
         posts = [*with_published_dates(posts, known, readings, self.now).values()]
         made = make_plan(self.store.head(), known, posts, bad, self.now, rules, readings=readings)
-        verdicts = rename_verdicts(parts, made, known, posts)
+        verdicts = rename_verdicts(deps, made, known, posts)
         return make_plan(
             self.store.head(), known, posts, bad, self.now, rules, readings=readings, verdicts=verdicts
         )
@@ -173,11 +168,11 @@ class Site:
 
     def _publish(self, cache: SnapshotCache, changed: Collection[str] | None, crash: str) -> ScanResult:
         whole = self.whole()
-        full = scan_folder(self.parts(replace(self.folder, read=[])), self.now)
+        full = scan_folder(self.deps(replace(self.folder, read=[])), self.now)
         assert full.plan == whole, "what was left out matters"
         assert full.plan.hash == whole.hash
         try:
-            done = update_log(self.parts(self.folder, crash), self.now, cache, changed)
+            done = update_log(self.deps(self.folder, crash), self.now, cache, changed)
         except Died:
             self.cache = SnapshotCache()
             return full

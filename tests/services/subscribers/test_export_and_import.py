@@ -72,18 +72,18 @@ def full(tmp_path: Path) -> Desk:
     """A site with readers of every kind."""
     desk = Desk(tmp_path / "full")
     app = desk.app()
-    daily, other = app.parts.lists
+    daily, other = app.deps.rules.lists
     for name in (*CHOSEN, "left"):
-        subscribe.add(app.parts, daily, f"{name}@example.org", NOW, confirmed=True)
+        subscribe.add(app.deps, daily, f"{name}@example.org", NOW, confirmed=True)
     for found in list(app.store.subscriptions("daily", None)):
         choices = CHOSEN.get(
             found.address.partition("@")[0], Preferences(taste=ContentPreference(language="de"))
         )
-        due = next_due_of(app.parts, daily, found, NOW, choices.pace)
+        due = next_due_of(app.deps, daily, found, NOW, choices.pace)
         app.store.set_preferences(found.id, found.generation, choices, due)
-    signup.sign_up(app.parts, [daily], "pat@example.org", "", NOW)
-    subscribe.add(app.parts, other, "ann@example.org", NOW, confirmed=True)
-    admin.unsubscribe(app.parts, "left@example.org", daily, NOW)
+    signup.sign_up(app.deps, [daily], "pat@example.org", "", NOW)
+    subscribe.add(app.deps, other, "ann@example.org", NOW, confirmed=True)
+    admin.unsubscribe(app.deps, "left@example.org", daily, NOW)
     app.close()
     return desk
 

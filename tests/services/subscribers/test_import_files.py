@@ -54,8 +54,8 @@ def states(site: MailSite) -> dict[str, str]:
 def confirmed(site: MailSite, address: str, at: datetime = START) -> None:
     """Somebody signed up in person, and clicked."""
     with closing(site.app()) as app:
-        [daily] = app.parts.lists
-        signup.sign_up(app.parts, [daily], address, "", at)
+        [daily] = app.deps.rules.lists
+        signup.sign_up(app.deps, [daily], address, "", at)
         [found] = app.store.subscriptions_of(address_key(address, app.ring))
         app.store.confirm(found.id, found.generation, at + timedelta(days=1), at)
 
@@ -173,7 +173,7 @@ def test_who_confirmed_here_since_stays_and_is_counted(site: MailSite) -> None:
 
 def test_who_waits_for_their_own_confirmation_may_still_give_it(site: MailSite) -> None:
     with closing(site.app()) as app:
-        signup.sign_up(app.parts, app.parts.lists, "ann@example.net", "", START)
+        signup.sign_up(app.deps, app.deps.rules.lists, "ann@example.net", "", START)
     take(site, "--left", file(site, "gone.csv", "email\nann@example.net\n"))
     assert states(site) == {"ann@example.net": "pending"}
     with closing(site.app()) as app:
@@ -311,7 +311,7 @@ class Lists:
     ) -> dict[str, Any]:
         """Whom the list mails, and what stands against whom, after those files in that order."""
         self.number += 1
-        parts, [daily] = self.app.parts, self.app.parts.lists
+        deps, [daily] = self.app.deps, self.app.deps.rules.lists
         addresses = {name: f"{name}{self.number}@web.de" for name in NAMES}  # many may sign up there
         for name, past in zip(NAMES, pasts, strict=True):
             arrive(self.app, daily, addresses[name], past)
@@ -320,12 +320,12 @@ class Lists:
                 ImportRow(1, addresses[name], RowStatus(status=status, reason="r", at=at))
                 for name, status, at in said
             ]
-            list(import_readers(parts, daily, rows, START + timedelta(hours=2), confirmed=agreed))
+            list(import_readers(deps, daily, rows, START + timedelta(hours=2), confirmed=agreed))
         found: dict[str, Any] = {}
         for name, address in addresses.items():
             key = address_key(address, self.app.ring)
-            blocks = sorted((slug, kind) for slug, kind, _ in parts.store.suppressions_of(key))
-            active = any(one.state == "active" for one in parts.store.subscriptions_of(key))
+            blocks = sorted((slug, kind) for slug, kind, _ in deps.adapters.store.suppressions_of(key))
+            active = any(one.state == "active" for one in deps.adapters.store.subscriptions_of(key))
             found[name] = (active and not blocks, blocks)
         return found
 
@@ -341,20 +341,20 @@ def arrive(app: Any, daily: Any, address: str, past: str) -> None:
     """What happened to an address here before any file."""
     match past:
         case "form" | "clicked":
-            signup.sign_up(app.parts, [daily], address, "", START)
+            signup.sign_up(app.deps, [daily], address, "", START)
             if past == "clicked":
                 [found] = app.store.subscriptions_of(address_key(address, app.ring))
                 app.store.confirm(found.id, found.generation, START, START + timedelta(minutes=1))
         case "cli" | "left" | "erased":
-            subscribe.add(app.parts, daily, address, START, confirmed=True)
+            subscribe.add(app.deps, daily, address, START, confirmed=True)
             if past == "left":
-                admin.unsubscribe(app.parts, address, daily, START)
+                admin.unsubscribe(app.deps, address, daily, START)
             if past == "erased":
-                admin.erase(app.parts, address, START)
+                admin.erase(app.deps, address, START)
         case "imported":
-            list(import_readers(app.parts, daily, [(1, address)], START, confirmed=True))
+            list(import_readers(app.deps, daily, [(1, address)], START, confirmed=True))
         case "bounced":
-            admin.suppress_keys(app.parts, [(address_key(address, app.ring), "")], "bounce", START)
+            admin.suppress_keys(app.deps, [(address_key(address, app.ring), "")], "bounce", START)
         case _:
             pass
 

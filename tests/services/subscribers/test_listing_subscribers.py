@@ -51,8 +51,8 @@ def test_an_upgrade_finds_people_whose_key_is_another_now(tmp_path: Path) -> Non
     app.close()
     assert CliRunner().invoke(publisher, ["migrate", "--site", str(tmp_path)]).exit_code == 0
     app = site.app()
-    [daily] = app.parts.lists
-    [ended] = admin.unsubscribe(app.parts, "Straße@example.org", daily, NOW)
+    [daily] = app.deps.rules.lists
+    [ended] = admin.unsubscribe(app.deps, "Straße@example.org", daily, NOW)
     assert ended.address == "straße@example.org"
-    assert add(app.parts, daily, "strasse@example.org", NOW, confirmed=True) == "added"
+    assert add(app.deps, daily, "strasse@example.org", NOW, confirmed=True) == "added"
     app.close()

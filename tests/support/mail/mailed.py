@@ -58,7 +58,7 @@ class Paper:
         app = self.app()
         app.publish()
         for spec in app.settings.lists:
-            list(import_readers(app.parts, spec, [(1, "ann@example.net")], self.now, confirmed=True))
+            list(import_readers(app.deps, spec, [(1, "ann@example.net")], self.now, confirmed=True))
         app.close()
 
     def app(self) -> App:

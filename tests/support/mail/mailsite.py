@@ -72,7 +72,7 @@ class MailSite:
         app = self.app()
         app.publish()
         spec = app.settings.lists[0]
-        list(import_readers(app.parts, spec, enumerate(self.addresses, 1), self.now, confirmed=True))
+        list(import_readers(app.deps, spec, enumerate(self.addresses, 1), self.now, confirmed=True))
         app.close()
         self.now = START
         self.post("new.md")

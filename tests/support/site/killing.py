@@ -97,8 +97,8 @@ def _import_all(order: dict[str, Any]) -> None:
     from publisher.services.delivery import deliver  # noqa: F401
 
     app = App(load(Path(order["site"])), environ={})
-    app.parts.signer()
-    app.parts.store.circuit_breakers()
+    app.deps.adapters.signer()
+    app.deps.adapters.store.circuit_breakers()
     app.close()
 
 
@@ -158,9 +158,9 @@ def _deliver(order: dict[str, Any], there: int) -> None:
     elif order["do"] == "fold":
         app.fold()
     elif order.get("among"):  # other runs may be alive: only leases that ended are taken over
-        parts = replace(app.parts, run=order["among"])
-        deliver.recover(parts, now, alone=False)
-        deliver.deliver(parts)
+        deps = replace(app.deps, process=replace(app.deps.process, run_id=order["among"]))
+        deliver.recover(deps, now, alone=False)
+        deliver.deliver(deps)
     else:
         app.deliver()
     app.close()
@@ -189,45 +189,49 @@ def _act(app: Any, what: str, *words: str) -> None:
     from publisher.core.subscribers.departures import BOUNCE
     from publisher.services.subscribers import account, admin, signup, subscribe
 
-    parts, now = app.parts, app.clock()
+    deps, now = app.deps, app.clock()
     match what:
         case "one click":
-            subscribe.unsubscribe(parts, words[0], now)
+            subscribe.unsubscribe(deps, words[0], now)
         case "operator unsubscribes":
-            admin.unsubscribe(parts, words[0], None, now)
+            admin.unsubscribe(deps, words[0], None, now)
         case "many leave":
-            gone = [one for word in words for one in parts.store.subscriptions_of(admin.key_of(parts, word))]
-            admin.end_subscriptions(parts, gone, now)
+            gone = [
+                one
+                for word in words
+                for one in deps.adapters.store.subscriptions_of(admin.key_of(deps, word))
+            ]
+            admin.end_subscriptions(deps, gone, now)
         case "operator suppresses":
-            admin.suppress(parts, words[0], None, now)
+            admin.suppress(deps, words[0], None, now)
         case "bounces":
-            whom = [(admin.key_of(parts, word), "") for word in words]
-            admin.suppress_keys(parts, whom, BOUNCE, now)
+            whom = [(admin.key_of(deps, word), "") for word in words]
+            admin.suppress_keys(deps, whom, BOUNCE, now)
         case "operator erases":
-            admin.erase(parts, words[0], now)
+            admin.erase(deps, words[0], now)
         case "reader erases":
-            account.erase(parts, words[0], now)
+            account.erase(deps, words[0], now)
         case "confirms":
-            subscribe.confirm(parts, words[0], now)
+            subscribe.confirm(deps, words[0], now)
         case "resolves by log":
             from datetime import UTC
 
             from publisher.services.delivery.unknown_outcomes import resolve_by_log, unknown_deliveries
             from publisher.services.operations import mailings
 
-            mailing = mailings.find_mailing(parts, int(words[0]))
+            mailing = mailings.find_mailing(deps, int(words[0]))
             with Path(words[1]).open("rb") as log:
                 resolve_by_log(
-                    parts,
+                    deps,
                     mailing,
-                    lambda: unknown_deliveries(parts, mailing.id),
+                    lambda: unknown_deliveries(deps, mailing.id),
                     log,
                     now,
                     local=UTC,
                     dry_run=False,
                 )
         case "never asks":
-            signup.never_ask(parts, words[0], now)
+            signup.never_ask(deps, words[0], now)
         case _:
             raise ValueError(what)
 
