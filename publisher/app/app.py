@@ -20,12 +20,11 @@ from publisher.app.container import make_naming, template_fingerprint
 from publisher.app.open_site import OpenSite
 from publisher.app.startup import gc_paused, reading_ahead
 from publisher.core.errors import PublisherError, Refused
-from publisher.core.publishing.guards import NO_ANSWERS, HeldFileAnswers
+from publisher.core.publishing.plan import NO_ANSWERS, HeldFileAnswers
 from publisher.core.times import NOW_LEEWAY
 
 if TYPE_CHECKING:
-    from publisher.core.publishing.guards import Guard
-    from publisher.core.publishing.plan import Plan
+    from publisher.core.publishing.plan import Guard, Plan
     from publisher.core.subscribers.subscription import MailingList
     from publisher.core.times import ClockLag
     from publisher.services.delivery import deliver

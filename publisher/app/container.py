@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from publisher.core.addresses import Blocklist
     from publisher.core.delivery.relays import Relay
     from publisher.core.delivery.throttling import ThrottlingRules
-    from publisher.core.publishing.ids import IdRules
+    from publisher.core.publishing.log import IdRules
     from publisher.ports import AdoptedIdsFile, Clock, FeedReader, FeedRedirectsFile, Signer, WebClient
     from publisher.sources import FolderSource
 
@@ -145,7 +145,7 @@ def template_fingerprint(template_folders: Sequence[Path]) -> str:
 def make_naming(settings: "Settings") -> "IdRules":
     """How ids of new posts are made. Raises SettingsError: the file of adopted ids is broken."""
     from publisher.core.publishing.adoption import AdoptedEntries
-    from publisher.core.publishing.ids import IdRules
+    from publisher.core.publishing.log import IdRules
 
     return IdRules(
         authority=settings.site.id_authority,

@@ -15,9 +15,9 @@ from publisher.cli.common import SiteOptions, count, say, show_json, site_option
 from publisher.cli.progress import bar
 from publisher.core.errors import UsageError
 from publisher.core.subscribers.cadences import CADENCES
+from publisher.core.subscribers.csv_cells import normalized
 from publisher.core.subscribers.import_columns import FileScan, ScanOptions, require_columns
 from publisher.core.subscribers.import_rows import ImportRow, RowParser
-from publisher.core.subscribers.import_states import normalized
 from publisher.core.subscribers.subscription import MailingList
 from publisher.imports.subscriber_files import SubscriberFile, opened
 from publisher.services.deps import Deps

@@ -21,13 +21,12 @@ from publisher.config.settings import (
     WebSubSettings,
 )
 from publisher.config.types import InvalidValue, Section, Setting
-from publisher.core.colors import Palette, lighten_for_dark
 from publisher.core.delivery.bounces import BounceLimits
 from publisher.core.delivery.relays import DEFAULT_PORTS, Relay, Security
 from publisher.core.errors import SettingsError
 from publisher.core.feeds.feed import FeedSpec
 from publisher.core.publishing.adoption import host_of
-from publisher.core.site import Logo, Person, Site
+from publisher.core.site import Logo, Palette, Person, Site, lighten_for_dark
 from publisher.core.subscribers.subscription import ListChoice, MailingList
 
 AUTHORITY_DATE = "2026"

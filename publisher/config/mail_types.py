@@ -16,10 +16,10 @@ from publisher.config.types import (
     whole,
 )
 from publisher.core.addresses import parse_address
+from publisher.core.delivery.bounces import MAX_LOCAL_PART
 from publisher.core.delivery.relays import DomainLimit
 from publisher.core.delivery.throttling import Canary, QuietHours, WarmUp
 from publisher.core.errors import AddressError
-from publisher.core.mail.verp import MAX_LOCAL_PART
 
 FASTEST = 100_000
 """Messages a second: more than any connection carries."""

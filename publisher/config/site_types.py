@@ -19,10 +19,10 @@ from publisher.config.types import (
     read_words,
 )
 from publisher.core.addresses import parse_address
-from publisher.core.colors import FONT_FIELDS, Palette
 from publisher.core.errors import AddressError
 from publisher.core.feeds.feed import PART_PLACEHOLDER
 from publisher.core.posts.filters import PostFilter, TermKind, fold_term
+from publisher.core.site import FONT_FIELDS, Palette
 from publisher.core.subscribers.preferences import WEEKDAYS
 
 PERMALINK_WORDS = ("year", "month", "day", "slug", "title", "categories", "sections", "filename")

@@ -1,22 +1,28 @@
-"""Tokens: what lets a reader act on one subscription, for one purpose, in one generation.
+"""Tokens, which let a reader act on one subscription, for one purpose, in one generation; and proof that a
+server is this site's.
 
 A token is base64url without padding of  purpose(1) key(1) subscription(8) generation(4) expires(4) mac(16):
-the mac is HMAC-SHA256 over all before it under a key of the site's, cut to 16 bytes. `expires` counts
-minutes since 1970 and is 0 for never. 46 characters, safe in a URL and in quoted-printable.
-Each token has one spelling: another text for the same bytes does not verify.
+the MAC is HMAC-SHA256 of everything before it under a key of the site, truncated to 16 bytes. `expires`
+counts minutes since 1970; 0 is never. 46 characters, safe in a URL and in quoted-printable. Each token has
+one spelling: another text for the same bytes does not verify.
 
-HMAC-SHA256 (RFC 2104) is made here, because every message needs several with the same few keys: the first
-block of each key is hashed only once.
+Proof: the client sends a fresh challenge, and the server answers with its HMAC-SHA256 under the site's key,
+for this purpose alone. A recorded, cached or copied answer is for another challenge, and an answer reveals
+nothing of the key. Links in mails need the same key, so a server that proves it can verify their tokens.
+
+HMAC-SHA256 (RFC 2104) is implemented here because every message needs several with the same few keys: the
+first block of each key is hashed only once.
 """
 
 import base64
 import binascii
 import hashlib
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from enum import IntEnum
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum, StrEnum
 from functools import lru_cache
 from hmac import compare_digest
 from typing import Protocol
@@ -26,6 +32,17 @@ from publisher.core.errors import TokenError
 
 _BLOCK = 64
 _INNER, _OUTER = bytes(n ^ 0x36 for n in range(256)), bytes(n ^ 0x5C for n in range(256))
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_LAYOUT = struct.Struct(">BBQII")
+_MAILBOX = struct.Struct(">QI")
+_MAC = 16
+_LENGTH = 46
+
+PROOF_PATH = "healthz"
+"""Where it is asked, under web.public_url."""
+
+LINK_RULE = "public-url"
+"""What `publish --force` calls the rule that links in mails lead to this site."""
 
 
 class RunningHash(Protocol):
@@ -85,13 +102,6 @@ class KeyRing:
 
     current: int
     keys: Mapping[int, bytes] = field(repr=False)
-
-
-_URL_SAFE = bytes.maketrans(b"+/", b"-_")
-_LAYOUT = struct.Struct(">BBQII")
-_MAILBOX = struct.Struct(">QI")
-_MAC = 16
-_LENGTH = 46
 
 
 def sign(claim: Claim, ring: KeyRing) -> str:
@@ -176,3 +186,56 @@ def _mac(body: bytes, key: bytes) -> bytes:
 
 def _refused() -> TokenError:
     return TokenError("token", "not valid")
+
+
+class SiteIdentity(StrEnum):
+    """Who answered."""
+
+    OURS = "this site"
+    OTHER = "another site"
+    NONE = "nobody"
+
+
+ANSWER_LIFETIME = {
+    SiteIdentity.OURS: timedelta(days=1),
+    SiteIdentity.NONE: timedelta(hours=1),
+    SiteIdentity.OTHER: timedelta(),
+}
+"""How long an answer holds. Another site's is asked for again with each mailing that is due, so that mail
+goes out as soon as that is mended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofAnswer:
+    """An answer: to whom it was put, when, who answered, and what is to be said about it ("": nothing)."""
+
+    url: str
+    at: datetime
+    answer: SiteIdentity
+    words: str = ""
+
+    def holds(self, url: str, now: datetime) -> bool:
+        """Whether it need not be asked again."""
+        return self.url == url and timedelta() <= now - self.at < ANSWER_LIFETIME[self.answer]
+
+
+def prove_site(challenge: str, ring: KeyRing) -> str:
+    """32 hex digits, the answer to a challenge; that to "" names the site. Made with the oldest key, so that
+    it stays the same when keys are rotated.
+    """
+    return _proof(challenge, ring.keys[min(ring.keys)])
+
+
+def verifies_proof(text: str, challenge: str, ring: KeyRing) -> bool:
+    """Whether what a server said is the answer of this site."""
+    said = re.findall(r"^([0-9a-f]{32})\r?$", text, re.MULTILINE)
+    return any(compare_digest(one, _proof(challenge, key)) for one in said for key in ring.keys.values())
+
+
+def is_challenge(text: str) -> bool:
+    """Whether a challenge is one that is answered."""
+    return re.fullmatch(r"[0-9A-Za-z_-]{1,64}", text) is not None
+
+
+def _proof(challenge: str, key: bytes) -> str:
+    return keyed_hash(key, b"site\0", challenge.encode())[:16].hex()

@@ -1,13 +1,31 @@
-"""Recognizes a foreign document: a feed of some format, a page that links to one, or neither. Reads JSON
-Feed 1.0 and 1.1 itself.
+"""Reads other sites' feeds: Atom 1.0 and 0.3, RSS 2.0 and earlier, RSS 1.0 (RDF), JSON Feed 1.0 and 1.1; and
+finds the feed that a web page links to.
+
+XML elements are recognized by their local names, because old feeds spell namespaces in many ways. Entities
+are not expanded, nothing is fetched, and XML that is not well-formed is read as far as possible.
 """
 
+import html
 import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
+from lxml import etree
+
 from publisher.core.errors import Refused
-from publisher.core.publishing.adoption import OldEntry, OldFeed
-from publisher.fetching.xml_feed import linked_feed, parse_time, read_xml
+from publisher.core.publishing.adoption import OldEntry, OldFeed, join_url
+
+Element = etree._Element  # pyright: ignore[reportPrivateUsage]  # lxml has no other name for its type
+_XML_BASE = "{http://www.w3.org/XML/1998/namespace}base"
+_RDF_ABOUT = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}about"
+_TAG = re.compile(r"<[^>]*>")
+_FEED_TYPE = re.compile(r"application/(atom\+xml|rss\+xml|feed\+json)", re.IGNORECASE)
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
+_BARE_AMPERSAND = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#\d+|#x[0-9a-fA-F]+);)")
+_CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 LARGEST = 64 * 2**20
 """Bytes of a document that is read at all."""
@@ -39,35 +57,174 @@ def read_json(data: bytes) -> OldFeed | None:
         value: object = json.loads(data)
     except (ValueError, RecursionError):
         return None
-    feed = _object(value)
-    if "jsonfeed.org/version/" not in _text(feed.get("version")):
+    feed = _json_object(value)
+    if "jsonfeed.org/version/" not in _json_text(feed.get("version")):
         return None
     value = feed.get("items")
     items = cast("list[object]", value) if isinstance(value, list) else []
-    entries = [entry for item in items if (entry := _json_entry(_object(item))) is not None]
-    return OldFeed(entries=tuple(entries), title=_text(feed.get("title")), older=_text(feed.get("next_url")))
+    entries = [entry for item in items if (entry := _json_entry(_json_object(item))) is not None]
+    return OldFeed(
+        entries=tuple(entries), title=_json_text(feed.get("title")), older=_json_text(feed.get("next_url"))
+    )
 
 
 def _json_entry(item: Json) -> OldEntry | None:
-    links = tuple(link for key in ("url", "external_url") if (link := _text(item.get(key))))
-    id = _text(item.get("id")) or (links[0] if links else "")
+    links = tuple(link for key in ("url", "external_url") if (link := _json_text(item.get(key))))
+    id = _json_text(item.get("id")) or (links[0] if links else "")
     if not id:
         return None
     return OldEntry(
         id=id,
         links=links or ((id,) if id.startswith("http") else ()),
-        title=_text(item.get("title")),
-        published=parse_time(_text(item.get("date_published"))),
-        updated=parse_time(_text(item.get("date_modified"))),
+        title=_json_text(item.get("title")),
+        published=parse_time(_json_text(item.get("date_published"))),
+        updated=parse_time(_json_text(item.get("date_modified"))),
     )
 
 
-def _object(value: object) -> Json:
+def _json_object(value: object) -> Json:
     return cast("Json", value) if isinstance(value, dict) else {}
 
 
-def _text(value: object) -> str:
+def _json_text(value: object) -> str:
     """A number is an id too (JSON Feed 1.1: "coerced to string")."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return ""
     return str(value).strip()
+
+
+def read_xml(data: bytes, where: str) -> OldFeed | None:
+    """The feed, in its own order; None if it is not a feed."""
+    root = _parse(data, _xml_parser(recover=False))
+    if root is None:  # mostly an ampersand, a named entity of HTML or a control character
+        repaired = _BARE_AMPERSAND.sub(b"&amp;", _CONTROLS.sub(b"", data))
+        root = _parse(repaired, _xml_parser(recover=True))
+    if root is None or _name(root) not in ("feed", "rss", "RDF"):
+        return None
+    channel = root if _name(root) == "feed" else _child(root, "channel")
+    items = [item for item in root.iter() if _name(item) in ("entry", "item")]
+    read = _atom_entry if _name(root) == "feed" else _rss_entry
+    entries = [entry for item in items if (entry := read(item, where)) is not None]
+    head = root if channel is None else channel
+    return OldFeed(entries=tuple(entries), title=_text(head, "title"), older=_older_url(head, where))
+
+
+def linked_feed(data: bytes, where: str) -> str:
+    """The first feed that a page links to, other than a feed of comments; "" if there is none."""
+    root = _parse(data, etree.HTMLParser(no_network=True, huge_tree=False))
+    for link in () if root is None else root.iter("link"):
+        rel, media_type = (link.get("rel") or "").lower().split(), link.get("type") or ""
+        is_comments = "comment" in f"{link.get('title')} {link.get('href')}".lower()
+        if "alternate" in rel and _FEED_TYPE.search(media_type) and link.get("href") and not is_comments:
+            return join_url(where, (link.get("href") or "").strip())
+    return ""
+
+
+def parse_time(text: str) -> datetime | None:
+    """A time as feeds write it, RFC 3339 in Atom and JSON Feed, RFC 822 in RSS: aware, UTC. A time without a
+    zone is UTC. None if it is neither.
+    """
+    text = text.strip()
+    try:
+        found = datetime.fromisoformat(text) if _ISO.match(text) else parsedate_to_datetime(text)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def _xml_parser(*, recover: bool) -> etree.XMLParser:
+    return etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+        recover=recover,
+    )
+
+
+def _parse(data: bytes, parser: etree.XMLParser | etree.HTMLParser) -> Element | None:
+    try:
+        return etree.fromstring(data, parser)
+    except (etree.LxmlError, ValueError):
+        return None
+
+
+def _atom_entry(item: Element, where: str) -> OldEntry | None:
+    links = [
+        join_url(_base_url(item, where), (child.get("href") or "").strip())
+        for child in _children(item, "link")
+        if child.get("href") and (child.get("rel") or "alternate") == "alternate"
+    ]
+    return _entry(_text(item, "id"), [*_counted_link(item), *links], item, ("published", "issued", "created"))
+
+
+def _rss_entry(item: Element, where: str) -> OldEntry | None:
+    guid = _child(item, "guid")
+    name = _text(item, "guid") or item.get(_RDF_ABOUT) or ""
+    links = [*_counted_link(item), _text(item, "link")]
+    if guid is None or (guid.get("isPermaLink") or "true").strip().lower() != "false":
+        links.append(name)
+    urls = [join_url(where, link) for link in links if link]
+    return _entry(name, urls, item, ("pubDate", "date", "published"))
+
+
+def _entry(id: str, links: list[str], item: Element, dates: tuple[str, ...]) -> OldEntry | None:
+    """An entry is known by its id, or else by its link; None if it has neither."""
+    links = [link for link in links if link.startswith(("http:", "https:"))]
+    name = id or next(iter(links), "")
+    if not name:
+        return None
+    if name.startswith(("http:", "https:")):
+        links.append(name)  # last: it may be a former address
+    # Many generators escape a title twice, or mark it up.
+    title = " ".join(html.unescape(_TAG.sub("", html.unescape(_text(item, "title")))).split())
+    times = [parse_time(text) for date in dates if (text := _text(item, date))]
+    return OldEntry(
+        id=name,
+        links=tuple(dict.fromkeys(links)),
+        title=title,
+        published=next(iter(times), None),
+        updated=parse_time(_text(item, "updated") or _text(item, "modified")),
+    )
+
+
+def _older_url(head: Element, where: str) -> str:
+    """The document before this one: an archive (RFC 5005 4) or the next page (RFC 5005 3)."""
+    for rel in ("prev-archive", "next"):
+        for link in _children(head, "link"):
+            if link.get("rel") == rel and link.get("href"):
+                return join_url(_base_url(head, where), (link.get("href") or "").strip())
+    return ""
+
+
+def _counted_link(item: Element) -> list[str]:
+    """The address behind a link that FeedBurner counts."""
+    return [text] if (text := _text(item, "origLink")) else []
+
+
+def _base_url(element: Element, where: str) -> str:
+    """What relative references are resolved against (XML Base)."""
+    bases = [base for one in (element, *element.iterancestors()) if (base := one.get(_XML_BASE))]
+    for base in reversed(bases):
+        where = join_url(where, base) or where
+    return where
+
+
+def _name(element: Element) -> str:
+    return str(element.tag).rpartition("}")[2]  # a comment has no name that is looked for
+
+
+def _children(element: Element, name: str) -> Iterator[Element]:
+    return (child for child in element if _name(child) == name)
+
+
+def _child(element: Element, name: str) -> Element | None:
+    return next(_children(element, name), None)
+
+
+def _text(element: Element, name: str) -> str:
+    """The text of the first child of that name that has some; "" if there is none."""
+    found = ("".join(map(str, child.itertext())).strip() for child in _children(element, name))
+    return next((text for text in found if text), "")

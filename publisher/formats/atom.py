@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from publisher.core.feeds.feed import Feed, FeedEntry
-from publisher.core.publishing.ids import as_iri
+from publisher.core.publishing.log import as_iri
 from publisher.core.site import Person
 from publisher.formats.clean import email, feed_author, prepare, rfc3339, with_names
 from publisher.formats.elements import add_child, complete_entry, complete_feed, set_text

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from publisher.core.errors import PublisherError, Refused
+from publisher.core.subscribers.csv_cells import normalized
 from publisher.core.subscribers.import_columns import email_column
-from publisher.core.subscribers.import_states import normalized
 
 SEPARATORS = ",;\t|"
 MAX_CELL = 1 << 20

@@ -82,11 +82,11 @@ class SafeMarkup:
         values: Sequence[tuple[str, str]] = (),
     ) -> Sequence[tuple[int, str]]:
         """(line of the body from 1, tag) of template code that cannot be shown and is removed."""
-        from publisher.markup.markdown import limits
+        from publisher.markup.markdown import commonmark
         from publisher.markup.templating.shortcodes import ShortcodeContext
         from publisher.markup.templating.templates import removed_tags
 
-        if limits.too_odd(body):
+        if commonmark.too_odd(body):
             return []
         context = ShortcodeContext(_ANY_SITE, _ANY_SITE, "Title", tuple(extensions), tuple(values))
         return removed_tags(body, context, markdown=kind is MarkupLanguage.MARKDOWN)
@@ -104,8 +104,8 @@ class SafeMarkup:
     ) -> Sequence[tuple[int, str]]:
         """(line of the body from 1, 0 if it is not known; what is wrong) of pictures and links that readers
         cannot use."""
+        from publisher.markup.pipeline import media_faults
         from publisher.markup.templating.shortcodes import ShortcodeContext
-        from publisher.markup.unusable_media import media_faults
 
         context = ShortcodeContext(self.site_url, base_url, title, tuple(extensions), tuple(values))
         return media_faults(body, kind, context, tuple(files.items()))

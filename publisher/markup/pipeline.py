@@ -1,24 +1,36 @@
-"""How a body becomes safe HTML: resolve template code, render Markdown, sanitize, drop a repeated title."""
+"""How a body becomes safe HTML: resolve template code, render Markdown, sanitize, drop a repeated title. And
+which of its pictures and links readers cannot use, by line of the source, for the author.
+
+Rendering the body tells what is wrong with it; its source only tells where. Most bodies are not rendered for
+this: one whose addresses all look like web addresses has nothing wrong.
+"""
 
 import re
 import unicodedata
+from collections.abc import Iterator
+from html import unescape
+from typing import NamedTuple
+from urllib.parse import unquote
 
+from publisher.core.mail.lint.html import why_unreachable, why_unusable
 from publisher.core.posts.assets import AssetLocation
+from publisher.core.posts.code_regions import blank_code
 from publisher.core.posts.post import MarkdownExtension, MarkupLanguage
 from publisher.core.posts.private_passages import remove_private_passages
 from publisher.markup.html import fragments
+from publisher.markup.html.fragments import pieces
 from publisher.markup.html.media_fallbacks import UnusableMedia
 from publisher.markup.html.placeholders import reveal_html, reveal_text, without_placeholders
-from publisher.markup.html.sanitize import sanitize, without_illegal
-from publisher.markup.markdown import dialects, limits
-from publisher.markup.markdown.admonitions import quote_admonitions
-from publisher.markup.markdown.commonmark import to_html
-from publisher.markup.markdown.extensions import (
+from publisher.markup.html.sanitize import absolute, sanitize, without_illegal
+from publisher.markup.markdown import commonmark, dialects
+from publisher.markup.markdown.commonmark import (
     Meanings,
     explain_abbreviations,
     take_abbreviations,
+    to_html,
     with_emoji,
 )
+from publisher.markup.markdown.dialects import quote_admonitions
 from publisher.markup.markdown.math import hide_math
 from publisher.markup.templating.block_shortcodes import replace_block_shortcodes
 from publisher.markup.templating.mdx import resolve_mdx, without_jsx
@@ -31,6 +43,27 @@ _TYPOGRAPHIC = str.maketrans(
 )
 _MARKS = re.compile(r"[*_`\\~^]+")
 _SPACE = re.compile(r"\s+")
+
+MediaFault = tuple[int, str]
+"""(line of the body from 1, 0 if it is not known; what is wrong, with the value; what to do)."""
+
+MAX_FAULTS = 50
+"""Faults that are reported of one post."""
+
+_TARGET = re.compile(
+    r"""(?P<inline>\]\(\s*<?(?P<t1>[^\s)>]*))|^[ ]{0,3}\[[^\]\n]+\]:\s*<?(?P<t2>\S*)"""
+    r"""|\b(?P<name>src|href)\s*=\s*(?:"(?P<t3>[^"]*)"|'(?P<t4>[^']*)'|(?P<t5>[^\s>"']*))"""
+    r"""|<(?P<t6>[a-z][a-z0-9+.-]*:[^\s>]*)>|\b(?P<t7>https?://[^\s<>)"'\]]+)"""
+    r"""|(?P<bare><img\b(?![^>]*\ssrc\s*=))""",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+_TARGET_GROUPS = tuple(f"t{n}" for n in range(1, 8))
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
+_ANY_PAGE = "https://post.example/"
+
+_LABEL_LENGTH = 500
+"""Characters before a target in which the words of its link begin."""
 
 
 def safe_html(
@@ -51,8 +84,8 @@ def safe_html(
     source, _ = remove_private_passages(
         body, markdown=markdown
     )  # of revisions from before they were cut earlier
-    if limits.too_odd(source):
-        return limits.as_plain(without_tags(source))
+    if commonmark.too_odd(source):
+        return commonmark.as_plain(without_tags(source))
     meanings: Meanings = {}
     if markdown:
         if MarkdownExtension.ABBREVIATIONS in extensions:
@@ -63,8 +96,8 @@ def safe_html(
     if markdown:
         source = _as_plain_markdown(source, context)
         html = dialects.without_empty_headers(to_html(source, extensions))
-    if limits.too_deep(html):
-        return limits.as_plain(reveal_text(without_tags(source)))
+    if commonmark.too_deep(html):
+        return commonmark.as_plain(reveal_text(without_tags(source)))
     html = sanitize(html, context.base_url, dict(files), unusable)
     if files:
         html = fragments.with_sizes(html, [place for _, place in files])
@@ -137,3 +170,98 @@ def _comparable(title: str) -> str:
     """A title without differences in case, quotes, dashes, Markdown and spaces."""
     text = unicodedata.normalize("NFKC", title.translate(_TYPOGRAPHIC)).casefold()
     return _SPACE.sub(" ", _MARKS.sub("", text)).strip()
+
+
+class SuspectAddress(NamedTuple):
+    """An address in the source that may be unusable: its position, the element it belongs to ("img", "a", or
+    "" if the source does not tell), and its text.
+    """
+
+    position: int
+    tag: str
+    target: str
+
+
+def media_faults(
+    body: str,
+    language: MarkupLanguage,
+    context: ShortcodeContext,
+    files: tuple[tuple[str, AssetLocation], ...],
+) -> list[MediaFault]:
+    """Each picture and link that readers cannot use, once, ordered by line; at most MAX_FAULTS."""
+    source = blank_code(body) if language is MarkupLanguage.MARKDOWN else body
+    suspects = list(_suspects(source))
+    if not suspects:
+        return []
+    found_unusable: list[UnusableMedia] = []
+    html = safe_html(body, language, context, files, unusable=found_unusable)
+    found: list[tuple[int, str]] = []  # position, or -1; what is wrong
+    for tag in ("img", "a"):
+        candidates = [suspect for suspect in suspects if suspect.tag in (tag, "")]
+        for media in (media for media in found_unusable if media.tag == tag):
+            suspect = _take_suspect(candidates, media.url)
+            written = media.url or (suspect.target if suspect else "")
+            value = f"{' '.join(written.split())[:60]!r}" if written.strip() else "it is empty"
+            what, shown = ("picture", "alt text is") if tag == "img" else ("link", "words are")
+            fault = f"{what} without an address that readers can use ({value}): its {shown} shown; correct it"
+            found.append((suspect.position if suspect else -1, fault))
+    is_local_site = bool(why_unreachable(context.site_url))
+    found += [(source.find(url), what) for url, what in _faults_of_html(html, is_local_site=is_local_site)]
+    faults = [(source.count("\n", 0, at) + 1 if at >= 0 else 0, what) for at, what in found]
+    return sorted(dict.fromkeys(faults))[:MAX_FAULTS]
+
+
+def _suspects(source: str) -> Iterator[SuspectAddress]:
+    """The addresses in the source that are not plainly good."""
+    for match in _TARGET.finditer(source):
+        target = next((match[name] for name in _TARGET_GROUPS if match[name] is not None), "")
+        target = unescape(target).strip()
+        scheme = _SCHEME.match(target)
+        odd = not target or "{" in target or (scheme and scheme[1].lower() not in {"http", "https", "mailto"})
+        if odd or (scheme and (why_unusable(target) or why_unreachable(target))):
+            yield SuspectAddress(match.start(), _tag_of(source, match), target)
+
+
+def _tag_of(source: str, match: re.Match[str]) -> str:
+    """The element that an address belongs to; "" if the source does not tell that there."""
+    if match["bare"] is not None:
+        return "img"
+    if match["name"] is not None:
+        return "img" if match["name"].lower() == "src" else "a"
+    if match["inline"] is None:
+        return ""
+    depth = 0
+    for at in range(match.start(), max(match.start() - _LABEL_LENGTH, -1), -1):
+        depth += {"]": 1, "[": -1}.get(source[at], 0)
+        if not depth:
+            return "img" if source[at - 1 : at] == "!" else "a"
+    return "a"
+
+
+def _take_suspect(suspects: list[SuspectAddress], url: str) -> SuspectAddress | None:
+    """The first one that says `url`, else the first that is no address at all; removed from `suspects`."""
+    spellings = {url, unquote(url)}
+    same = [one for one in suspects if url and {one.target, unquote(one.target)} & spellings]
+    for suspect in same or suspects:
+        is_image = suspect.tag == "img"
+        if same or "{" in suspect.target or absolute(suspect.target, _ANY_PAGE, image=is_image) is None:
+            suspects.remove(suspect)
+            return suspect
+    return None
+
+
+def _faults_of_html(html: str, *, is_local_site: bool) -> Iterator[tuple[str, str]]:
+    """(address, what is wrong) of what stays in feeds and on pages although not every reader can use it."""
+    for piece in pieces(html):
+        if piece.closing or piece.tag not in {"a", "img"}:
+            continue
+        address = piece.get("href" if piece.tag == "a" else "src")
+        shown = f"{address[:60]!r}"
+        if piece.tag == "a" and address[:1] != "#" and why_unusable(address):
+            scheme = address.partition(":")[0]
+            yield address, f"mail programs do not follow {scheme}: links ({shown}): mails show only its words"
+        elif not is_local_site and why_unreachable(address):
+            what = "picture" if piece.tag == "img" else "link"
+            yield address, f"{what} that only this machine or network can reach ({shown}): readers cannot"
+        elif piece.tag == "img" and piece.get("width") == piece.get("height") == "1":
+            yield address, f"picture of one pixel ({shown}): it is left out of mails"

@@ -1,8 +1,11 @@
-"""The sockets: what services need of the world, as Protocols. Parts plug in here; `app` picks them.
+"""The ports: what services need from the outside, as Protocols. Adapters implement them; `app` picks the
+adapters. `Store` is one database behind the ports of every room.
 
-Every instant is aware and UTC. Methods that write are one transaction each: after a crash they have
-happened whole or not at all. What is raised is named; nothing else is expected.
+Every instant is aware and UTC. Methods that write are one transaction each: after a crash they have happened
+completely or not at all. What is raised is named; nothing else is expected.
 """
+
+from typing import Protocol
 
 from publisher.ports.adapters import (
     AdoptedIdsFile,
@@ -24,12 +27,18 @@ from publisher.ports.adapters import (
     Transport,
     WebClient,
 )
-from publisher.ports.delivery import CohortPosts, LedgerStore
+from publisher.ports.delivery import (
+    BounceStore,
+    CohortPosts,
+    LedgerStore,
+    QuotaStore,
+    ReconcilingStore,
+    ThrottleStore,
+)
 from publisher.ports.digests import PlanningStore
 from publisher.ports.feeds import DocumentStore, FeedStore, PublishStateStore
 from publisher.ports.publishing import FileStore, LogStore
-from publisher.ports.store import Store
-from publisher.ports.subscribers import SubscriberStore
+from publisher.ports.subscribers import SignUpStore, SubscriberStore
 
 __all__ = [
     "AdoptedIdsFile",
@@ -61,3 +70,26 @@ __all__ = [
     "Transport",
     "WebClient",
 ]
+
+
+class Store(
+    LogStore,
+    FeedStore,
+    FileStore,
+    DocumentStore,
+    SubscriberStore,
+    SignUpStore,
+    PlanningStore,
+    LedgerStore,
+    ThrottleStore,
+    BounceStore,
+    QuotaStore,
+    PublishStateStore,
+    ReconcilingStore,
+    Protocol,
+):
+    """All of it. Any method may raise StoreError, and those that write OutputError."""
+
+    def close(self) -> None:
+        """Closes every connection."""
+        ...

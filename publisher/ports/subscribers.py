@@ -21,8 +21,8 @@ if TYPE_CHECKING:
         SignUpDecision,
         SignUpRequest,
     )
+    from publisher.core.subscribers.csv_cells import RowStatus
     from publisher.core.subscribers.import_rows import ImportOutcome
-    from publisher.core.subscribers.import_states import RowStatus
 
 
 class SubscriberStore(Protocol):

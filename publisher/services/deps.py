@@ -12,7 +12,7 @@ from publisher.core.delivery.bounces import BounceLimits
 from publisher.core.delivery.throttling import ThrottlingRules
 from publisher.core.feeds.feed import FeedSpec, Outline
 from publisher.core.lru import LruCache
-from publisher.core.publishing.ids import IdRules
+from publisher.core.publishing.log import IdRules
 from publisher.core.site import Site
 from publisher.core.subscribers.preferences import NO_CHOICES, ContentPreference
 from publisher.core.subscribers.subscription import MailingList, mail_language

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from publisher.app import App
 from publisher.core.errors import PublisherError
-from publisher.core.site_proof import is_challenge, prove_site
+from publisher.core.tokens import is_challenge, prove_site
 from publisher.stores.files.public_folder import encode, encodes
 from publisher.web.documents.documents import DocumentHandler, SiteStateCache
 from publisher.web.documents.fast_path import MAX_QUERY, ConnectionLimits, ResponseCache

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.colors import MIN_CONTRAST, Palette, contrast, lighten_for_dark, readable_ink
+from publisher.core.site import MIN_CONTRAST, Palette, contrast, lighten_for_dark, readable_ink
 
 COLOURS = st.integers(0, 0xFFFFFF).map(lambda n: f"#{n:06x}")
 

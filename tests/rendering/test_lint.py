@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from publisher.core.colors import Palette
 from publisher.core.digests.digest import Digest, DigestLinks, DigestPost, Layout
 from publisher.core.mail.lint import Letterhead, LintProblem, LintRule, lint
 from publisher.core.mail.lint.client_support_table import SUPPORT, TESTED
 from publisher.core.mail.message import EmailContent, Placeholder, fill
 from publisher.core.mail.mime import compose
+from publisher.core.site import Palette
 from publisher.rendering import JinjaRenderer
 
 MakePost = Callable[..., DigestPost]

@@ -1,4 +1,9 @@
-"""When Publisher stops mailing an address: one rule for SMTP replies and for bounces.
+"""Refusals and bounces: whose fault a reply is, when Publisher stops mailing an address, and return paths.
+
+A 5xx reply is about the reader's address or about us, by its enhanced code (RFC 3463) and its words. "Us" is
+our sender, server, login or message: the next reader would be refused as well. Many servers send no enhanced
+code, and some send the same one for everything. If neither code nor words tell, nobody is blamed, and the
+refusal counts only together with others.
 
 A hard refusal is permanent and about the mailbox. A soft one is any other failure about the recipient: a full
 mailbox, a domain that cannot be found, a reply that stayed temporary until the last attempt. A failure that
@@ -9,25 +14,63 @@ is about the sender, the message or the network, or has no clear cause, never co
 
 A mailing counts once for an address, however often it was tried. Very many refusals at once are the relay's
 fault: the mailing is paused, and its refusals count only if an operator says so.
+
+Return paths (VERP): each message has its own envelope sender, so a bounce tells which message it is about.
+
+    bounces+aaaaa2yaaaayc5tnu4q...@example.org
+            key(1) mailing(4) n(4) mac(10), in lower-case base32 without padding: 31 characters
+
+Base32, because some mail servers change the case of a local part. The MAC is HMAC-SHA256 under a key of the
+site, bound to this purpose, so nobody can forge a bounce for a mail they never saw.
 """
 
+import base64
 import re
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from hmac import compare_digest
 
+from publisher.core.addresses import Address
 from publisher.core.delivery.mailing import GIVEN_UP, MailingHold, MailingState, RefusalRuling
-from publisher.core.delivery.reply_classification import SENDER_CODES, SENDER_WORDS, Blame, blame_by_words
+from publisher.core.errors import TokenError
 from publisher.core.patterns import lazy
+from publisher.core.tokens import KeyRing, keyed_hash
 
+_CODE = lazy(r"\b5\.(\d{1,3})\.(\d{1,3})\b")
 
-class Severity(StrEnum):
-    """What a failure tells about a mailbox."""
+_READER_TOO = frozenset({"7.2", "7.17", "7.18"})
+"""Policy that is about one mailbox: expansion of a list (RFC 3463 3.8), a new owner (RFC 7293 6)."""
 
-    HARD = "hard"  # it does not exist, or takes no mail any more
-    SOFT = "soft"  # it did not take this message
+SENDER_CODES = frozenset({"1.7", "1.8"})
+"""Addresses that are our sender's (RFC 3463 3.2)."""
 
+_OURS = frozenset({"3", "5", "6", "7"})
+"""RFC 3463 3: the mail system, the protocol, the content, security or policy."""
+
+SENDER_WORDS = lazy(r"\bsender|\bfrom address", re.IGNORECASE)
+"""Words that make a 5.1.0 one about our sender."""
+
+_CERTAIN = lazy(
+    r"\bsender (?:address|identity|signature|domain|is rejected)|\bfrom address|\b(?:not |un)verified"
+    r"|\bnot allowed to send|\bunauthenticated|\bsending (?:limit|quota|rate)|\bclient host|\bspamhaus"
+    r"|\b(?:rbl|dnsbl|spf|dkim|dmarc)\b|\b(?:black|block|deny)[ -]?list|\bbanned|\bservice unavailable"
+    r"|\brelay(?:ing)?\b[^.;]{0,20}\b(?:denied|not permitted|prohibited)|\bunable to relay",
+    re.IGNORECASE,
+)
+"""Words about who sends, from where, and by whose leave."""
+
+_LIKELY = lazy(r"\b(?:blocked|spam|policy|reputation|unsolicited|abuse)", re.IGNORECASE)
+"""Words that are about us where none is about a reader."""
+
+_READER = lazy(
+    r"\b(?:user|mailbox|recipient|account|inbox|invalid address|no such|over ?quota)", re.IGNORECASE
+)
+
+_ADDRESS = lazy(r"\b(?:address|unknown|exist|inactive|disabled)", re.IGNORECASE)
+"""Words that are about a reader where none is about us."""
 
 HARD_CODES = frozenset({"5.1.1", "5.1.6", "5.1.10", "5.2.1"})
 """No such mailbox; moved, no forwarding address (RFC 3463 3.2); null MX (RFC 7505 3); disabled
@@ -36,11 +79,77 @@ HARD_CODES = frozenset({"5.1.1", "5.1.6", "5.1.10", "5.2.1"})
 
 _REPLY = lazy(rf"(?:{GIVEN_UP.pattern})?([45])\d\d(?:[ -](.*))?", re.DOTALL)
 _LEADING_CODE = lazy(r"([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
+
 _CODE_IN_PARENTHESES = lazy(r"#([45])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
 """An enhanced code comes first (RFC 2034 4); qmail writes it at the end, as in "(#5.1.1)"."""
 
 _RATE_LIMITED = lazy(r"\btoo (?:quickly|fast|many)|\bat a rate\b|\brate limit", re.IGNORECASE)
 """Gmail also sends 5.2.1 for a mailbox that is receiving too much mail right now."""
+
+MIN_HARD_INTERVAL = timedelta(hours=24)
+"""The least time between hard refusals that count: a server's bad day counts once."""
+
+SOFT_WINDOW, HARD_WINDOW = timedelta(days=30), timedelta(days=180)
+"""How long a refusal is remembered."""
+
+EARLY_REFUSALS, EARLY_SAMPLE = 5, 20
+MIN_REFUSALS, REFUSED_ONE_IN = 20, 5
+
+REFUSAL_HOLDS = frozenset({MailingHold.REFUSALS, MailingHold.CANARY})
+"""Pauses because of too many refusals: an operator decides what these mean."""
+
+_LAYOUT = struct.Struct(">BII")
+_MAC = 10
+_LENGTH = 31
+_LARGEST = 2**32 - 1
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
+_SHIFTS = range(5 * (_LENGTH - 2), 0, -10)
+
+MAX_LOCAL_PART = 64 - _LENGTH - 1
+"""The most characters before the "+": a local part has at most 64 octets (RFC 5321 4.5.3.1.1)."""
+
+
+class Blame(StrEnum):
+    """What a refusal is about."""
+
+    READER = "reader"  # the address, or its mailbox: to try again changes nothing
+    US = "us"  # who sends, from where, and what
+    NOBODY = "nobody"  # it does not say
+
+
+def classify_reply(reply: str) -> Blame:
+    """Whose fault a 5xx is. Addresses in it are ignored: a reader may be called spam@..."""
+    words = " ".join(word for word in reply.split() if "@" not in word)
+    found = _CODE.search(words)
+    if found is None:
+        return blame_by_words(words)
+    detail = f"{found[1]}.{found[2]}"
+    if found[1] in ("1", "2") or detail in _READER_TOO:
+        ours = detail in SENDER_CODES or (detail == "1.0" and SENDER_WORDS.search(words))
+        return Blame.US if ours else Blame.READER
+    if _CERTAIN.search(words):
+        return Blame.US
+    ours = found[1] in _OURS or _LIKELY.search(words)
+    return Blame.US if ours and not _READER.search(words) else Blame.NOBODY
+
+
+def blame_by_words(words: str) -> Blame:
+    """Whose fault a reply without an enhanced code is."""
+    if _CERTAIN.search(words):
+        return Blame.US
+    if _READER.search(words):
+        return Blame.READER
+    if _LIKELY.search(words):
+        return Blame.US
+    return Blame.READER if _ADDRESS.search(words) else Blame.NOBODY
+
+
+class Severity(StrEnum):
+    """What a failure tells about a mailbox."""
+
+    HARD = "hard"  # it does not exist, or takes no mail any more
+    SOFT = "soft"  # it did not take this message
 
 
 def bounce_severity(reply: str) -> Severity | None:
@@ -84,13 +193,6 @@ class BounceLimits:
     soft: int = 5
 
 
-MIN_HARD_INTERVAL = timedelta(hours=24)
-"""The least time between hard refusals that count: a server's bad day counts once."""
-
-SOFT_WINDOW, HARD_WINDOW = timedelta(days=30), timedelta(days=180)
-"""How long a refusal is remembered."""
-
-
 def count_refusals(refusals: Sequence[MailboxRefusal], severity: Severity) -> int:
     """How many of an address's refusals count towards the limit of this severity."""
     those = sorted((one for one in refusals if one.severity is severity), key=lambda one: one.at)
@@ -123,10 +225,6 @@ class RefusalShare:
     planned: int
 
 
-EARLY_REFUSALS, EARLY_SAMPLE = 5, 20
-MIN_REFUSALS, REFUSED_ONE_IN = 20, 5
-
-
 def is_mass_refusal(share: RefusalShare) -> bool:
     """Whether so many refusals are the relay's fault, not the readers': more than half of the first 20 (or of
     all, where they are fewer) and 5 at least; or 20, and more than a fifth of those tried.
@@ -152,10 +250,6 @@ class RefusedMailing:
     canary: bool = False
 
 
-REFUSAL_HOLDS = frozenset({MailingHold.REFUSALS, MailingHold.CANARY})
-"""Pauses because of too many refusals: an operator decides what these mean."""
-
-
 def refusal_ruling(refused: RefusedMailing) -> RefusalRuling | None:
     """Whether the refusals of a mailing count; None: not decided yet."""
     if refused.ruling is not None:
@@ -168,3 +262,46 @@ def refusal_ruling(refused: RefusedMailing) -> RefusalRuling | None:
         return RefusalRuling.IGNORE
     under_way = refused.state not in (MailingState.DONE, MailingState.CANCELLED)
     return None if under_way and refused.untried else RefusalRuling.COUNT
+
+
+def return_path(bounces: Address, mailing: int, n: int, ring: KeyRing) -> str:
+    """The addr-spec that bounces of the delivery (`mailing`, `n`) are sent to."""
+    if not (0 <= mailing <= _LARGEST and 0 <= n <= _LARGEST):
+        raise ValueError("no delivery has such a number")
+    body = _LAYOUT.pack(ring.current, mailing, n)
+    opaque = _base32(body + _mac(body, ring.keys[ring.current]))
+    return f"{bounces.local}+{opaque}@{bounces.domain}"
+
+
+def parse_return_path(recipient: str, ring: KeyRing) -> tuple[int, int]:
+    """(mailing, n) of the delivery that a bounce to `recipient` is about, in whatever case it is written.
+    Raises TokenError if the address is not one of ours, or was altered.
+    """
+    opaque = recipient.strip().rpartition("@")[0].rpartition("+")[2]
+    if len(opaque) != _LENGTH or not opaque.isascii():
+        raise _refused()
+    try:
+        raw = base64.b32decode(opaque.upper() + "=" * (-_LENGTH % 8))
+    except ValueError:
+        raise _refused() from None
+    body, said_mac = raw[: _LAYOUT.size], raw[_LAYOUT.size :]
+    key, mailing, n = _LAYOUT.unpack(body)
+    if not compare_digest(said_mac, _mac(body, ring.keys.get(key, b""))) or key not in ring.keys:
+        raise _refused()
+    if _base32(raw) != opaque.lower():
+        raise _refused()  # the last character has spare bits; each address has one spelling
+    return mailing, n
+
+
+def _base32(raw: bytes) -> str:
+    """RFC 4648 6, in lower case and without padding. Two letters at a time, since every message needs one."""
+    number = int.from_bytes(raw) << 3  # 152 bits are 30 letters and 2 bits
+    return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS]) + _LETTERS[number & 31]
+
+
+def _mac(body: bytes, key: bytes) -> bytes:
+    return keyed_hash(key, b"envelope\0", body)[:_MAC]
+
+
+def _refused() -> TokenError:
+    return TokenError("return path", "not valid")

@@ -1,6 +1,6 @@
 """Throttling: how fast mail may leave, what slows it down, and when it stops by itself. `now` is an argument.
 
-A refusal is a reply that is not about the reader (`reply_classification`): a 4xx, or a 5xx about us or with
+A refusal is a reply that is not about the reader (`bounces.classify_reply`): a 4xx, or a 5xx about us or with
 no clear cause. Several in a row, with no acceptance between them, open the circuit breaker of a domain or of
 the whole server: nothing is tried there for a while, and messages that were not tried lose no attempt. Then
 one message goes as a probe (half-open); one more refusal opens the breaker for longer.
@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from publisher.core.delivery.bounces import Blame, classify_reply
 from publisher.core.delivery.relays import DomainLimit, Quota, Relay
-from publisher.core.delivery.reply_classification import Blame, classify_reply
 from publisher.core.mail.message import Outcome, SendVerdict
 from publisher.core.times import local_time
 

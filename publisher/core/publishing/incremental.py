@@ -20,8 +20,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from publisher.core.posts.post import FileStat, Post, WaitReason, wait_reason
-from publisher.core.publishing.ids import IdRules, possible_ids
-from publisher.core.publishing.log import LogHead, LogKind, PublishedPost
+from publisher.core.publishing.log import IdRules, LogHead, LogKind, PublishedPost, possible_ids
 from publisher.core.publishing.plan import Plan
 
 

@@ -18,12 +18,22 @@ from publisher.core.posts.post import (
     public_posts,
     wait_reason,
 )
-from publisher.core.publishing.guards import Guard, Stop, check_authority, check_churn, check_missing
-from publisher.core.publishing.ids import mint
 from publisher.core.publishing.incremental import FileReadings
-from publisher.core.publishing.log import LogHead, LogKind, PublishedPost
+from publisher.core.publishing.log import LogHead, LogKind, PublishedPost, mint
 from publisher.core.publishing.matching import NO_VERDICTS, Matches, Verdicts, match_posts
-from publisher.core.publishing.plan import Change, HeldPost, HoldReason, Plan, PlanRules, Rename
+from publisher.core.publishing.plan import (
+    Change,
+    Guard,
+    HeldPost,
+    HoldReason,
+    Plan,
+    PlanRules,
+    Rename,
+    Stop,
+    check_authority,
+    check_churn,
+    check_missing,
+)
 from publisher.core.publishing.recovery import RecoveredFeeds
 
 MIN_MISSING_SCANS = 2

@@ -10,9 +10,8 @@ from datetime import UTC, datetime
 
 from publisher.core.posts.post import Post
 from publisher.core.publishing.adoption import AdoptedEntries, OldEntry, merge_entries
-from publisher.core.publishing.guards import Guard, Stop, is_mass_loss
-from publisher.core.publishing.ids import as_iri
-from publisher.core.publishing.plan import Change
+from publisher.core.publishing.log import as_iri
+from publisher.core.publishing.plan import Change, Guard, Stop, is_mass_loss
 
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 

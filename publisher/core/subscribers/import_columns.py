@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 from publisher.core.errors import Refused, UsageError
 from publisher.core.patterns import lazy
-from publisher.core.subscribers.import_providers import PROVIDERS, FileFacts, Provider, StatusColumn
-from publisher.core.subscribers.import_states import (
+from publisher.core.subscribers.csv_cells import (
     NO_WORDS,
     STATUS_WORDS,
     SUBSCRIBED,
@@ -24,6 +23,7 @@ from publisher.core.subscribers.import_states import (
     normalized,
     parse_date,
 )
+from publisher.core.subscribers.import_providers import PROVIDERS, FileFacts, Provider, StatusColumn
 
 EMAIL_COLUMNS = (
     "email",

@@ -1,7 +1,7 @@
 """Exports of other newsletter services: how to recognize each by its columns, and what those columns mean.
 
 Columns are interpreted only within a recognized export. Columns about paid plans say nothing about email.
-Names and words are normalized by `import_states.normalized`; comments say where each format is documented.
+Names and words are normalized by `csv_cells.normalized`; comments say where each format is documented.
 
 To add a service, add a `Provider` to PROVIDERS, before any provider whose marks its columns contain.
 """
@@ -9,7 +9,7 @@ To add a service, add a `Provider` to PROVIDERS, before any provider whose marks
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from publisher.core.subscribers.import_states import (
+from publisher.core.subscribers.csv_cells import (
     NO_WORDS,
     SUBSCRIBED,
     YES_WORDS,

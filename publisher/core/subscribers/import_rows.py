@@ -12,6 +12,18 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from publisher.core.posts.filters import fold_term
+from publisher.core.subscribers.csv_cells import (
+    EXPORT_COLUMNS,
+    PREFERENCE_COLUMNS,
+    SUBSCRIBED,
+    InvalidPreference,
+    RowStatus,
+    SourceStatus,
+    from_cells,
+    normalized,
+    parse_tags,
+    unguard_formula,
+)
 from publisher.core.subscribers.departures import BOUNCE, ERASED, LEFT
 from publisher.core.subscribers.import_columns import (
     FileScan,
@@ -21,25 +33,11 @@ from publisher.core.subscribers.import_columns import (
     email_column,
     has_extra_cells,
 )
-from publisher.core.subscribers.import_states import (
-    SUBSCRIBED,
-    RowStatus,
-    SourceStatus,
-    normalized,
-    parse_tags,
-)
 from publisher.core.subscribers.preferences import (
     NO_CHOICES,
     ContentPreference,
     Preferences,
     normalize_topics,
-)
-from publisher.core.subscribers.preferences_csv import (
-    EXPORT_COLUMNS,
-    PREFERENCE_COLUMNS,
-    InvalidPreference,
-    from_cells,
-    unguard_formula,
 )
 from publisher.core.subscribers.subscription import SubscriptionState
 

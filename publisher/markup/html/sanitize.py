@@ -1,12 +1,16 @@
-"""Any HTML -> safe HTML (nh3): no script, style, form, frame or event handler; every URL absolute."""
+"""Any HTML -> safe HTML (nh3): no script, style, form, frame or event handler; every URL absolute, resolved
+against the post's own.
+"""
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from html import escape, unescape
+from urllib.parse import quote, urljoin, urlsplit
 
 import nh3
 
-from publisher.core.posts.assets import NO_ASSETS, AssetLocation
+from publisher.core.posts.assets import NO_ASSETS, AssetLocation, locate_asset
 from publisher.markup.html.fragments import names
 from publisher.markup.html.media_fallbacks import (
     FROM_NOSCRIPT,
@@ -18,8 +22,17 @@ from publisher.markup.html.media_fallbacks import (
     with_usable_media,
 )
 from publisher.markup.html.placeholders import reveal_url
-from publisher.markup.html.urls import LINK_SCHEMES, absolute, absolute_srcset, resolve
 from publisher.markup.templating.templates import without_tags
+
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\ufdd0-\ufdef]")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_ABSOLUTE = re.compile(r"https?://[^/?#\s\\]+[!-~]*", re.IGNORECASE)
+_SIMPLE_PATH = re.compile(r"/?(?:[\w~-][\w.~-]*/)*[\w~-][\w.~-]*/?(?:#[\w-]*)?", re.ASCII)
+_LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_UNQUOTED = "%/!$'()*+,:;=@~&?#[]-._"
+_DATA_IMAGE = re.compile(r"data:image/(?:png|gif|jpe?g|webp|avif|bmp|x-icon|svg\+xml)[;,]", re.IGNORECASE)
+_BETWEEN_CANDIDATES = re.compile(r",\s+|(?<=[wxh]),|\s+,")  # URLs themselves may contain commas
+LINK_SCHEMES = frozenset({"mailto", "tel", "sms", "xmpp", "geo", "ftp"})
 
 TAGS = names(
     "a abbr address article aside audio b bdi bdo blockquote br caption cite code col colgroup dd del details"
@@ -27,6 +40,7 @@ TAGS = names(
     " picture pre q rp rt ruby s samp section small source span strike strong sub summary sup table tbody td"
     " tfoot th thead time tr tt u ul var video wbr"
 )
+
 DROPPED = names(
     "applet button datalist frameset iframe math noembed noframes noscript object optgroup script select"
     " style svg template textarea title"
@@ -54,6 +68,7 @@ ATTRIBUTES: dict[str, set[str]] = {
     "time": {"datetime"},
     "video": {"src", "poster", "controls", "width", "height"},
 }
+
 DATA_BUDGET = 100_000
 """Characters of data: URLs that a body may contain; pictures beyond that become links."""
 
@@ -154,3 +169,68 @@ def _iframe_link(match: re.Match[str], base: str) -> str:
             href = escape(url)
             return f'<p><a href="{href}">{href}</a></p>'
     return ""
+
+
+@lru_cache(maxsize=4096)
+def absolute(url: str, base: str, *, image: bool = False) -> str | None:
+    """`url` as an absolute URL; None if it has no place in a feed or mail (javascript:, file:, ...).
+
+     http and https always; mailto: and the like for links; data: for images. A bare "#fragment" is a place on
+    the post's own page.
+    """
+    url = _CONTROLS.sub("", url).strip()
+    if not url:
+        return None
+    if _ABSOLUTE.fullmatch(url):
+        try:
+            return url if "[" not in url or urlsplit(url) else None
+        except ValueError:  # the host is not a host ("http://[x")
+            return None
+    if _SIMPLE_PATH.fullmatch(url):  # without urljoin, which is slow: a body may have 30,000 links
+        origin, folder = _origin_and_folder(base)
+        return (origin if url[0] == "/" else folder) + url
+    match = _SCHEME.match(url)
+    scheme = match[1].lower() if match else ""
+    if scheme == "data":
+        return url.replace(" ", "") if image and _DATA_IMAGE.match(url) else None
+    if scheme in LINK_SCHEMES:
+        return None if image else _percent_encoded(url)
+    if scheme in ("http", "https"):
+        url = scheme + "://" + url[len(scheme) + 1 :].lstrip("/\\")
+    elif scheme:
+        return None
+    try:
+        joined = _percent_encoded(urljoin(base, url.replace("\\", "/")))
+    except ValueError:
+        return None
+    return joined if _ABSOLUTE.fullmatch(joined) else None
+
+
+@lru_cache(maxsize=64)
+def _origin_and_folder(base: str) -> tuple[str, str]:
+    """The scheme and host of a base URL, and all of it up to the last slash of its path."""
+    parts = urlsplit(base)
+    return f"{parts.scheme}://{parts.netloc}", urljoin(base, ".")
+
+
+def _percent_encoded(url: str) -> str:
+    """Encoded once: what is encoded already stays."""
+    return quote(_LONE_PERCENT.sub("%25", url), safe=_UNQUOTED)
+
+
+def resolve(url: str, base: str, files: Mapping[str, AssetLocation], *, image: bool = False) -> str | None:
+    """The URL of the post's own file if `url` names one of `files`, else the same as `absolute`."""
+    found = locate_asset(url, files) if files else None
+    return found.url if found else absolute(url, base, image=image)
+
+
+def absolute_srcset(srcset: str, base: str, files: Mapping[str, AssetLocation]) -> str | None:
+    """A srcset with every candidate absolute (HTML 4.8.4.2.1); None if none remains."""
+    found: list[str] = []
+    for part in _BETWEEN_CANDIDATES.split(_CONTROLS.sub(" ", srcset).strip()):
+        words = part.split()
+        url = resolve(words[0], base, files, image=True) if words else None
+        if url:
+            escaped = url if url.startswith("data:") else url.replace(",", "%2C")
+            found.append(" ".join([escaped, *words[1:2]]))
+    return ", ".join(found) or None

@@ -1,8 +1,9 @@
 """Template code that generators would have run: resolved if that is possible without them, else removed.
 
-A reader never sees `{%`, `{{<` or `{{%`. The inside of `{% raw %}` is shown as it is: its braces are
-hidden until the body is safe HTML. `removed_tags` lists what was removed although it may have meant
-something, for the author to fix.
+A reader never sees `{%`, `{{<` or `{{%`. The inside of `{% raw %}` is shown as it is: its braces are hidden
+until the body is safe HTML. Of `{{ ... }}`, and of `<%= ... %>` in EJS, the few expressions are resolved
+whose value is known without running the generator. `removed_tags` lists what was removed although it may have
+meant something, so that the author can fix it.
 """
 
 import re
@@ -13,14 +14,30 @@ from publisher.core.posts.code_regions import apply_outside_code, blank_code, bl
 from publisher.core.posts.post import MarkdownExtension
 from publisher.markup.html.placeholders import hide
 from publisher.markup.markdown.math import blank_math
-from publisher.markup.templating.liquid import EJS, expression_pattern, value_of
 from publisher.markup.templating.mdx import removed_mdx
 from publisher.markup.templating.shortcodes import ShortcodeContext, expand_shortcode, from_root
 
+_COMMON = re.compile(
+    r"""\{\{-?\s*(?:"""
+    r"""(?P<call>[A-Za-z_][\w:]*\([^{}]*\))"""  # Zola's shortcode
+    r"""|(?P<value>(?:site|page|post|layout|include|content|paginator|forloop|collections?|metadata|pkg"""
+    r"""|eleventy|config|theme)\b[^{}\n]{0,400}?"""
+    r"""|(?:"[^"{}\n]*"|'[^'{}\n]*')[^{}\n]{0,400}?"""
+    r"""|[\w.]+\s*\|\s*\w[^{}\n]{0,400}?)"""  # anything that a filter follows
+    r""")\s*-?\}\}"""
+)
+_ANY = re.compile(
+    r"\{\{(?![<%])-?\s*(?:(?P<call>[A-Za-z_][\w:]*\([^{}]*\))|(?P<value>[^{}]{0,400}?))\s*-?\}\}"
+)
+EJS = re.compile(r"<%(?P<mark>[-=_#]?)(?P<value>[^%<>]{0,400})[-_]?%>")
+_TERM = re.compile(r"""\s*(?:"[^"]*"|'[^']*'|[\w.-]+)\s*""")
+_LITERAL = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|(-?\d[\w.]*)|([\w.-]+)\s*$)""")
+_FILTER = re.compile(r"""(?:"[^"]*"|'[^']*'|[^|"'])+""")  # up to the next "|" outside quotes
 _BRACES = re.compile(r"[{}]+")
 _RAW_TAG = re.compile(r"\{%-?\s*(end)?raw\s*-?%\}")
 _COMMENT_TAG = re.compile(r"\{(?:%-?|\{[<%])\s*(end|/)?\s*comment\b[^{}]*[%>]\}\}?")
 _LISTING_TAGS = ("highlight", "codeblock", "code", "sourcecode", "prism", "terminal", "text")
+
 _LISTING = re.compile(
     r"^[ \t]*\{(?:%-?|\{[<%])\s*(?:highlight|codeblock|code|sourcecode|prism|terminal|text(?=[ \t]+[\"\w]))\b"
     r"[ \t]*(?:lang:)?\"?([\w+#-]*)[^{}]*\}+"
@@ -28,10 +45,12 @@ _LISTING = re.compile(
     rf"\n?[ \t]*\{{(?:%-?|\{{[<%])\s*/?\s*(?:end)?(?:{'|'.join(_LISTING_TAGS)})\s*-?[>%]\}}+",
     re.DOTALL | re.MULTILINE,
 )
+
 _ESCAPED_TAG = re.compile(r"\{\{([<%])/\*((?:(?!\*/)[^{}]){0,2000})\*/([>%])\}\}")  # Hugo shows the tag
 _ZOLA_LINK = re.compile(r"""(\]\(<?|\bhref=["']?)@/([^\s()<>"']{1,500}\.md(?:\#[\w-]*)?)(?=[)>"'\s])""")
 _DELIMITERS = (("{{<", ">}}"), ("{{%", "%}}"), ("{%", "%}"))
 _ID = re.compile(r"[{\s:]#([A-Za-z][\w:.-]*)")
+
 _ATTRIBUTE_LIST = re.compile(
     r"^[ \t]*\{:[ \t]*:?/?[.#\w=:][^{}\n]*\}[ \t]*$\n?"  # a line of its own
     r"|(?<=[)`*_\"\]])\{:[ \t]*\n?[ \t]*[.#\w][^{}\n]*(?:\n[ \t]*[.#\w][^{}\n]*)?\}"  # after a span
@@ -42,8 +61,10 @@ _ATTRIBUTE_LIST = re.compile(
     r"|(?<=\S)[ \t]*\{:?[ \t]?[.#][A-Za-z][\w:.-]*[^{}\n]*\}[ \t]*$",  # at the end of a heading
     re.MULTILINE,
 )
+
 _OPENING = re.compile(r"\{\{[<%]?|\{%")
 _CLOSING = {"{{<": ">}}", "{{%": "%}}", "{{": "}}", "{%": "%}"}
+
 MAX_REMOVED = 50
 """Removed tags that are reported."""
 
@@ -225,3 +246,64 @@ def _unresolved(text: str, context: ShortcodeContext) -> Iterator[tuple[int, str
             is_unresolved = expand_shortcode(inside, context) is None
         if is_unresolved:
             yield opening.start(), tag
+
+
+def expression_pattern(context: ShortcodeContext) -> re.Pattern[str]:
+    """What is an expression rather than text in braces: anything, if the generator runs them all."""
+    return _ANY if MarkdownExtension.TEMPLATES in context.extensions else _COMMON
+
+
+def value_of(match: re.Match[str], context: ShortcodeContext) -> str | None:
+    """The value of an expression; None if only its generator could tell."""
+    groups = match.groupdict()
+    if groups.get("call"):
+        return expand_shortcode(match["call"].replace("(", " ", 1).removesuffix(")"), context)
+    if groups.get("mark", "=") in ("", "_", "#"):
+        return ""  # EJS that shows nothing
+    first, *filters = _FILTER.findall(match["value"]) or [""]
+    value = _term(first, context) if _TERM.fullmatch(first) else None  # None: a sum, or a condition
+    for part in filters:
+        name, _, argument = part.partition(":")
+        value = _filtered(value, name.strip(), _term(argument, context) or "", context)
+    return value
+
+
+def _term(text: str, context: ShortcodeContext) -> str | None:
+    match = _LITERAL.match(text)
+    if match is None:
+        return None
+    if match[4] is None:
+        return next(group for group in match.groups() if group is not None)
+    known = {
+        "site.baseurl": context.prefix,
+        "site.url": context.origin,
+        "site.baseUrl": context.prefix,
+        "page.url": context.base_url,
+    }
+    return known[match[4]] if match[4] in known else context.value(match[4])
+
+
+def _filtered(value: str | None, name: str, argument: str, context: ShortcodeContext) -> str | None:
+    """`value` after the filter `name`; an unknown filter leaves it as it is."""
+    if name == "default":
+        return value or argument
+    if value is None:
+        return None
+    rooted = value.startswith("/")
+    match name:
+        case "relative_url" | "url":
+            return context.prefix + value if rooted else value
+        case "absolute_url":
+            return context.origin + context.prefix + value if rooted else value
+        case "prepend":
+            return argument + value
+        case "append":
+            return value + argument
+        case "upcase" | "upper":
+            return value.upper()
+        case "downcase" | "lower":
+            return value.lower()
+        case _ if "date" in name.lower():
+            return None  # formats of dates differ between engines
+        case _:
+            return value

@@ -16,8 +16,7 @@ from publisher.core.posts.assets import Asset
 from publisher.core.posts.permalinks import POSTS_FOLDER as POSTS
 from publisher.core.posts.permalinks import page_path, url_path
 from publisher.core.posts.post import Post
-from publisher.core.publishing.ids import mint
-from publisher.core.publishing.log import PublishedPost
+from publisher.core.publishing.log import PublishedPost, mint
 from publisher.services.deps import Deps
 from publisher.services.feeds.documents import DocumentSpec, fingerprint
 from publisher.services.feeds.feed_pages import Values, feed_links

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from publisher.core.addresses import is_common_address, parse_address
+from publisher.core.delivery.bounces import return_path
 from publisher.core.delivery.mailing import Batch, Delivery, Mailing
 from publisher.core.mail.dkim import CanonicalMessage, canonical_message
 from publisher.core.mail.headers import date_value
 from publisher.core.mail.message import Envelope, Message, Placeholder, Segment, SegmentTemplate, is_dotless
-from publisher.core.mail.verp import return_path
 from publisher.core.tokens import (
     KeyRing,
     Purpose,

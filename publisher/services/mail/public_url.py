@@ -10,7 +10,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from publisher.core.errors import Refused
-from publisher.core.site_proof import LINK_RULE, PROOF_PATH, ProofAnswer, SiteIdentity, verifies_proof
+from publisher.core.tokens import LINK_RULE, PROOF_PATH, ProofAnswer, SiteIdentity, verifies_proof
 from publisher.ports import Store
 from publisher.services.deps import Deps
 

@@ -19,8 +19,7 @@ from publisher.core.mail.lint.author_text import (
 from publisher.core.mail.message import EmailContent, Placeholder
 from publisher.core.mail.mime import compose
 from publisher.core.posts.post import BadPost, ParsedPost, Post, WaitReason, describe_wait, wait_reason
-from publisher.core.publishing.ids import mint
-from publisher.core.publishing.log import PublishedPost
+from publisher.core.publishing.log import PublishedPost, mint
 from publisher.core.publishing.plan import Plan
 from publisher.core.publishing.planner import make_plan
 from publisher.core.subscribers.subscription import MailingList

@@ -12,10 +12,9 @@ from datetime import datetime
 
 from publisher.core.errors import Refused
 from publisher.core.posts.post import Post
-from publisher.core.publishing.guards import NO_ANSWERS, Guard, HeldFileAnswers, remedies
 from publisher.core.publishing.incremental import IndexUpdate
 from publisher.core.publishing.log import LogHead, PublishedPost
-from publisher.core.publishing.plan import HoldReason, Plan
+from publisher.core.publishing.plan import NO_ANSWERS, Guard, HeldFileAnswers, HoldReason, Plan, remedies
 from publisher.services.deps import Deps
 from publisher.services.feeds.documents import write_documents
 from publisher.services.feeds.feed_pages import feed_pages, home_page

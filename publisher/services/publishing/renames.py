@@ -6,16 +6,18 @@ Bodies are read only where a plan has both; any other publish costs nothing more
 from collections.abc import Mapping, Sequence
 
 from publisher.core.posts.post import ParsedPost, Post
-from publisher.core.publishing.body_similarity import (
+from publisher.core.publishing.log import LogKind, PublishedPost
+from publisher.core.publishing.matching import (
     RenameVerdict,
     ShingledText,
+    Verdicts,
+    has_comparable_body,
+    matched_by_body_alone,
     may_share_template,
     rename_candidates,
     rename_verdict,
     shingled_text,
 )
-from publisher.core.publishing.log import LogKind, PublishedPost
-from publisher.core.publishing.matching import Verdicts, has_comparable_body, matched_by_body_alone
 from publisher.core.publishing.plan import Plan, changes_of_kind
 from publisher.services.deps import Deps
 

@@ -16,8 +16,6 @@ from types import TracebackType
 
 from publisher.core.errors import UsageError
 from publisher.core.posts.post import BadPost, FileStat, Post, WaitReason, wait_reason
-from publisher.core.publishing.guards import NO_ANSWERS, Guard, HeldFileAnswers
-from publisher.core.publishing.ids import IdRules
 from publisher.core.publishing.incremental import (
     FileReadings,
     IndexUpdate,
@@ -26,8 +24,15 @@ from publisher.core.publishing.incremental import (
     unchanged_files,
     with_published_dates,
 )
-from publisher.core.publishing.log import LogKind, PublishedPost
-from publisher.core.publishing.plan import Plan, PlanRules, changes_of_kind
+from publisher.core.publishing.log import IdRules, LogKind, PublishedPost
+from publisher.core.publishing.plan import (
+    NO_ANSWERS,
+    Guard,
+    HeldFileAnswers,
+    Plan,
+    PlanRules,
+    changes_of_kind,
+)
 from publisher.core.publishing.planner import make_plan
 from publisher.ports import Store
 from publisher.services.deps import Deps

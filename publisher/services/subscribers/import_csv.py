@@ -10,9 +10,9 @@ from publisher.core.addresses import is_common_address, parse_address, parse_mai
 from publisher.core.delivery.mailing import MailingKind, NewMailing
 from publisher.core.errors import AddressError
 from publisher.core.posts.filters import fold_term
+from publisher.core.subscribers.csv_cells import RowStatus, SourceStatus
 from publisher.core.subscribers.departures import Departure
 from publisher.core.subscribers.import_rows import DEPARTURE_KINDS, ImportOutcome, ImportRow
-from publisher.core.subscribers.import_states import RowStatus, SourceStatus
 from publisher.core.subscribers.preferences import NO_CHOICES, SchedulePreference
 from publisher.core.subscribers.subscription import Consent, ListChoice, MailingList, NewReader
 from publisher.core.tokens import address_key, mailbox_key

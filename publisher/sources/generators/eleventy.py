@@ -61,7 +61,6 @@ _INPUT = lazy(
     r"""(?:\bdir\s*:\s*\{[^{}]{0,500}?\binput\s*:|\bsetInputDirectory\()\s*["'`]([^"'`${}\n]*)["'`]"""
 )
 _COMMAND_INPUT = lazy(r"""\beleventy\s[^"\n]{0,200}?--input[= ]\\?['"]?([\w./-]+)""")
-
 _FILTER = lazy(r"""([A-Za-z_]\w*)\s*(?::\s*(.*)|\(\s*(.*?)\s*\))?""", re.DOTALL)
 _ARGUMENT = lazy(r"""\s*(?:"([^"]*)"|'([^']*)')\s*(?:,|$)""")
 _TOKEN = lazy(r"y+|Y+|M+|L+|d+|D+|[A-Za-z]")
@@ -104,7 +103,6 @@ _COLLECTION_TAGS = frozenset({"all", "post", "posts", "blog"})
 """Tags that make a collection of all posts, and are no word that a post is filed under."""
 
 _DATA_MARK = ".11tydata."
-
 _ENDS = (".json", ".11tydata.json", *(f".11tydata{end}" for end in CODE_ENDS))
 
 

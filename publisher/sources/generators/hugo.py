@@ -59,7 +59,6 @@ _OF_EACH_PAGE = frozenset({"title", "slug", "url", "aliases", "date", "id", "gui
 """What each page says of itself, and no cascade for many."""
 
 _KINDS = frozenset({"", "page"})
-
 _FILES = "the files of its mount"
 
 

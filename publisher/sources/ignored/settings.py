@@ -42,17 +42,11 @@ _NAMES = {
 }
 
 MAX_LINES = 1_000
-
 _IGNORES_ADD = lazy(r"""\bignores\s*\.\s*add\(\s*["'`]([^"'`$\n]+)["'`]\s*\)""")
-
 _NO_GIT = lazy(r"\bsetUseGitIgnore\(\s*false\s*\)")
-
 _DIR = lazy(r"\bdir\s*:\s*\{([^{}]{0,1000})\}")
-
 _FOLDER_SETTING = lazy(r"""\b(includes|layouts|data|output)\s*:\s*["'`]([^"'`$\n]*)["'`]""")
-
 _FOLDER_CALL = lazy(r"""\bset(Includes|Layouts|Data|Output)Directory\(\s*["'`]([^"'`$\n]*)["'`]""")
-
 _DEFAULT_FOLDERS = {"includes": "_includes", "data": "_data", "output": "_site"}
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.delivery.reply_classification import Blame, classify_reply
+from publisher.core.delivery.bounces import Blame, classify_reply
 
 US = (
     "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org",

@@ -7,17 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.posts.post import Post, body_hash
-from publisher.core.publishing.body_similarity import (
+from publisher.core.publishing.log import IdRules, PublishedPost
+from publisher.core.publishing.matching import (
     RenameVerdict,
+    match_posts,
     may_share_template,
     rename_candidates,
     rename_verdict,
     shingle_overlap,
     shingled_text,
 )
-from publisher.core.publishing.ids import IdRules
-from publisher.core.publishing.log import PublishedPost
-from publisher.core.publishing.matching import match_posts
 
 NOON = datetime(2026, 11, 10, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -7,9 +7,8 @@ import pytest
 from plans import MINUTE, NOW, RULES, known, plan, post, tag, told
 
 from publisher.core.posts.post import body_hash
-from publisher.core.publishing.guards import Guard
-from publisher.core.publishing.ids import IdRules
-from publisher.core.publishing.log import LogKind
+from publisher.core.publishing.log import IdRules, LogKind
+from publisher.core.publishing.plan import Guard
 
 MISSING_IS_MEANT = replace(RULES, meant=frozenset({Guard.MISSING}))
 CHURN_IS_MEANT = replace(RULES, meant=frozenset({Guard.CHURN}))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.posts.post import Post
-from publisher.core.publishing.ids import IdRules, as_iri, mint
+from publisher.core.publishing.log import IdRules, as_iri, mint
 
 NAMING = IdRules(authority="example.org,2024")
 POST = Post(

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.posts.post import Post, body_hash
-from publisher.core.publishing.ids import IdRules
-from publisher.core.publishing.log import PublishedPost
+from publisher.core.publishing.log import IdRules, PublishedPost
 from publisher.core.publishing.matching import Matches, match_posts
 
 NOW = datetime(2024, 10, 25, 9, 0, tzinfo=UTC)

@@ -9,9 +9,8 @@ import pytest
 from plans import DAY, MINUTE, MOMENT, NOW, RULES, known, plan, post, tag, told
 
 from publisher.core.posts.post import BadPost, PostMailOptions, body_hash
-from publisher.core.publishing.guards import Guard
 from publisher.core.publishing.log import LogKind
-from publisher.core.publishing.plan import HeldPost, HoldReason, Plan, Rename
+from publisher.core.publishing.plan import Guard, HeldPost, HoldReason, Plan, Rename
 
 
 def test_a_post_is_published_when_its_time_has_come_and_not_before() -> None:

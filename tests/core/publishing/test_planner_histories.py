@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.posts.post import BadPost, Post, body_hash, public_posts
-from publisher.core.publishing.ids import IdRules
-from publisher.core.publishing.log import LogHead, LogKind, PublishedPost
+from publisher.core.publishing.log import IdRules, LogHead, LogKind, PublishedPost
 from publisher.core.publishing.plan import HoldReason, Plan, PlanRules
 from publisher.core.publishing.planner import make_plan
 

@@ -10,9 +10,8 @@ from plans import DAY, NOW, RULES, post, tag
 
 from publisher.core.posts.post import Post
 from publisher.core.publishing.adoption import AdoptedEntries, OldEntry
-from publisher.core.publishing.guards import Guard
 from publisher.core.publishing.log import LogHead
-from publisher.core.publishing.plan import Plan, PlanRules
+from publisher.core.publishing.plan import Guard, Plan, PlanRules
 from publisher.core.publishing.planner import make_plan
 from publisher.core.publishing.recovery import RecoveredFeeds
 

@@ -6,6 +6,7 @@ from io import StringIO
 import pytest
 
 from publisher.core.errors import Refused, UsageError
+from publisher.core.subscribers.csv_cells import normalized
 from publisher.core.subscribers.import_columns import (
     FileScan,
     RowClassifier,
@@ -15,7 +16,6 @@ from publisher.core.subscribers.import_columns import (
     require_columns,
 )
 from publisher.core.subscribers.import_providers import PROVIDERS
-from publisher.core.subscribers.import_states import normalized
 
 MAILCHIMP = "Email Address,First Name,Last Name,MEMBER_RATING,OPTIN_TIME,OPTIN_IP,CONFIRM_TIME,CONFIRM_IP"
 AFTER = "LEID,EUID,NOTES,TAGS"

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from publisher.core.subscribers.csv_cells import RowStatus, SourceStatus
 from publisher.core.subscribers.import_columns import FileScan, ScanOptions
 from publisher.core.subscribers.import_rows import (
     OWN_EXPORT,
@@ -15,7 +16,6 @@ from publisher.core.subscribers.import_rows import (
     RowParser,
     departure_effect,
 )
-from publisher.core.subscribers.import_states import RowStatus, SourceStatus
 from publisher.core.subscribers.preferences import ContentPreference, Preferences
 from publisher.core.subscribers.subscription import SubscriptionState
 

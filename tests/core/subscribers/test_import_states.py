@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from publisher.core.subscribers.import_states import (
+from publisher.core.subscribers.csv_cells import (
     STATUS_WORDS,
     RowStatus,
     SourceStatus,

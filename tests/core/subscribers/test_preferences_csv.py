@@ -8,20 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.subscribers.cadences import CADENCES
-from publisher.core.subscribers.preferences import (
-    WEEKDAYS,
-    ContentPreference,
-    Preferences,
-    SchedulePreference,
-    normalize_topics,
-)
-from publisher.core.subscribers.preferences_csv import (
+from publisher.core.subscribers.csv_cells import (
     PREFERENCE_COLUMNS,
     InvalidPreference,
     from_cells,
     guard_formula,
     to_cells,
     unguard_formula,
+)
+from publisher.core.subscribers.preferences import (
+    WEEKDAYS,
+    ContentPreference,
+    Preferences,
+    SchedulePreference,
+    normalize_topics,
 )
 
 TOPICS = st.lists(

@@ -12,7 +12,7 @@ import pytest
 from mail_linter import lint, signed_by
 from postfix import Postfix, why_not
 
-from publisher.core.mail.verp import parse_return_path
+from publisher.core.delivery.bounces import parse_return_path
 from publisher.stores.files.keyring import load_keyring
 
 READERS = ["ana@example.org", "bo@example.org", "jürgen@example.org"]

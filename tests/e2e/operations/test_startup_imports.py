@@ -22,8 +22,8 @@ OF_IMPORTS = (
     "publisher.core.subscribers.import_rows",
     "publisher.core.subscribers.import_columns",
     "publisher.core.subscribers.import_providers",
-    "publisher.core.subscribers.import_states",
-    "publisher.core.subscribers.preferences_csv",
+    "publisher.core.subscribers.csv_cells",
+    "publisher.core.subscribers.csv_cells",
 )
 OF_SENDING = ("uvloop", "publisher.services.delivery.worker", "publisher.transports.smtp")
 OF_OTHERS = (

@@ -16,8 +16,7 @@ from smtp_server import SmtpServer
 
 from publisher.app import App
 from publisher.cli import publisher
-from publisher.core.site_proof import SiteIdentity, is_challenge, prove_site, verifies_proof
-from publisher.core.tokens import KeyRing
+from publisher.core.tokens import KeyRing, SiteIdentity, is_challenge, prove_site, verifies_proof
 from publisher.scheduler import Ticker
 from publisher.web.server import Server as Publisher
 

@@ -14,9 +14,8 @@ from stores import new_store
 
 from publisher.core.errors import Refused
 from publisher.core.posts.post import BadPost, FileReading, FileStat, ParsedPost, Post, body_hash
-from publisher.core.publishing.ids import IdRules
 from publisher.core.publishing.incremental import IndexUpdate, PostKeys, with_published_dates
-from publisher.core.publishing.log import LogKind
+from publisher.core.publishing.log import IdRules, LogKind
 from publisher.core.publishing.plan import Plan, PlanRules
 from publisher.core.publishing.planner import make_plan
 from publisher.ports import Store

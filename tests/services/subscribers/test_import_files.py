@@ -15,8 +15,8 @@ from mailsite import START, MailSite
 
 from publisher.cli.subscribers import subscribers
 from publisher.core.addresses import parse_address
+from publisher.core.subscribers.csv_cells import RowStatus, SourceStatus
 from publisher.core.subscribers.import_rows import ImportRow
-from publisher.core.subscribers.import_states import RowStatus, SourceStatus
 from publisher.core.tokens import address_key, mailbox_key
 from publisher.services.subscribers import admin, signup, subscribe
 from publisher.services.subscribers.import_csv import import_readers

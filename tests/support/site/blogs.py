@@ -11,7 +11,7 @@ from lxml import etree
 
 from publisher.app import App, fixed
 from publisher.config import load
-from publisher.core.publishing.guards import Guard
+from publisher.core.publishing.plan import Guard
 
 START = datetime(2026, 10, 5, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from publisher.core.posts.post import BadPost, Post, body_hash
-from publisher.core.publishing.ids import IdRules
-from publisher.core.publishing.log import LogHead, LogKind, PublishedPost
+from publisher.core.publishing.log import IdRules, LogHead, LogKind, PublishedPost
 from publisher.core.publishing.plan import Plan, PlanRules
 from publisher.core.publishing.planner import make_plan
 

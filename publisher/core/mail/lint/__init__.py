@@ -1,15 +1,17 @@
 """The lint: what is wrong with a message, judged by the bytes that would be sent.
 
-problem      findings, and the names of rules         tree, css       HTML and CSS, as far as they are needed
-headers      the header fields of the message         html            the HTML: its size, structure and links
-contrast     whether text is readable                 client_support  styles that mail clients support
-author_text  a digest without its authors' text; placeholders that a template should have filled in
+dom             the HTML as elements, and which style rules apply to them
+html            rules for the HTML: size, structure, links, pictures, contrast
+client_support  styles that too few mail clients support
+author_text     a digest without its authors' text, and placeholders that a template should have filled in
+
+The rules for the header are those of RFC 5322 3.6, RFC 8058, RFC 2919 and large mailbox providers.
 """
 
 import re
 from collections.abc import Iterator
-
-from publisher.core.mail.lint.problem import Letterhead, LintProblem, LintRule
+from dataclasses import dataclass
+from enum import StrEnum
 
 __all__ = ["MAX_TEXT_COLUMNS", "Letterhead", "LintProblem", "LintRule", "lint"]
 
@@ -18,6 +20,54 @@ MAX_TEXT_COLUMNS = 78
 
 _CODE = re.compile(r"<pre\b[^>]*>(.*?)</pre>", re.DOTALL)
 _TAG = re.compile("<[^>]*>")
+REQUIRED_ONCE = ("from", "to", "subject", "date", "message-id", "mime-version", "content-type")
+REQUIRED_IN_BULK = ("list-id", "list-unsubscribe", "list-unsubscribe-post")
+
+MAX_LINE_OCTETS = 998
+"""Octets in a line (RFC 5322 2.1.1)."""
+
+_SUBJECT = 150
+_BARE = re.compile(rb"(?<!\r)\n|\r(?!\n)|\0")
+
+
+class LintRule(StrEnum):
+    """A rule of the lint, by the name that `--force` and `--force-ok` take."""
+
+    SIZE = "size"  # HTML so long that mailboxes hide its end, styles so long that they drop them
+    CONTRAST = "contrast"  # text that is hard to read, in light or dark mode
+    ALT = "alt"  # a picture without alternative text
+    LINK = "link"  # a link that does not work from a mail
+    PLACEHOLDER = "placeholder"  # what should have been filled in
+    CLIENTS = "clients"  # styles that too few mail clients support
+    CONTENT = "content"  # scripts, forms, external resources, control characters
+    STRUCTURE = "structure"  # doctype, language, headings, tables, preheader
+    HEADERS = "headers"  # what mail servers and mailboxes require of the header
+    UNSUBSCRIBE = "unsubscribe"  # the unsubscribe link, in every part
+    TEXT = "text"  # the text part
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LintProblem:
+    """One finding. `where` is "headers", "subject", "html" or "text"; an `error` stops the send."""
+
+    rule: LintRule
+    where: str
+    what: str
+    error: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what} [{self.rule.value}]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letterhead:
+    """What the lint must know about a message: `bulk` mail needs an unsubscribe link, `unsubscribe` is its
+    URL; `local`: the mail stays on this machine, so addresses of this machine are no mistake.
+    """
+
+    bulk: bool
+    unsubscribe: str = ""
+    local: bool = False
 
 
 def lint(data: bytes, head: Letterhead) -> tuple[LintProblem, ...]:
@@ -29,20 +79,44 @@ def lint(data: bytes, head: Letterhead) -> tuple[LintProblem, ...]:
 
     from publisher.core.mail.lint.author_text import line_leftovers
     from publisher.core.mail.lint.client_support import client_problems
-    from publisher.core.mail.lint.contrast import contrast_problems
-    from publisher.core.mail.lint.headers import header_problems
-    from publisher.core.mail.lint.html import page_problems
-    from publisher.core.mail.lint.tree import Tree
+    from publisher.core.mail.lint.dom import Tree
+    from publisher.core.mail.lint.html import contrast_problems, page_problems
 
     message = message_from_bytes(data, policy=policy.default)
     parts = (message.get_body((kind,)) for kind in ("plain", "html"))
     text, html = ("" if part is None else part.get_content() for part in parts)
     tree = Tree(html)
     subject = str(message["subject"] or "")
-    found = [*header_problems(data, subject, head), *line_leftovers("subject", subject)]
+    found = [*_header_problems(data, subject, head), *line_leftovers("subject", subject)]
     found += [*_text_problems(text, html, head), *line_leftovers("text", text)]
     found += [*page_problems(html, tree, head), *contrast_problems(tree), *client_problems(tree)]
     return tuple(found)
+
+
+def _header_problems(data: bytes, subject: str, head: Letterhead) -> Iterator[LintProblem]:
+    """`data` is the whole message, `subject` what readers see of it."""
+
+    def problem(what: str, *, error: bool = True) -> LintProblem:
+        return LintProblem(rule=LintRule.HEADERS, where="headers", what=what, error=error)
+
+    top = data.partition(b"\r\n\r\n")[0]
+    names = [
+        line.partition(b":")[0].lower().decode("latin-1") for line in top.split(b"\r\n") if line[:1].strip()
+    ]
+    for name in (*REQUIRED_ONCE, *(REQUIRED_IN_BULK if head.bulk else ())):
+        if (count := names.count(name)) != 1:
+            yield problem(f"{name}: {count or 'none'}; exactly one is right")
+    if bare := _BARE.search(data):
+        yield problem(f"{bare.group()!r} at octet {bare.start()}: lines end in CRLF, and NUL is nothing")
+    longest = max(map(len, data.split(b"\r\n")))
+    if longest > MAX_LINE_OCTETS:
+        yield problem(f"a line of {longest} octets; {MAX_LINE_OCTETS} at most")
+    if head.bulk and b"\r\nlist-unsubscribe: <https://" not in top.lower() and not head.local:
+        yield problem("list-unsubscribe has no https URL first: one click does not work")
+    if not subject.strip():
+        yield problem("the subject is empty")
+    if len(subject) > _SUBJECT:
+        yield problem(f"a subject of {len(subject)} characters; few mailboxes show more than 70", error=False)
 
 
 def _text_problems(text: str, html: str, head: Letterhead) -> Iterator[LintProblem]:

@@ -13,8 +13,8 @@ from dataclasses import replace
 from hashlib import sha256
 
 from publisher.core.digests.digest import Digest, DigestPost
-from publisher.core.mail.lint.problem import LintProblem, LintRule
-from publisher.core.mail.lint.tree import Tree
+from publisher.core.mail.lint import LintProblem, LintRule
+from publisher.core.mail.lint.dom import Tree
 from publisher.core.site import Person, Site
 from publisher.core.subscribers.subscription import MailingList
 
@@ -29,6 +29,14 @@ SAMPLE_BODY = (
 _BRACES = str.maketrans("{}", "()")
 _PERCENT = re.compile(r"%(?=\()")
 _MARK = re.compile(r"mark(?=[0-9a-f]{24})")
+
+PLACEHOLDER_START = re.compile(r"\{\{|\{%|%\(\w+\)s")
+"""How what a template should have filled in begins."""
+
+READER_MARK = re.compile(r"mark[0-9a-f]{24}")
+"""Stands where the link of one reader goes (services.digests.compose)."""
+
+_CODE = ("code", "pre", "kbd", "samp", "var")
 
 
 def without_author_text(digest: Digest) -> Digest:
@@ -91,15 +99,6 @@ def _person(person: Person) -> Person:
 def _address(url: str) -> str:
     """The same address for the same `url`: templates may compare them."""
     return f"https://post.example/{sha256(url.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
-
-
-PLACEHOLDER_START = re.compile(r"\{\{|\{%|%\(\w+\)s")
-"""How what a template should have filled in begins."""
-
-READER_MARK = re.compile(r"mark[0-9a-f]{24}")
-"""Stands where the link of one reader goes (services.digests.compose)."""
-
-_CODE = ("code", "pre", "kbd", "samp", "var")
 
 
 def line_leftovers(where: str, text: str) -> Iterator[LintProblem]:

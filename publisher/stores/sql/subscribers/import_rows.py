@@ -26,6 +26,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateTable
 
 from publisher.core.delivery.mailing import NewMailing
+from publisher.core.subscribers.csv_cells import RowStatus, SourceStatus
 from publisher.core.subscribers.departures import ALL_LISTS, LEFT, Departure
 from publisher.core.subscribers.import_rows import (
     DepartureEffect,
@@ -33,7 +34,6 @@ from publisher.core.subscribers.import_rows import (
     ImportOutcome,
     departure_effect,
 )
-from publisher.core.subscribers.import_states import RowStatus, SourceStatus
 from publisher.core.subscribers.preferences import Preferences
 from publisher.core.subscribers.subscription import Consent, NewReader, SignupResult, SubscriptionState
 from publisher.stores.sql.delivery.new_mailings import save_segments, start_transactional_each

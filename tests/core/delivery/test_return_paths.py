@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.addresses import parse_address
+from publisher.core.delivery.bounces import MAX_LOCAL_PART, parse_return_path, return_path
 from publisher.core.errors import TokenError
-from publisher.core.mail.verp import MAX_LOCAL_PART, parse_return_path, return_path
 from publisher.core.tokens import KeyRing
 
 BOUNCES = parse_address("bounces@example.org")
