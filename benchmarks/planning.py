@@ -21,14 +21,16 @@ from benchmarks.table import table
 from publisher.app import App, fixed
 from publisher.config import load
 from publisher.core.digests.digest import Digest, DigestContent, DigestLinks
-from publisher.core.subscribers.preferences import (
+from publisher.core.subscribers.subscription import (
     NO_CHOICES,
+    Consent,
     ContentPreference,
+    ListChoice,
+    NewReader,
     Preferences,
     SchedulePreference,
     normalize_topics,
 )
-from publisher.core.subscribers.subscription import Consent, ListChoice, NewReader
 from publisher.services.deps import Deps
 from publisher.services.digests.planner import plan_mail
 from publisher.services.subscribers.subscribe import next_due_after

@@ -14,7 +14,7 @@ from publisher.cli.common import count, listening, say
 from publisher.cli.run import serve
 from publisher.config import Settings, load
 from publisher.core.posts.post import ParsedPost, wait_reason
-from publisher.core.subscribers.preferences import SchedulePreference
+from publisher.core.subscribers.subscription import SchedulePreference
 from publisher.init_site import start_example
 from publisher.services.subscribers import subscribe
 from publisher.services.subscribers.subscribe import next_due_after

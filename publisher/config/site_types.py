@@ -23,7 +23,7 @@ from publisher.core.errors import AddressError
 from publisher.core.feeds.feed import PART_PLACEHOLDER
 from publisher.core.posts.filters import PostFilter, TermKind, fold_term
 from publisher.core.site import FONT_FIELDS, Palette
-from publisher.core.subscribers.preferences import WEEKDAYS
+from publisher.core.subscribers.subscription import WEEKDAYS
 
 PERMALINK_WORDS = ("year", "month", "day", "slug", "title", "categories", "sections", "filename")
 JEKYLL_PERMALINKS = ("pretty", "date", "ordinal", "none")

@@ -18,9 +18,8 @@ from publisher.core.posts.code_regions import blank_code
 from publisher.core.posts.post import MarkdownExtension, MarkupLanguage
 from publisher.core.posts.private_passages import remove_private_passages
 from publisher.markup.html import fragments
-from publisher.markup.html.fragments import pieces
+from publisher.markup.html.fragments import pieces, reveal_html, reveal_text, without_placeholders
 from publisher.markup.html.media_fallbacks import UnusableMedia
-from publisher.markup.html.placeholders import reveal_html, reveal_text, without_placeholders
 from publisher.markup.html.sanitize import absolute, sanitize, without_illegal
 from publisher.markup.markdown import commonmark, dialects
 from publisher.markup.markdown.commonmark import (

@@ -17,8 +17,7 @@ from publisher.core.posts.post import BadPost, FileReading, FileStat, MarkdownEx
 from publisher.core.posts.post import MarkupLanguage as MarkupKind
 from publisher.core.publishing.adoption import OldEntry, OldFeed
 from publisher.core.site import Site
-from publisher.core.subscribers.preferences import Schedule
-from publisher.core.subscribers.subscription import MailingList
+from publisher.core.subscribers.subscription import MailingList, Schedule
 
 Clock = Callable[[], datetime]
 """The time now, aware and UTC. Read once for each operation and passed down."""

@@ -7,7 +7,7 @@ from typing import Protocol
 from publisher.core.delivery.mailing import Mailing, NewMailing
 from publisher.core.delivery.throttling import UNDIVIDED, BatchPlan
 from publisher.core.digests.due import CohortKey, Correction, DueGroup, DueQuery, NextRun, ReaderStatus
-from publisher.core.subscribers.preferences import ContentPreference
+from publisher.core.subscribers.subscription import ContentPreference
 
 
 class PlanningStore(Protocol):

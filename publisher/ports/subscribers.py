@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from publisher.core.delivery.mailing import NewMailing
 from publisher.core.subscribers.departures import Departure
-from publisher.core.subscribers.preferences import Preferences
 from publisher.core.subscribers.subscription import (
     Consent,
     NewReader,
+    Preferences,
     SignupResult,
     Subscription,
     SubscriptionState,

@@ -14,8 +14,7 @@ from publisher.core.feeds.feed import FeedSpec, Outline
 from publisher.core.lru import LruCache
 from publisher.core.publishing.log import IdRules
 from publisher.core.site import Site
-from publisher.core.subscribers.preferences import NO_CHOICES, ContentPreference
-from publisher.core.subscribers.subscription import MailingList, mail_language
+from publisher.core.subscribers.subscription import NO_CHOICES, ContentPreference, MailingList, mail_language
 from publisher.core.tokens import KeyRing
 from publisher.ports import (
     AdoptedIdsFile,

@@ -10,7 +10,7 @@ from publisher.core.delivery.mailing import DeliveryState, MailingKind, MailingS
 from publisher.core.digests.due import CohortKey, DueGroup
 from publisher.core.errors import LogConflict, StoreError
 from publisher.core.publishing.log import LogKind
-from publisher.core.subscribers.preferences import ContentPreference, Preferences, SchedulePreference
+from publisher.core.subscribers.subscription import ContentPreference, Preferences, SchedulePreference
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
 DAY = timedelta(days=1)

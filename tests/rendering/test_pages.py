@@ -13,13 +13,13 @@ from publisher.core.digests.digest import DigestPost
 from publisher.core.errors import TemplateError
 from publisher.core.feeds.feed import FeedEntry
 from publisher.core.site import Person, Site
-from publisher.core.subscribers.preferences import (
+from publisher.core.subscribers.subscription import (
     ContentPreference,
+    MailingList,
     Preferences,
     Schedule,
     SchedulePreference,
 )
-from publisher.core.subscribers.subscription import MailingList
 from publisher.rendering import JinjaRenderer
 from publisher.services.subscribers.preferences import Offer
 

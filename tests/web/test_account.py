@@ -14,8 +14,12 @@ import httpx
 import pytest
 
 from publisher.core.subscribers.import_rows import ImportOutcome
-from publisher.core.subscribers.preferences import ContentPreference, Preferences, SchedulePreference
-from publisher.core.subscribers.subscription import SubscriptionState
+from publisher.core.subscribers.subscription import (
+    ContentPreference,
+    Preferences,
+    SchedulePreference,
+    SubscriptionState,
+)
 from publisher.core.tokens import Claim, Purpose, sign
 from publisher.services.subscribers import account, admin, signup, subscribe
 from publisher.services.subscribers.import_csv import import_readers

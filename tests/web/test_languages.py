@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from publisher.core.subscribers.preferences import ContentPreference, Preferences
+from publisher.core.subscribers.subscription import ContentPreference, Preferences
 from publisher.core.tokens import Claim, Purpose, sign
 from publisher.services.subscribers import subscribe
 from publisher.web.pages.responses import negotiate_language

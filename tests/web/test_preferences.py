@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from publisher.core.subscribers.preferences import (
+from publisher.core.subscribers.subscription import (
     NO_CHOICES,
     ContentPreference,
     Preferences,

@@ -11,8 +11,7 @@ from publisher.core.posts.filters import TermKind, fold_term, term_matches
 from publisher.core.posts.post import Image, Post, PostMailOptions
 from publisher.core.publishing.log import PublishedPost
 from publisher.core.site import Person, Site
-from publisher.core.subscribers.preferences import ContentPreference
-from publisher.core.subscribers.subscription import MailingList
+from publisher.core.subscribers.subscription import ContentPreference, MailingList
 
 
 class Layout(StrEnum):

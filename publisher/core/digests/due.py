@@ -10,7 +10,7 @@ from typing import NamedTuple
 from publisher.core.posts.post import Post
 from publisher.core.publishing.log import LogKind, PublishedPost
 from publisher.core.publishing.plan import Plan
-from publisher.core.subscribers.preferences import SchedulePreference
+from publisher.core.subscribers.subscription import SchedulePreference
 
 DEFAULT_CONTENT_ID = 1
 """The store's number of the content preference that wants everything."""

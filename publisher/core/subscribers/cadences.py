@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from publisher.core.subscribers.preferences import WEEKDAYS, Schedule
+from publisher.core.subscribers.subscription import WEEKDAYS, Schedule
 
 TIME_STEP = timedelta(milliseconds=1)
 """The store's smallest step of time."""

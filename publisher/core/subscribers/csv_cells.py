@@ -14,7 +14,7 @@ from typing import cast
 from zoneinfo import available_timezones
 
 from publisher.core.patterns import lazy
-from publisher.core.subscribers.preferences import (
+from publisher.core.subscribers.subscription import (
     WEEKDAYS,
     ContentPreference,
     Preferences,

@@ -33,13 +33,13 @@ from publisher.core.subscribers.import_columns import (
     email_column,
     has_extra_cells,
 )
-from publisher.core.subscribers.preferences import (
+from publisher.core.subscribers.subscription import (
     NO_CHOICES,
     ContentPreference,
     Preferences,
+    SubscriptionState,
     normalize_topics,
 )
-from publisher.core.subscribers.subscription import SubscriptionState
 
 
 class ImportRow(NamedTuple):

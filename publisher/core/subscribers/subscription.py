@@ -1,26 +1,80 @@
-"""Lists, cadences, and the life of a subscription.
+"""Lists, what readers may choose about their digests, and the life of a subscription.
 
     pending -(confirm)-> active -(unsubscribe)-> unsubscribed -(sign up again)-> pending
     pending -(7 days)-> gone (the row is deleted)
 
-The state belongs to the subscription (subscriber x list). `generation` grows by one with each sign-up
-after a departure: tokens and deliveries of an earlier life do nothing.
+The state belongs to the subscription (subscriber x list). `generation` grows by one with each sign-up after a
+departure: tokens and deliveries of an earlier life do nothing.
+
+A list has defaults, and `readers_choose` names what its readers may change. Their choices are stored as made,
+and apply as far as the list currently allows them.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
-from publisher.core.posts.filters import EVERYTHING, PostFilter
-from publisher.core.subscribers.preferences import (
-    NO_CHOICES,
-    ContentPreference,
-    Preferences,
-    Schedule,
-    SchedulePreference,
-)
+from publisher.core.posts.filters import EVERYTHING, PostFilter, fold_term
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+PENDING_FOR = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """When digests are due, by the wall clock of `timezone` (IANA). `cadence` names one of
+    `cadences.CADENCES`. `on` is a weekday ("mon") or a day of the month ("1" to "28"); "" means Monday for
+    weekly digests, the first for monthly ones, and nothing to other cadences.
+    """
+
+    cadence: str
+    timezone: str
+    on: str = ""
+    at: time = time(8, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchedulePreference:
+    """A reader's own schedule; empty fields mean the list's."""
+
+    cadence: str = ""
+    on: str = ""
+    at: time | None = None
+    timezone: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContentPreference:
+    """Which posts a reader wants: those with any of `topics`, and those in `language` (BCP 47, also the
+    language of their mail). Empty: all posts of the list. Topics are sorted, each once.
+    """
+
+    topics: tuple[str, ...] = ()
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preferences:
+    """Everything a reader may choose. While `paused`, posts wait for them and nothing is lost."""
+
+    pace: SchedulePreference = field(default_factory=SchedulePreference)
+    taste: ContentPreference = field(default_factory=ContentPreference)
+    paused: bool = False
+
+
+NO_CHOICES = Preferences()
+"""The list's defaults for everything."""
+
+
+def normalize_topics(words: Iterable[str]) -> tuple[str, ...]:
+    """Topics sorted, each once whatever its capitals, without empty ones."""
+    first: dict[str, str] = {}
+    for word in words:
+        if key := fold_term(word):
+            first.setdefault(key, " ".join(word.split()))
+    return tuple(first[key] for key in sorted(first))
 
 
 class SubscriptionState(StrEnum):
@@ -38,8 +92,6 @@ class SubscriptionEvent(StrEnum):
     CONFIRM = "confirm"
     UNSUBSCRIBE = "unsubscribe"
 
-
-PENDING_FOR = timedelta(days=7)
 
 _NEXT: Mapping[tuple[SubscriptionState, SubscriptionEvent], SubscriptionState] = MappingProxyType(
     {
@@ -72,7 +124,7 @@ class ListChoice(StrEnum):
     CADENCE = "cadence"
     TOPICS = "topics"
     LANGUAGE = "language"
-    HOUR = "hour"  # and the clock it is read on
+    HOUR = "hour"  # and its time zone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,12 +132,12 @@ class MailingList:
     """One `[[lists]]` of the settings.
 
     `sender` is the From header's display name and address as one RFC 5322 mailbox. `cadence`, `on`, `at`
-    and `timezone` are its rhythm. `where` says which posts it has. `content` is the `digests.Layout` of its
-    mail, `template` the folder under templates/email that makes its digests. Fewer posts than `min_posts`
-    wait; of more than `max_posts` the rest is named. `max_late` is how long after its due time a digest may
-    still be planned while `run` is there for the next one; None: as its cadence says. `delay` is how long a
-    post waits for its author's second thoughts. With `approve` a mailing waits for a person's word. `welcome`
-    is "none" or "latest". `subject` is Jinja source; empty for the template's own.
+    and `timezone` are its schedule. `where` selects its posts. `content` is the `digests.Layout` of its mail,
+    `template` the folder under templates/email for its digests. Fewer posts than `min_posts` wait for more;
+    beyond `max_posts` only titles are listed. `max_late` is how long after its due time a digest may still be
+    planned while `run` is there for the next one; None: the cadence's own limit. `delay` is how long a post
+    waits in case its author changes it. With `approve` each mailing waits for an operator's approval.
+    `welcome` is "none" or "latest". `subject` is Jinja source; "" for the template's own.
     """
 
     slug: str
@@ -111,9 +163,7 @@ class MailingList:
 
 
 def schedule_for(spec: MailingList, chosen: SchedulePreference) -> Schedule:
-    """When a reader's digests are due: by their own choice as far as the list allows it, else by the
-    list's.
-    """
+    """When a reader's digests are due: by their own choice as far as the list allows it, else by the list."""
     own = chosen.cadence if ListChoice.CADENCE in spec.readers_choose else ""
     hour = ListChoice.HOUR in spec.readers_choose
     cadence = own or spec.cadence
@@ -134,8 +184,8 @@ def content_for(spec: MailingList, chosen: ContentPreference) -> ContentPreferen
 
 
 def mail_language(spec: MailingList, chosen: ContentPreference, usual: str) -> str:
-    """The language (BCP 47) that mails and pages of a list speak: the one the reader chose, else the only one
-    the posts of the list are in, else `usual`, the site's.
+    """The language (BCP 47) of a list's mails and pages: the reader's choice, else the only language of the
+    list's posts, else `usual`, the site's.
     """
     only = spec.where.language[0] if len(spec.where.language) == 1 else ""
     return content_for(spec, chosen).language or only or usual
@@ -143,7 +193,7 @@ def mail_language(spec: MailingList, chosen: ContentPreference, usual: str) -> s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
-    """How a subscription came about; kept as proof. `form` names the door ("form", "cli", "import")."""
+    """How a subscription came about; kept as proof. `form` names the way in ("form", "cli", "import")."""
 
     at: datetime
     origin: str
@@ -153,8 +203,8 @@ class Consent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """One reader on one list. `offset` is the log seq up to which everything was planned or passed over.
-    `asked_at` is when they were last sent a link that works once (see `services.subscribers.account`).
+    """One reader on one list. `offset` is the log seq up to which everything was planned or skipped.
+    `asked_at` is when they were last sent a single-use link (see `services.subscribers.account`).
     """
 
     id: int
@@ -174,9 +224,9 @@ class Subscription:
 class NewReader:
     """A sign-up or an import line, ready to be stored. `key` is the keyed hash of the address.
 
-    `active` readers stand at the head at once and are due at `next_due_at`; others are pending. The
-    `choices` are those of a new life: they change nothing of a reader who is there already.
-    `own_wish` is whether the reader acted in person: only then may somebody who left come back.
+    `active` readers start at the head of the log and are due at `next_due_at`; others are pending. `choices`
+    are for a new subscription: they change nothing for a reader who is already there. `own_wish` is whether
+    the reader acted in person: only then may somebody who left come back.
     """
 
     address: str
@@ -188,10 +238,10 @@ class NewReader:
 
 
 class SignupResult(StrEnum):
-    """What a sign-up or import line came to."""
+    """The result of a sign-up or of an import line."""
 
     ADDED = "added"
     ALREADY = "already"  # pending or active before, and unchanged
-    ACTIVATED = "activated"  # was pending, and the wish states consent
+    ACTIVATED = "activated"  # was pending, and the request states consent
     RETURNED = "returned"  # had left, and starts a new life as pending
     LEFT = "left"  # had left or is suppressed: refused

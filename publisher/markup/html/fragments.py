@@ -1,6 +1,8 @@
-"""Safe HTML as a stream of pieces: headings, blocks, excerpts, sizes of pictures.
+"""Safe HTML as a stream of pieces: headings, blocks, excerpts, sizes of pictures. Only for the output of
+`sanitize`, whose form is regular. And placeholders for punctuation that no parser may see before that.
 
-Only for the output of `sanitize`, whose form is regular.
+A placeholder is a noncharacter: ASCII has 32 punctuation characters, and Unicode as many noncharacters in a
+row (U+FDD0 to U+FDEF), which no text may contain.
 """
 
 import html
@@ -9,6 +11,22 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from publisher.core.posts.assets import AssetLocation
+
+HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
+VOID = frozenset({"br", "col", "hr", "img", "source", "wbr"})
+_PIECE = re.compile(r"<(/?)([a-z][a-z0-9]*)((?:\s+[^\s=<>\"]+=\"[^\"]*\")*)\s*/?>|[^<]+|<")
+_HEADING = re.compile(r"<h[1-6][\s>]")
+_ATTRIBUTE = re.compile(r'([^\s="]+)="([^"]*)"')
+_PUNCTUATION = "{}!\"#$%&'()*+,-./:;<=>?@[\\]^_`|~"
+_FIRST = 0xFDD0
+_HIDE = {ord(sign): _FIRST + number for number, sign in enumerate(_PUNCTUATION)}
+
+_REVEAL: dict[int, int | str] = {number: sign for sign, number in _HIDE.items()}
+
+_REVEAL_HTML = _REVEAL | {_HIDE[ord(sign)]: html.escape(sign) for sign in '&<>"'}
+_PERCENT_ENCODED = re.compile(r"%EF%B7%(9[0-9A-F]|A[0-9A-F])", re.IGNORECASE)
+_REMOVE = dict.fromkeys(_REVEAL)
+_ANY = re.compile(f"[{chr(_FIRST)}-{chr(_FIRST + 31)}]")  # most texts have none, and to look is quick
 
 
 def names(text: str) -> frozenset[str]:
@@ -20,12 +38,6 @@ BLOCKS = names(
     "address article aside audio blockquote caption details dd div dl dt figcaption figure footer h1 h2 h3 h4"
     " h5 h6 header hr li main ol p picture pre section summary table tbody td tfoot th thead tr ul video"
 )
-HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
-VOID = frozenset({"br", "col", "hr", "img", "source", "wbr"})
-
-_PIECE = re.compile(r"<(/?)([a-z][a-z0-9]*)((?:\s+[^\s=<>\"]+=\"[^\"]*\")*)\s*/?>|[^<]+|<")
-_HEADING = re.compile(r"<h[1-6][\s>]")
-_ATTRIBUTE = re.compile(r'([^\s="]+)="([^"]*)"')
 
 
 class Piece(NamedTuple):
@@ -130,3 +142,32 @@ def with_sizes(source: str, files: Sequence[AssetLocation]) -> str:
             raw = raw[:-1].rstrip(" /") + f' width="{width}" height="{height}">' if width else raw
         parts.append(raw)
     return "".join(parts)
+
+
+def hide(text: str) -> str:
+    """`text` with its punctuation as placeholders."""
+    return text.translate(_HIDE)
+
+
+def reveal_html(safe: str) -> str:
+    """Safe HTML with hidden punctuation restored, escaped, in text and in attributes."""
+    return safe.translate(_REVEAL_HTML) if _has_hidden(safe) else safe
+
+
+def reveal_text(text: str) -> str:
+    """Plain text with hidden punctuation restored."""
+    return text.translate(_REVEAL) if _has_hidden(text) else text
+
+
+def reveal_url(url: str) -> str:
+    """An address with hidden punctuation restored: the Markdown parser has percent-encoded it."""
+    return reveal_text(_PERCENT_ENCODED.sub(lambda match: chr(_FIRST - 0x90 + int(match[1], 16)), url))
+
+
+def without_placeholders(text: str) -> str:
+    """A text from outside, in which nothing can be hidden yet."""
+    return text.translate(_REMOVE) if _has_hidden(text) else text
+
+
+def _has_hidden(text: str) -> bool:
+    return not text.isascii() and _ANY.search(text) is not None

@@ -11,7 +11,7 @@ from urllib.parse import quote, urljoin, urlsplit
 import nh3
 
 from publisher.core.posts.assets import NO_ASSETS, AssetLocation, locate_asset
-from publisher.markup.html.fragments import names
+from publisher.markup.html.fragments import names, reveal_url
 from publisher.markup.html.media_fallbacks import (
     FROM_NOSCRIPT,
     LAZY,
@@ -21,7 +21,6 @@ from publisher.markup.html.media_fallbacks import (
     with_noscripts,
     with_usable_media,
 )
-from publisher.markup.html.placeholders import reveal_url
 from publisher.markup.templating.templates import without_tags
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\ufdd0-\ufdef]")

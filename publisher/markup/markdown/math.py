@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 
 from publisher.core.posts.code_regions import blank_code, blank_text
 from publisher.core.posts.post import MarkdownExtension
-from publisher.markup.html.placeholders import hide
+from publisher.markup.html.fragments import hide
 
 MAX_LENGTH = 5_000
 """Characters of one formula."""

@@ -21,8 +21,7 @@ from publisher.core.posts.post import BadPost, PostMailOptions
 from publisher.core.publishing.incremental import PostKeys
 from publisher.core.publishing.log import PublishedPost
 from publisher.core.publishing.plan import Plan
-from publisher.core.subscribers.preferences import ContentPreference
-from publisher.core.subscribers.subscription import MailingList, content_for
+from publisher.core.subscribers.subscription import ContentPreference, MailingList, content_for
 from publisher.services.deps import Deps
 from publisher.services.digests.schedule import delay_ends, late_schedules, publishable_seq
 

@@ -27,8 +27,7 @@ from publisher.core.mail.message import (
 )
 from publisher.core.mail.mime import compose
 from publisher.core.publishing.log import PublishedPost
-from publisher.core.subscribers.preferences import ContentPreference
-from publisher.core.subscribers.subscription import MailingList, Subscription
+from publisher.core.subscribers.subscription import ContentPreference, MailingList, Subscription
 from publisher.core.tokens import address_key
 from publisher.services.deps import Deps
 from publisher.services.digests.cohorts import group_cohorts, projected_digest

@@ -13,8 +13,14 @@ from publisher.core.posts.filters import fold_term
 from publisher.core.subscribers.csv_cells import RowStatus, SourceStatus
 from publisher.core.subscribers.departures import Departure
 from publisher.core.subscribers.import_rows import DEPARTURE_KINDS, ImportOutcome, ImportRow
-from publisher.core.subscribers.preferences import NO_CHOICES, SchedulePreference
-from publisher.core.subscribers.subscription import Consent, ListChoice, MailingList, NewReader
+from publisher.core.subscribers.subscription import (
+    NO_CHOICES,
+    Consent,
+    ListChoice,
+    MailingList,
+    NewReader,
+    SchedulePreference,
+)
 from publisher.core.tokens import address_key, mailbox_key
 from publisher.services.deps import Deps
 from publisher.services.mail.letters import confirmation_message

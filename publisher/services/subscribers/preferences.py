@@ -9,13 +9,16 @@ from publisher.core.errors import TokenError
 from publisher.core.posts.filters import fold_term
 from publisher.core.posts.post import PostMailOptions
 from publisher.core.subscribers.cadences import CADENCES
-from publisher.core.subscribers.preferences import (
+from publisher.core.subscribers.subscription import (
     ContentPreference,
+    ListChoice,
+    MailingList,
     Preferences,
     SchedulePreference,
+    Subscription,
+    SubscriptionState,
     normalize_topics,
 )
-from publisher.core.subscribers.subscription import ListChoice, MailingList, Subscription, SubscriptionState
 from publisher.core.tokens import Purpose
 from publisher.services.deps import Deps
 from publisher.services.subscribers.subscribe import find_by_token as look_up

@@ -15,12 +15,12 @@ from publisher.core.digests.digest import is_wanted
 from publisher.core.errors import LogConflict, Refused, TokenError
 from publisher.core.subscribers.cadences import CADENCES
 from publisher.core.subscribers.departures import ALL_LISTS, READER_KINDS
-from publisher.core.subscribers.preferences import SchedulePreference
 from publisher.core.subscribers.subscription import (
     PENDING_FOR,
     Consent,
     MailingList,
     NewReader,
+    SchedulePreference,
     SignupResult,
     Subscription,
     SubscriptionState,

@@ -26,9 +26,9 @@ from urllib.parse import quote, unquote
 
 from publisher.core.patterns import lazy
 from publisher.core.posts.code_regions import blank_code
-from publisher.sources.fields import slugs
 from publisher.sources.fields.authors_and_terms import language_of_path, language_suffix
 from publisher.sources.fields.publication_date import post_name
+from publisher.sources.generators import profiles
 from publisher.sources.rules import SourceRules
 
 _BASE = r"(?:\{\{\s{0,9}site\.(?:url|baseurl|baseUrl)\s{0,9}\}\}/?){0,2}"
@@ -172,7 +172,7 @@ class LinkIndex:
         if kind == "index":
             return site
         if kind in ("author", "category", "tag"):
-            slug, articles = slugs.pelican_slug(unquote(name)), self._rules.pelican_articles
+            slug, articles = profiles.pelican_slug(unquote(name)), self._rules.pelican_articles
             url = articles.term_urls.get(kind, "") if articles else f"{kind}/{{slug}}.html"
             return site + quote(_FIELD.sub(slug, url), safe=_SAFE) if url else None
         content = self._rules.pelican_articles.content if self._rules.pelican_articles else "content"

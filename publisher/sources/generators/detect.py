@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from publisher.core.patterns import lazy
-from publisher.sources.fields import slugs
 from publisher.sources.frontmatter.values import (
     FrontMatter,
     FrontMatterError,
@@ -22,6 +21,7 @@ from publisher.sources.frontmatter.values import (
     folded_map,
     scalars,
 )
+from publisher.sources.generators import profiles
 from publisher.sources.ignored import paths as ignored_paths
 from publisher.sources.ignored.paths import IgnoreRule
 from publisher.sources.rules import Defaults
@@ -43,7 +43,7 @@ _PACKAGES = {
 }
 
 _HUGO_PARTS = ("permalinks", "module", "cascade", "frontmatter")
-_ZOLA_SPELLINGS = {"off": slugs.as_written, "false": slugs.as_written, "safe": slugs.zola_safe_slug}
+_ZOLA_SPELLINGS = {"off": profiles.as_written, "false": profiles.as_written, "safe": profiles.zola_safe_slug}
 """How names are spelled, by `slugify.paths` where that is not "on"."""
 
 _CODE_ENDS = ("js", "mjs", "cjs", "ts", "mts", "cts")

@@ -23,7 +23,6 @@ from itertools import product
 from pathlib import Path, PurePosixPath
 
 from publisher.core.patterns import lazy
-from publisher.sources.fields import slugs
 from publisher.sources.fields.permalinks import DATE_WORDS, PermalinkFacts, expand_strftime, undated_name
 from publisher.sources.frontmatter.values import (
     COLLECTED,
@@ -34,6 +33,7 @@ from publisher.sources.frontmatter.values import (
     scalars,
     word_set,
 )
+from publisher.sources.generators import profiles
 from publisher.sources.generators.detect import read_config_map, read_text
 from publisher.sources.generators.js_literals import JsCode, exported, known
 from publisher.sources.rules import Defaults, SourceRules
@@ -73,8 +73,8 @@ _MOMENT = {
 }  # fmt: skip
 _NO_OP_FILTERS = frozenset({"url", "safe", "string"})
 _TEXT_FILTERS: Mapping[str, Callable[[str], str]] = {
-    "slugify": slugs.slugify_filter,
-    "slug": slugs.slug_filter,
+    "slugify": profiles.slugify_filter,
+    "slug": profiles.slug_filter,
     "downcase": str.lower,
     "lower": str.lower,
     "upcase": str.upper,

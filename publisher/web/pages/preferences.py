@@ -12,14 +12,16 @@ from starlette.responses import Response
 from publisher.app import App
 from publisher.core.addresses import parse_address
 from publisher.core.errors import TokenError
-from publisher.core.subscribers.preferences import (
+from publisher.core.subscribers.subscription import (
     WEEKDAYS,
     ContentPreference,
+    MailingList,
     Preferences,
     SchedulePreference,
+    Subscription,
     normalize_topics,
+    schedule_for,
 )
-from publisher.core.subscribers.subscription import MailingList, Subscription, schedule_for
 from publisher.core.tokens import Claim, Purpose, sign
 from publisher.services.subscribers import account, preferences
 from publisher.services.subscribers.preferences import Offer

@@ -12,8 +12,7 @@ from publisher.core.digests.due import CohortKey, Correction
 from publisher.core.posts.filters import PostFilter
 from publisher.core.posts.post import Post, PostMailOptions
 from publisher.core.publishing.log import PublishedPost
-from publisher.core.subscribers.preferences import ContentPreference
-from publisher.core.subscribers.subscription import ListChoice, MailingList, content_for
+from publisher.core.subscribers.subscription import ContentPreference, ListChoice, MailingList, content_for
 
 NOW = datetime(2024, 10, 25, 9, 0, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.subscribers.cadences import CADENCES
-from publisher.core.subscribers.preferences import WEEKDAYS, Schedule
+from publisher.core.subscribers.subscription import WEEKDAYS, Schedule
 
 DAILY = CADENCES["daily"]
 MOMENT = timedelta(microseconds=1)

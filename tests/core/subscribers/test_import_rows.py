@@ -16,8 +16,7 @@ from publisher.core.subscribers.import_rows import (
     RowParser,
     departure_effect,
 )
-from publisher.core.subscribers.preferences import ContentPreference, Preferences
-from publisher.core.subscribers.subscription import SubscriptionState
+from publisher.core.subscribers.subscription import ContentPreference, Preferences, SubscriptionState
 
 JOINED = datetime(2026, 5, 1, 12, tzinfo=UTC)
 CLICKED = JOINED + timedelta(hours=1)

@@ -16,7 +16,7 @@ from publisher.core.subscribers.csv_cells import (
     to_cells,
     unguard_formula,
 )
-from publisher.core.subscribers.preferences import (
+from publisher.core.subscribers.subscription import (
     WEEKDAYS,
     ContentPreference,
     Preferences,

@@ -13,13 +13,15 @@ from publisher.app import App, fixed
 from publisher.config import load
 from publisher.core.delivery.mailing import MailingState
 from publisher.core.mail.message import Placeholder, fill
-from publisher.core.subscribers.preferences import (
+from publisher.core.subscribers.subscription import (
+    Consent,
     ContentPreference,
+    ListChoice,
+    NewReader,
     Preferences,
     SchedulePreference,
     normalize_topics,
 )
-from publisher.core.subscribers.subscription import Consent, ListChoice, NewReader
 from publisher.services.digests.compose import digest_message, digest_of
 from publisher.services.digests.planner import plan_mail
 from publisher.services.operations.mailings import verify_rebuild

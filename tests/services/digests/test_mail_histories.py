@@ -26,17 +26,15 @@ from publisher.core.posts.filters import PostFilter
 from publisher.core.posts.post import Post, PostMailOptions, body_hash
 from publisher.core.publishing.log import LogKind
 from publisher.core.publishing.plan import Change, Plan
-from publisher.core.subscribers.preferences import (
-    WEEKDAYS,
-    ContentPreference,
-    Preferences,
-    SchedulePreference,
-)
 from publisher.core.subscribers.subscription import (
+    WEEKDAYS,
     Consent,
+    ContentPreference,
     ListChoice,
     MailingList,
     NewReader,
+    Preferences,
+    SchedulePreference,
     SubscriptionState,
 )
 from publisher.services.deps import Deps

@@ -12,7 +12,7 @@ import pytest
 from publisher.app import App
 from publisher.config import load
 from publisher.core.errors import Refused
-from publisher.core.subscribers.preferences import ContentPreference, Preferences, SchedulePreference
+from publisher.core.subscribers.subscription import ContentPreference, Preferences, SchedulePreference
 from publisher.services.subscribers import admin, signup, subscribe
 from publisher.services.subscribers.subscribe import next_due_of
 

@@ -16,7 +16,7 @@ from publisher.app.simulation import simulated
 from publisher.cli.simulate import simulate
 from publisher.config import load
 from publisher.core.errors import UsageError
-from publisher.core.subscribers.preferences import Preferences, SchedulePreference
+from publisher.core.subscribers.subscription import Preferences, SchedulePreference
 from publisher.services.operations.simulate import SimulatedEvent
 from publisher.services.subscribers import admin, subscribe
 from publisher.services.subscribers.subscribe import next_due_of

@@ -12,8 +12,12 @@ from click.testing import CliRunner
 from publisher.app import App
 from publisher.cli.subscribers import subscribers
 from publisher.config import load
-from publisher.core.subscribers.preferences import ContentPreference, Preferences, SchedulePreference
-from publisher.core.subscribers.subscription import SubscriptionState
+from publisher.core.subscribers.subscription import (
+    ContentPreference,
+    Preferences,
+    SchedulePreference,
+    SubscriptionState,
+)
 from publisher.services.subscribers import admin, signup, subscribe
 from publisher.services.subscribers.subscribe import next_due_of
 

@@ -9,9 +9,9 @@ from folders import read
 
 from publisher.core.posts.post import BadPost, ParsedPost
 from publisher.sources import FolderSource, SourceRules
-from publisher.sources.fields.slugs import slug_filter, slugify_filter
 from publisher.sources.generators import js_literals
 from publisher.sources.generators.js_literals import JsCode, exported, known
+from publisher.sources.generators.profiles import slug_filter, slugify_filter
 
 RULES = SourceRules(site_url="https://blog.example/")
 POST = "---\ntitle: Low Tide\ndate: 2024-05-01\n---\nBody\n"

@@ -9,8 +9,7 @@ from datetime import datetime, timedelta
 
 from publisher.core.posts.post import Post, PostMailOptions
 from publisher.core.subscribers.cadences import CADENCES
-from publisher.core.subscribers.preferences import Preferences, Schedule
-from publisher.core.subscribers.subscription import ListChoice, MailingList
+from publisher.core.subscribers.subscription import ListChoice, MailingList, Preferences, Schedule
 
 MAX_LATE = {"daily": timedelta(hours=12), "weekly": timedelta(days=3), "monthly": timedelta(days=10)}
 

@@ -32,8 +32,7 @@ from publisher.core.delivery.mailing import DeliveryState
 from publisher.core.digests.due import CohortKey, Correction, DueGroup, DueQuery, NextRun, ReaderStatus
 from publisher.core.publishing.log import LogKind
 from publisher.core.subscribers.cadences import TIME_STEP
-from publisher.core.subscribers.preferences import ContentPreference
-from publisher.core.subscribers.subscription import SubscriptionState
+from publisher.core.subscribers.subscription import ContentPreference, SubscriptionState
 from publisher.stores.sql.delivery.counts import receipts
 from publisher.stores.sql.delivery.eligibility import is_suppressed
 from publisher.stores.sql.engine.database import Database, slices

@@ -34,8 +34,13 @@ from publisher.core.subscribers.import_rows import (
     ImportOutcome,
     departure_effect,
 )
-from publisher.core.subscribers.preferences import Preferences
-from publisher.core.subscribers.subscription import Consent, NewReader, SignupResult, SubscriptionState
+from publisher.core.subscribers.subscription import (
+    Consent,
+    NewReader,
+    Preferences,
+    SignupResult,
+    SubscriptionState,
+)
 from publisher.stores.sql.delivery.new_mailings import save_segments, start_transactional_each
 from publisher.stores.sql.engine.database import Database, insert_new, slices
 from publisher.stores.sql.engine.types import HexDigest

@@ -22,10 +22,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, delete, func, insert, literal, select, update
 
-from publisher.core.subscribers.preferences import Preferences
 from publisher.core.subscribers.subscription import (
     Consent,
     NewReader,
+    Preferences,
     SignupResult,
     Subscription,
     SubscriptionEvent,

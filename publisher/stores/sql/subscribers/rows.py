@@ -12,8 +12,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, insert, select
 
-from publisher.core.subscribers.preferences import ContentPreference, Preferences, SchedulePreference
-from publisher.core.subscribers.subscription import Subscription
+from publisher.core.subscribers.subscription import (
+    ContentPreference,
+    Preferences,
+    SchedulePreference,
+    Subscription,
+)
 from publisher.stores.sql.engine.database import insert_new
 from publisher.stores.sql.schema.subscriber_tables import rhythms, subscribers, subscriptions, tastes
 

@@ -9,10 +9,10 @@ from sqlalchemy import Connection, Row, delete, func, literal, select, update
 
 from publisher.core.delivery.mailing import NewMailing
 from publisher.core.errors import LogConflict
-from publisher.core.subscribers.preferences import Preferences
 from publisher.core.subscribers.subscription import (
     Consent,
     NewReader,
+    Preferences,
     SignupResult,
     Subscription,
     SubscriptionEvent,
