@@ -33,7 +33,7 @@ format: .venv/.dev ## put the code into its usual form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: .venv/.dev ## write what is generated from the code: config/publisher.toml, docs/reference/
+docs: .venv/.dev ## write what is generated from the code: settings in config/, docs/reference/
 	$(BIN)/python scripts/write_reference.py
 
 messages: .venv/.dev ## collect what mails and pages say into messages.pot, for translators

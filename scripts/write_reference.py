@@ -1,4 +1,4 @@
-"""Writes what is generated from the code: config/publisher.toml, and the pages of docs/reference/."""
+"""Writes what is generated from the code: the settings and their schema in config/, and docs/reference/."""
 
 from pathlib import Path
 
@@ -10,6 +10,7 @@ ROOT = Path(__file__).parent.parent
 if __name__ == "__main__":
     for path, text in (
         (ROOT / "config/publisher.toml", settings.toml()),
+        (ROOT / "config/publisher.schema.json", settings.json_schema()),
         (ROOT / "docs/reference/settings.md", settings.markdown()),
         (ROOT / "docs/reference/commands.md", commands.markdown()),
     ):

@@ -7,7 +7,6 @@ import hashlib
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +15,8 @@ from publisher import __version__
 from publisher.core.errors import SettingsError
 
 if TYPE_CHECKING:
-    from publisher.config.settings import DkimSettings, MailSettings, Settings
+    from publisher.config.sections.mail import DkimSettings, MailSettings
+    from publisher.config.settings import Settings
     from publisher.core.addresses import Blocklist
     from publisher.core.delivery.relays import Relay
     from publisher.core.delivery.throttling import ThrottlingRules
@@ -53,7 +53,7 @@ def make_blocklist(settings: "Settings") -> "Blocklist":
     from publisher.core.addresses import Blocklist, parse_address, parse_mailbox
 
     own = [text for spec in settings.lists for text in (spec.sender, spec.reply_to) if text]
-    own += [settings.mail.bounces] if settings.mail.bounces else []
+    own += [settings.mail.bounces.address] if settings.mail.bounces.address else []
     named = settings.web.blocked
     return Blocklist(
         mailboxes=frozenset(parse_mailbox(text).address.mailbox for text in own)
@@ -75,16 +75,16 @@ def make_signer(dkim: "DkimSettings") -> "Signer | None":
 def make_throttling(mail: "MailSettings") -> "ThrottlingRules":
     """How fast mail may be sent, and when it may not."""
     from publisher.core.delivery.relays import quota_of
-    from publisher.core.delivery.throttling import Canary, ThrottlingRules, combined_limits
+    from publisher.core.delivery.throttling import ThrottlingRules, combined_limits
 
-    relays = [item.relay for item in mail.relays] if mail.transport == "smtp" else []
+    relays = [item.relay() for item in mail.relays_in_use]
     total, groups = combined_limits(relays)
     return ThrottlingRules(
         total=total,
         groups=groups,
         quiet=mail.quiet_hours,
         warm_up=mail.warm_up,
-        canary=mail.canary or Canary(),
+        canary=mail.canary,
         quotas=tuple(quota for relay in relays if (quota := quota_of(relay)) is not None),
     )
 
@@ -94,16 +94,16 @@ def make_relays(mail: "MailSettings", *, sends: bool = True) -> "list[Relay]":
     read.
     """
     found: list[Relay] = []
-    for item in mail.relays if mail.transport == "smtp" else ():
-        password = item.relay.password
-        if sends and not password and item.password_file is not None:
+    for item in mail.relays_in_use:
+        password = ""
+        if sends and not item.password and item.password_file is not None:
             try:
                 password = item.password_file.read_text("utf-8").strip("\r\n")
             except (OSError, UnicodeDecodeError) as error:
                 why = error.strerror if isinstance(error, OSError) else "it is not text"
                 do = "put the password of the relay into it"
                 raise SettingsError(str(item.password_file), f"cannot be read ({why})", do) from None
-        found.append(replace(item.relay, password=password))
+        found.append(item.relay(password))
     return found
 
 

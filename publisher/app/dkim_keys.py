@@ -35,7 +35,7 @@ def dkim_keys(app: "App", selector: str) -> list[DkimRecord]:
 
     Raises UsageError (no selector), OutputError (a key cannot be written), SettingsError (a file is no key).
     """
-    from publisher.config.mail_types import read_selector
+    from publisher.config.sections.mail import read_selector
     from publisher.config.types import InvalidValue
     from publisher.transports.dkim import load_key, make_key
 

@@ -141,11 +141,11 @@ class OpenSite:
             max_age=settings.posts.max_age,
             post_pages=settings.posts.pages,
             batch_size=settings.queue.batch,
-            bounce_address=settings.mail.bounces,
-            bounce_limits=settings.mail.limits,
+            bounce_address=settings.mail.bounces.address,
+            bounce_limits=settings.mail.bounces.limits,
             blocklist=make_blocklist(settings),
             throttling=throttling,
-            checked_public_url=settings.site.public_url if settings.mail.transport == "smtp" else "",
+            checked_public_url=settings.site.public_url if settings.mail.transport.leaves_machine else "",
         )
         adapters = Adapters(
             store=self.store,

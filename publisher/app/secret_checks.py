@@ -29,16 +29,16 @@ def secret_findings(site: "OpenSite") -> list[Finding]:
     mail = site.settings.mail
     found = [*_key_findings(site), *open_to_others(site)]
     for item in mail.relays:
-        if item.password_file is not None and not item.relay.password:
+        if item.password_file is not None and not item.password:
             name = _relative_name(site, item.password_file)
-            found += _password_findings(name, item.password_file, used=mail.transport == "smtp")
+            found += _password_findings(name, item.password_file, used=item in mail.relays_in_use)
     return found
 
 
 def setting_findings(site: "OpenSite") -> Iterator[Finding]:
     """Settings that are missing without being required: where the links in mails lead."""
     settings = site.settings
-    if settings.lists and settings.mail.transport == "smtp" and not settings.web.public_url_given:
+    if settings.lists and settings.mail.transport.leaves_machine and settings.web.public_url is None:
         reason = f"web.public_url is not set, so links in mails lead to site.url ({settings.site.url}); "
         reason += "set it to where this Publisher is reached, also where that is the same"
         yield Finding(path="publisher.toml", line=0, reason=reason, error=False)

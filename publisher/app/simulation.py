@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from publisher import services
 from publisher.app.backup import must_be_up_to_date
+from publisher.core.delivery.relays import MailTransport
 from publisher.core.errors import UsageError
 from publisher.services.operations.simulate import SimulatedEvent, simulate
 from publisher.transports import TRANSPORTS
@@ -42,7 +43,7 @@ def on_a_copy(app: "App") -> "Generator[Deps, None, None]":
                     store=store,
                     journal=FileJournal(folder / "journal"),
                     public_folder=PublicDirectory(folder / "public", app.reach),
-                    transport=TRANSPORTS["outbox"](folder / "outbox", []),
+                    transport=TRANSPORTS[MailTransport.OUTBOX](folder / "outbox", []),
                 ),
             )
         finally:

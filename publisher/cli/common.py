@@ -49,7 +49,7 @@ class SiteOptions:
 
 def warn_of_readable(app: App) -> None:
     """Where mail is really sent, warns of addresses and passwords that everybody on this machine may read."""
-    if app.settings.mail.transport != "smtp":
+    if not app.settings.mail.transport.leaves_machine:
         return
     from publisher.app.secret_checks import open_to_others
 

@@ -49,8 +49,14 @@ def init(folder: Path, title: str | None, url: str, timezone: str, sender: str |
     help="A rule of the lint on mails that is no error, for a mail that `publish --force RULE` sends.",
 )
 @click.option("--all", "every", is_flag=True, help="Show every warning, not only the first of each kind.")
-def check(site: SiteOptions, as_json: bool, force_ok: tuple[str, ...], every: bool) -> None:
+@click.option("--schema", is_flag=True, help="Only print the JSON schema of publisher.toml, for editors.")
+def check(site: SiteOptions, as_json: bool, force_ok: tuple[str, ...], every: bool, schema: bool) -> None:
     """Check settings, posts and mails: findings as path:line: reason."""
+    if schema:
+        from publisher.config.reference import json_schema  # loaded when called
+
+        echo(json_schema(), nl=False)
+        return
     if wrong := problems(site.folder, os.environ):
         print_wrong_settings(wrong, as_json=as_json)
         raise SystemExit(1)

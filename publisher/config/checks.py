@@ -8,6 +8,7 @@ from publisher.config.layers import RawSettings, RawValue, label_of, shown
 from publisher.config.sections import FEEDS, LISTS, RELAYS
 from publisher.config.types import Section
 from publisher.core.addresses import parse_mailbox
+from publisher.core.delivery.relays import MailTransport, Security
 from publisher.core.feeds.feed import PART_PLACEHOLDER
 
 Values = dict[str, list[dict[str, Any]]]
@@ -33,8 +34,8 @@ def check_together(raw: RawSettings, values: Values) -> None:
     _check_feed_paths(raw, values["feeds"])
 
 
-def _check_slugs(raw: RawSettings, section: Section) -> None:
-    default = section.settings[0].default
+def _check_slugs(raw: RawSettings, section: Section[Any]) -> None:
+    default = section.settings["slug"].default
     seen: set[object] = set()
     for number, table in enumerate(raw.tables.get(section.name, [])):
         slug = table.get("slug") or RawValue(value=default, where=raw.file)
@@ -49,7 +50,7 @@ def _check_slugs(raw: RawSettings, section: Section) -> None:
 
 def _check_relays(raw: RawSettings, values: Values) -> None:
     """A relay where mail leaves by SMTP, a password for each login, and no password in clear text."""
-    if values["mail"][0]["transport"] == "smtp" and not raw.tables.get("mail.relays"):
+    if values["mail"][0]["transport"] is MailTransport.SMTP and not raw.tables.get("mail.relays"):
         what = 'mail.transport is "smtp", but there is no relay'
         raw.refuse(raw.where("mail", 0, "transport"), what, 'add [[mail.relays]] with host = "..."')
     for number, relay in enumerate(values["mail.relays"]):
@@ -57,7 +58,7 @@ def _check_relays(raw: RawSettings, values: Values) -> None:
         if relay["username"] and not (relay["password"] or relay["password_file"]):
             where = raw.where("mail.relays", number, "username")
             raw.refuse(where, f"{label}.username is set, but no password", "add password_file")
-        if relay["username"] and relay["security"] == "none" and not _is_this_machine(relay["host"]):
+        if relay["username"] and relay["security"] is Security.NONE and not _is_this_machine(relay["host"]):
             where = raw.where("mail.relays", number, "security")
             what = f'{label}.security is "none", and {shown(relay["host"])} is not this machine'
             raw.refuse(where, what, "a password goes through TLS only: use starttls or tls")
@@ -90,7 +91,7 @@ def _check_days(raw: RawSettings, values: Values) -> None:
     expected = {"weekly": 'expected a day of the week such as "mon"', "monthly": "expected 1 to 28"}
     for number, item in enumerate(values["lists"]):
         on, cadence = item["on"], item["cadence"]
-        if on is not None and cadence in expected and on.isdecimal() != (cadence == "monthly"):
+        if on and cadence in expected and on.isdecimal() != (cadence == "monthly"):
             day = raw.tables["lists"][number]["on"]
             name = f"{label_of(LISTS, number)}.on is {shown(day.value)}"
             raw.refuse(day.where, name, f"{expected[cadence]}, for the list is {cadence}")
@@ -101,14 +102,14 @@ def _check_feed_paths(raw: RawSettings, feeds: list[dict[str, Any]]) -> None:
     taken: set[str] = set()
     tables: list[Mapping[str, RawValue]] = [*(raw.tables.get(FEEDS.name) or [{}])]
     for number, (feed, table) in enumerate(zip(feeds, tables, strict=True)):
-        if feed["formats"] is None or (feed["paths"] is None and "paths" in table):
+        if feed["formats"] is None or feed["paths"] is None:
             continue  # that is wrong itself
         label = label_of(FEEDS, number)
         if feed["split_by"] and feed["slug"] in TAKEN_FOLDERS:
             where = raw.where(FEEDS.name, number, "slug")
             what = f"{label}.slug is {shown(feed['slug'])}"
             raw.refuse(where, what, "that folder is taken; choose another")
-        paths: dict[str, str] = feed["paths"] or {}
+        paths: dict[str, str] = feed["paths"]
         for format, path in paths.items():
             name, where = f"{label}.paths.{format} is {shown(path)}", table["paths"].where
             if format not in feed["formats"]:

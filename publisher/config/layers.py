@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from publisher.config.sections import SECTIONS
 from publisher.config.types import Section
@@ -65,12 +65,12 @@ def read_layers(folder: Path, environ: Mapping[str, str], overrides: Mapping[str
     return raw
 
 
-def section_named(name: str) -> Section | None:
+def section_named(name: str) -> Section[Any] | None:
     """The section of that name."""
     return next((section for section in SECTIONS if section.name == name), None)
 
 
-def label_of(section: Section, number: int) -> str:
+def label_of(section: Section[Any], number: int) -> str:
     """ "site", or "lists[0]" for the first of a repeated section."""
     return f"{section.name}[{number}]" if section.repeated else section.name
 
@@ -178,13 +178,13 @@ def _unknown_name(name: str, content: object) -> tuple[str, str]:
         return f"unknown section [{name}]", suggestion(name, sections)
     if isinstance(content, list):
         return f"unknown section [[{name}]]", suggestion(name, sections)
-    homes = [section.name for section in SECTIONS if section.setting(name)]
+    homes = [section.name for section in SECTIONS if name in section.settings]
     do = f"write it under [{homes[0]}]" if homes else suggestion(name, sections)
     return f"unknown setting {name} = {shown(content)}", do
 
 
 def _section_tables(
-    raw: RawSettings, section: Section, content: object, where: str
+    raw: RawSettings, section: Section[Any], content: object, where: str
 ) -> list[dict[str, object]]:
     """The section's tables, or a problem where [x] and [[x]] are mixed up."""
     tables: object = content if section.repeated else [content]
@@ -213,18 +213,18 @@ def _add_variable(raw: RawSettings, name: str, text: str) -> None:
         count = len(raw.tables.get(section.name, []))
         index, rest = "".join(rest[:1]), rest[1:]
         if not index.isdecimal() or int(index) > count or not rest:
-            variable = f"{_variable_prefix(section)}0__{section.settings[0].key.upper()}"
+            variable = f"{_variable_prefix(section)}0__{next(iter(section.settings)).upper()}"
             what = f"names none of the {count} [[{section.name}]]"
             raw.refuse(name, what, f"count from 0, as in {variable}")
             return
         number = int(index)
     key = "__".join(rest)
-    setting = section.setting(key)
-    value = text if setting is None or setting.kind.verbatim else _parse_toml_value(text)
+    setting = section.settings.get(key)
+    value = text if setting is None or setting.type.verbatim else _parse_toml_value(text)
     raw.set(section.name, number, key, RawValue(value=value, where=name))
 
 
-def _variable_prefix(section: Section) -> str:
+def _variable_prefix(section: Section[Any]) -> str:
     """How the variables of a section begin: "PUBLISHER_MAIL__RELAYS__"."""
     return PREFIX + section.name.upper().replace(".", "__") + "__"
 

@@ -1,7 +1,13 @@
-"""What is written from the declared settings: config/publisher.toml and docs/reference/settings.md."""
+"""What is written from the declared settings: config/publisher.toml, docs/reference/settings.md, and the JSON
+schema by which editors complete and check a publisher.toml.
+"""
 
+import json
+from typing import Any
+
+from publisher.config.layers import toml_text
 from publisher.config.sections import SECTIONS
-from publisher.config.types import Section, Setting, TomlValue
+from publisher.config.types import Section, Setting
 
 TOML_HEAD = """\
 # Every setting of Publisher with its default. A site needs only the required ones.
@@ -33,6 +39,17 @@ relative to the folder of `publisher.toml`. An unknown key is an error.
   `site.url` and `web.public_url` must then be the same place, for the pages are served where the feeds are.
 - `site.secret_file` holds the keys behind every link in every mail. Keep a copy: without it old
   unsubscribe links stop working.
+
+Editors complete and check `publisher.toml` by a JSON schema. Those that use Taplo (VS Code with Even Better
+TOML, and others) find it by the first line `#:schema ./publisher.schema.json`, where it stands beside the
+file:
+
+```console
+$ publisher check --schema > publisher.schema.json
+```
+
+Write it anew after an upgrade. An editor flags what is surely wrong in the file; `publisher check` has the
+last word, and it knows the environment too.
 """
 
 
@@ -41,11 +58,11 @@ def toml() -> str:
     parts = [TOML_HEAD]
     for section in SECTIONS:
         # A repeated section that has a required key cannot stand without an author's answers.
-        optional = section.repeated and any(s.required for s in section.settings)
+        optional = section.repeated and any(s.required for s in section.settings.values())
         lines = [f"# {section.help}", ("#" if optional else "") + heading(section)]
-        for setting in section.settings:
+        for setting in section.settings.values():
             mark = "#" if optional or (setting.default is None and not setting.required) else ""
-            value = setting.shown if setting.default is None else toml_value(setting.default)
+            value = setting.shown if setting.default is None else toml_text(setting.default)
             lines += [f"# {help_text(setting)}", f"{mark}{setting.key} = {value}"]
         parts.append("\n".join(lines) + "\n")
     return "\n".join(parts)
@@ -57,13 +74,60 @@ def markdown() -> str:
     for section in SECTIONS:
         head = ["| Key | Default | What it is |", "|---|---|---|"]
         rows: list[str] = []
-        for setting in section.settings:
-            default = f"`{toml_value(setting.default)}`" if setting.default is not None else ""
-            expects = setting.kind.expects[:1].upper() + setting.kind.expects[1:]
-            what = f"{help_text(setting)} {expects}.".replace("|", "\\|")
+        for setting in section.settings.values():
+            default = f"`{toml_text(setting.default)}`" if setting.default is not None else ""
+            what = f"{help_text(setting)} {expects_text(setting)}".replace("|", "\\|")
             rows.append(f"| `{setting.key}` | {default} | {what} |")
         parts.append("\n".join([f"## `{heading(section)}`", "", section.help, "", *head, *rows]) + "\n")
     return "\n".join(parts)
+
+
+def json_schema() -> str:
+    """config/publisher.schema.json: what editors know of publisher.toml. It refuses no value that Publisher
+    takes; what no schema can say, such as whether a time zone exists, `publisher check` does.
+    """
+    top: dict[str, Any] = {
+        "$schema": "http://json-schema.org/draft-04/schema#",
+        "title": "publisher.toml",
+        "description": "The settings of a site of Publisher.",
+        "type": "object",
+        "properties": {},
+        "required": [],
+        "additionalProperties": False,
+    }
+    for section in SECTIONS:
+        *outer, name = section.name.split(".")
+        within = top
+        for one in outer:
+            within = within["properties"][one]
+        within["properties"][name] = _section_schema(section)
+        if not section.repeated and any(s.required for s in section.settings.values()):
+            within["required"].append(name)
+    return json.dumps(top, ensure_ascii=False, indent=1) + "\n"
+
+
+def _section_schema(section: Section[Any]) -> dict[str, Any]:
+    settings = section.settings.values()
+    table: dict[str, Any] = {
+        "type": "object",
+        "properties": {setting.key: _setting_schema(setting) for setting in settings},
+        "additionalProperties": False,
+    }
+    if required := [setting.key for setting in settings if setting.required]:
+        table["required"] = required
+    if section.repeated:
+        return {"description": section.help, "type": "array", "items": table}
+    return {"description": section.help, **table}
+
+
+def _setting_schema(setting: Setting) -> dict[str, Any]:
+    default = {} if setting.default is None else {"default": setting.default}
+    return {"description": f"{help_text(setting)} {expects_text(setting)}", **setting.type.schema, **default}
+
+
+def expects_text(setting: Setting) -> str:
+    """What values it takes, as a sentence."""
+    return f"{setting.type.expects[:1].upper()}{setting.type.expects[1:]}."
 
 
 def help_text(setting: Setting) -> str:
@@ -71,15 +135,6 @@ def help_text(setting: Setting) -> str:
     return setting.help + (" Required." if setting.required else "")
 
 
-def heading(section: Section) -> str:
+def heading(section: Section[Any]) -> str:
     """As TOML has it: "[site]", "[[feeds]]"."""
     return f"[[{section.name}]]" if section.repeated else f"[{section.name}]"
-
-
-def toml_value(value: TomlValue) -> str:
-    """A default as TOML."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return "[" + ", ".join(f'"{item}"' for item in value) + "]"
-    return f'"{value}"' if isinstance(value, str) else str(value)

@@ -1,117 +1,30 @@
-"""Settings as frozen values, a class for each section."""
+"""A site's settings as frozen values, made of the sections once every value was read."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from publisher.core.delivery.bounces import BounceLimits
-from publisher.core.delivery.relays import Relay
-from publisher.core.delivery.throttling import Canary, QuietHours, WarmUp
+from publisher.config.sections.feeds import FEEDS, LISTS, WEBSUB, WebSubSettings
+from publisher.config.sections.mail import BOUNCES, DKIM, MAIL, RELAYS, MailSettings
+from publisher.config.sections.site import POSTS, SITE, PostsSettings
+from publisher.config.sections.web import (
+    QUEUE,
+    SCHEDULE,
+    STORE,
+    WEB,
+    QueueSettings,
+    ScheduleSettings,
+    StoreSettings,
+    WebSettings,
+)
+from publisher.config.types import Section, Values
 from publisher.core.feeds.feed import FeedSpec
 from publisher.core.site import Site
 from publisher.core.subscribers.subscription import MailingList
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PostsSettings:
-    """[posts]. `dir` is absolute; `include` and `exclude` are patterns relative to it. `timezone` and
-    `language` are the site's where they are set; None for them or `permalink`: as the posts' generator has
-    it. `ids` is "tag" or "permalink". `defaults` is front matter, every scalar as text.
-    """
-
-    dir: Path
-    timezone: str | None
-    language: str | None
-    include: tuple[str, ...]
-    exclude: tuple[str, ...]
-    profile: str
-    permalink: str | None
-    ids: str
-    defaults: Mapping[str, Any]
-    link_fields: tuple[str, ...]
-    id_fields: tuple[str, ...]
-    max_age: timedelta
-    pages: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebSubSettings:
-    """[websub]. `hubs` are absolute URLs."""
-
-    hubs: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RelaySettings:
-    """[[mail.relays]]. The password is in `password_file` where `relay` has none. Paths are absolute."""
-
-    relay: Relay
-    password_file: Path | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DkimSettings:
-    """[mail.dkim]. `keys` are (selector, file), absolute; `domain` None: that of each From."""
-
-    domain: str | None = None
-    keys: tuple[tuple[str, Path], ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MailSettings:
-    """[mail] and what is within. `transport` is a transport's name; `bounces` is the address that mail
-    comes back to, "" for the list's own; `limits` are how many refusals end mail to an
-    address. `retention` is how long settled deliveries are kept; None: always.
-    """
-
-    transport: str
-    relays: tuple[RelaySettings, ...] = ()
-    dkim: DkimSettings = DkimSettings()
-    bounces: str = ""
-    limits: BounceLimits = field(default_factory=BounceLimits)
-    quiet_hours: QuietHours | None = None
-    warm_up: WarmUp | None = None
-    canary: Canary | None = None
-    retention: timedelta | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreSettings:
-    """[store]. `url` is a database URL with an absolute path."""
-
-    url: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueSettings:
-    """[queue]. `batch` counts deliveries."""
-
-    batch: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebSettings:
-    """[web]. `port` 0 means any free one. The public URL is the site's; `public_url_given`: it was set.
-    `trusted_proxies` are networks ("10.0.0.0/8"); `blocked` are addresses, and domains in A-labels and lower
-    case. `delta`: clients that ask for it get only the entries they lack (RFC 3229).
-    """
-
-    host: str
-    port: int
-    trusted_proxies: tuple[str, ...]
-    blocked: tuple[str, ...]
-    public_url_given: bool = False
-    delta: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScheduleSettings:
-    """[schedule]. `watch`: changes in the folder are published at once."""
-
-    publish_every: timedelta
-    watch: bool
+Read = Mapping[str, Sequence[Mapping[str, Any]]]
+"""Every value by section, table and key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,3 +43,41 @@ class Settings:
     queue: QueueSettings
     web: WebSettings
     schedule: ScheduleSettings
+
+
+def make_settings(folder: Path, read: Read) -> Settings:
+    """The settings of the site in `folder`, which is absolute, of values that are all right."""
+
+    def every(section: Section[Values], **more: object) -> tuple[Values, ...]:
+        return tuple(_make(section, folder, table, more) for table in read[section.name])
+
+    def one(section: Section[Values], **more: object) -> Values:
+        return every(section, **more)[0]
+
+    own, web = one(SITE), one(WEB)
+    site = own.site(web.public_url)
+    return Settings(
+        folder=folder,
+        site=site,
+        secret_file=own.secret_file,
+        posts=one(POSTS, timezone=own.timezone, language=own.language),
+        feeds=tuple(feed.feed(site) for feed in every(FEEDS)),
+        websub=one(WEBSUB),
+        lists=tuple(item.mailing_list(site) for item in every(LISTS)),
+        mail=one(MAIL, relays=every(RELAYS), dkim=one(DKIM), bounces=one(BOUNCES)),
+        store=one(STORE),
+        queue=one(QUEUE),
+        web=web,
+        schedule=one(SCHEDULE),
+    )
+
+
+def _make(
+    section: Section[Values], folder: Path, table: Mapping[str, Any], more: Mapping[str, object]
+) -> Values:
+    """A section's dataclass: each value under its setting's key, and the fields in `more`."""
+    made = dict(more)
+    for setting in section.settings.values():
+        value, locate = table[setting.key], setting.type.locate
+        made[setting.field] = locate(value, folder) if locate and value is not None else value
+    return section.values(**made)

@@ -1,61 +1,163 @@
-"""What a setting is, and the types most settings have: how each is read, and what to say when it cannot be.
+"""How a setting is declared, and the types most settings have: how each is read, what to say when it cannot
+be, and what an editor is told of it.
 
-A type takes what TOML gives (str, int, bool, list, dict) and returns the value that the program uses. Every
-`read_...` raises InvalidValue.
+The settings of a section of publisher.toml are the fields of a class:
+
+    batch: int = setting(whole(1, 10_000), help="Deliveries in a batch.", default=500)
+
+That is the only place where the setting stands. Reading, checking, config/publisher.toml, its reference
+and the JSON schema for editors follow from it.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import time, timedelta
 from functools import partial
-from typing import Any, NamedTuple, cast
+from pathlib import Path
+from typing import (
+    Any,
+    Generic,
+    Literal,
+    NamedTuple,
+    NoReturn,
+    TypeVar,
+    cast,
+    dataclass_transform,
+    overload,
+)
 from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 from publisher.core.addresses import parse_mailbox
 from publisher.core.errors import AddressError
 
+T = TypeVar("T")
+Word = TypeVar("Word", bound=str)
+Values = TypeVar("Values", bound="SectionValues")
+
 TomlValue = str | bool | int | list[str]
+JsonSchema = Mapping[str, object]
+"""A JSON schema, of draft 4: the one that TOML editors know best. It is also one of draft 7."""
 
 
 class InvalidValue(Exception):
     """A value that its type cannot take; becomes a SettingsError. A text replaces the type's usual advice."""
 
 
-class SettingType(NamedTuple):
-    """`expects` completes "expected ...". `read` raises InvalidValue. `verbatim`: text from the environment
-    is the value itself; otherwise it is read as a TOML value.
+class SettingType(NamedTuple, Generic[T]):
+    """`expects` completes "expected ...". `read` takes what TOML gives (str, int, bool, list, dict) and
+    returns the value that the program uses; it raises InvalidValue. `schema` refuses what is surely wrong.
+    `verbatim`: text from the environment is the value itself; otherwise it is read as a TOML value. `locate`
+    completes a value that names files, which are relative to the folder of the site.
     """
 
     expects: str
-    read: Callable[[object], Any]
+    read: Callable[[object], T]
+    schema: JsonSchema
     verbatim: bool = True
+    locate: Callable[[T, Path], T] | None = None
 
 
 class Setting(NamedTuple):
-    """One key. `default` is as written in TOML; None: not set unless the author does. `shown` is an
-    example in TOML for the packaged file where there is no default.
+    """One key. `field` is its name in the section's class. `default` is as written in TOML; where it is None
+    the setting is not set unless the author does, and then its value is `unset`. `shown` is an example in
+    TOML for the packaged file where there is no default. A `secret` is not shown by repr.
     """
 
     key: str
-    kind: SettingType
+    field: str
+    type: SettingType[Any]
     help: str
-    default: TomlValue | None = None
-    required: bool = False
-    shown: str = ""
+    default: TomlValue | None
+    required: bool
+    shown: str
+    unset: Any
+    secret: bool
+
+    def value_unless_set(self) -> Any:
+        """What the program uses where the author says nothing."""
+        return self.unset if self.default is None else self.type.read(self.default)
 
 
-class Section(NamedTuple):
-    """One [section], or one [[section]] that may appear several times where `repeated`."""
+@overload
+def setting(type: SettingType[T], *, help: str, default: TomlValue, key: str = "") -> T: ...
+@overload
+def setting(type: SettingType[T], *, help: str, required: Literal[True], shown: str, key: str = "") -> T: ...
+@overload
+def setting(
+    type: SettingType[T], *, help: str, unset: T, shown: str, key: str = "", secret: bool = False
+) -> T: ...
+@overload
+def setting(type: SettingType[T], *, help: str, shown: str, key: str = "") -> T | None: ...
+def setting(
+    type: SettingType[Any],
+    *,
+    help: str,
+    default: TomlValue | None = None,
+    required: bool = False,
+    shown: str = "",
+    unset: Any = None,
+    key: str = "",
+    secret: bool = False,
+) -> Any:
+    """A field that is a setting; its key is what the field is called, or `key`."""
+    return Setting(key, "", type, help, default, required, shown, unset, secret)
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(setting,))
+class SectionValues:
+    """The values of a section, by the names of the fields; those that `setting` did not make are no settings.
+
+    To type checkers each of these classes is a frozen dataclass. It is not made by `dataclass`, because the
+    code that this writes for thirteen classes would double the time that settings take at each start.
+    """
+
+    def __init__(self, **values: object) -> None:
+        self.__dict__.update(values)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__}.{name} cannot be set")
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __repr__(self) -> str:
+        secret = {setting.field for setting in settings_of(type(self)) if setting.secret}
+        shown = ", ".join(f"{name}={value!r}" for name, value in vars(self).items() if name not in secret)
+        return f"{type(self).__name__}({shown})"
+
+
+def settings_of(section: type[SectionValues]) -> Iterator[Setting]:
+    """The settings that a class declares, each with its names."""
+    for name, value in vars(section).items():
+        if isinstance(value, Setting):
+            yield value._replace(field=name, key=value.key or name)
+
+
+@dataclass(frozen=True)
+class Section(Generic[Values]):
+    """One [section], or one [[section]] that may appear several times where `repeated`; `values` declares its
+    settings.
+    """
 
     name: str
     help: str
-    settings: tuple[Setting, ...]
+    values: type[Values]
     repeated: bool = False
+    settings: Mapping[str, Setting] = field(init=False)
+    """By key."""
 
-    def setting(self, key: str) -> Setting | None:
-        """The setting of that key."""
-        return next((setting for setting in self.settings if setting.key == key), None)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "settings", {setting.key: setting for setting in settings_of(self.values)})
+
+
+def fill(target: Callable[..., T], values: SectionValues, **more: object) -> T:
+    """A dataclass of core, made of the values of a section that have the names of its fields, and of `more`,
+    which come first.
+    """
+    names = {field.name for field in fields(cast("Any", target))}
+    return target(**({name: getattr(values, name) for name in names - more.keys()} | more))
 
 
 def read_bool(value: object) -> bool:
@@ -87,16 +189,14 @@ def read_filled(value: object) -> str:
     return text
 
 
-def matching(expects: str, pattern: str) -> SettingType:
-    """Text that a pattern matches as a whole, in any case."""
+def read_path(value: object) -> Path:
+    """A file or a folder."""
+    return Path(read_filled(value))
 
-    def read(value: object) -> str:
-        text = read_text(value)
-        if not re.fullmatch(pattern, text, re.IGNORECASE):  # compiled when first used: start-up is quick
-            raise InvalidValue
-        return text
 
-    return SettingType(expects=expects, read=read)
+def locate_path(path: Path, folder: Path) -> Path:
+    """What a path that may be relative to the folder of the site means."""
+    return folder / path
 
 
 def read_url(value: object) -> str:
@@ -126,7 +226,7 @@ def read_zone(value: object) -> str:
 
 def read_duration(value: object, least: timedelta = timedelta(0)) -> timedelta:
     """A number and a unit, as in "30d"."""
-    found = re.fullmatch(r"(\d{1,6})([smhd])", read_text(value), re.ASCII)
+    found = re.fullmatch(r"([0-9]{1,6})([smhd])", read_text(value))
     if not found:
         raise InvalidValue
     units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -140,7 +240,7 @@ def read_time_of_day(value: object) -> time:
     """Hours and minutes."""
     if isinstance(value, time) and value.second == value.microsecond == 0:  # TOML has times of its own
         return value
-    found = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)", read_text(value), re.ASCII)
+    found = re.fullmatch(r"([01][0-9]|2[0-3]):([0-5][0-9])", read_text(value))
     if not found:
         raise InvalidValue
     return time(int(found[1]), int(found[2]))
@@ -165,22 +265,54 @@ def read_words(value: object) -> tuple[str, ...]:
     return tuple(read_filled(item) for item in read_array(value))
 
 
-def read_address_with(parse: Callable[[str], object], value: object) -> str:
-    """Text that `parse` takes for an email address; the advice is what it says."""
-    text = read_filled(value)
+def parse_with(parse: Callable[[str], T], text: str) -> T:
+    """What `parse` makes of an email address; the advice is what it says."""
     try:
-        parse(text)
+        return parse(text)
     except AddressError as error:
         raise InvalidValue(f"{error.what}; {error.do}".removesuffix("; ")) from None
+
+
+def read_mailbox(value: object) -> str:
+    """An address, perhaps with a name before it."""
+    text = read_filled(value)
+    parse_with(parse_mailbox, text)
     return text
 
 
-def read_slug(value: object) -> str:
-    """A name for file names and links."""
-    text = read_text(value)
-    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", text):
+def read_fields(
+    value: object, types: Mapping[str, SettingType[Any]], required: Collection[str] = ()
+) -> dict[str, Any]:
+    """A table that has no keys but these, each of its own type."""
+    table = read_table(value)
+    if not table.keys() <= types.keys() or not table.keys() >= set(required):
         raise InvalidValue
-    return text
+    return {key: types[key].read(item) for key, item in table.items()}
+
+
+def text_schema(pattern: str = "") -> JsonSchema:
+    """Text that the pattern matches as a whole, but for the space around it. Patterns are written in what the
+    regular expressions of Python, Rust and ECMAScript have in common.
+    """
+    return {"type": "string"} | ({"pattern": rf"^\s*({pattern})\s*$"} if pattern else {})
+
+
+def array_schema(items: JsonSchema) -> JsonSchema:
+    """A list."""
+    return {"type": "array", "items": items}
+
+
+def table_schema(types: Mapping[str, SettingType[Any]], required: Iterable[str] = ()) -> JsonSchema:
+    """A table that `read_fields` reads."""
+    names = list(required)
+    properties = {key: type.schema for key, type in types.items()}
+    schema: JsonSchema = {"type": "object", "properties": properties, "additionalProperties": False}
+    return {**schema, "required": names} if names else schema
+
+
+def either(*schemas: JsonSchema) -> JsonSchema:
+    """One of several."""
+    return {"anyOf": list(schemas)}
 
 
 def quoted_choices(choices: Sequence[str]) -> str:
@@ -189,31 +321,35 @@ def quoted_choices(choices: Sequence[str]) -> str:
     return " or ".join([", ".join(quoted[:-1]), quoted[-1]] if len(quoted) > 1 else quoted)
 
 
-def one_of(*choices: str) -> SettingType:
+def one_of(*choices: Word) -> SettingType[Word]:
     """One of a closed set of words."""
 
-    def read(value: object) -> str:
-        if (text := read_text(value)) not in choices:
-            raise InvalidValue
-        return text
+    def read(value: object) -> Word:
+        text = read_text(value)
+        for choice in choices:
+            if choice == text:
+                return choice
+        raise InvalidValue
 
-    return SettingType(expects=quoted_choices(choices), read=read)
+    return SettingType(quoted_choices(choices), read, {"type": "string", "enum": [*map(str, choices)]})
 
 
-def some_of(*choices: str) -> SettingType:
+def some_of(*choices: Word) -> SettingType[tuple[Word, ...]]:
     """A list of different words of a closed set, at least one."""
+    one = one_of(*choices)
 
-    def read(value: object) -> tuple[str, ...]:
-        given = read_words(value)
-        if not given or len(set(given)) < len(given) or not set(given) <= set(choices):
+    def read(value: object) -> tuple[Word, ...]:
+        given = tuple(one.read(item) for item in read_array(value))
+        if not given or len(set(given)) < len(given):
             raise InvalidValue
         return given
 
     expects = f"a list of {quoted_choices(choices)}, each at most once"
-    return SettingType(expects=expects, read=read, verbatim=False)
+    schema = {**array_schema(one.schema), "minItems": 1, "uniqueItems": True}
+    return SettingType(expects, read, schema, verbatim=False)
 
 
-def whole(least: int, most: int) -> SettingType:
+def whole(least: int, most: int) -> SettingType[int]:
     """A whole number within bounds, both included."""
 
     def read(value: object) -> int:
@@ -221,31 +357,56 @@ def whole(least: int, most: int) -> SettingType:
             raise InvalidValue
         return value
 
-    return SettingType(expects=f"a whole number from {least} to {most:,}", read=read, verbatim=False)
+    expects = f"a whole number from {least} to {most:,}"
+    schema = {"type": "integer", "minimum": least, "maximum": most}
+    return SettingType(expects, read, schema, verbatim=False)
 
 
-BOOL = SettingType(expects="true or false", read=read_bool, verbatim=False)
-LINE = SettingType(expects="one line of text", read=read_line)
-FILLED = SettingType(expects="one line of text, not empty", read=read_filled)
-TEXT = SettingType(expects="text", read=read_text)
-URL = SettingType(expects='an absolute URL such as "https://example.org/blog/"', read=read_url)
+def matching(expects: str, pattern: str) -> SettingType[str]:
+    """Text that a pattern matches as a whole."""
+
+    def read(value: object) -> str:
+        text = read_text(value)
+        if not re.fullmatch(pattern, text):  # compiled when first used: start-up is quick
+            raise InvalidValue
+        return text
+
+    return SettingType(expects, read, text_schema(pattern))
+
+
+DURATION_PATTERN = "[0-9]{1,6}[smhd]"
+
+BOOL = SettingType("true or false", read_bool, {"type": "boolean"}, verbatim=False)
+TEXT = SettingType("text", read_text, text_schema())
+LINE = SettingType("one line of text", read_line, text_schema())
+FILLED = SettingType("one line of text, not empty", read_filled, text_schema(r".*\S.*"))
+PATH = SettingType(FILLED.expects, read_path, FILLED.schema, locate=locate_path)
+URL = SettingType(
+    'an absolute URL such as "https://example.org/blog/"',
+    read_url,
+    text_schema(r"[Hh][Tt][Tt][Pp][Ss]?://[^\s?#]+"),
+)
 LANGUAGE = matching(
     'a language tag (BCP 47) such as "en" or "pt-BR"',
-    r"[a-z]{2,3}(-[a-z]{3}){0,3}(-[a-z]{4})?(-([a-z]{2}|\d{3}))?(-([a-z0-9]{5,8}|\d[a-z0-9]{3}))*"
-    r"(-[0-9a-wyz](-[a-z0-9]{2,8})+)*(-x(-[a-z0-9]{1,8})+)?",
+    "[A-Za-z]{2,3}(-[A-Za-z]{3}){0,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?"
+    "(-([A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3}))*(-[0-9A-WYZa-wyz](-[A-Za-z0-9]{2,8})+)*(-[Xx](-[A-Za-z0-9]{1,8})+)?",
 )
-ZONE = SettingType(expects='an IANA time zone such as "Europe/Berlin"', read=read_zone)
-DURATION = SettingType(expects='a duration such as "30d", "12h", "45m" or "60s"', read=read_duration)
+ZONE = SettingType('an IANA time zone such as "Europe/Berlin"', read_zone, text_schema(r"[\w+/-]+"))
+DURATION = SettingType(
+    'a duration such as "30d", "12h", "45m" or "60s"', read_duration, text_schema(DURATION_PATTERN)
+)
 PERIOD = SettingType(
-    expects='a duration of at least "1s", such as "60s" or "5m"',
-    read=partial(read_duration, least=timedelta(seconds=1)),
+    'a duration of at least "1s", such as "60s" or "5m"',
+    partial(read_duration, least=timedelta(seconds=1)),
+    text_schema("0*[1-9][0-9]{0,5}[smhd]"),
 )
-CLOCK = SettingType(expects='a time of day such as "08:00"', read=read_time_of_day)
-SLUG = SettingType(
-    expects='a name of small letters, digits and hyphens such as "weekly-news"', read=read_slug
+CLOCK = SettingType(
+    'a time of day such as "08:00"',
+    read_time_of_day,
+    text_schema(r"([01][0-9]|2[0-3]):[0-5][0-9](:00(\.0+)?)?"),  # with seconds: a TOML time, not a text
 )
-WORDS = SettingType(expects='a list of texts such as ["a", "b"]', read=read_words, verbatim=False)
-MAILBOX = SettingType(
-    expects='an address such as "Jo Doe <jo@example.org>"',
-    read=partial(read_address_with, parse_mailbox),
+SLUG = matching('a name of small letters, digits and hyphens such as "weekly-news"', "[a-z0-9]+(-[a-z0-9]+)*")
+WORDS = SettingType(
+    'a list of texts such as ["a", "b"]', read_words, array_schema(FILLED.schema), verbatim=False
 )
+MAILBOX = SettingType('an address such as "Jo Doe <jo@example.org>"', read_mailbox, text_schema(".*@.*"))

@@ -3,7 +3,7 @@ it names. Contrast of colors is that of WCAG 2.2, 1.4.3.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from publisher.core.patterns import lazy
 
@@ -128,14 +128,14 @@ class Site:
     url: str
     public_url: str
     id_authority: str
-    description: str = ""
-    language: str = "en"
-    timezone: str = "UTC"
-    author: Person | None = None
-    copyright: str = ""
-    postal_address: str = ""
-    palette: Palette = field(default_factory=Palette)
-    logo: Logo | None = None
+    description: str
+    language: str
+    timezone: str
+    author: Person | None
+    copyright: str
+    postal_address: str
+    palette: Palette
+    logo: Logo | None
 
 
 def text_direction(language: str) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from publisher.core.feeds.feed import Feed, FeedEntry
+from publisher.core.feeds.feed import Feed, FeedEntry, FeedFormat
 from publisher.core.publishing.log import as_iri
 from publisher.core.site import Person
 from publisher.formats.clean import email, feed_author, prepare, rfc3339, with_names
@@ -19,7 +19,7 @@ TOMBSTONES = "http://purl.org/atompub/tombstones/1.0"
 class Atom:
     """Writes application/atom+xml."""
 
-    name = "atom"
+    name: str = FeedFormat.ATOM
     label = "Atom"
     suffix = "atom"
     media_type = "application/atom+xml"

@@ -1,6 +1,6 @@
 """JSON Feed 1.1 (https://jsonfeed.org/version/1.1)."""
 
-from publisher.core.feeds.feed import Feed, FeedEntry
+from publisher.core.feeds.feed import Feed, FeedEntry, FeedFormat
 from publisher.core.site import Person
 from publisher.formats.clean import feed_author, prepare, rfc3339, shown_categories, with_names
 
@@ -10,7 +10,7 @@ Json = dict[str, object]
 class JsonFeed:
     """Writes application/feed+json."""
 
-    name = "json"
+    name: str = FeedFormat.JSON
     label = "JSON Feed"
     suffix = "json"
     media_type = "application/feed+json"

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING
 
-from publisher.core.feeds.feed import Feed, FeedEntry
+from publisher.core.feeds.feed import Feed, FeedEntry, FeedFormat
 from publisher.formats.clean import email, feed_author, prepare, rfc3339, with_names
 from publisher.formats.elements import add_child, complete_entry, complete_feed
 
@@ -23,7 +23,7 @@ WIDEST, HIGHEST = 144, 400
 class Rss:
     """Writes application/rss+xml."""
 
-    name = "rss"
+    name: str = FeedFormat.RSS
     label = "RSS"
     suffix = "xml"
     media_type = "application/rss+xml"

@@ -8,6 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
+from publisher.core.delivery.relays import MailTransport
+
 if TYPE_CHECKING:
     from publisher.core.delivery.relays import Relay
     from publisher.ports import RelayQuotas, Transport
@@ -35,5 +37,7 @@ def make_smtp(folder: Path, relays: "Sequence[Relay]", quotas: "RelayQuotas | No
     return Smtp(relays, quotas)
 
 
-TRANSPORTS: "Mapping[str, TransportFactory]" = MappingProxyType({"outbox": make_outbox, "smtp": make_smtp})
-"""Transports by the name that `mail.transport` gives; made from an outbox folder, relays and their quotas."""
+TRANSPORTS: Mapping[MailTransport, TransportFactory] = MappingProxyType(
+    {MailTransport.OUTBOX: make_outbox, MailTransport.SMTP: make_smtp}
+)
+"""What makes each transport that `mail.transport` may name, of an outbox folder, relays and their quotas."""

@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import ParamSpec, TypeVar
 from urllib.parse import quote
 
+from publisher.core.delivery.relays import MailTransport
 from publisher.core.mail.message import Message, Outcome, Phase, SendVerdict
 
 ALREADY_THERE = Outcome(verdict=SendVerdict.ACCEPTED, reply="already in the outbox")
@@ -30,7 +31,8 @@ R = TypeVar("R")
 class Outbox:
     """A folder of .eml files as a transport. The folder is made when first needed."""
 
-    name, can_look_up = "outbox", True
+    name: str = MailTransport.OUTBOX
+    can_look_up = True
     troubles: Mapping[str, str] = MappingProxyType({})  # it is one way: what fails it is told at once
 
     def __init__(self, folder: Path, connections: int = 4) -> None:

@@ -4,11 +4,11 @@ from datetime import time, timedelta
 from pathlib import Path
 
 import pytest
+from declared import feed_spec, relay
 
 from publisher.config import check_settings, load
-from publisher.core.delivery.relays import DomainLimit, Relay, Security
+from publisher.core.delivery.relays import DomainLimit, Security
 from publisher.core.errors import SettingsError
-from publisher.core.feeds.feed import FeedSpec
 from publisher.core.posts.filters import PostFilter, TermKind
 from publisher.core.site import Person
 
@@ -36,7 +36,7 @@ def test_title_and_url_are_enough(tmp_path: Path) -> None:
     assert settings.posts.include == ("**/*.md", "**/*.markdown", "**/*.mdx", "**/*.html")
     assert settings.posts.link_fields == ("canonical_url", "origin_url")
     assert settings.posts.max_age == timedelta(days=30)
-    assert settings.feeds == (FeedSpec(slug="feed", title="Low Water"),)
+    assert settings.feeds == (feed_spec(slug="feed", title="Low Water"),)
     assert settings.lists == ()
     assert settings.secret_file == tmp_path / ".publisher/secret"
     assert settings.store.url == f"sqlite:///{tmp_path}/.publisher/publisher.db"
@@ -79,7 +79,7 @@ def test_every_setting_of_a_list_and_a_feed_is_read(tmp_path: Path) -> None:
     settings = load(site(tmp_path, text))
     assert settings.site.author == Person(name="Ann", email="ann@low.example")
     assert settings.feeds == (
-        FeedSpec(slug="short", title="Short", formats=("json",), limit=3, content="summary"),
+        feed_spec(slug="short", title="Short", formats=("json",), limit=3, content="summary"),
     )
     (spec,) = settings.lists
     assert (spec.at, spec.timezone, spec.reply_to) == (time(16), "Europe/Berlin", "r@b.example")
@@ -244,7 +244,7 @@ def test_every_setting_of_mail_is_read(tmp_path: Path) -> None:
     mail = load(site(tmp_path, LEAST + MAIL)).mail
     first, second = mail.relays
     assert first.password_file == tmp_path / "secrets/relay"
-    assert first.relay == Relay(
+    assert first.relay() == relay(
         host="smtp.example.org",
         port=465,
         weight=3,
@@ -258,13 +258,13 @@ def test_every_setting_of_mail_is_read(tmp_path: Path) -> None:
         },
         timeout=timedelta(seconds=30),
     )
-    assert second.relay == Relay(
+    assert second.relay() == relay(
         host="::1", port=25, security=Security.NONE, username="bo", password="s3cret", connections=4
     )
-    assert second.relay.name == "[::1]:25"
+    assert second.relay().name == "[::1]:25"
     assert "s3cret" not in repr(mail)
     assert mail.dkim.keys == (("p1", tmp_path / ".publisher/dkim/p1.pem"),)
-    assert (mail.dkim.domain, mail.bounces) == ("low.example", "bounces@low.example")
+    assert (mail.dkim.domain, mail.bounces.address) == ("low.example", "bounces@low.example")
 
 
 def test_sections_within_a_section_stand_in_the_environment_too(tmp_path: Path) -> None:
@@ -277,7 +277,7 @@ def test_sections_within_a_section_stand_in_the_environment_too(tmp_path: Path) 
     mail = load(site(tmp_path), environ).mail
     assert (mail.transport, mail.dkim.domain) == ("smtp", "low.example")
     (only,) = mail.relays
-    assert (only.relay.host, only.relay.port, only.relay.password) == (
+    assert (only.host, only.relay().port, only.password) == (
         "localhost",
         587,
         "from the environment",

@@ -35,5 +35,5 @@ def test_every_commented_setting_loads_when_it_is_taken_in(tmp_path: Path) -> No
     everything = re.sub(r"(?m)^#(?=\S)", "", reference.toml())
     (tmp_path / "publisher.toml").write_text(everything, encoding="utf-8")
     assert check_settings(tmp_path) == []
-    for setting in (setting for section in SECTIONS for setting in section.settings):
+    for setting in (setting for section in SECTIONS for setting in section.settings.values()):
         assert re.search(rf"(?m)^{setting.key} = ", everything)

@@ -62,8 +62,8 @@ def test_every_setting_is_documented() -> None:
     for section in SECTIONS:
         header = f"[[{section.name}]]" if section.repeated else f"[{section.name}]"
         rows = page.partition(f"## `{header}`")[2].partition("\n## ")[0]
-        for setting in section.settings:
-            assert f"| `{setting.key}` |" in rows, f"{section.name}.{setting.key}"
+        for key in section.settings:
+            assert f"| `{key}` |" in rows, f"{section.name}.{key}"
 
 
 def test_the_table_of_the_readme_is_the_list_of_commands() -> None:

@@ -16,7 +16,7 @@ import pytest
 from lxml import etree
 from paths import SHARED
 
-from publisher.core.feeds.feed import Category, Enclosure, Feed, FeedEntry, History, Tombstone
+from publisher.core.feeds.feed import Category, Enclosure, Feed, FeedEntry, FeedFormat, History, Tombstone
 from publisher.core.posts.post import Image
 from publisher.core.site import Person
 from publisher.formats import FORMATS
@@ -241,7 +241,7 @@ def test_each_format_has_its_name_suffix_and_media_type() -> None:
         ("rss", "xml", "application/rss+xml"),
         ("json", "json", "application/feed+json"),
     ]
-    assert list(FORMATS) == ["atom", "rss", "json"]
+    assert list(FORMATS) == list(FeedFormat) == ["atom", "rss", "json"]
 
 
 MEANT = History(

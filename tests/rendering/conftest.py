@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from declared import a_site, mailing_list
 from paths import ROOT
 
 from publisher.core.digests.digest import Digest, DigestLinks, DigestPost
@@ -28,7 +29,7 @@ def renderer() -> JinjaRenderer:
 
 @pytest.fixture
 def site() -> Site:
-    return Site(
+    return a_site(
         title="The River Paper",
         url="https://river.example/",
         public_url="https://river.example/",
@@ -43,7 +44,7 @@ def site() -> Site:
 
 @pytest.fixture
 def spec() -> MailingList:
-    return MailingList(
+    return mailing_list(
         slug="daily",
         title="River Daily",
         sender="The River Paper <news@river.example>",

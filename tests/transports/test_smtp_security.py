@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+import declared
 import pytest
 from certificates import Authority
 from smtp_server import Drop, Rule, Say, SmtpServer, on
@@ -46,7 +47,7 @@ def send(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Send:
 
     def run(server: SmtpServer, **given: object) -> Outcome:
         values = {"host": "127.0.0.1", "port": server.port} | given
-        return asyncio.run(work(Relay(**values)))  # type: ignore[arg-type]  # the tests' own values
+        return asyncio.run(work(declared.relay(**values)))
 
     return run
 
@@ -218,5 +219,5 @@ def test_a_password_that_a_server_repeats_is_not_told_on(send: Send) -> None:
 
 
 def test_a_relay_is_shown_without_its_password() -> None:
-    relay = Relay(host="mail.example.org", port=587, username="ann", password="pässword")
-    assert "pässword" not in repr(relay)
+    account = declared.relay(host="mail.example.org", port=587, username="ann", password="pässword")
+    assert "pässword" not in repr(account)

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from declared import relay
 from smtp_server import SmtpServer, unused_port
 
-from publisher.core.delivery.relays import Relay, Security
+from publisher.core.delivery.relays import MailTransport, Security
 from publisher.core.mail.message import Envelope, Message, Outcome, SendVerdict
 from publisher.ports import Session, Transport
 from publisher.transports import TRANSPORTS
@@ -57,8 +58,8 @@ def _a_folder() -> Iterator[Way]:
 
 
 def _smtp(port: int) -> Callable[[Path], Transport]:
-    relay = Relay(host="127.0.0.1", port=port, security=Security.NONE, connections=8)
-    return lambda folder: TRANSPORTS["smtp"](folder, [relay])
+    there = relay(host="127.0.0.1", port=port, security=Security.NONE, connections=8)
+    return lambda folder: TRANSPORTS["smtp"](folder, [there])
 
 
 @contextmanager
@@ -94,7 +95,7 @@ async def _send(transport: Transport, *messages: Message) -> list[Outcome]:
 
 
 def test_a_way_for_each_transport_is_tested() -> None:
-    assert set(WAYS) == set(TRANSPORTS)
+    assert set(WAYS) == set(TRANSPORTS) == set(MailTransport)
 
 
 def test_a_transport_says_its_name_and_how_many_connections_it_takes(way: Way, tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
-"""Every setting, declared once: reading, the packaged publisher.toml and the reference follow from it."""
+"""Every setting, declared once: the dataclass of a section has a field for each of its keys. Reading, the
+packaged publisher.toml, the reference and the JSON schema for editors follow from it.
+"""
 
 from publisher.config.sections.feeds import FEEDS, LISTS, WEBSUB
-from publisher.config.sections.mail import BOUNCES, DKIM, MAIL, QUEUE, RELAYS
+from publisher.config.sections.mail import BOUNCES, DKIM, MAIL, RELAYS
 from publisher.config.sections.site import POSTS, SITE
-from publisher.config.sections.web import SCHEDULE, STORE, WEB
+from publisher.config.sections.web import QUEUE, SCHEDULE, STORE, WEB
 
 __all__ = ["FEEDS", "LISTS", "RELAYS", "SECTIONS"]
 

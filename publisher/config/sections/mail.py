@@ -1,165 +1,415 @@
-"""[mail], [[mail.relays]], [mail.dkim], [mail.bounces] and [queue]."""
+"""[mail], [[mail.relays]], [mail.dkim] and [mail.bounces]: how mail leaves, and what comes back."""
 
-from publisher.config import mail_types, types
-from publisher.config.types import Section, Setting
+import re
+import sys
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
-MAIL = Section(
-    name="mail",
-    help="How mail leaves the house.",
-    settings=(
-        Setting(
-            key="transport",
-            kind=types.one_of("outbox", "smtp"),
-            default="outbox",
-            help='"outbox" writes each message as a file into outbox/; "smtp" hands it to a relay.',
-        ),
-        Setting(
-            key="quiet_hours",
-            kind=mail_types.QUIET_HOURS,
-            shown='"22:00-07:00"',
-            help="No digest leaves in these hours, by the clock of its list.",
-        ),
-        Setting(
-            key="warm_up",
-            kind=mail_types.WARM_UP,
-            shown='{from = "2026-12-01", days = [50, 100, 500, 1000, 5000]}',
-            help="A new sender starts slowly: the most digests on each of its first days (UTC).",
-        ),
-        Setting(
-            key="canary",
-            kind=mail_types.CANARY,
-            shown='{share = "1%", limit = "5%", over = 5000}',
-            help='Of a digest to "over" readers or more a share goes first; if more of it than the limit is '
-            'refused, the rest is held. Default: as shown. "off": all go at once.',
-        ),
-        Setting(
-            key="retention",
-            kind=mail_types.RETENTION,
-            default="400d",
-            help="How long the ledger keeps each delivery: when, and in which words it was answered. After "
-            "that it knows the counts of the mailing, and who had it.",
-        ),
-    ),
+from publisher.config.types import (
+    DURATION_PATTERN,
+    FILLED,
+    LINE,
+    PATH,
+    PERIOD,
+    InvalidValue,
+    Section,
+    SectionValues,
+    SettingType,
+    array_schema,
+    either,
+    fill,
+    one_of,
+    parse_with,
+    read_array,
+    read_duration,
+    read_fields,
+    read_filled,
+    read_table,
+    read_time_of_day,
+    setting,
+    table_schema,
+    text_schema,
+    whole,
 )
+from publisher.core.addresses import parse_address
+from publisher.core.delivery.bounces import MAX_LOCAL_PART, BounceLimits
+from publisher.core.delivery.relays import DEFAULT_PORTS, DomainLimit, MailTransport, Relay, Security
+from publisher.core.delivery.throttling import Canary, QuietHours, WarmUp
+from publisher.core.errors import AddressError
+
+FASTEST = 100_000
+"""Messages a second: more than any connection carries."""
+
+SHORTEST_RETENTION = timedelta(days=7)
+"""Servers try for up to five days (RFC 5321 4.5.4.1), and what comes back then names a delivery."""
+
+LONGEST_RETENTION = timedelta(days=36_500)
+
+
+def read_host(value: object) -> str:
+    """The name of a server in ASCII, or its IP address without brackets."""
+    text = read_filled(value)
+    if re.fullmatch(r"\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]?", text):
+        return text.strip("[]")
+    try:
+        name = text.encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        raise InvalidValue from None
+    if not re.fullmatch(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?", name):
+        raise InvalidValue
+    return name
+
+
+def read_domain(value: object) -> str:
+    """A domain in the spelling that addresses have."""
+    try:
+        return parse_address(f"a@{read_filled(value)}").domain
+    except AddressError:
+        raise InvalidValue from None
+
+
+def read_rate(value: object) -> float:
+    """Messages a second."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= FASTEST:
+        raise InvalidValue
+    return float(value)
+
+
+def read_domain_limits(value: object) -> Mapping[str, DomainLimit]:
+    """How many connections to a domain's servers, and how many messages a second, by domain."""
+    limits: dict[str, DomainLimit] = {}
+    for name, item in read_table(value).items():
+        if not read_table(item):
+            raise InvalidValue
+        limits[read_domain(name)] = DomainLimit(**read_fields(item, LIMIT_FIELDS))
+    return limits
+
+
+def read_selector(value: object) -> str:
+    """A DKIM selector (RFC 6376 3.1): labels of a host name. Raises InvalidValue."""
+    text = read_filled(value).lower()
+    label = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+    if not re.fullmatch(rf"{label}(\.{label})*", text) or len(text) > 180:
+        raise InvalidValue
+    return text
+
+
+def read_dkim_keys(value: object) -> tuple[tuple[str, Path], ...]:
+    """(selector, file) of each key."""
+    keys = [read_fields(item, KEY_FIELDS, required=KEY_FIELDS) for item in read_array(value)]
+    return tuple((key["selector"], key["file"]) for key in keys)
+
+
+def locate_keys(keys: tuple[tuple[str, Path], ...], folder: Path) -> tuple[tuple[str, Path], ...]:
+    """The keys with the files of the site in `folder`."""
+    return tuple((selector, folder / file) for selector, file in keys)
+
+
+def read_bounce_address(value: object) -> str:
+    """An address whose local part leaves room for what names a delivery (VERP)."""
+    address = parse_with(parse_address, read_filled(value))
+    if len(address.local) > MAX_LOCAL_PART or not re.fullmatch(r"[A-Za-z0-9._-]+", address.local):
+        raise InvalidValue(
+            f"expected at most {MAX_LOCAL_PART} letters, digits, dots and hyphens before the @"
+        )
+    return str(address)
+
+
+def read_retention(value: object) -> timedelta | None:
+    """How long the ledger keeps deliveries; None: forever."""
+    if value == "forever":
+        return None
+    kept = read_duration(value)
+    if not SHORTEST_RETENTION <= kept <= LONGEST_RETENTION:
+        raise InvalidValue
+    return kept
+
+
+def read_quiet_hours(value: object) -> QuietHours:
+    """Two different times of day with a dash between."""
+    start, dash, end = read_filled(value).partition("-")
+    if not dash:
+        raise InvalidValue
+    hours = QuietHours(start=read_time_of_day(start.strip()), end=read_time_of_day(end.strip()))
+    if hours.start == hours.end:
+        raise InvalidValue
+    return hours
+
+
+def read_day_of_year(value: object) -> date:
+    """A calendar day, as TOML has it or as text."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    try:
+        return date.fromisoformat(read_filled(value))
+    except ValueError:
+        raise InvalidValue from None
+
+
+def read_warm_up(value: object) -> WarmUp:
+    """A day, and how many messages may leave on it and on each day after it."""
+    table = read_fields(value, WARM_UP_FIELDS, required=WARM_UP_FIELDS)
+    return WarmUp(start=table["from"], days=table["days"])
+
+
+def read_counts(value: object) -> tuple[int, ...]:
+    """Numbers of messages, at least one."""
+    if not (items := read_array(value)):
+        raise InvalidValue
+    return tuple(MESSAGES.read(item) for item in items)
+
+
+def percentage(most: int) -> SettingType[float]:
+    """A share of 1, given in percent: more than 0 and at most `most` percent."""
+
+    def read(value: object) -> float:
+        found = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,3})?) ?%", read_filled(value))
+        if not found or not 0 < float(found[1]) <= most:
+            raise InvalidValue
+        return float(found[1]) / 100
+
+    return SettingType(
+        f'more than 0 and at most "{most}%"', read, text_schema(r"[0-9]{1,3}(\.[0-9]{1,3})? ?%")
+    )
+
+
+def read_canary(value: object) -> Canary:
+    """Which share of a large mailing goes first, and how many refusals hold the rest."""
+    if value == "off":
+        return Canary(over=sys.maxsize)
+    table = read_fields(value, CANARY_FIELDS)
+    if "share" in table:
+        table["one_in"] = round(1 / table.pop("share"))
+    return Canary(**table)
+
+
+PORTS = ", ".join(f"{port} with {security}" for security, port in DEFAULT_PORTS.items())
+
+MESSAGES = whole(1, 100_000_000)
+HOST = SettingType(
+    'the name of a server such as "smtp.example.org", or its address', read_host, FILLED.schema
+)
+DOMAIN = SettingType('a domain such as "example.org"', read_domain, FILLED.schema)
+RATE = SettingType(
+    "messages a second, more than 0, such as 50 or 0.5",
+    read_rate,
+    # Not exclusiveMinimum, which is true or false in draft 4, and a number in draft 7.
+    {"type": "number", "minimum": 0, "maximum": FASTEST, "not": {"enum": [0]}},
+    verbatim=False,
+)
+LIMIT_FIELDS: Mapping[str, SettingType[Any]] = {"connections": whole(1, 500), "rate": RATE}
+PER_DOMAIN = SettingType(
+    'limits by domain, as in {"gmail.com" = {connections = 2, rate = 5}}',
+    read_domain_limits,
+    {"type": "object", "additionalProperties": {**table_schema(LIMIT_FIELDS), "minProperties": 1}},
+    verbatim=False,
+)
+KEY_FIELDS: Mapping[str, SettingType[Any]] = {
+    "selector": SettingType("a selector", read_selector, FILLED.schema),
+    "file": PATH,
+}
+DKIM_KEYS = SettingType(
+    'keys, as in [{selector = "p1", file = ".publisher/dkim/p1.pem"}]',
+    read_dkim_keys,
+    array_schema(table_schema(KEY_FIELDS, required=KEY_FIELDS)),
+    verbatim=False,
+    locate=locate_keys,
+)
+BOUNCE_ADDRESS = SettingType(
+    'an address such as "bounces@example.org"',
+    read_bounce_address,
+    text_schema(f"[A-Za-z0-9._-]{{1,{MAX_LOCAL_PART}}}@.+"),
+)
+RETENTION = SettingType(
+    'a duration of at least "7d", such as "400d", or "forever"',
+    read_retention,
+    either({"enum": ["forever"]}, text_schema(DURATION_PATTERN)),
+)
+_TIME = "([01][0-9]|2[0-3]):[0-5][0-9]"
+QUIET_HOURS = SettingType(
+    'two times of day, as in "22:00-07:00"', read_quiet_hours, text_schema(rf"{_TIME}\s*-\s*{_TIME}")
+)
+WARM_UP_FIELDS: Mapping[str, SettingType[Any]] = {
+    "from": SettingType("a day", read_day_of_year, text_schema("[0-9W-]{7,10}")),
+    "days": SettingType(
+        "numbers of messages", read_counts, {**array_schema(MESSAGES.schema), "minItems": 1}, verbatim=False
+    ),
+}
+WARM_UP = SettingType(
+    "a day and how many messages on it and on those after it, as in "
+    '{from = "2026-12-01", days = [50, 100, 500]}',
+    read_warm_up,
+    table_schema(WARM_UP_FIELDS, required=WARM_UP_FIELDS),
+    verbatim=False,
+)
+CANARY_FIELDS: Mapping[str, SettingType[Any]] = {
+    "share": percentage(50),
+    "limit": percentage(100),
+    "over": MESSAGES,
+}
+CANARY = SettingType(
+    '"off", or shares and a number, as in {share = "1%", limit = "5%", over = 5000}',
+    read_canary,
+    either({"enum": ["off"]}, table_schema(CANARY_FIELDS)),
+    verbatim=False,
+)
+
+
+class RelaySettings(SectionValues):
+    """[[mail.relays]]. The password is in `password_file` where `password` is empty."""
+
+    host: str = setting(HOST, help="Its name.", required=True, shown='"smtp.example.org"')
+    port: int | None = setting(
+        whole(1, 65_535),
+        help=f"Default: {PORTS}.",
+        shown="587",
+    )
+    weight: int = setting(whole(1, 1000), help="Its share, beside the others'.", default=1)
+    security: Security = setting(
+        one_of(*Security),
+        help="What protects the line. It is never given up; certificates are always checked.",
+        default="starttls",
+    )
+    username: str = setting(LINE, help="Who logs in. Empty: nobody does.", default="")
+    password: str = setting(
+        LINE,
+        help="Best left out: give it in the environment, or in a file.",
+        unset="",
+        shown='""',
+        secret=True,
+    )
+    password_file: Path | None = setting(
+        PATH, help="A file that holds the password, and nothing else.", shown='".publisher/relay-password"'
+    )
+    connections: int = setting(whole(1, 500), help="How many lines at once, at most.", default=4)
+    rate: float | None = setting(RATE, help="Messages a second, at most. Default: no limit.", shown="50")
+    per_hour: int | None = setting(
+        MESSAGES,
+        help="Messages in any hour, at most, of all kinds together. Default: no limit.",
+        shown="500",
+    )
+    per_day: int | None = setting(
+        MESSAGES, help="Messages in any 24 hours, at most. Default: no limit.", shown="5000"
+    )
+    per_domain: Mapping[str, DomainLimit] = setting(
+        PER_DOMAIN,
+        help="Limits for readers of one domain.",
+        unset={},
+        shown='{"gmail.com" = {connections = 2, rate = 5}}',
+    )
+    timeout: timedelta = setting(
+        PERIOD,
+        help="The longest wait for an answer. For the one to a whole message it is ten minutes.",
+        default="5m",
+    )
+
+    def relay(self, password: str = "") -> Relay:
+        """The relay; `password` is that of `password_file`."""
+        port = self.port or DEFAULT_PORTS[self.security]
+        return fill(Relay, self, port=port, password=self.password or password)
+
 
 RELAYS = Section(
-    name="mail.relays",
-    help="A mail server that takes our mail. Several share it; where one fails, another is used.",
+    "mail.relays",
+    "A mail server that takes our mail. Several share it; where one fails, another is used.",
+    RelaySettings,
     repeated=True,
-    settings=(
-        Setting(
-            key="host", kind=mail_types.HOST, required=True, shown='"smtp.example.org"', help="Its name."
-        ),
-        Setting(
-            key="port",
-            kind=types.whole(1, 65_535),
-            shown="587",
-            help="Default: 587 with starttls, 465 with tls, 25 with none.",
-        ),
-        Setting(key="weight", kind=types.whole(1, 1000), default=1, help="Its share, beside the others'."),
-        Setting(
-            key="security",
-            kind=types.one_of("starttls", "tls", "none"),
-            default="starttls",
-            help="What protects the line. It is never given up; certificates are always checked.",
-        ),
-        Setting(key="username", kind=types.LINE, default="", help="Who logs in. Empty: nobody does."),
-        Setting(
-            key="password",
-            kind=types.LINE,
-            shown='""',
-            help="Best left out: give it in the environment, or in a file.",
-        ),
-        Setting(
-            key="password_file",
-            kind=types.FILLED,
-            shown='".publisher/relay-password"',
-            help="A file that holds the password, and nothing else.",
-        ),
-        Setting(
-            key="connections", kind=types.whole(1, 500), default=4, help="How many lines at once, at most."
-        ),
-        Setting(
-            key="rate",
-            kind=mail_types.RATE,
-            shown="50",
-            help="Messages a second, at most. Default: no limit.",
-        ),
-        Setting(
-            key="per_hour",
-            kind=types.whole(1, 100_000_000),
-            shown="500",
-            help="Messages in any hour, at most, of all kinds together. Default: no limit.",
-        ),
-        Setting(
-            key="per_day",
-            kind=types.whole(1, 100_000_000),
-            shown="5000",
-            help="Messages in any 24 hours, at most. Default: no limit.",
-        ),
-        Setting(
-            key="per_domain",
-            kind=mail_types.PER_DOMAIN,
-            shown='{"gmail.com" = {connections = 2, rate = 5}}',
-            help="Limits for readers of one domain.",
-        ),
-        Setting(
-            key="timeout",
-            kind=types.PERIOD,
-            default="5m",
-            help="The longest wait for an answer. For the one to a whole message it is ten minutes.",
-        ),
-    ),
 )
+
+
+class DkimSettings(SectionValues):
+    """[mail.dkim]. `keys` are (selector, file); `domain` None: that of each From."""
+
+    domain: str | None = setting(
+        DOMAIN, help="The domain of the keys. Default: that of each list's From.", shown='"example.org"'
+    )
+    keys: tuple[tuple[str, Path], ...] = setting(
+        DKIM_KEYS, help="A selector and a file each; one RSA and one Ed25519 key are best.", default=[]
+    )
+
 
 DKIM = Section(
-    name="mail.dkim",
-    help="Signatures that prove a mail is from your domain. `publisher keys dkim` makes the keys.",
-    settings=(
-        Setting(
-            key="domain",
-            kind=mail_types.DOMAIN,
-            shown='"example.org"',
-            help="The domain of the keys. Default: that of each list's From.",
-        ),
-        Setting(
-            key="keys",
-            kind=mail_types.DKIM_KEYS,
-            default=[],
-            help="A selector and a file each; one RSA and one Ed25519 key are best.",
-        ),
-    ),
+    "mail.dkim",
+    "Signatures that prove a mail is from your domain. `publisher keys dkim` makes the keys.",
+    DkimSettings,
 )
+
+
+class BounceSettings(SectionValues):
+    """[mail.bounces]. `address` is "" for the list's own."""
+
+    address: str = setting(
+        BOUNCE_ADDRESS,
+        help="Each mail has its own: bounces+...@example.org. Default: the list's From.",
+        unset="",
+        shown='"bounces@example.org"',
+    )
+    hard_limit: int = setting(
+        whole(1, 100),
+        help="A mailbox that does not exist is mailed no more after so many mailings were refused, each "
+        "a day or more after the last.",
+        default=2,
+    )
+    soft_limit: int = setting(
+        whole(1, 100),
+        help="So is one that refused so many mailings within 30 days for other reasons (such as a full "
+        "mailbox), and took none in between.",
+        default=5,
+    )
+
+    @property
+    def limits(self) -> BounceLimits:
+        """How many refusals end mail to an address."""
+        return BounceLimits(hard=self.hard_limit, soft=self.soft_limit)
+
 
 BOUNCES = Section(
-    name="mail.bounces",
-    help="Mail that cannot be delivered: where it comes back to, and when an address is mailed no more.",
-    settings=(
-        Setting(
-            key="address",
-            kind=mail_types.BOUNCES,
-            shown='"bounces@example.org"',
-            help="Each mail has its own: bounces+...@example.org. Default: the list's From.",
-        ),
-        Setting(
-            key="hard_limit",
-            kind=types.whole(1, 100),
-            default=2,
-            help="A mailbox that does not exist is mailed no more after so many mailings were refused, each "
-            "a day or more after the last.",
-        ),
-        Setting(
-            key="soft_limit",
-            kind=types.whole(1, 100),
-            default=5,
-            help="So is one that refused so many mailings within 30 days for other reasons (such as a full "
-            "mailbox), and took none in between.",
-        ),
-    ),
+    "mail.bounces",
+    "Mail that cannot be delivered: where it comes back to, and when an address is mailed no more.",
+    BounceSettings,
 )
 
-QUEUE = Section(
-    name="queue",
-    help="How deliveries are cut into batches.",
-    settings=(Setting(key="batch", kind=types.whole(1, 10_000), default=500, help="Deliveries in a batch."),),
-)
+
+class MailSettings(SectionValues):
+    """[mail] and what is within. `retention` is how long settled deliveries are kept; None: always."""
+
+    relays: tuple[RelaySettings, ...]
+    dkim: DkimSettings
+    bounces: BounceSettings
+
+    transport: MailTransport = setting(
+        one_of(*MailTransport),
+        help='"outbox" writes each message as a file into outbox/; "smtp" hands it to a relay.',
+        default="outbox",
+    )
+    quiet_hours: QuietHours | None = setting(
+        QUIET_HOURS, help="No digest leaves in these hours, by the clock of its list.", shown='"22:00-07:00"'
+    )
+    warm_up: WarmUp | None = setting(
+        WARM_UP,
+        help="A new sender starts slowly: the most digests on each of its first days (UTC).",
+        shown='{from = "2026-12-01", days = [50, 100, 500, 1000, 5000]}',
+    )
+    canary: Canary = setting(
+        CANARY,
+        help='Of a digest to "over" readers or more a share goes first; if more of it than the limit is '
+        'refused, the rest is held. Default: as shown. "off": all go at once.',
+        unset=Canary(),
+        shown='{share = "1%", limit = "5%", over = 5000}',
+    )
+    retention: timedelta | None = setting(
+        RETENTION,
+        help="How long the ledger keeps each delivery: when, and in which words it was answered. After "
+        "that it knows the counts of the mailing, and who had it.",
+        default="400d",
+    )
+
+    @property
+    def relays_in_use(self) -> tuple[RelaySettings, ...]:
+        """The relays, where mail leaves by one."""
+        return self.relays if self.transport is MailTransport.SMTP else ()
+
+
+MAIL = Section("mail", "How mail leaves the house.", MailSettings)

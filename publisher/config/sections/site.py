@@ -1,155 +1,329 @@
-"""[site] and [posts]."""
+"""[site] and [posts]: the publication and its folder of posts."""
 
-from publisher.config import site_types, types
-from publisher.config.types import Section, Setting
+import re
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from datetime import timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, cast
 
-SITE = Section(
-    name="site",
-    help="The publication.",
-    settings=(
-        Setting(
-            key="title",
-            kind=types.FILLED,
-            required=True,
-            shown='"My site"',
-            help="Its name, as readers see it.",
-        ),
-        Setting(
-            key="url",
-            kind=types.URL,
-            required=True,
-            shown='"https://example.org/"',
-            help="Where readers reach the site; links of posts start with it.",
-        ),
-        Setting(key="description", kind=types.LINE, default="", help="What it is about, in a sentence."),
-        Setting(
-            key="language",
-            kind=types.LANGUAGE,
-            shown='"en"',
-            help="The language of the site, and of posts that name none. Default: for posts, the generator's "
-            "own; else en.",
-        ),
-        Setting(
-            key="timezone",
-            kind=types.ZONE,
-            shown='"UTC"',
-            help="The time zone of dates in posts that name none, and of lists. Default: for posts, the "
-            "generator's own; else UTC.",
-        ),
-        Setting(
-            key="author",
-            kind=site_types.PERSON,
-            shown='{name = "Jo Doe", email = "jo@example.org"}',
-            help="Who writes, where a post does not say; a name, and an address if you like.",
-        ),
-        Setting(
-            key="copyright",
-            kind=types.LINE,
-            shown='"© Jo Doe, CC BY 4.0"',
-            help="The rights line of feeds.",
-        ),
-        Setting(
-            key="postal_address",
-            kind=types.TEXT,
-            shown='"1 Example Street, Exampletown"',
-            help="A postal address for the foot of mails, where the law asks for one.",
-        ),
-        Setting(
-            key="id_authority",
-            kind=site_types.AUTHORITY,
-            shown='"example.org,2026"',
-            help="What ids of posts begin with. Never change it, not even with the domain. Default: the host "
-            "of url, and 2026.",
-        ),
-        Setting(
-            key="secret_file",
-            kind=types.FILLED,
-            default=".publisher/secret",
-            help="The file of secret keys that sign links in mails; made when missing.",
-        ),
-        Setting(
-            key="palette",
-            kind=site_types.PALETTE,
-            shown='{accent = "#0b5a70", text_font = "Georgia, serif"}',
-            help="Colours (#rrggbb) and fonts of mails: paper, ink, quiet, accent, line, tint; each also as "
-            "dark_paper and so on; text_font, label_font. What is not given stays as it is.",
-        ),
-        Setting(
-            key="logo",
-            kind=site_types.LOGO,
-            shown='{url = "https://example.org/logo.png", width = 120, height = 40}',
-            help="A picture in place of the name at the head of mails; alt says what it shows "
-            "(default: the title).",
-        ),
-    ),
+from publisher.config.types import (
+    BOOL,
+    DURATION,
+    FILLED,
+    LANGUAGE,
+    LINE,
+    PATH,
+    TEXT,
+    URL,
+    WORDS,
+    ZONE,
+    InvalidValue,
+    Section,
+    SectionValues,
+    SettingType,
+    either,
+    fill,
+    matching,
+    one_of,
+    parse_with,
+    quoted_choices,
+    read_fields,
+    read_filled,
+    read_table,
+    read_url,
+    setting,
+    table_schema,
+    text_schema,
+    whole,
 )
+from publisher.core.addresses import parse_address
+from publisher.core.publishing.adoption import host_of
+from publisher.core.site import FONT_FIELDS, Logo, Palette, Person, Site, lighten_for_dark
+
+AUTHORITY_DATE = "2026"
+"""The date in a default id_authority (RFC 4151 2.1). Never by a clock: a lost store mints the same ids."""
+
+PERMALINK_WORDS = ("year", "month", "day", "slug", "title", "categories", "sections", "filename")
+JEKYLL_PERMALINKS = ("pretty", "date", "ordinal", "none")
+WIDEST_LOGO = 536
+"""Pixels: the column of a mail."""
+
+COLOR_PATTERN = "#([0-9A-Fa-f]{3}|[0-9A-Fa-f]{6})"
+FONTS_PATTERN = r"[\w -]+(, ?[\w -]+)*"
 
 PROFILES = (
     "auto", "jekyll", "hugo", "eleventy", "astro", "pelican", "hexo", "docusaurus", "zola", "none",
 )  # fmt: skip
 
-POSTS = Section(
-    name="posts",
-    help="The folder of posts.",
-    settings=(
-        Setting(key="dir", kind=types.FILLED, default="posts", help="The folder."),
-        Setting(
-            key="include",
-            kind=types.WORDS,
-            default=["**/*.md", "**/*.markdown", "**/*.mdx", "**/*.html"],
-            help="Which files in it are posts (patterns).",
-        ),
-        Setting(key="exclude", kind=types.WORDS, default=[], help="Which of these are not (patterns)."),
-        Setting(
-            key="profile",
-            kind=types.one_of(*PROFILES),
-            default="auto",
-            help="The generator that the posts are made for: how it reads dates, and where it puts posts. "
-            '"auto" asks the configuration beside the posts.',
-        ),
-        Setting(
-            key="permalink",
-            kind=site_types.PERMALINK,
-            shown='":year/:month/:day/:slug/"',
-            help="Where a post is found under site.url, unless it says so itself. Default: as the generator "
-            "has it, else :year/:month/:day/:slug/.",
-        ),
-        Setting(
-            key="defaults",
-            kind=site_types.FRONT_MATTER,
-            shown='{author = "Jo Doe", lang = "de"}',
-            help="Front matter of posts that do not say it themselves.",
-        ),
-        Setting(
-            key="link_fields",
-            kind=types.WORDS,
-            default=["canonical_url", "origin_url"],
-            help="Front matter that names the address readers are sent to instead.",
-        ),
-        Setting(
-            key="id_fields",
-            kind=types.WORDS,
-            default=["id", "guid", "uuid", "code"],
-            help="Front matter that holds a post's permanent id.",
-        ),
-        Setting(
-            key="ids",
-            kind=types.one_of("tag", "permalink"),
-            default="tag",
-            help='What ids of new posts are made of: "tag" outlives the domain; "permalink" is for a site '
-            "whose readers know its posts by their address. Posts that have an id keep it.",
-        ),
-        Setting(
-            key="max_age",
-            kind=types.DURATION,
-            default="30d",
-            help="A post first seen with a date older than this is in the feeds and mailed to nobody.",
-        ),
-        Setting(
-            key="pages",
-            kind=types.BOOL,
-            default=False,
-            help="Whether Publisher makes a page of each post, for a site that has none of its own.",
-        ),
-    ),
+
+def default_authority(site_url: str) -> str:
+    """The id_authority of a site that names none: from its URL alone, never from the clock."""
+    host = host_of(site_url) or "localhost"
+    return f"{'ip6-' + host.replace(':', '-') if ':' in host else host},{AUTHORITY_DATE}"
+
+
+def read_person(value: object) -> Person:
+    """A name, and perhaps an email address."""
+    person = read_fields(value, PERSON_FIELDS, required=["name"])
+    if "email" in person:
+        parse_with(parse_address, person["email"])
+    return Person(**person)
+
+
+def read_palette(value: object) -> Palette:
+    """Colors as "#rrggbb" and fonts as in CSS, by the names of `Palette`; others stay as they are."""
+    colors: dict[str, str] = {}
+    for key, item in read_table(value).items():
+        _check_known(key, [field.name for field in fields(Palette)])
+        if not isinstance(item, str):
+            raise InvalidValue(f"{key} must be a text")
+        if key in FONT_FIELDS:
+            if not re.fullmatch(FONTS_PATTERN, item):
+                raise InvalidValue(f"{key} must be names of fonts with commas between, without quotes")
+            colors[key] = item
+            continue
+        if not re.fullmatch(COLOR_PATTERN, item):
+            raise InvalidValue(f'{key} must be a colour such as "#0b5a70"')
+        digits = item.lower().removeprefix("#")
+        colors[key] = "#" + (digits if len(digits) == 6 else "".join(c * 2 for c in digits))
+    palette = Palette(**colors)
+    if "accent" in colors and "dark_accent" not in colors:
+        return replace(palette, dark_accent=lighten_for_dark(palette.accent, palette.dark_paper))
+    return palette
+
+
+def read_logo(value: object) -> dict[str, Any]:
+    """A picture: its URL, alternative text, width and height; or its URL alone."""
+    logo = read_table({"url": value} if isinstance(value, str) else value)
+    for key in logo:
+        _check_known(key, ["url", "alt", "width", "height"])
+    url, alt = logo.get("url"), logo.get("alt", "")
+    if not isinstance(url, str) or not isinstance(alt, str):
+        raise InvalidValue
+    for side in ("width", "height"):
+        size = logo.get(side, 1)
+        if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= WIDEST_LOGO:
+            raise InvalidValue(f"{side} must be pixels, from 1 to {WIDEST_LOGO}")
+    return logo | {"url": read_url(url).removesuffix("/")}
+
+
+def _check_known(key: str, known: list[str]) -> None:
+    if key not in known:
+        near = get_close_matches(key, known, n=1)
+        raise InvalidValue(f"{key!r} is unknown; {f'did you mean {near[0]}?' if near else ', '.join(known)}")
+
+
+def read_front_matter(value: object) -> Mapping[str, Any]:
+    """Front matter for posts that do not say it themselves."""
+    return {key: front_matter_value(item) for key, item in read_table(value).items()}
+
+
+def front_matter_value(value: object) -> Any:
+    """A TOML value as front matter holds it: every scalar is text."""
+    if isinstance(value, list):
+        return [front_matter_value(item) for item in cast("list[object]", value)]
+    if isinstance(value, dict):
+        return {key: front_matter_value(item) for key, item in cast("dict[str, object]", value).items()}
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def read_permalink(value: object) -> str:
+    """A pattern with a word that tells posts apart, or the name of one of Jekyll's."""
+    text = read_filled(value)
+    if text in JEKYLL_PERMALINKS:
+        return text
+    unknown = [word for word in re.findall(r":(\w+)", text) if word not in PERMALINK_WORDS]
+    if unknown or not re.search(r":(?:slug|title|filename)\b", text) or re.search(r"[\s?#]|\.\.|//", text):
+        raise InvalidValue
+    return text
+
+
+PERSON_FIELDS: Mapping[str, SettingType[str]] = {"name": FILLED, "email": FILLED}
+PERSON = SettingType(
+    'a name and perhaps an address, as in {name = "Jo Doe", email = "jo@example.org"}',
+    read_person,
+    table_schema(PERSON_FIELDS, required=["name"]),
+    verbatim=False,
 )
+_LABEL = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+AUTHORITY = matching(
+    'a host and a date (RFC 4151) such as "example.org,2026"',
+    rf"([\w.-]+@)?{_LABEL}(\.{_LABEL})*,[0-9]{{4}}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?",
+)
+PALETTE = SettingType(
+    'colours and fonts, as in {accent = "#0b5a70", text_font = "Georgia, serif"}',
+    read_palette,
+    {
+        "type": "object",
+        "properties": {
+            field.name: text_schema(FONTS_PATTERN if field.name in FONT_FIELDS else COLOR_PATTERN)
+            for field in fields(Palette)
+        },
+        "additionalProperties": False,
+    },
+    verbatim=False,
+)
+LOGO_SIZE = whole(1, WIDEST_LOGO)
+LOGO = SettingType(
+    'a picture, as in {url = "https://example.org/logo.png", width = 120, height = 40}',
+    read_logo,
+    either(
+        URL.schema,
+        table_schema({"url": URL, "alt": TEXT, "width": LOGO_SIZE, "height": LOGO_SIZE}, required=["url"]),
+    ),
+    verbatim=False,
+)
+FRONT_MATTER = SettingType(
+    'front matter, as in {author = "Jo Doe", lang = "de"}',
+    read_front_matter,
+    {"type": "object"},
+    verbatim=False,
+)
+PERMALINK = SettingType(
+    f"a pattern of :{' :'.join(PERMALINK_WORDS)}, with :slug or :title, or Jekyll's "
+    + quoted_choices(JEKYLL_PERMALINKS),
+    read_permalink,
+    text_schema(r"[^\s?#]*:(slug|title|filename)[^\s?#]*|" + "|".join(JEKYLL_PERMALINKS)),
+)
+
+
+class SiteSettings(SectionValues):
+    """[site], as it is written; `site` is what it makes."""
+
+    title: str = setting(FILLED, help="Its name, as readers see it.", required=True, shown='"My site"')
+    url: str = setting(
+        URL,
+        help="Where readers reach the site; links of posts start with it.",
+        required=True,
+        shown='"https://example.org/"',
+    )
+    description: str = setting(LINE, help="What it is about, in a sentence.", default="")
+    language: str | None = setting(
+        LANGUAGE,
+        help="The language of the site, and of posts that name none. Default: for posts, the generator's "
+        "own; else en.",
+        shown='"en"',
+    )
+    timezone: str | None = setting(
+        ZONE,
+        help="The time zone of dates in posts that name none, and of lists. Default: for posts, the "
+        "generator's own; else UTC.",
+        shown='"UTC"',
+    )
+    author: Person | None = setting(
+        PERSON,
+        help="Who writes, where a post does not say; a name, and an address if you like.",
+        shown='{name = "Jo Doe", email = "jo@example.org"}',
+    )
+    copyright: str = setting(LINE, help="The rights line of feeds.", unset="", shown='"© Jo Doe, CC BY 4.0"')
+    postal_address: str = setting(
+        TEXT,
+        help="A postal address for the foot of mails, where the law asks for one.",
+        unset="",
+        shown='"1 Example Street, Exampletown"',
+    )
+    id_authority: str | None = setting(
+        AUTHORITY,
+        help="What ids of posts begin with. Never change it, not even with the domain. Default: the host "
+        "of url, and 2026.",
+        shown='"example.org,2026"',
+    )
+    secret_file: Path = setting(
+        PATH,
+        help="The file of secret keys that sign links in mails; made when missing.",
+        default=".publisher/secret",
+    )
+    palette: Palette = setting(
+        PALETTE,
+        help="Colours (#rrggbb) and fonts of mails: paper, ink, quiet, accent, line, tint; each also as "
+        "dark_paper and so on; text_font, label_font. What is not given stays as it is.",
+        unset=Palette(),
+        shown='{accent = "#0b5a70", text_font = "Georgia, serif"}',
+    )
+    logo: dict[str, Any] | None = setting(
+        LOGO,
+        help="A picture in place of the name at the head of mails; alt says what it shows "
+        "(default: the title).",
+        shown='{url = "https://example.org/logo.png", width = 120, height = 40}',
+    )
+
+    def site(self, public_url: str | None) -> Site:
+        """The publication; `public_url` is that of [web]."""
+        logo: dict[str, Any] = {"alt": self.title, **(self.logo or {})}
+        return fill(
+            Site,
+            self,
+            public_url=public_url or self.url,
+            id_authority=self.id_authority or default_authority(self.url),
+            language=self.language or "en",
+            timezone=self.timezone or "UTC",
+            logo=Logo(**logo) if self.logo else None,
+        )
+
+
+SITE = Section("site", "The publication.", SiteSettings)
+
+
+class PostsSettings(SectionValues):
+    """[posts]. `include` and `exclude` are patterns relative to `dir`. `defaults` is front matter, every
+    scalar as text. `timezone` and `language` are the site's where they are set; None for them or `permalink`:
+    as the posts' generator has it.
+    """
+
+    timezone: str | None
+    language: str | None
+
+    dir: Path = setting(PATH, help="The folder.", default="posts")
+    include: tuple[str, ...] = setting(
+        WORDS,
+        help="Which files in it are posts (patterns).",
+        default=["**/*.md", "**/*.markdown", "**/*.mdx", "**/*.html"],
+    )
+    exclude: tuple[str, ...] = setting(WORDS, help="Which of these are not (patterns).", default=[])
+    profile: str = setting(
+        one_of(*PROFILES),
+        help="The generator that the posts are made for: how it reads dates, and where it puts posts. "
+        '"auto" asks the configuration beside the posts.',
+        default="auto",
+    )
+    permalink: str | None = setting(
+        PERMALINK,
+        help="Where a post is found under site.url, unless it says so itself. Default: as the generator "
+        "has it, else :year/:month/:day/:slug/.",
+        shown='":year/:month/:day/:slug/"',
+    )
+    defaults: Mapping[str, Any] = setting(
+        FRONT_MATTER,
+        help="Front matter of posts that do not say it themselves.",
+        unset={},
+        shown='{author = "Jo Doe", lang = "de"}',
+    )
+    link_fields: tuple[str, ...] = setting(
+        WORDS,
+        help="Front matter that names the address readers are sent to instead.",
+        default=["canonical_url", "origin_url"],
+    )
+    id_fields: tuple[str, ...] = setting(
+        WORDS, help="Front matter that holds a post's permanent id.", default=["id", "guid", "uuid", "code"]
+    )
+    ids: str = setting(
+        one_of("tag", "permalink"),
+        help='What ids of new posts are made of: "tag" outlives the domain; "permalink" is for a site '
+        "whose readers know its posts by their address. Posts that have an id keep it.",
+        default="tag",
+    )
+    max_age: timedelta = setting(
+        DURATION,
+        help="A post first seen with a date older than this is in the feeds and mailed to nobody.",
+        default="30d",
+    )
+    pages: bool = setting(
+        BOOL,
+        help="Whether Publisher makes a page of each post, for a site that has none of its own.",
+        default=False,
+    )
+
+
+POSTS = Section("posts", "The folder of posts.", PostsSettings)

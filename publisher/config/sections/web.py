@@ -1,74 +1,173 @@
-"""[web], [schedule] and [store]."""
+"""[web], [schedule], [store] and [queue]: what runs, and where."""
 
-from publisher.config import site_types, types
-from publisher.config.types import Section, Setting
+import ipaddress
+import re
+from datetime import timedelta
+from pathlib import Path
 
-WEB = Section(
-    name="web",
-    help="The web server of `publisher run`.",
-    settings=(
-        Setting(
-            key="listen",
-            kind=site_types.LISTEN,
-            default="127.0.0.1:8000",
-            help="The address and port it listens on; port 0 takes any free one.",
-        ),
-        Setting(
-            key="public_url",
-            kind=types.URL,
-            shown='"https://news.example.org/"',
-            help="Where readers reach this server: feeds, sign-up, links in mails. Default: site.url.",
-        ),
-        Setting(
-            key="trusted_proxies",
-            kind=site_types.NETWORKS,
-            default=["127.0.0.1", "::1"],
-            help="Proxies, by address or network, that are believed when X-Forwarded-For names the client.",
-        ),
-        Setting(
-            key="blocked",
-            kind=site_types.BLOCKED,
-            default=[],
-            help="Addresses and domains (with all below them) that nobody may sign up.",
-        ),
-        Setting(
-            key="delta",
-            kind=types.BOOL,
-            default=False,
-            help="Answer `A-IM: feed` with only the entries a client lacks (226). rss2email and others ask "
-            "for it by default, and stop at a status they do not know.",
-        ),
-    ),
+from publisher.config.types import (
+    BOOL,
+    PERIOD,
+    URL,
+    WORDS,
+    InvalidValue,
+    Section,
+    SectionValues,
+    SettingType,
+    read_filled,
+    read_text,
+    read_words,
+    setting,
+    text_schema,
+    whole,
+)
+from publisher.core.addresses import parse_address
+from publisher.core.errors import AddressError
+
+
+def read_listen(value: object) -> tuple[str, int]:
+    """The address and port to listen on."""
+    found = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):([0-9]{1,5})", read_text(value))
+    if not found or int(found[2]) > 65535:
+        raise InvalidValue
+    return found[1].strip("[]"), int(found[2])
+
+
+def read_networks(value: object) -> tuple[str, ...]:
+    """Networks as "10.0.0.0/8"; an address is a network of one."""
+    try:
+        return tuple(str(ipaddress.ip_network(text, strict=False)) for text in read_words(value))
+    except ValueError:
+        raise InvalidValue from None
+
+
+def read_blocked(value: object) -> tuple[str, ...]:
+    """Email addresses as they are written, and domains in the spelling that addresses have."""
+    blocked: list[str] = []
+    for text in read_words(value):
+        domain = text.removeprefix("@")
+        try:
+            is_address = domain == text and "@" in text
+            blocked.append(str(parse_address(text)) if is_address else parse_address(f"x@{domain}").domain)
+        except AddressError:
+            raise InvalidValue from None
+    return tuple(blocked)
+
+
+def read_store_url(value: object) -> str:
+    """The path of the SQLite file that a database URL names."""
+    text = read_filled(value)
+    if text.startswith(("postgresql:", "postgresql+", "postgres:")):
+        raise InvalidValue('PostgreSQL is not in this version; use "sqlite:///.publisher/publisher.db"')
+    path = text.removeprefix("sqlite:///")
+    if path == text or not path or path == ":memory:" or "?" in path:
+        raise InvalidValue
+    return path
+
+
+def locate_store(path: str, folder: Path) -> str:
+    """The URL of a database whose path may be relative to the folder of the site."""
+    return f"sqlite:///{folder / path}"
+
+
+LISTEN = SettingType(
+    '"address:port" such as "127.0.0.1:8000"',
+    read_listen,
+    text_schema(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):[0-9]{1,5}"),
+)
+NETWORKS = SettingType(
+    'a list of addresses and networks, e.g. ["127.0.0.1", "10.0.0.0/8"]',
+    read_networks,
+    WORDS.schema,
+    verbatim=False,
+)
+BLOCKED = SettingType(
+    'a list of addresses and domains, e.g. ["troll@example.org", "example.com"]',
+    read_blocked,
+    WORDS.schema,
+    verbatim=False,
+)
+STORE_URL = SettingType(
+    '"sqlite:///" and a file, as in "sqlite:///.publisher/publisher.db"',
+    read_store_url,
+    text_schema(r"sqlite:///[^?]+"),
+    locate=locate_store,
 )
 
-SCHEDULE = Section(
-    name="schedule",
-    help="What `publisher run` does by itself.",
-    settings=(
-        Setting(
-            key="publish_every",
-            kind=types.PERIOD,
-            default="60s",
-            help="How often it looks for posts that are new or due.",
-        ),
-        Setting(
-            key="watch",
-            kind=types.BOOL,
-            default=True,
-            help="Also publish as soon as a post or a template changes.",
-        ),
-    ),
-)
 
-STORE = Section(
-    name="store",
-    help="The database.",
-    settings=(
-        Setting(
-            key="url",
-            kind=site_types.STORE,
-            default="sqlite:///.publisher/publisher.db",
-            help="An SQLite file; with three slashes relative to the site, with four absolute.",
-        ),
-    ),
-)
+class WebSettings(SectionValues):
+    """[web]. `listen` is an address and a port; port 0 means any free one. `trusted_proxies` are networks
+    ("10.0.0.0/8"); `blocked` are addresses, and domains in A-labels and lower case.
+    """
+
+    listen: tuple[str, int] = setting(
+        LISTEN,
+        help="The address and port it listens on; port 0 takes any free one.",
+        default="127.0.0.1:8000",
+    )
+    public_url: str | None = setting(
+        URL,
+        help="Where readers reach this server: feeds, sign-up, links in mails. Default: site.url.",
+        shown='"https://news.example.org/"',
+    )
+    trusted_proxies: tuple[str, ...] = setting(
+        NETWORKS,
+        help="Proxies, by address or network, that are believed when X-Forwarded-For names the client.",
+        default=["127.0.0.1", "::1"],
+    )
+    blocked: tuple[str, ...] = setting(
+        BLOCKED, help="Addresses and domains (with all below them) that nobody may sign up.", default=[]
+    )
+    delta: bool = setting(
+        BOOL,
+        help="Answer `A-IM: feed` with only the entries a client lacks (226). rss2email and others ask "
+        "for it by default, and stop at a status they do not know.",
+        default=False,
+    )
+
+    @property
+    def host(self) -> str:
+        """The address of `listen`."""
+        return self.listen[0]
+
+    @property
+    def port(self) -> int:
+        """The port of `listen`."""
+        return self.listen[1]
+
+
+WEB = Section("web", "The web server of `publisher run`.", WebSettings)
+
+
+class ScheduleSettings(SectionValues):
+    """[schedule]."""
+
+    publish_every: timedelta = setting(
+        PERIOD, help="How often it looks for posts that are new or due.", default="60s"
+    )
+    watch: bool = setting(BOOL, help="Also publish as soon as a post or a template changes.", default=True)
+
+
+SCHEDULE = Section("schedule", "What `publisher run` does by itself.", ScheduleSettings)
+
+
+class StoreSettings(SectionValues):
+    """[store]. `url` is a database URL with an absolute path."""
+
+    url: str = setting(
+        STORE_URL,
+        help="An SQLite file; with three slashes relative to the site, with four absolute.",
+        default="sqlite:///.publisher/publisher.db",
+    )
+
+
+STORE = Section("store", "The database.", StoreSettings)
+
+
+class QueueSettings(SectionValues):
+    """[queue]."""
+
+    batch: int = setting(whole(1, 10_000), help="Deliveries in a batch.", default=500)
+
+
+QUEUE = Section("queue", "How deliveries are cut into batches.", QueueSettings)

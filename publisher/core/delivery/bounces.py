@@ -189,8 +189,8 @@ class MailboxRefusal:
 class BounceLimits:
     """How many refusals end mail to an address (`mail.bounces.hard_limit`, `soft_limit`)."""
 
-    hard: int = 2
-    soft: int = 5
+    hard: int
+    soft: int
 
 
 def count_refusals(refusals: Sequence[MailboxRefusal], severity: Severity) -> int:

@@ -1,4 +1,5 @@
-"""Relays: the mail servers that take our mail, and how much they take in an hour and in a day.
+"""The ways mail leaves; and relays: the mail servers that take our mail, and how much they take in an hour
+and in a day.
 
 Quotas are rolling windows over all processes that send. Sent messages are counted by the minute, with the
 instant of the last one: a minute is in a window for as long as that message is. So in any hour, wherever it
@@ -9,6 +10,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+
+class MailTransport(StrEnum):
+    """The ways mail leaves: what `mail.transport` may be. What sends by each is in publisher/transports."""
+
+    OUTBOX = "outbox"
+    SMTP = "smtp"
+
+    @property
+    def leaves_machine(self) -> bool:
+        """Whether readers get the mail: it does not stay in a folder."""
+        return self is not MailTransport.OUTBOX
 
 
 class Security(StrEnum):
@@ -41,16 +54,16 @@ class Relay:
 
     host: str
     port: int
-    weight: int = 1
-    security: Security = Security.STARTTLS
-    username: str = ""
-    password: str = field(default="", repr=False)
-    connections: int = 4
-    rate: float | None = None
-    per_hour: int | None = None
-    per_day: int | None = None
-    per_domain: Mapping[str, DomainLimit] = field(default_factory=dict[str, DomainLimit])
-    timeout: timedelta = timedelta(minutes=5)
+    weight: int
+    security: Security
+    username: str
+    password: str = field(repr=False)
+    connections: int
+    rate: float | None
+    per_hour: int | None
+    per_day: int | None
+    per_domain: Mapping[str, DomainLimit]
+    timeout: timedelta
 
     @property
     def name(self) -> str:

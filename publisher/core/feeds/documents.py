@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
 
-from publisher.core.feeds.feed_documents import DocumentFormat, FeedResource
+from publisher.core.feeds.feed import FeedFormat
+from publisher.core.feeds.feed_documents import FeedResource
 
 MEDIA_TYPES = {
     ".atom": "application/atom+xml",
@@ -46,9 +47,9 @@ MEDIA_TYPES = {
     ".zip": "application/zip",
 }
 FEED_TYPES = {
-    DocumentFormat.ATOM: "application/atom+xml",
-    DocumentFormat.RSS: "application/rss+xml",
-    DocumentFormat.JSON: "application/feed+json",
+    FeedFormat.ATOM: "application/atom+xml",
+    FeedFormat.RSS: "application/rss+xml",
+    FeedFormat.JSON: "application/feed+json",
 }
 
 

@@ -7,14 +7,23 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 from itertools import accumulate
 
-from publisher.core.posts.filters import EVERYTHING, PostFilter, TermKind
+from publisher.core.posts.filters import PostFilter, TermKind
 from publisher.core.posts.post import Image
 from publisher.core.site import Person
 
 PART_PLACEHOLDER = ":value"
 """Stands for the name of the part in the paths of a split feed."""
+
+
+class FeedFormat(StrEnum):
+    """The formats a feed is written in, in the order they are offered to readers."""
+
+    ATOM = "atom"
+    RSS = "rss"
+    JSON = "json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,14 +36,14 @@ class FeedSpec:
     """
 
     slug: str
-    title: str = ""
-    formats: tuple[str, ...] = ("atom", "rss", "json")
-    limit: int = 20
-    content: str = "full"
-    paths: Mapping[str, str] = field(default_factory=dict[str, str])
-    archive: bool = True
-    where: PostFilter = EVERYTHING
-    split_by: TermKind | None = None
+    title: str
+    formats: tuple[str, ...]
+    limit: int
+    content: str
+    paths: Mapping[str, str]
+    archive: bool
+    where: PostFilter
+    split_by: TermKind | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,10 +9,11 @@ import hashlib
 import json
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any, cast
 from xml.parsers import expat
+
+from publisher.core.feeds.feed import FeedFormat
 
 ATOM = "http://www.w3.org/2005/Atom"
 HISTORY = "http://purl.org/syndication/history/1.0"
@@ -22,14 +23,6 @@ _FOLDERS_WITHOUT_FEEDS = frozenset({"assets", "digests", "posts"})
 _ENTRY_ELEMENTS = {("feed", f"{ATOM} entry"), ("rss", "item")}
 _KIND_OF_ROOT = {f"{ATOM} feed": "feed", "rss": "rss"}
 _ENTRY_DEPTH = {"feed": 2, "rss": 3}
-
-
-class DocumentFormat(StrEnum):
-    """The formats a document can be in."""
-
-    ATOM = "atom"
-    RSS = "rss"
-    JSON = "json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +41,7 @@ class EntrySpan:
 class FeedResource:
     """What serving a feed document needs to know about it. `marks` are those of its entries."""
 
-    kind: DocumentFormat
+    kind: FeedFormat
     self_url: str
     hubs: tuple[str, ...]
     spans: tuple[EntrySpan, ...]
@@ -79,7 +72,7 @@ def without_entries(data: bytes, document: FeedResource, held: Collection[str]) 
     """
     if not set(document.marks) & set(held):
         return None
-    if document.kind is DocumentFormat.JSON:
+    if document.kind is FeedFormat.JSON:
         feed = json.loads(data)
         feed["items"] = [item for item in feed["items"] if _item_mark(item) not in held]
         return json.dumps(feed, ensure_ascii=False, indent=1).encode() + b"\n"
@@ -103,7 +96,7 @@ def _read_json(data: bytes) -> FeedResource | None:
     if not str(found.get("version", "")).startswith(JSON_FEED):
         return None
     return FeedResource(
-        kind=DocumentFormat.JSON,
+        kind=FeedFormat.JSON,
         self_url=str(found.get("feed_url") or ""),
         hubs=tuple(str(hub["url"]) for hub in _objects(found, "hubs") if hub.get("url")),
         spans=(),
@@ -181,7 +174,7 @@ def _read_xml(data: bytes) -> FeedResource | None:
         return None
     links = finder.links
     return FeedResource(
-        kind=DocumentFormat.ATOM if finder.root == "feed" else DocumentFormat.RSS,
+        kind=FeedFormat.ATOM if finder.root == "feed" else FeedFormat.RSS,
         self_url=next((href for rel, href in links if rel == "self"), ""),
         hubs=tuple(href for rel, href in links if rel == "hub" and href),
         spans=tuple(finder.spans),

@@ -16,7 +16,7 @@ from datetime import datetime, time, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
-from publisher.core.posts.filters import EVERYTHING, PostFilter, fold_term
+from publisher.core.posts.filters import PostFilter, fold_term
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 PENDING_FOR = timedelta(days=7)
@@ -144,22 +144,22 @@ class MailingList:
     title: str
     sender: str
     timezone: str
-    description: str = ""
-    reply_to: str = ""
-    cadence: str = "daily"
-    on: str = ""
-    at: time = time(8, 0)
-    where: PostFilter = EVERYTHING
-    content: str = "full"
-    min_posts: int = 1
-    max_posts: int = 20
-    max_late: timedelta | None = None
-    delay: timedelta = timedelta(0)
-    approve: bool = False
-    template: str = "digest"
-    welcome: str = "none"
-    readers_choose: tuple[ListChoice, ...] = ()
-    subject: str = ""
+    description: str
+    reply_to: str
+    cadence: str
+    on: str
+    at: time
+    where: PostFilter
+    content: str
+    min_posts: int
+    max_posts: int
+    max_late: timedelta | None
+    delay: timedelta
+    approve: bool
+    template: str
+    welcome: str
+    readers_choose: tuple[ListChoice, ...]
+    subject: str
 
 
 def schedule_for(spec: MailingList, chosen: SchedulePreference) -> Schedule:

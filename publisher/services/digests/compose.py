@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from publisher.core.delivery.relays import MailTransport
 from publisher.core.digests.digest import Digest, DigestContent, DigestLinks, DigestPost, Layout
 from publisher.core.errors import LintError, TemplateError, TokenError
 from publisher.core.mail.headers import date_value
@@ -187,7 +188,7 @@ def mail_problems(deps: Deps, letter: EmailContent, segments: Sequence[Segment])
     unsubscribe = "".join(
         SAMPLE if isinstance(p, Placeholder) else p for p in split_at_marks(letter.unsubscribe, letter.marks)
     )
-    local = deps.adapters.transport.name == "outbox"
+    local = not MailTransport(deps.adapters.transport.name).leaves_machine
     head = Letterhead(bulk=bool(letter.list_id), unsubscribe=unsubscribe, local=local)
     found = list(lint(fill(segments, values), head))
     if not local:  # a site whose address only this machine knows would mail nothing but dead links

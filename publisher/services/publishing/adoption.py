@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from publisher.core.errors import PublisherError, Refused
+from publisher.core.feeds.feed import FeedFormat
 from publisher.core.posts.post import ParsedPost, Post, WaitReason, wait_reason
 from publisher.core.publishing.adoption import (
     Adoption,
@@ -38,7 +39,7 @@ MAX_PAGES = 200
 MAX_ARCHIVES = 10_000
 """How many archive documents of one feed under public/ are read."""
 
-RECOVERY_FORMATS = ("json", "atom", "rss")
+RECOVERY_FORMATS = (FeedFormat.JSON, FeedFormat.ATOM, FeedFormat.RSS)
 """Which format of a feed is read, best first: JSON Feed has ids unchanged, and when an entry changed."""
 
 

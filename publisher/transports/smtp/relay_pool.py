@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from publisher.core.delivery.relays import Relay, describe_quota, quota_of
+from publisher.core.delivery.relays import MailTransport, Relay, describe_quota, quota_of
 from publisher.core.mail.message import Outcome, Phase, SendVerdict
 from publisher.transports.smtp.connect import make_context, open_connection
 from publisher.transports.smtp.connection import ConnectionLost, SmtpConnection
@@ -50,7 +50,8 @@ class _RelayState:
 class Smtp:
     """Mail servers. `connections` is the sum of the relays'. `quotas` tell how much more a relay takes."""
 
-    name, can_look_up = "smtp", False  # a server cannot be asked
+    name: str = MailTransport.SMTP
+    can_look_up = False  # a server cannot be asked
 
     def __init__(self, relays: Sequence[Relay], quotas: "RelayQuotas | None" = None) -> None:
         if not relays:

@@ -109,14 +109,17 @@ def test_hard_refusals_count_when_they_are_a_day_apart(hours: tuple[float, ...],
 
 def test_soft_refusals_count_for_thirty_days() -> None:
     month = [24 * day for day in (0, 7, 14, 21, 28)]
-    assert limit_reached(refused(SOFT, *month), BounceLimits()) is SOFT
-    assert limit_reached(refused(SOFT, *month[:4], 24 * 30), BounceLimits()) is None
+    assert limit_reached(refused(SOFT, *month), BounceLimits(hard=2, soft=5)) is SOFT
+    assert limit_reached(refused(SOFT, *month[:4], 24 * 30), BounceLimits(hard=2, soft=5)) is None
 
 
 def test_hard_and_soft_refusals_are_not_added_up() -> None:
-    assert limit_reached([*refused(HARD, 0), *refused(SOFT, 24, 48, 72, 96)], BounceLimits()) is None
-    assert limit_reached(refused(HARD, 0, 24), BounceLimits(hard=3)) is None
-    assert limit_reached(refused(HARD, 0), BounceLimits(hard=1)) is HARD
+    assert (
+        limit_reached([*refused(HARD, 0), *refused(SOFT, 24, 48, 72, 96)], BounceLimits(hard=2, soft=5))
+        is None
+    )
+    assert limit_reached(refused(HARD, 0, 24), BounceLimits(hard=3, soft=5)) is None
+    assert limit_reached(refused(HARD, 0), BounceLimits(hard=1, soft=5)) is HARD
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from declared import relay
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,7 +11,6 @@ from publisher.core.delivery.relays import (
     HOUR,
     Quota,
     QuotaUse,
-    Relay,
     describe_quota,
     next_send_at,
     quota_of,
@@ -53,8 +53,8 @@ def test_a_share_leaves_some_for_others_and_is_never_more_than_there_is() -> Non
 
 
 def test_a_relay_without_limits_has_no_quota_and_a_login_has_its_own() -> None:
-    assert quota_of(Relay(host="h", port=25)) is None
-    mine = quota_of(Relay(host="h", port=25, username="me", per_day=1_000))
+    assert quota_of(relay(host="h", port=25)) is None
+    mine = quota_of(relay(host="h", port=25, username="me", per_day=1_000))
     assert mine is not None
     assert (mine.relay, describe_quota(mine)) == ("me at h:25", "me at h:25 takes 1,000 a day")
 

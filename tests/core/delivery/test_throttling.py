@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+import declared
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -223,7 +224,7 @@ def test_a_canary_holds_the_rest_when_more_than_its_limit_is_refused() -> None:
 
 
 def _relay(**given: object) -> Relay:
-    return Relay(host="h", port=25, **given)  # type: ignore[arg-type]  # the tests' own values
+    return declared.relay(host="h", port=25, **given)
 
 
 def test_several_relays_take_the_sum_of_what_each_takes() -> None:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from declared import mailing_list
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +20,7 @@ NOW = datetime(2024, 10, 25, 9, 0, tzinfo=UTC)
 
 def a_list(**more: Any) -> MailingList:
     given = {"slug": "l", "title": "L", "sender": "l@example.org", "timezone": "UTC"}
-    return MailingList(**(given | more))
+    return mailing_list(**(given | more))
 
 
 def known(seq: int, **more: Any) -> PublishedPost:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from publisher.core.feeds.feed import FeedFormat
 from publisher.core.feeds.feed_documents import (
-    DocumentFormat,
     FeedResource,
     may_be_feed,
     read_feed,
@@ -53,17 +53,17 @@ def feed(data: bytes) -> FeedResource:
     [
         (
             ATOM,
-            DocumentFormat.ATOM,
+            FeedFormat.ATOM,
             "https://a.example/feed.atom",
             ("https://hub.example/", "https://other.example/"),
             3,
         ),
-        (RSS, DocumentFormat.RSS, "https://a.example/feed.xml", ("https://hub.example/",), 2),
-        (JSON, DocumentFormat.JSON, "https://a.example/feed.json", ("https://hub.example/",), 2),
+        (RSS, FeedFormat.RSS, "https://a.example/feed.xml", ("https://hub.example/",), 2),
+        (JSON, FeedFormat.JSON, "https://a.example/feed.json", ("https://hub.example/",), 2),
     ],
 )
 def test_a_feed_names_its_kind_its_url_and_its_hubs(
-    data: bytes, kind: DocumentFormat, url: str, hubs: tuple[str, ...], entries: int
+    data: bytes, kind: FeedFormat, url: str, hubs: tuple[str, ...], entries: int
 ) -> None:
     found = feed(data)
     assert (found.kind, found.self_url, found.hubs, len(set(found.marks))) == (kind, url, hubs, entries)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+import declared
 from smtp_server import SmtpServer
 
 from publisher.core.delivery.relays import Relay, Security
@@ -29,7 +30,7 @@ MESSAGE = Message(
 
 def relay(port: int, **given: object) -> Relay:
     values = {"host": "127.0.0.1", "port": port, "security": Security.NONE, "connections": 2} | given
-    return Relay(**values)  # type: ignore[arg-type]  # the tests' own values
+    return declared.relay(**values)
 
 
 def send(server: SmtpServer, *messages: Message, ahead: bool = False, **given: object) -> list[Outcome]:
