@@ -15,6 +15,7 @@ COMMANDS = {
     "check": ("publisher.cli.site", "Settings, posts and mails: every finding as path:line: reason."),
     "posts": ("publisher.cli.posts", "Each file: served or not, and why."),
     "adopt": ("publisher.cli.adopt", "Take over the ids of an existing feed."),
+    "convert": ("publisher.cli.convert", "A blog's export as Markdown posts."),
     "plan": ("publisher.cli.publish", "What `publish` would do now."),
     "simulate": ("publisher.cli.simulate", "What would be published and mailed in a time to come."),
     "publish": ("publisher.cli.publish", "New posts to the log, the feeds and the readers."),

@@ -1,5 +1,6 @@
 """Reads other sites' feeds: Atom 1.0 and 0.3, RSS 2.0 and earlier, RSS 1.0 (RDF), JSON Feed 1.0 and 1.1; and
-finds the feed that a web page links to.
+finds the feed that a web page links to. The exports of Ghost and WordPress are read as feeds of all their
+posts.
 
 XML elements are recognized by their local names, because old feeds spell namespaces in many ways. Entities
 are not expanded, nothing is fetched, and XML that is not well-formed is read as far as possible.
@@ -17,6 +18,9 @@ from lxml import etree
 
 from publisher.core.errors import Refused
 from publisher.core.publishing.adoption import OldEntry, OldFeed, join_url
+from publisher.core.publishing.blog_export import BlogExport, ExportState
+from publisher.fetching.ghost_export import ghost_export
+from publisher.fetching.wordpress_export import read_wordpress_export
 
 Element = etree._Element  # pyright: ignore[reportPrivateUsage]  # lxml has no other name for its type
 _XML_BASE = "{http://www.w3.org/XML/1998/namespace}base"
@@ -41,9 +45,16 @@ class ForeignFeedReader:
         if len(data) > LARGEST:
             raise Refused(where, f"{len(data):,} bytes are too many for a feed", "name another")
         head = data.removeprefix(b"\xef\xbb\xbf").lstrip()
-        feed = read_json(head) if head.startswith(b"{") else read_xml(head, where)
+        if head.startswith(b"{"):
+            feed = read_json(head)
+        elif b"wordpress.org/export/" in head[:4096] and (export := read_wordpress_export(head)) is not None:
+            feed = feed_of_export(export)
+        else:
+            feed = read_xml(head, where)
         if feed is None:
-            raise Refused(where, "no Atom, RSS or JSON feed", "name the address of the feed itself")
+            raise Refused(
+                where, "no Atom, RSS or JSON feed, and no export", "name the address of the feed itself"
+            )
         return feed
 
     def related(self, data: bytes, where: str) -> str:
@@ -52,11 +63,13 @@ class ForeignFeedReader:
 
 
 def read_json(data: bytes) -> OldFeed | None:
-    """The feed, newest entries first; None if it is not a JSON Feed."""
+    """The feed, newest entries first; None if it is neither a JSON Feed nor an export of Ghost."""
     try:
         value: object = json.loads(data)
     except (ValueError, RecursionError):
         return None
+    if (export := ghost_export(value)) is not None:
+        return feed_of_export(export)
     feed = _json_object(value)
     if "jsonfeed.org/version/" not in _json_text(feed.get("version")):
         return None
@@ -65,6 +78,26 @@ def read_json(data: bytes) -> OldFeed | None:
     entries = [entry for item in items if (entry := _json_entry(_json_object(item))) is not None]
     return OldFeed(
         entries=tuple(entries), title=_json_text(feed.get("title")), older=_json_text(feed.get("next_url"))
+    )
+
+
+def feed_of_export(export: BlogExport) -> OldFeed:
+    """The feed that the old platform made, whole: a feed shows the last 15 or 20 posts, its export has all
+    that were public.
+    """
+    return OldFeed(
+        title=export.title,
+        entries=tuple(
+            OldEntry(
+                id=post.id,
+                links=(post.url,) if post.url else (),
+                title=post.title,
+                published=post.published,
+                updated=post.updated,
+            )
+            for post in reversed(export.posts)
+            if post.id and post.state is ExportState.PUBLISHED
+        ),
     )
 
 

@@ -156,7 +156,10 @@ def test_entities_are_not_expanded_and_nothing_is_fetched() -> None:
 def test_what_is_no_feed_is_said(data: bytes) -> None:
     with pytest.raises(Refused) as caught:
         read(data)
-    assert str(caught.value) == f"{HERE}: no Atom, RSS or JSON feed; name the address of the feed itself"
+    assert (
+        str(caught.value)
+        == f"{HERE}: no Atom, RSS or JSON feed, and no export; name the address of the feed itself"
+    )
 
 
 def test_a_page_names_its_feed_and_not_that_of_its_comments() -> None:

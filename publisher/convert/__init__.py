@@ -1,0 +1,1 @@
+"""Turns the export of another publishing platform into a folder of Markdown posts."""

@@ -1,0 +1,153 @@
+"""The export of a blog becomes a folder of posts, by the real command; the same export gives them their
+ids.
+"""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import warm
+
+PAID = "This is for those who pay."
+IMAGE = "__GHOST_URL__/content/images/size/w600/2024/05/boat.jpg"
+
+WXR = """<?xml version="1.0" encoding="UTF-8" ?>
+<rss version="2.0" xmlns:excerpt="http://wordpress.org/export/1.2/excerpt/"
+  xmlns:content="http://purl.org/rss/1.0/modules/content/" xmlns:dc="http://purl.org/dc/elements/1.1/"
+  xmlns:wp="http://wordpress.org/export/1.2/">
+<channel><title>Quay</title><link>https://quay.example</link>
+<wp:author><wp:author_login><![CDATA[ann]]></wp:author_login>
+<wp:author_display_name><![CDATA[Ann Lee]]></wp:author_display_name></wp:author>
+{items}</channel></rss>
+"""
+ITEM = """<item><title><![CDATA[{title}]]></title><link>https://quay.example/{slug}/</link>
+<dc:creator><![CDATA[ann]]></dc:creator><guid isPermaLink="false">https://quay.example/?p={n}</guid>
+<content:encoded><![CDATA[{body}]]></content:encoded><excerpt:encoded><![CDATA[]]></excerpt:encoded>
+<wp:post_id>{n}</wp:post_id><wp:post_date_gmt><![CDATA[2024-01-02 10:00:00]]></wp:post_date_gmt>
+<wp:post_name><![CDATA[{slug}]]></wp:post_name><wp:status><![CDATA[{status}]]></wp:status>
+<wp:post_type><![CDATA[{kind}]]></wp:post_type><wp:post_password><![CDATA[{password}]]></wp:post_password>
+<category domain="post_tag" nicename="tides"><![CDATA[Tides]]></category></item>
+"""
+CLASSIC = """First paragraph
+with a line end
+
+[caption id="a_7" width="300"]<img src="/wp-content/uploads/2024/boat-300x200.jpg" alt="A boat" />
+The boat[/caption]
+
+[contact-form][/contact-form]A note [1], as written [sic]."""
+
+
+def ghost(number: int) -> str:
+    """An export of so many public posts, one for payers, a draft and a page."""
+    posts: list[dict[str, Any]] = [
+        {
+            "id": f"{n:024x}",
+            "title": f"Post {n}",
+            "slug": f"post-{n}",
+            "html": f'<p>Text <em>{n}</em></p><figure class="kg-image-card"><img src="{IMAGE}"></figure>',
+            "type": "post",
+            "status": "published",
+            "visibility": "public",
+            "published_at": f"2024-01-{n:02}T10:00:00.000Z",
+        }
+        for n in range(1, number + 1)
+    ]
+    common = {
+        "type": "post",
+        "status": "published",
+        "visibility": "public",
+        "published_at": "2024-03-01T10:00:00.000Z",
+    }
+    posts += [
+        common
+        | {"id": "a" * 24, "title": "Paid", "slug": "paid", "html": f"<p>{PAID}</p>", "visibility": "paid"},
+        common | {"id": "b" * 24, "title": "Draft", "slug": "draft", "html": "<p>x</p>", "status": "draft"},
+        common | {"id": "c" * 24, "title": "About", "slug": "about", "html": "<p>x</p>", "type": "page"},
+    ]
+    return json.dumps({"db": [{"meta": {"version": "6.0.0"}, "data": {"posts": posts}}]})
+
+
+def convert(*args: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = warm.run(["convert", *map(str, args)], {})
+    assert done.returncode == code, done.stderr
+    return done
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    for name in ("images/2024/05/boat.jpg", "uploads/2024/boat.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_bytes(b"\xff\xd8\xff\xe0 a picture")
+    return tmp_path
+
+
+def test_every_post_of_a_ghost_blog_keeps_the_id_that_readers_know(site: Any, pictures: Path) -> None:
+    export = pictures / "ghost.json"
+    export.write_text(ghost(30), encoding="utf-8")
+    settings = (site.folder / "publisher.toml").read_text("utf-8")
+    site.settings(f'{settings}\n[[feeds]]\nslug = "feed"\nlimit = 50\n')
+    said = convert("ghost", export, site.posts, "--pictures", pictures / "images")
+    assert said.stderr.splitlines()[-1].endswith("(1 draft; 1 hidden: 1 paid)")
+    assert "page (no post), 1" in said.stdout
+    assert (site.posts / "images/2024/05/boat.jpg").is_file()
+    assert not any(finding["error"] for finding in site.json("check")["findings"])
+    adopted = site.json("adopt", str(export), code=0)
+    assert len(adopted["found"]) == 30
+    site.publish("2024-06-01T10:00:00Z")
+    items = {item["title"]: item for item in site.feed()["items"]}
+    assert {title: item["id"] for title, item in items.items()} == {
+        f"Post {n}": f"{n:024x}" for n in range(1, 31)
+    }
+    assert "<em>7</em>" in items["Post 7"]["content_html"]
+    assert PAID.encode() not in b"".join(site.documents().values())
+    assert not site.mails()
+
+
+def test_a_wordpress_blog_comes_with_its_paragraphs_captions_and_hidden_posts(
+    site: Any, pictures: Path
+) -> None:
+    plain = {"status": "publish", "kind": "post", "password": "", "body": "x"}
+    items = (
+        plain | {"n": 5, "slug": "classic", "title": "Classic", "body": CLASSIC},
+        plain | {"n": 6, "slug": "locked", "title": "Locked", "password": "sesame"},
+        plain | {"n": 7, "slug": "own", "title": "Own", "status": "private"},
+        plain | {"n": 8, "slug": "about", "title": "About", "kind": "page"},
+    )
+    export = pictures / "wordpress.xml"
+    export.write_text(WXR.format(items="".join(ITEM.format(**item) for item in items)), encoding="utf-8")
+    said = convert("wordpress", export, site.posts, "--pictures", pictures / "uploads")
+    assert "shortcode [contact-form], 1 (first in classic.md)" in said.stdout
+    text = (site.posts / "classic.md").read_text("utf-8")
+    assert "First paragraph\\\nwith a line end\n" in text
+    assert "![A boat](images/2024/boat.jpg)\n\n*The boat*\n" in text
+    assert "A note \\[1\\], as written \\[sic\\]." in text
+    assert 'tags: ["Tides"]\nauthors: ["Ann Lee"]\n' in text
+    assert "sesame" not in (site.posts / "locked.md").read_text("utf-8")
+    site.run("adopt", str(export))  # the two that are hidden are no posts here
+    site.publish("2024-06-01T10:00:00Z")
+    assert [(item["title"], item["id"]) for item in site.feed()["items"]] == [
+        ("Classic", "https://quay.example/?p=5")
+    ]
+
+
+def test_a_second_conversion_overwrites_nothing(tmp_path: Path) -> None:
+    export, folder = tmp_path / "ghost.json", tmp_path / "posts"
+    export.write_text(ghost(2), encoding="utf-8")
+    convert("ghost", export, folder, "--dry-run")
+    assert not folder.exists()
+    convert("ghost", export, folder)
+    assert json.loads(convert("ghost", export, folder, "--json").stdout)["written"] == 0
+    (folder / "post-1.md").write_text("mine", encoding="utf-8")
+    (folder / "post-2.md").unlink()
+    assert "is there already, with another text" in convert("ghost", export, folder, code=1).stderr
+    assert (folder / "post-1.md").read_text("utf-8") == "mine"
+    assert not (folder / "post-2.md").exists()
+
+
+def test_what_is_no_export_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{}", encoding="utf-8")
+    said = convert("ghost", tmp_path / "a.json", tmp_path / "posts", code=1).stderr
+    assert "not an export of Ghost; export it in Ghost under Settings" in said
+    assert "cannot be read" in convert("wordpress", tmp_path / "b.xml", tmp_path / "posts", code=1).stderr
