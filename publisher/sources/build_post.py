@@ -88,7 +88,11 @@ _HEXO_WITHOUT_DATE = (
 )
 _PELICAN_META = "is HTML whose title and date are in <meta>, which is not read; write them as front matter"
 _META = lazy(r"(?i)<meta\s[^<>]{0,200}name\s?=\s?[\"']date[\"']")
-_INNER_MAPS = {"hugo": ("params",), "zola": ("taxonomies", "extra")}
+_INNER_MAPS = {
+    "hugo": ("params", "taxonomies", "extra"),  # Zola's, too: the two are easily taken for each other
+    "zola": ("taxonomies", "extra"),
+    "none": ("taxonomies", "extra"),
+}
 NO_FRONT_MATTER = FrontMatter(values={}, lines={}, line=1)
 
 
@@ -125,9 +129,10 @@ def build_post(
     that the body shows besides those of its front matter.
     """
     given, body = container.front, container.body
-    front = lift_inner_fields(
-        lift_inner_fields(given or NO_FRONT_MATTER, rules).over(defaults_for(path, rules)), rules
-    )
+    own, defaults = given or NO_FRONT_MATTER, defaults_for(path, rules)
+    front = lift_inner_fields(lift_inner_fields(own, rules).over(defaults), rules)
+    if rules.profile == "eleventy":
+        front = authors_and_terms.add_collected_tags(front, defaults.get("tags"))
     is_html = is_html_file(path)
     conventions = rules.conventions
     zones = DateZones(
@@ -152,7 +157,10 @@ def build_post(
         front, body, path, rules, is_html=is_html, templates=MarkdownExtension.TEMPLATES in extensions
     )
     categories, why["categories"] = authors_and_terms.find_categories(
-        front, words=conventions.split_tags, single=conventions.name == "pelican"
+        front,
+        words=conventions.split_tags,
+        single=conventions.name == "pelican",
+        topics=conventions.name not in ("jekyll", "hexo"),  # whose addresses categories are part of
     )
     if above := urls.folder_categories(path, rules):
         categories = tuple(dict.fromkeys((*above, *categories)))
@@ -264,7 +272,7 @@ def limit_terms(name: str, found: tuple[_T, ...], warnings: list[str]) -> tuple[
 
 def lift_inner_fields(front: FrontMatter, rules: SourceRules) -> FrontMatter:
     """Front matter with what its generator keeps in inner maps at the top."""
-    for name in _INNER_MAPS.get(rules.profile, ()):
+    for name in _INNER_MAPS.get(rules.conventions.name, ()):
         front = front.over(folded_map(front.values.get(name)))
     computed = folded_map(front.values.get("eleventycomputed")) if rules.profile == "eleventy" else {}
     if (link := computed.get("permalink")) is not None:
@@ -281,10 +289,12 @@ def defaults_for(path: str, rules: SourceRules) -> dict[str, Value]:
     wins.
     """
     found: dict[str, Value] = {}
-    for entry in rules.defaults:
-        if in_scope(rules.in_blog(path), entry.scope):
-            found.update(entry.values)
-    found.update(rules.post_defaults.get(path, {}))
+    given = [entry.values for entry in rules.defaults if in_scope(rules.in_blog(path), entry.scope)]
+    for values in (*given, rules.post_defaults.get(path, {})):
+        tags = authors_and_terms.list_terms([found.get("tags"), values.get("tags")])
+        found.update(values)
+        if rules.profile == "eleventy" and tags:  # which merges them
+            found["tags"] = [*tags]
     return found
 
 

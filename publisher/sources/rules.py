@@ -63,7 +63,7 @@ class SourceRules:
     spelling             how names are spelled in addresses, where the configuration says it
     ignore_rules         which files the generator never builds
     extensions           what is read in bodies beyond CommonMark
-    tag_labels           what the blog calls its tags, by values.fold of their keys
+    tag_labels           what the blog calls its tags, by their keys
     site_config          Jekyll's configuration, by its keys as they are written
     include_texts        the texts of files without code that posts may include
     site_data            the plain values of data files (see liquid/data_files.py)

@@ -8,6 +8,7 @@ names of folders and containers   where no configuration is found
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -17,7 +18,7 @@ from publisher.core.site import Person
 from publisher.sources.fields.authors_and_terms import parse_language, parse_person
 from publisher.sources.fields.plain_text import plain_line
 from publisher.sources.frontmatter.values import FrontMatterError, Value, fold, folded_map, scalars
-from publisher.sources.generators.detect import GeneratorConfig, detect_config, read_config_map
+from publisher.sources.generators.detect import GeneratorConfig, detect_config, read_config_map, read_text
 from publisher.sources.generators.markdown_flavors import site_extensions
 from publisher.sources.generators.profiles import DEFAULT_PERMALINK
 from publisher.sources.ignored.paths import folder_setting, source_folder
@@ -250,14 +251,20 @@ def read_author_profiles(root: Path) -> dict[str, Person]:
 
 
 def read_tag_labels(*folders: Path) -> dict[str, str]:
-    """The labels of tags in Docusaurus' tags.yml, by values.fold of their keys."""
-    places = (folder / place for folder in folders for place in ("tags", "blog/tags"))
+    """The labels of tags in Docusaurus' tags.yml, by their keys. One without a label has its key for one."""
     found: dict[str, str] = {}
-    for key, value in (
-        (k, v) for place in places for k, v in read_config_map(place.with_suffix(".yml")).items()
-    ):
-        if label := plain_line("".join(scalars(folded_map(value).get("label"))[:1])):
-            found.setdefault(fold(key), label)
+    for file in (folder / place for folder in folders for place in ("tags.yml", "blog/tags.yml")):
+        text = read_text(file)
+        if not text:
+            continue
+        from publisher.sources.frontmatter.yaml import load_yaml
+
+        with suppress(FrontMatterError, RecursionError):
+            front, lines = load_yaml(text, 1), text.splitlines()
+            for folded, value in front.values.items():
+                key = lines[front.lines[folded] - 1].partition(":")[0].strip(" \"'")  # as posts must write it
+                label = plain_line("".join(scalars(folded_map(value).get("label"))[:1]))
+                found.setdefault(key, label or key.capitalize())
     return found
 
 

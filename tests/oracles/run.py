@@ -7,6 +7,7 @@ golden file that a generator would write differently is an error; --write writes
 """
 
 import argparse
+import hashlib
 import importlib
 import json
 import shutil
@@ -49,14 +50,17 @@ def main() -> int:
 
 
 def _installed(name: str, generator: ModuleType) -> Path:
-    """The folder of the generator in its pinned version, installed if it is not there."""
+    """The folder of the generator in its pinned version, installed if it is not there, or by another lock."""
     cache = CACHE / f"{name}-{generator.VERSION}"
-    if not (cache / "installed").exists():
+    lock = Path(__file__).parent / "generators/npm" / name / "package-lock.json"
+    pinned = hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else ""
+    marker = cache / "installed"
+    if not marker.exists() or marker.read_text("utf-8") != pinned:
         print(f"{name}: installing {generator.VERSION}", file=sys.stderr)
         shutil.rmtree(cache, ignore_errors=True)
         cache.mkdir(parents=True)
         generator.install(cache)
-        (cache / "installed").touch()
+        marker.write_text(pinned, "utf-8")
     return cache
 
 

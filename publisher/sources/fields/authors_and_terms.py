@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from publisher.core.patterns import lazy
 from publisher.core.site import Person
-from publisher.sources.fields.plain_text import plain_line, split_terms
+from publisher.sources.fields.plain_text import literal_line, plain_line, split_terms
 from publisher.sources.frontmatter.values import FrontMatter, Value, fold, folded_map, scalars, word_set
 from publisher.sources.rules import DEFAULT_LANGUAGE, SourceRules
 
@@ -122,22 +122,37 @@ def find_authors(front: FrontMatter, rules: SourceRules) -> tuple[tuple[Person, 
 def find_tags(
     front: FrontMatter, *, words: bool = True, labels: Mapping[str, str] = NO_LABELS
 ) -> tuple[tuple[str, ...], str]:
-    """`tags` or `tag`; `keywords` are for search engines. `words`: a text is parted at spaces. `labels` are
-    what the blog's own file of tags calls them, by values.fold of their keys.
+    """`tags` or `tag`, as they are written; `keywords` are for search engines. `words`: a text is parted at
+    spaces, and the singular key comes first. `labels` are what the blog's own file of tags calls them.
     """
-    found, where = read_terms(front, (("tags", "tag"),), words=words)
-    return (tuple(dict.fromkeys(labels.get(fold(tag), tag) for tag in found)) if labels else found), where
+    for name in ("tag", "tags") if words else ("tags", "tag"):
+        if found := read_terms(front, name, words=words):
+            return tuple(dict.fromkeys(labels.get(tag, tag) for tag in found)), name
+    return (), ""
 
 
 def find_categories(
-    front: FrontMatter, *, words: bool = True, single: bool = False
+    front: FrontMatter, *, words: bool = True, single: bool = False, topics: bool = True
 ) -> tuple[tuple[str, ...], str]:
-    """`categories` and `category`; where there is neither, `topics`. `words` as for tags. `single`: what
-    `category` says is one, whatever signs are in it.
+    """`categories` and `category`; where there is neither, `topics` if these are read. `words` as for tags:
+    Jekyll takes the words of both keys. `single`: what `category` says is one, whatever signs are in it.
     """
     if single and (text := plain_line(front.text("category"))):
         return (text,), "category"
-    return read_terms(front, (("categories", "category"), ("topics", "topic")), words=words)
+    names = ("categories", "category", *(("topics", "topic") if topics else ()))
+    found = {name: terms for name in names if (terms := read_terms(front, name, words=words))}
+    where = next(iter(found), "")
+    both = ("categories", "category") if words and where in ("categories", "category") else (where,)
+    return tuple(dict.fromkeys(term for name in both for term in found.get(name, ()))), where
+
+
+def add_collected_tags(front: FrontMatter, collected: Value) -> FrontMatter:
+    """Front matter with the tags of Eleventy's data files before its own, as Eleventy merges them."""
+    own = front.get("tags")
+    if not collected or own == collected:
+        return front
+    given = own.split(",") if isinstance(own, str) else list_terms(own)
+    return replace(front, values={**front.values, "tags": [*list_terms(collected), *given]})
 
 
 def parse_person(value: Value, key: str) -> Person | None:
@@ -159,33 +174,20 @@ def parse_person(value: Value, key: str) -> Person | None:
     )
 
 
-def read_terms(
-    front: FrontMatter, choices: tuple[tuple[str, ...], ...], *, words: bool
-) -> tuple[tuple[str, ...], str]:
-    """The words of the first choice that has any. A list is kept as written. Jekyll, which parts texts at
-    spaces, takes the words of both keys, each once, those of the singular first; others take one key's.
+def read_terms(front: FrontMatter, name: str, *, words: bool) -> tuple[str, ...]:
+    """The terms under a key, each once. A list is kept as it is written; a text with semicolons or commas is
+    several, as Pelican has it; else Jekyll parts the text of a plural key at spaces.
     """
-    for keys in choices:
-        found: list[str] = []
-        where = ""
-        for name in keys[::-1] if words else keys:
-            if found and not words:
-                break
-            value = front.get(name)
-            if value is None:
-                continue
-            if not isinstance(value, str):
-                given = list_terms(value)
-            elif len(parts := split_terms(value, ";")) > 1 or len(parts := split_terms(value, ",")) > 1:
-                given = parts  # as Pelican has it
-            else:  # Jekyll splits the plural keys at spaces and leaves the singular whole
-                given = value.split() if words and name.endswith("s") else [value]
-            terms = [term for word in given if (term := plain_line(word))]
-            found += [term for term in terms if term not in found] if found else terms
-            where = where or (name if terms else "")
-        if found:
-            return tuple(found), where
-    return (), ""
+    value = front.get(name)
+    if value is None:
+        return ()
+    if not isinstance(value, str):
+        given = list_terms(value)
+    elif len(parts := split_terms(value, ";")) > 1 or len(parts := split_terms(value, ",")) > 1:
+        given = parts
+    else:
+        given = value.split() if words and name.endswith("s") else [value]
+    return tuple(dict.fromkeys(term for word in given if (term := literal_line(word))))
 
 
 def list_terms(value: Value) -> list[str]:
@@ -210,9 +212,12 @@ def read_people(value: Value) -> list[Person]:
         return [Person(name=plain_line(text))]
     if isinstance(value, list):
         return [person for item in value for person in read_people(item)]
-    person = parse_person(value, "") if isinstance(value, dict) else None
-    if person is None and isinstance(value, dict) and (key := plain_line(first_text(value, "key", "id"))):
-        person = Person(name=key)  # Docusaurus: {key: jo, title: Editor}
+    if not isinstance(value, dict):
+        return []
+    key = plain_line(first_text(value, "key", "id"))
+    if key and not first_text(value, "name"):  # Docusaurus: {key: jo, title: Editor}
+        return [Person(name=key)]
+    person = parse_person(value, "")
     return [person] if person else []
 
 

@@ -39,7 +39,9 @@ _LINE = lazy(r"[ ]{0,3}([A-Za-z][A-Za-z0-9_-]*)[ \t]*:(?:[ \t]+(.*)|[ \t]*)$")
 _QUOTED = lazy(r"\"([\w-]+)\"[ \t]*:")
 _END = lazy(r"^(?:-{3,}|;{3,})[ \t]*(?:\n|\Z)", re.MULTILINE)
 _BLANK = lazy(r"\n[ \t]*(?:\n|\Z)|\Z")
-_LIST_KEYS = frozenset({"tags", "authors", "author", "keywords", "categories"})
+_LIST_KEYS = frozenset({"keywords", "categories"})
+_ONE_LINE_KEYS = frozenset({"tags", "authors", "author", "category"})
+"""Of these Pelican reads the first line only."""
 
 MAX_SIZE = 262_144
 """Characters of front matter; real ones reach 15,000."""
@@ -94,6 +96,7 @@ def unindented_header(text: str, lines: list[str]) -> tuple[str, str, str] | Non
 def read_pelican(header: str, line: int) -> FrontMatter:
     """`Key: value` lines; those indented by four spaces continue the key above."""
     pairs: list[tuple[str, Value, int]] = []
+    warnings: list[str] = []
     for number, text in enumerate(header.split("\n"), start=line):
         match = _LINE.match(text)
         if match:
@@ -101,13 +104,17 @@ def read_pelican(header: str, line: int) -> FrontMatter:
         elif pairs:
             key, value, at = pairs[-1]
             more = text.strip()
-            if fold(key) in _LIST_KEYS:
+            if value and fold(key) in _ONE_LINE_KEYS:
+                what = f"{key} goes on below, and Pelican reads its first line only; write it in one line"
+                warnings.append(f"line {number}: {what}")
+            elif fold(key) in _LIST_KEYS:
                 pairs[-1] = (key, [*value, more] if isinstance(value, list) else [value, more], at)
             else:
                 pairs[-1] = (key, f"{value} {more}" if value else more, at)
         else:
             raise FrontMatterError("a header's line is no `Key: value`; mend the line", number)
-    return build_front_matter(pairs, line)
+    front = build_front_matter(pairs, line)
+    return replace(front, warnings=(*front.warnings, *warnings)) if warnings else front
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,12 +197,7 @@ def load_toml(text: str, line: int) -> FrontMatter:
         at = int(match[1]) if match and match[1] else (1 + text.count("\n") if match else 1)
         what = _TOML_LINE.sub("", str(error)).strip() or "nested too deep"
         raise FrontMatterError(f"broken TOML: {what}; mend the line", line + at - 1) from None
-    # Zola's `[taxonomies]` and `[extra]` hold fields of the post; what stands above them wins.
-    inner = [loaded[name] for name in ("extra", "taxonomies") if isinstance(loaded.get(name), dict)]
-    merged: dict[str, Any] = {}
-    for part in (*inner, loaded):
-        merged.update(part)
-    return build_front_matter([(key, to_value(value), 0) for key, value in merged.items()], line)
+    return build_front_matter([(key, to_value(value), 0) for key, value in loaded.items()], line)
 
 
 def load_json(text: str, line: int) -> FrontMatter:

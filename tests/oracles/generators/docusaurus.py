@@ -48,4 +48,9 @@ def _built(page: Any) -> Built:
         instant=datetime.fromisoformat(page.xpath("//article//time")[0].get("datetime")),
         address=page.xpath("//link[@rel='canonical']")[0].get("href"),
         html=without_notes(body),
+        tags=tuple(tag.text_content() for tag in page.xpath("//article//footer//a[@rel='tag']")),
+        authors=tuple(
+            name.text_content()
+            for name in page.xpath("//article//header//*[contains(@class, 'avatar__name')]//*[not(*)]")
+        ),
     )

@@ -16,12 +16,12 @@ ASK = """
 import Eleventy from "@11ty/eleventy";
 const eleventy = new Eleventy(undefined, undefined, {
   quietMode: true,
-  config: (site) => ["title", "page"].forEach((name) => site.dataFilterSelectors.add(name)),
+  config: (site) => ["title", "page", "tags"].forEach((name) => site.dataFilterSelectors.add(name)),
 });
 const pages = await eleventy.toJSON();
 process.stdout.write(JSON.stringify(pages.map((page) => ({
   file: page.inputPath, title: page.data?.title, instant: page.data?.page?.date, address: page.url,
-  html: page.content,
+  html: page.content, tags: page.data?.tags ?? [],
 }))));
 """
 
@@ -46,6 +46,7 @@ def build(site: Path, cache: Path) -> list[Built]:
             instant=datetime.fromisoformat(page["instant"]),
             address=above + page["address"],
             html=page["html"],
+            tags=tuple(map(str, page["tags"])),
         )
         for page in pages
         if page["address"] and page["file"].endswith((".md", ".markdown", ".html"))

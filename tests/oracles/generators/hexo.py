@@ -24,6 +24,7 @@ const Hexo = require("hexo");
   const posts = hexo.locals.get("posts").map((post) => ({
     file: `${hexo.config.source_dir}/${post.source}`, title: post.title, instant: post.date.toISOString(),
     address: hexo.config.root + post.path.replace(/^[/]/, ""), html: post.content, more: post.excerpt || null,
+    tags: post.tags.map((tag) => tag.name), categories: post.categories.map((category) => category.name),
   }));
   await hexo.exit();
   process.stdout.write(JSON.stringify(posts));
@@ -53,6 +54,8 @@ def build(site: Path, cache: Path) -> list[Built]:
             address=post["address"],
             html=_HEADERLINK.sub("", post["html"]),
             summary=post["more"],
+            tags=tuple(post["tags"]),
+            categories=tuple(post["categories"]),
         )
         for post in json.loads(ran(["node", "ask.oracle.cjs"], site, TZ=zone[1] if zone else "UTC"))
     ]

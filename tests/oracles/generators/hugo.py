@@ -12,7 +12,7 @@ NAME = "hugo"
 VERSION = "0.168.0"
 
 CONFIG = f"""baseURL = "{BASE}/"
-disableKinds = ["taxonomy", "term", "rss", "sitemap", "robotstxt", "404"]
+disableKinds = ["rss", "sitemap", "robotstxt", "404"]
 [outputs]
 home = ["json"]
 [security]
@@ -22,6 +22,8 @@ PAGES = """{{- $posts := slice -}}
 {{- range .Site.RegularPages -}}
 {{- $marked := or .Params.summary (findRE `<!--more-->` .RawContent) -}}
 {{- $posts = $posts | append (dict "file" .File.Filename "title" .Title "instant" .PublishDate.UTC
+  "tags" (apply (.GetTerms "tags") "partial" "term.html" ".")
+  "categories" (apply (.GetTerms "categories") "partial" "term.html" ".")
   "address" .RelPermalink "html" .Content "aliases" .Aliases
   "summary" (cond (gt (len $marked) 0) .Summary nil)) -}}
 {{- end -}}
@@ -40,6 +42,7 @@ def build(site: Path, cache: Path) -> list[Built]:
     _add(site / "layouts/index.json", PAGES)
     for name in ("single", "list"):
         _add(site / f"layouts/_default/{name}.html", "{{ .Content }}")
+    _add(site / "layouts/partials/term.html", "{{ .Data.Term | safeHTML }}")
     config = site / "oracle.toml"
     config.write_text(CONFIG, "utf-8")
     own = [site / f"{stem}.{end}" for stem in ("hugo", "config") for end in ("toml", "yaml", "json")]
@@ -63,6 +66,8 @@ def build(site: Path, cache: Path) -> list[Built]:
             html=page["html"],
             summary=page["summary"],
             aliases=tuple(page["aliases"] or ()),
+            tags=tuple(page["tags"] or ()),
+            categories=tuple(page["categories"] or ()),
         )
         for page in pages
     ]

@@ -18,7 +18,8 @@ layout: null
 [{% for post in site.posts %}{"file": {{ post.path | jsonify }}, "title": {{ post.title | jsonify }},
 "instant": {{ post.date | date_to_xmlschema | jsonify }}, "address": {{ post.url | absolute_url | jsonify }},
 "html": {{ post.content | jsonify }}, "summary": {{ post.excerpt | jsonify }},
-"aliases": {{ post.redirect_from | jsonify }}}{% unless forloop.last %},{% endunless %}
+"aliases": {{ post.redirect_from | jsonify }}, "tags": {{ post.tags | jsonify }},
+"categories": {{ post.categories | jsonify }}}{% unless forloop.last %},{% endunless %}
 {% endfor %}]
 """
 
@@ -52,6 +53,8 @@ def build(site: Path, cache: Path) -> list[Built]:
             html=post["html"],
             summary=post["summary"] if _marked(site / post["file"]) else None,
             aliases=tuple([aliases] if isinstance(aliases := post["aliases"], str) else aliases or ()),
+            tags=tuple(map(str, post["tags"])),
+            categories=tuple(map(str, post["categories"])),
         )
         for post in json.loads((site / "_site" / "oracle.json").read_text("utf-8"))
     ]

@@ -24,6 +24,9 @@ def write(generators):
     posts = [
         {"file": it.relative_source_path, "title": it.title, "instant": it.date.isoformat(),
          "address": f"{it.settings['SITEURL']}/{it.url}", "html": it.content,
+         "tags": [tag.name for tag in getattr(it, "tags", [])], "category": it.category.name,
+         "filed": it.category.name != it.settings["DEFAULT_CATEGORY"],
+         "authors": [author.name for author in getattr(it, "authors", [])],
          "summary": it.summary if "summary" in it.metadata else None}
         for it in every
     ]
@@ -61,6 +64,9 @@ def build(site: Path, cache: Path) -> list[Built]:
             address=post["address"],
             html=post["html"],
             summary=post["summary"],
+            tags=tuple(post["tags"]),
+            categories=(post["category"],) if post["filed"] else (),
+            authors=tuple(post["authors"]),
         )
         for post in json.loads((site / "oracle.json").read_text("utf-8"))
     ]

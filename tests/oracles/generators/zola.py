@@ -23,6 +23,8 @@ WANTED = {
     "address": "page.permalink",
     "summary": 'page.summary | default(value="")',
     "html": "page.content",
+    "taxonomies": "page.taxonomies",
+    "authors": "page.authors",
 }
 PAGE = ",".join(f'"{key}":{{{{ {value} | json_encode() | safe }}}}' for key, value in WANTED.items())
 _REDIRECT = re.compile(r"http-equiv=.?refresh.? content=.?0; ?url=([^\"'>]+)", re.IGNORECASE)
@@ -75,7 +77,7 @@ def build(site: Path, cache: Path) -> list[Built]:
     """Every page that Zola builds."""
     (site / "templates").mkdir(exist_ok=True)
     (site / "templates/page.html").write_text(f"{{{PAGE}}}", "utf-8")
-    for name in ("index", "section"):
+    for name in ("index", "section", "taxonomy_list", "taxonomy_single"):
         (site / f"templates/{name}.html").write_text("-", "utf-8")
     done = subprocess.run([*_command(cache), "build"], cwd=site, capture_output=True, text=True, check=False)
     if done.returncode or not (site / "public").is_dir():
@@ -91,6 +93,9 @@ def build(site: Path, cache: Path) -> list[Built]:
             address=page["address"],
             html=page["html"],
             summary=page["summary"] or None,
+            tags=tuple(page["taxonomies"].get("tags", ())),
+            categories=tuple(page["taxonomies"].get("categories", ())),
+            authors=tuple(page["authors"]),
             aliases=tuple(
                 f"/{file.as_posix().removesuffix('index.html')}"
                 for match, file in moved

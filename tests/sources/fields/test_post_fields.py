@@ -261,9 +261,9 @@ def test_an_impossible_day_in_a_name_is_passed_over_with_a_warning() -> None:
     assert found.warnings == ("file name: '2024-02-31' is no date; no calendar has that day",)
 
 
-def test_a_tag_that_is_written_twice_in_a_list_stays_as_written() -> None:
-    assert post("tags: [a, a]").tags == ("a", "a")
-    assert post("tags: [a, a]\ntag: [b, a]").tags == ("b", "a")
+def test_tags_are_as_they_are_written_each_once() -> None:
+    assert post("tags: [a, a, A, ' b ', '*c*', R&amp;D]").tags == ("a", "A", "b", "*c*", "R&D")
+    assert post("tags: [a, a]\ntag: [b, c]").tags == ("b", "c")  # Jekyll's singular comes first
 
 
 def test_images_are_absolute_and_know_their_alt() -> None:

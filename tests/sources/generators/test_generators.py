@@ -348,8 +348,8 @@ def test_docusaurus_tags_are_shown_by_their_labels(tmp_path: Path) -> None:
     )
     assert posts(tmp_path)["blog/a.md"].tags == ("One & all", "hello-world", "two")  # the file is broken
     write(tmp_path, **{"blog/tags.yml": "hello-world: {label: Hello, permalink: /h}\ntwo: {}\n"})
-    assert posts(tmp_path)["blog/a.md"].tags == ("One & all", "Hello", "two")
-    assert posts(tmp_path / "blog")["a.md"].tags == ("One & all", "Hello", "two")
+    assert posts(tmp_path)["blog/a.md"].tags == ("One & all", "Hello", "Two")
+    assert posts(tmp_path / "blog")["a.md"].tags == ("One & all", "Hello", "Two")
 
 
 def test_docusaurus_authors_may_be_maps_among_keys(tmp_path: Path) -> None:

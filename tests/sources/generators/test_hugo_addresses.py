@@ -68,7 +68,7 @@ def test_names_of_files_and_folders_are_spelt_as_configured(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("name", "config", "path", "categories"),
     [
-        ("_config.yml", "title: x\n", "_posts/2024-05-01-a.md", ("a", "b", "c")),  # both, and this one first
+        ("_config.yml", "title: x\n", "_posts/2024-05-01-a.md", ("b", "a", "c")),
         ("hugo.toml", "", "content/a.md", ("b", "a", "c")),
         ("_config.yml", "source_dir: source\n", "source/_posts/a.md", ("b", "a", "c")),
     ],

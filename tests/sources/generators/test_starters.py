@@ -151,7 +151,7 @@ def test_data_of_folders_fill_what_eleventys_posts_do_not_say(tmp_path: Path) ->
         "Jo",
         "de",
     )
-    assert (own.permalink, own.tags) == ("/own/", ("Own",))
+    assert (own.permalink, own.tags) == ("/own/", ("Diary", "Own"))
     assert (draft.hidden, draft.authors[0].name) == ("draft: true", "Site")
 
 
@@ -230,7 +230,7 @@ def test_eleventys_data_of_a_post_and_of_the_blog_count(tmp_path: Path) -> None:
         "posts/a.json": '{"lang": "ja", "tags": ["Sea"], "author": "Bo"}',
         "posts/a.11tydata.json": '{"author": "Cy"}',
         "posts/b.md": front("title: B", "tags: [Own]"),
-        "posts/b.json": '{"tags": ["Not this"]}',
+        "posts/b.json": '{"tags": ["Added"]}',
         "posts/c/index.md": front("title: C"),
         "posts/c/index.11tydata.json": '{"draft": true}',
         "posts/d.json": "{",
@@ -238,8 +238,8 @@ def test_eleventys_data_of_a_post_and_of_the_blog_count(tmp_path: Path) -> None:
     }
     found = read(tmp_path, files)
     a, b, c, d = (found[f"posts/{name}.md"] for name in ("a", "b", "c/index", "d"))
-    assert (a.language, a.tags, a.authors[0].name) == ("ja", ("Sea",), "Cy")
-    assert (b.language, b.tags, b.authors[0].email) == ("km", ("Own",), "a@b.example")
+    assert (a.language, a.tags, a.authors[0].name) == ("ja", ("Diary", "Sea"), "Cy")
+    assert (b.language, b.tags, b.authors[0].email) == ("km", ("Diary", "Added", "Own"), "a@b.example")
     assert c.hidden == "draft: true"
     assert (d.tags, d.hidden) == (("Diary",), None)
 

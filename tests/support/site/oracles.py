@@ -6,7 +6,7 @@ Both sides are brought to one form: the addresses that a body leads to, and the 
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +25,8 @@ NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 """Their posts are long past or in 2999, so the clock of the machine that builds them decides nothing."""
 
 Row = dict[str, Any]
+
+FILED_UNDER = ("tags", "categories", "authors")
 
 SETTINGS = f"""[site]
 title = "Oracle"
@@ -45,6 +47,7 @@ class Built:
     """One post as a generator built it. `file` is its path from the root of the blog; `instant` is aware, or
     None where the generator knows none; `address` is a path, or an address at BASE; `html` is its body.
     `summary` is the one that the author marked or wrote, as HTML, and None where the generator made one up.
+    `authors` are names; they, `tags` and `categories` are looked at in a blog where the generator knows any.
     """
 
     file: str
@@ -54,6 +57,9 @@ class Built:
     html: str
     summary: str | None = None
     aliases: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +92,9 @@ def row_of(built: Built) -> Row:
         row["aliases"] = sorted(
             _path_in_site(urljoin(f"{BASE}/", alias)).rstrip("/") for alias in built.aliases
         )
+    for name in FILED_UNDER:
+        if words := getattr(built, name):
+            row[name] = [*words] if name == "authors" else sorted(words)
     return row
 
 
@@ -126,6 +135,9 @@ def ours(folder: Path, tmp: Path) -> tuple[list[Row], dict[str, str]]:
                     html=item.get("content_html") or item.get("content_text") or "",
                     summary=item.get("summary", ""),
                     aliases=post.aliases,
+                    tags=post.tags,
+                    categories=post.categories,
+                    authors=tuple(person.name for person in post.authors),
                 )
             )
         )
@@ -137,10 +149,11 @@ def compare(folder: Path, tmp: Path) -> Compared:
     expected = json.loads((folder / "expected.json").read_text("utf-8"))["posts"]
     posts, others = ours(folder, tmp)
     found = {row["file"]: row for row in posts}
+    filed_under = [name for name in FILED_UNDER if any(name in row for row in expected)]
     differences = {
         (row["file"], name): (row.get(name), value)
         for row in expected
-        for name, value in _differences(row, found)
+        for name, value in _differences(row, found, ("aliases", *filed_under))
     }
     differences |= {
         (file, "served"): (False, True) for file in found if file not in {row["file"] for row in expected}
@@ -172,14 +185,16 @@ def _sort_key(row: Row) -> tuple[str, str]:
     return row["address"], row["file"]
 
 
-def _differences(row: Row, found: dict[str, Row]) -> Iterator[tuple[str, Any]]:
-    """What differs of a post, and how it is here; `served` alone, where it is none here."""
+def _differences(row: Row, found: dict[str, Row], always: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """What differs of a post, and how it is here; `served` alone, where it is none here. What `row` has not
+    is compared where its name is in `always`.
+    """
     post = found.get(row["file"])
     if post is None:
         yield "served", False
         return
-    for name in ("title", "instant", "address", "links", "summary", "aliases"):
-        if (name in row or name == "aliases") and row.get(name) != post.get(name):
+    for name in ("title", "instant", "address", "links", "summary", "aliases", *FILED_UNDER):
+        if (name in always or (name in row and name not in FILED_UNDER)) and row.get(name) != post.get(name):
             yield name, post.get(name)
     if _without_spaces(row["text"]) != _without_spaces(post["text"]):
         yield "text", post["text"]

@@ -1,0 +1,3 @@
+module.exports = function () {
+  return { markdownTemplateEngine: false };
+};

@@ -1,0 +1,6 @@
+import toml from "@iarna/toml";
+
+export default function (config) {
+  config.setFrontMatterParsingOptions({ engines: { toml: toml.parse.bind(toml) } });
+  return { markdownTemplateEngine: false };
+}
