@@ -15,9 +15,11 @@ from publisher.app import App
 from publisher.core.errors import PublisherError
 from publisher.core.tokens import is_challenge, prove_site
 from publisher.stores.files.public_folder import encode, encodes
+from publisher.web.connections import ConnectionLimits
 from publisher.web.documents.documents import DocumentHandler, SiteStateCache
-from publisher.web.documents.fast_path import MAX_QUERY, ConnectionLimits, ResponseCache
+from publisher.web.documents.fast_path import MAX_QUERY
 from publisher.web.documents.file_cache import FileCache
+from publisher.web.documents.request import DocumentRequest
 from publisher.web.pages.account import AccountPages
 from publisher.web.pages.forms import ClientDisconnected, TooLarge
 from publisher.web.pages.preferences import PreferencesPage
@@ -66,9 +68,6 @@ class Application:
             gone=self._gone,
             deltas=app.settings.web.delta,
         )
-        self.response_cache = ResponseCache(
-            self._documents, app.clock, self._under_prefix, self.site_state.current
-        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -92,6 +91,10 @@ class Application:
             log.exception("request_failed", extra={"method": scope["method"], "path": path})
             if not started:
                 await (await self._responses.error(500, scope))(scope, receive, send)
+
+    def from_memory(self, path: str, request: DocumentRequest) -> tuple[bytes, bytes] | None:
+        """As that of `DocumentHandler`, for the path of a whole URL."""
+        return self._documents.from_memory(self._under_prefix(path) if self._prefix else path, request)
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves paths under that of web.public_url, and without it for a proxy that strips it."""

@@ -108,9 +108,12 @@ class UvicornServer(uvicorn.Server):
 def make_config(site: Application) -> uvicorn.Config:
     """uvicorn as this site needs it."""
     logging.getLogger("uvicorn.access").disabled = True  # it would write tokens, however logging is set up
+    protocol = partial(
+        FastPathProtocol, from_memory=site.from_memory, known={}, limits=site.connection_limits
+    )
     return uvicorn.Config(
         site,
-        http=cast("Any", partial(FastPathProtocol, cache=site.response_cache, limits=site.connection_limits)),
+        http=cast("Any", protocol),
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -2,15 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
-from publisher.web.documents.request import (
-    ConditionResult,
-    evaluate,
-    http_date,
-    parse_http_date,
-    parse_request,
-)
+from publisher.web.documents.request import evaluate, http_date, parse_http_date, parse_request
 
 NOW = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
 MODIFIED = datetime(2026, 4, 30, 8, 0, 0, tzinfo=UTC)
@@ -18,7 +10,7 @@ ETAG = b'"abc"'
 SAME, LATER, EARLIER = (http_date(MODIFIED + timedelta(seconds=s)).encode() for s in (0, 1, -1))
 FUTURE = http_date(NOW + timedelta(seconds=1)).encode()
 INM, IMS, IM, IUS = b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since"
-KEEP, SEND, FAIL = ConditionResult.NOT_MODIFIED, ConditionResult.SEND, ConditionResult.FAILED
+KEEP, SEND, FAIL = 304, 200, 412
 
 TABLE = [
     ("the same tag", [(INM, b'"abc"')], KEEP),
@@ -35,6 +27,7 @@ TABLE = [
     ("a tag that only looks like it", [(INM, b'"x,"abc"')], SEND),
     ("two lines that make one list", [(INM, b'"x"'), (INM, b'"abc"')], KEEP),
     ("an empty field", [(INM, b"")], SEND),
+    ("nothing", [], SEND),
     ("another tag makes the date void", [(INM, b'"x"'), (IMS, LATER)], SEND),
     ("the tag makes the date void", [(INM, b'"abc"'), (IMS, EARLIER)], KEEP),
     ("the same time", [(IMS, SAME)], KEEP),
@@ -58,17 +51,10 @@ TABLE = [
 ]
 
 
-@pytest.mark.parametrize(("headers", "verdict"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
-def test_preconditions_come_to_what_rfc_9110_says(
-    headers: list[tuple[bytes, bytes]], verdict: ConditionResult
-) -> None:
-    given = parse_request("GET", [(b"accept", b"*/*"), *headers]).conditions
-    assert given is not None
-    assert evaluate(given, ETAG, MODIFIED, NOW) is verdict
-
-
-def test_a_request_without_preconditions_has_none() -> None:
-    assert parse_request("GET", [(b"accept", b"*/*"), (b"range", b"bytes=0-1")]).conditions is None
+def test_preconditions_come_to_what_rfc_9110_says() -> None:
+    for name, headers, status in TABLE:
+        request = parse_request("GET", [(b"accept", b"*/*"), *headers])
+        assert evaluate(request.headers, ETAG, MODIFIED, NOW) == status, name
 
 
 def test_http_dates_are_written_in_english_and_read_back() -> None:

@@ -18,14 +18,33 @@ from publisher.core.errors import PublisherError
 from publisher.core.feeds.redirects import HTTP_STATUS, Redirect
 from publisher.ports import Clock
 from publisher.services.publishing.publish import NEXT_POST
-from publisher.web.documents.file_cache import CachedFile, FileCache, FolderRedirect, Headers
-from publisher.web.documents.request import DocumentRequest, parse_request
-from publisher.web.documents.response import NO_VERSIONS, DocumentResponse, Encode, Versions, respond
+from publisher.web.documents.file_cache import (
+    CachedFile,
+    DocumentResponse,
+    FileCache,
+    FolderRedirect,
+    Headers,
+)
+from publisher.web.documents.request import DocumentRequest, parse_request, wants_delta
+from publisher.web.documents.response import NO_VERSIONS, Encode, Versions, respond
 
 log = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 1.0
 """Seconds between two readings of the site's state."""
+
+
+MAX_AGE = 60
+"""Seconds a cache may keep a document; fewer when a post is due before."""
+
+LATE = timedelta(minutes=10)
+"""A post due so long ago is published by nobody: it does not shorten what caches keep."""
+
+CHUNK = 2**18
+"""Bytes read at once when a file is streamed."""
+
+_EMPTY = (b"content-length", b"0")
+_ALLOW = (b"allow", b"GET, HEAD")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +55,24 @@ class SiteState:
 
     next_post: datetime | None = None
     redirects: Mapping[str, Redirect] = field(default_factory=dict[str, Redirect])
+
+    def redirect_of(self, path: str) -> Redirect | None:
+        """What became of an address that has no document any more (`core.feeds.redirects`)."""
+        if not self.redirects:
+            return None
+        name = path.removeprefix("/")
+        if name.endswith((".gz", ".br")):
+            name = name[:-3]  # an encoding goes where its document went
+        index = f"{name}index.html" if name.endswith("/") else f"{name}/index.html"
+        return self.redirects.get(name) or self.redirects.get(index)
+
+    def max_age(self, now: datetime) -> int:
+        """Seconds that caches may keep a document. At least one: a post that is due and not yet written will
+        be in a moment.
+        """
+        if self.next_post is None or self.next_post < now - LATE:
+            return MAX_AGE
+        return max(1, min(MAX_AGE, (self.next_post - now) // timedelta(seconds=1)))
 
 
 class SiteStateCache:
@@ -73,19 +110,6 @@ class SiteStateCache:
             self._state = found
 
 
-MAX_AGE = 60
-"""Seconds a cache may keep a document; fewer when a post is due before."""
-
-LATE = timedelta(minutes=10)
-"""A post due so long ago is published by nobody: it does not shorten what caches keep."""
-
-CHUNK = 2**18
-"""Bytes read at once when a file is streamed."""
-
-_EMPTY = (b"content-length", b"0")
-_ALLOW = (b"allow", b"GET, HEAD")
-
-
 class DocumentHandler:
     """Serves `files`. `site_state` is asked before anything is looked up; `encode` makes the encodings of
     what is made while asked for; `versions` tells what the feed document at a path held before; `not_found`
@@ -113,7 +137,8 @@ class DocumentHandler:
         if method not in {"GET", "HEAD"}:
             await send_empty(send, 405, (_ALLOW,))
             return
-        if (redirect := self._redirect_of(path)) is not None:
+        state = self._site_state()
+        if (redirect := state.redirect_of(path)) is not None:
             await self._redirect(redirect, scope, receive, send)
             return
         found = self._files.cached(path) or await self._load(path)
@@ -121,9 +146,9 @@ class DocumentHandler:
             now = self._clock()
             request = parse_request(method, scope["headers"])
             versions = NO_VERSIONS
-            if self._deltas and request.deltas and request.conditions is not None and found.feed is not None:
+            if self._deltas and found.feed is not None and wants_delta(request.headers):
                 versions = await asyncio.to_thread(self._versions, found.relative)
-            response = respond(found, request, now, self._max_age(now)[0], self._encode, versions)
+            response = respond(found, request, now, state.max_age(now), self._encode, versions)
             await send_response(response, found, send)
         elif found is None:
             await self._not_found(scope, receive, send)
@@ -133,36 +158,20 @@ class DocumentHandler:
             location = f"./{quote(found.to)}/".encode() + query
             await send_empty(send, 308, ((b"location", location),))
 
-    def from_memory(
-        self, path: str, request: DocumentRequest
-    ) -> tuple[DocumentResponse, datetime, CachedFile] | None:
-        """The whole response of a document in memory, until when it holds, and the file it holds for; None:
-        the document is not in memory, or the response needs the store or the disk.
+    def from_memory(self, path: str, request: DocumentRequest) -> tuple[bytes, bytes] | None:
+        """The response to a GET or HEAD of a document in memory: its status line and headers, Date and the
+        empty line missing, and its body. None: call this handler instead, because the document is not in
+        memory, or the response needs the store or the disk.
         """
         file = self._files.cached(path)
-        if file is None or self._redirect_of(path) is not None:
+        state = self._site_state()
+        if file is None or state.redirect_of(path) is not None:
             return None
         now = self._clock()
-        age, until = self._max_age(now)
-        response = respond(file, request, now, age, self._encode)
-        if self._deltas and request.deltas and request.conditions and response.status != 304:
-            return None  # which version the client has must be looked up
-        return (response, until, file) if isinstance(response.body, bytes) else None
-
-    def cached(self, path: str) -> CachedFile | None:
-        """The file at `path`, where it is in memory and still as it is on disk."""
-        return self._files.cached(path)
-
-    def _redirect_of(self, path: str) -> Redirect | None:
-        """What became of an address that has no document any more (`core.feeds.redirects`)."""
-        redirects = self._site_state().redirects
-        if not redirects:
-            return None
-        name = path.removeprefix("/")
-        if name.endswith((".gz", ".br")):
-            name = name[:-3]  # an encoding goes where its document went
-        index = f"{name}index.html" if name.endswith("/") else f"{name}/index.html"
-        return redirects.get(name) or redirects.get(index)
+        response = respond(file, request, now, state.max_age(now), self._encode)
+        if self._deltas and response.status != 304 and wants_delta(request.headers):
+            return None  # the store knows which version the client has
+        return (response.head, response.body) if isinstance(response.body, bytes) else None
 
     async def _redirect(self, redirect: Redirect, scope: Scope, receive: Receive, send: Send) -> None:
         """301 to the new address, for ever; 410 with a page that says so."""
@@ -179,18 +188,7 @@ class DocumentHandler:
             self._files.keep(path, found)
         return found
 
-    def _max_age(self, now: datetime) -> tuple[int, datetime]:
-        """Seconds that caches may keep a document, and until when to say so. At least one: a post that is due
-        and not yet written will be in a moment.
-        """
-        due = self._site_state().next_post
-        if due is None or due < now - LATE:
-            return MAX_AGE, now + _SECOND
-        age = max(1, min(MAX_AGE, (due - now) // _SECOND))
-        return age, min(now + _SECOND, due - age * _SECOND) if due - now >= _SECOND else now + _SECOND
 
-
-_SECOND = timedelta(seconds=1)
 _URL = ":/?#[]@!$&'()*+,;=%~-._"
 
 

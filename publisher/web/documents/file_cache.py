@@ -12,8 +12,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
+from http import HTTPStatus
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from publisher.core.feeds.documents import (
     ENCODINGS,
@@ -36,23 +38,19 @@ TAGS = {IDENTITY: b"", "gzip": b"-gz", "br": b"-br"}
 _NAMED_BY_HASH = re.compile(r"assets/[0-9a-f]{16}-")
 
 
-class FileSignature(NamedTuple):
-    """Tells a file from another that took its place."""
+FileSignature = tuple[int, int, int, int]
+"""Tells a file from another that took its place: modification time in ns, size, inode, device."""
 
-    mtime_ns: int
-    size: int
-    inode: int
-    device: int
 
-    @classmethod
-    def of(cls, found: os.stat_result) -> "FileSignature":
-        return cls(found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev)
+def signature_of(found: os.stat_result) -> FileSignature:
+    """The signature of a file with this status."""
+    return (found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev)
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedVariant:
-    """A file in one encoding. `body` is None where it is streamed. `headers` are those of a 200, `kept` those
-    that a 304 repeats; neither has Cache-Control.
+    """A file in one encoding. `body` is None if it is streamed. `kept` are the headers that 200 and 304
+    share, without Cache-Control; `headers` are the others of a 200.
     """
 
     coding: str
@@ -63,10 +61,29 @@ class EncodedVariant:
     kept: Headers
 
 
+@dataclass(frozen=True)
+class DocumentResponse:
+    """A whole response. `body` is what follows the headers: bytes, or (offset, length) in the file on disk. A
+    HEAD has no body, and the Content-Length of its GET.
+    """
+
+    status: int
+    headers: Headers
+    body: bytes | tuple[int, int]
+
+    @cached_property
+    def head(self) -> bytes:
+        """The status line and the headers as they are sent; Date and the empty line are missing."""
+        phrase = "IM Used" if self.status == 226 else HTTPStatus(self.status).phrase
+        lines = [b"%s: %s\r\n" % header for header in self.headers]
+        return b"".join((f"HTTP/1.1 {self.status} {phrase}\r\n".encode(), *lines))
+
+
 @dataclass(frozen=True, slots=True)
 class CachedFile:
-    """A file as it was read. `codings` are its encodings, the better first. `looked` are encoded files that
-    were missing or stale. `for_ever`: the name has the hash of the content.
+    """A file as it was read. `codings` are its encodings, best first. `looked` are encoded files that were
+    missing or stale. `for_ever`: the name has the hash of the content. `responses` and `deltas` are what
+    `response.respond` made of it so far.
     """
 
     path: Path
@@ -81,6 +98,7 @@ class CachedFile:
     for_ever: bool
     body: bytes | None
     feed: FeedResource | None
+    responses: dict[object, DocumentResponse] = field(default_factory=dict[object, DocumentResponse])
     deltas: dict[tuple[str, str], bytes] = field(default_factory=dict[tuple[str, str], bytes])
 
     @property
@@ -90,14 +108,18 @@ class CachedFile:
 
     def stands(self) -> bool:
         """Whether it is still on disk as it was read. An encoding never changes before its document does."""
-        return signature_at(self.place) == self.signature and (
-            not self.looked or all(signature_at(name) == then for name, then in self.looked.items())
+        try:
+            found = os.stat(self.place)  # noqa: PTH116  # half the time of Path.stat, on every request
+        except OSError:
+            return False
+        return signature_of(found) == self.signature and not (
+            self.looked and any(signature_at(name) != then for name, then in self.looked.items())
         )
 
     def open(self) -> BinaryIO:
         """The file, to read its bytes. Raises OSError when it was replaced."""
         stream = self.path.open("rb")
-        if FileSignature.of(os.fstat(stream.fileno())) != self.signature:
+        if signature_of(os.fstat(stream.fileno())) != self.signature:
             stream.close()
             raise OSError(f"{self.path} was replaced while it was being served")
         return stream
@@ -106,7 +128,7 @@ class CachedFile:
 def signature_at(name: str) -> FileSignature | None:
     """The signature of the file there; None: there is none."""
     try:
-        return FileSignature.of(os.stat(name))  # noqa: PTH116  # half the time of Path.stat, on every request
+        return signature_of(os.stat(name))  # noqa: PTH116  # as above
     except OSError:
         return None
 
@@ -127,14 +149,24 @@ def make_file(
     """The file at `path`, `relative` to public/, with the headers of each encoding made ready. With `keep`
     its bytes stay in memory.
     """
-    modified = datetime.fromtimestamp(signature.mtime_ns // 10**9, UTC)
+    modified = datetime.fromtimestamp(signature[0] // 10**9, UTC)
     feed = read_feed(body) if body is not None and may_be_feed(relative) else None
     shared, media_type = shared_headers(relative, modified, feed, base_url), content_type(relative, feed)
     variants: dict[str, EncodedVariant] = {}
     for coding, data in {IDENTITY: body if keep else None, **encodings}.items():
         etag = b'"' + hash[:HASH].encode() + TAGS[coding] + b'"'
         length = size if data is None else len(data)
-        variants[coding] = make_variant(coding, length, data, ((b"etag", etag), *shared), media_type)
+        headers = [
+            (b"content-type", media_type.encode()),
+            (b"content-length", b"%d" % length),
+            (b"x-content-type-options", b"nosniff"),
+        ]
+        if policy := content_security_policy(media_type):
+            headers.append((b"content-security-policy", policy))
+        if coding != IDENTITY:
+            headers.append((b"content-encoding", coding.encode()))
+        kept = ((b"etag", etag), *shared)
+        variants[coding] = EncodedVariant(coding, length, data, etag, tuple(headers), kept)
     return CachedFile(
         path=path,
         place=str(path),
@@ -149,23 +181,6 @@ def make_file(
         body=body if keep else None,
         feed=feed if keep else None,
     )
-
-
-def make_variant(
-    coding: str, size: int, body: bytes | None, kept: Headers, media_type: str
-) -> EncodedVariant:
-    """One encoding, with its headers: those `kept` in a 304, and the others of a 200."""
-    headers = [
-        (b"content-type", media_type.encode()),
-        (b"content-length", str(size).encode()),
-        (b"x-content-type-options", b"nosniff"),
-        *kept,
-    ]
-    if rules := content_security_policy(media_type):
-        headers.append((b"content-security-policy", rules))
-    if coding != IDENTITY:
-        headers.append((b"content-encoding", coding.encode()))
-    return EncodedVariant(coding, size, body, kept[0][1], tuple(headers), kept)
 
 
 def shared_headers(relative: str, modified: datetime, feed: FeedResource | None, base_url: str) -> Headers:
@@ -272,7 +287,7 @@ class FileCache:
         return make_file(
             place,
             relative,
-            signature=FileSignature.of(found),
+            signature=signature_of(found),
             size=found.st_size if body is None else len(body),
             body=body,
             keep=body is not None and len(body) <= MAX_IN_MEMORY,
@@ -302,7 +317,7 @@ class FileCache:
             if data is not None and body is not None and self._unpacks(coding, data, body):
                 encodings[coding] = data
             else:
-                looked[name] = FileSignature.of(found)
+                looked[name] = signature_of(found)
         return encodings, looked
 
 

@@ -1,14 +1,13 @@
-"""What a request for a document asks: conditions (RFC 9110 13), encodings (12.5.3) and a range (14), read
-once.
+"""The headers of a request for a document: preconditions (RFC 9110 13), encodings (12.5.3), one range (14).
 
-Pure: which conditions hold, and which encoding is sent, are decided here too.
+Pure: also decides whether the preconditions hold and which encoding to send.
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from enum import Enum
+from functools import lru_cache
+from typing import NamedTuple
 
 _TAG = re.compile(rb'(W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 _BETWEEN = re.compile(rb"[ \t]*(?:,[ \t]*)+")
@@ -24,59 +23,79 @@ _DATES = (
     re.compile(rf"(?:{'|'.join(_DAYS)}) {_MONTH} (?P<day>\d\d| \d) {_TIME} (?P<year>\d{{4}})"),
 )
 
+_RANGE = re.compile(rb"bytes[ \t]*=[ \t]*(\d*)-(\d*)[ \t]*", re.IGNORECASE)
+_FEED = re.compile(
+    rb"(?:\A|,)[ \t]*feed[ \t]*(?:;[ \t]*q=(?!0(?:\.0*)?[ \t]*(?:,|\Z))[\d.]+[ \t]*)?(?=,|\Z)", re.IGNORECASE
+)
+_MEMBER = re.compile(
+    rb"[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*"
+    rb"(?:;[ \t]*q[ \t]*=[ \t]*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)[ \t]*)?",
+    re.IGNORECASE,
+)
+_ALIASES = {b"x-gzip": b"gzip"}  # RFC 9110 8.4.1.3
 
-class ConditionResult(Enum):
-    """What the preconditions of a GET or HEAD come to."""
+IDENTITY = "identity"
 
-    SEND = 200
-    NOT_MODIFIED = 304
-    FAILED = 412
+UNUSUAL_HEADERS = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade"})
+"""Headers of a request that has a body or wants another protocol."""
 
-
-@dataclass(frozen=True, slots=True)
-class Conditions:
-    """The precondition headers of one request, each with all its field lines in order."""
-
-    if_match: tuple[bytes, ...] = ()
-    if_none_match: tuple[bytes, ...] = ()
-    if_modified_since: tuple[bytes, ...] = ()
-    if_unmodified_since: tuple[bytes, ...] = ()
-
-
-CONDITION_HEADERS = {
-    b"if-match": "if_match",
-    b"if-none-match": "if_none_match",
-    b"if-modified-since": "if_modified_since",
-    b"if-unmodified-since": "if_unmodified_since",
+USED_HEADERS = UNUSUAL_HEADERS | {
+    b"a-im",
+    b"accept-encoding",
+    b"host",
+    b"if-match",
+    b"if-modified-since",
+    b"if-none-match",
+    b"if-range",
+    b"if-unmodified-since",
+    b"range",
 }
-"""The headers that make conditions, and the field of `Conditions` each fills."""
 
 
-def evaluate(given: Conditions, etag: bytes, modified: datetime, now: datetime) -> ConditionResult:
-    """What to answer for a document with this strong `etag` and time (whole seconds), in the order of RFC
-    9110 13.2.2. Dates that are malformed, repeated or in the future are ignored.
+class DocumentRequest(NamedTuple):
+    """A GET or HEAD. `headers` holds the used headers by lower-case name, repeated ones joined by commas (RFC
+    9110 5.3): that is right for lists, and makes a repeated date or range invalid, so it is ignored.
     """
-    if given.if_match:
-        if not any_tag_matches(given.if_match, etag, weakly=False):
-            return ConditionResult.FAILED
-    elif (unmodified := single_date(given.if_unmodified_since, now)) and modified > unmodified:
-        return ConditionResult.FAILED
-    if given.if_none_match:
-        return (
-            ConditionResult.NOT_MODIFIED
-            if any_tag_matches(given.if_none_match, etag, weakly=True)
-            else ConditionResult.SEND
-        )
-    since = single_date(given.if_modified_since, now)
-    return ConditionResult.NOT_MODIFIED if since and modified <= since else ConditionResult.SEND
+
+    head: bool
+    headers: Mapping[bytes, bytes]
 
 
-def any_tag_matches(fields: tuple[bytes, ...], etag: bytes, *, weakly: bool) -> bool:
-    """RFC 9110 8.8.3.2: a list of entity tags, or "*", against the one that is current."""
-    value = b",".join(fields).strip(b" \t")
-    if value in {b"*", etag}:  # nearly every client sends back the one it was given
+def parse_request(method: str, headers: Iterable[tuple[bytes, bytes]]) -> DocumentRequest:
+    """The request with these headers, their names in lower case."""
+    used: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in USED_HEADERS:
+            used[name] = value if name not in used else b"%s,%s" % (used[name], value)
+    return DocumentRequest(method == "HEAD", used)
+
+
+def evaluate(headers: Mapping[bytes, bytes], etag: bytes, modified: datetime, now: datetime) -> int:
+    """The status that the preconditions come to: 200, 304 or 412, in the order of RFC 9110 13.2.2. `etag` is
+    the document's strong tag and `modified` its time in whole seconds. Dates that are malformed, repeated or
+    in the future are ignored.
+    """
+    if b"if-match" in headers:
+        if not any_tag_matches(headers[b"if-match"], etag, weakly=False):
+            return 412
+    elif b"if-unmodified-since" in headers:
+        since = past_date(headers[b"if-unmodified-since"], now)
+        if since is not None and modified > since:
+            return 412
+    if b"if-none-match" in headers:
+        return 304 if any_tag_matches(headers[b"if-none-match"], etag, weakly=True) else 200
+    if b"if-modified-since" in headers:
+        since = past_date(headers[b"if-modified-since"], now)
+        return 304 if since is not None and modified <= since else 200
+    return 200
+
+
+def any_tag_matches(tags: bytes, etag: bytes, *, weakly: bool) -> bool:
+    """RFC 9110 8.8.3.2: whether a list of entity tags, or "*", names the current one."""
+    tags = tags.strip(b" \t")
+    if tags == etag or tags == b"*":  # nearly every client sends back the one it was given
         return True
-    return any(tag == etag or (weakly and tag == b"W/" + etag) for tag in entity_tags(value))
+    return any(tag == etag or (weakly and tag == b"W/" + etag) for tag in entity_tags(tags))
 
 
 def entity_tags(value: bytes) -> list[bytes]:
@@ -92,16 +111,9 @@ def entity_tags(value: bytes) -> list[bytes]:
     return listed
 
 
-def is_date(value: bytes, modified: datetime, now: datetime) -> bool:
-    """Whether `value` is the HTTP date of `modified` exactly (RFC 9110 13.1.5)."""
-    return parse_http_date(value.decode("latin-1"), now) == modified
-
-
-def single_date(fields: tuple[bytes, ...], now: datetime) -> datetime | None:
-    """The date of a header that was sent once, and is not in the future."""
-    if len(fields) != 1:
-        return None
-    found = parse_http_date(fields[0].decode("latin-1"), now)
+def past_date(value: bytes, now: datetime) -> datetime | None:
+    """The HTTP date `value`, unless it is malformed or in the future."""
+    found = parse_http_date(value.decode("latin-1"), now)
     return found if found and found <= now else None
 
 
@@ -131,50 +143,15 @@ def parse_http_date(text: str, now: datetime) -> datetime | None:
         return None
 
 
-_RANGE = re.compile(rb"bytes[ \t]*=[ \t]*(\d*)-(\d*)[ \t]*", re.IGNORECASE)
-_FEED = re.compile(
-    rb"(?:\A|,)[ \t]*feed[ \t]*(?:;[ \t]*q=(?!0(?:\.0*)?[ \t]*(?:,|\Z))[\d.]+[ \t]*)?(?=,|\Z)", re.IGNORECASE
-)
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentRequest:
-    """One request. `accept_encoding` is None where it was not sent; `range` is one range of bytes, (from, to)
-    with None for an open end, or None for the whole document.
-    """
-
-    head: bool
-    conditions: Conditions | None = None
-    accept_encoding: bytes | None = None
-    deltas: bool = False
-    range: tuple[int | None, int | None] | None = None
-    if_range: bytes | None = None
-
-
-def parse_request(method: str, headers: Iterable[tuple[bytes, bytes]]) -> DocumentRequest:
-    """What a GET or HEAD with these headers (names in lower case) asks for."""
-    found: dict[bytes, list[bytes]] = {}
-    for name, value in headers:
-        if name in _OF_USE:
-            found.setdefault(name, []).append(value)
-    if not found:
-        return _PLAIN if method == "GET" else _HEAD
-    given = {key: tuple(found[name]) for name, key in CONDITION_HEADERS.items() if name in found}
-    accept = found.get(b"accept-encoding")
-    ranges = found.get(b"range", [])
-    condition = found.get(b"if-range")
-    return DocumentRequest(
-        head=method == "HEAD",
-        conditions=Conditions(**given) if given else None,
-        accept_encoding=b",".join(accept) if accept else None,
-        deltas=any(_FEED.search(value) for value in found.get(b"a-im", [])),
-        range=parse_range(ranges[0]) if len(ranges) == 1 and method == "GET" else None,
-        if_range=condition[0].strip() if condition else None,
-    )
+def wants_delta(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether the client takes the entries that its version of a feed lacks (A-IM: feed; RFC 3229 10.5.3)."""
+    return b"if-none-match" in headers and _FEED.search(headers.get(b"a-im", b"")) is not None
 
 
 def parse_range(value: bytes) -> tuple[int | None, int | None] | None:
-    """One range of bytes (RFC 9110 14.1.2). Several ranges, or an invalid one, are ignored."""
+    """One range of bytes (RFC 9110 14.1.2) as (first, last), None for an open end. Several ranges, or an
+    invalid one, are ignored: None.
+    """
     found = _RANGE.fullmatch(value.strip())
     if found is None or len(value) > 60:
         return None
@@ -184,24 +161,12 @@ def parse_range(value: bytes) -> tuple[int | None, int | None] | None:
     return None if first is not None and last is not None and last < first else (first, last)
 
 
-_OF_USE = frozenset({*CONDITION_HEADERS, b"accept-encoding", b"a-im", b"range", b"if-range"})
-_PLAIN, _HEAD = DocumentRequest(head=False), DocumentRequest(head=True)
+@lru_cache(maxsize=256)
+def choose_encoding(accept: bytes | None, available: tuple[str, ...]) -> str | None:
+    """The one of `available` codings (best first) that a client with this Accept-Encoding prefers; "identity"
+    if it names none of them; None if it accepts nothing we have.
 
-_MEMBER = re.compile(
-    rb"[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*"
-    rb"(?:;[ \t]*q[ \t]*=[ \t]*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)[ \t]*)?",
-    re.IGNORECASE,
-)
-_ALIASES = {b"x-gzip": b"gzip"}  # RFC 9110 8.4.1.3
-
-IDENTITY = "identity"
-
-
-def choose_encoding(accept: bytes | None, available: Sequence[str]) -> str | None:
-    """The one of `available` codings (the better first) that a client with this Accept-Encoding prefers;
-    "identity" where it names none of them; None: it takes nothing that we have.
-
-    Between codings it likes as much, the better one. A member that cannot be read says nothing.
+    Among equally preferred codings, the best. A member that cannot be parsed is ignored.
     """
     if accept is None:
         return IDENTITY
