@@ -13,7 +13,7 @@ from paths import ROOT
 def typed() -> str:
     """What the section tells to type, as one script; `publisher run` does not end by itself."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = text.partition("## The first newsletter in five minutes")[2].partition("\n## ")[0]
+    section = text.partition("## Your first newsletter in five minutes")[2].partition("\n## ")[0]
     blocks = re.findall(r"^```console\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
     lines = "".join(blocks).splitlines()
     assert "$ publisher run" in lines
