@@ -119,9 +119,9 @@ class Logo:
 class Site:
     """The publication, as settings describe it.
 
-    `url` and `public_url` are absolute and end in "/": where readers read the posts, and where
-    Publisher's own documents and pages are reached (self links, tokens). `language` is a BCP 47 tag,
-    `timezone` an IANA name, `id_authority` the "host,date" of a tag: URI (RFC 4151 2.1).
+    `url` and `public_url` are absolute and end in "/": where readers read the posts, and where Publisher's
+    own documents and pages are reached (self links, tokens). `language` is a BCP 47 tag, `timezone` an IANA
+    name, `id_authority` the "host,date" of a tag: URI (RFC 4151 2.1).
     """
 
     title: str

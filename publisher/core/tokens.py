@@ -202,7 +202,8 @@ ANSWER_LIFETIME = {
     SiteIdentity.OTHER: timedelta(),
 }
 """How long an answer holds. Another site's is asked for again with each mailing that is due, so that mail
-goes out as soon as that is mended."""
+goes out as soon as that is mended.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,7 +77,8 @@ class HttpClient:
 
     def post(self, url: str, form: Mapping[str, str], trusted: Collection[str]) -> PingResult:
         """Posts one form, redirects not followed. Failures are values too. A Retry-After in seconds is
-        returned; a date there is rare, and the caller's own delay will do."""
+        returned; a date there is rare, and the caller's own delay will do.
+        """
         body = urlencode(form).encode()
         headers = {"User-Agent": AGENT, "Content-Type": "application/x-www-form-urlencoded"}
         try:

@@ -60,14 +60,16 @@ class SafeMarkup:
 
     def text(self, html: str, title: str = "") -> str:
         """Sanitized HTML as a person would type it: paragraphs unwrapped, separated by blank lines. An alt
-        text that only repeats `title` is left out. The text may contain the marks of `core.mail.message`."""
+        text that only repeats `title` is left out. The text may contain the marks of `core.mail.message`.
+        """
         from publisher.markup.html import plain_text
 
         return plain_text.text(html, title)
 
     def summary(self, html: str, *, whole: bool = False) -> str:
         """The first paragraph of sanitized HTML as plain text, at most 300 characters; may be empty. With
-        `whole`, all its text on one line, at most 1,000 characters."""
+        `whole`, all its text on one line, at most 1,000 characters.
+        """
         from publisher.markup.html import plain_text
 
         if whole:
@@ -103,7 +105,8 @@ class SafeMarkup:
         values: Sequence[tuple[str, str]] = (),
     ) -> Sequence[tuple[int, str]]:
         """(line of the body from 1, 0 if it is not known; what is wrong) of pictures and links that readers
-        cannot use."""
+        cannot use.
+        """
         from publisher.markup.pipeline import media_faults
         from publisher.markup.templating.shortcodes import ShortcodeContext
 
@@ -112,7 +115,8 @@ class SafeMarkup:
 
     def excerpt(self, html: str, limit: int) -> tuple[str, bool]:
         """The leading whole blocks of sanitized HTML within `limit` UTF-8 bytes, and whether anything was
-        left out."""
+        left out.
+        """
         from publisher.markup.html import fragments
 
         return fragments.excerpt(html, limit)

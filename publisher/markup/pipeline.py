@@ -153,7 +153,8 @@ def _without_escaped_tags(text: str) -> str:
 
 def _without_repeated_title(html: str, title: str) -> str:
     """`html` without a first heading that only repeats the title. A heading that is a link, or has words
-    above it, stays: it says more."""
+    above it, stays: it says more.
+    """
     heading = fragments.first_heading(html) if title else None
     if heading is None:
         return html

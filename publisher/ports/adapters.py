@@ -39,14 +39,14 @@ class Source(Protocol):
 
     def unread(self) -> Sequence[str]:
         """Paths from the blog's root of data files that are code, which is never run, so what they say of
-        posts is
-        unknown. Raises SourceError as `scan` does."""
+        posts is unknown. Raises SourceError as `scan` does.
+        """
         ...
 
     def fingerprint(self, paths: Sequence[str]) -> str:
         """16 hex digits that name how files are read: settings, the blog's own configuration, and this
-        version's
-        reader. `paths` are all files, in order; `read_many` then reads by these rules."""
+        version's reader. `paths` are all files, in order; `read_many` then reads by these rules.
+        """
         ...
 
     @property
@@ -60,14 +60,14 @@ class Source(Protocol):
 
     def at(self, paths: Collection[str]) -> tuple[Collection[str], Iterator[FileStat | BadPost]]:
         """(places, files): what `files` would return for these paths, everything below them, and what must
-        always
-        be checked; `places` are the paths that were listed completely. Raises SourceError."""
+        always be checked; `places` are the paths that were listed completely. Raises SourceError.
+        """
         ...
 
     def read_many(self, paths: Sequence[str], hashes: Mapping[str, str]) -> Iterator[FileReading]:
         """Reads those files, in that order, streamed; on all cores if there are many. A file whose hash
-        equals the
-        one in `hashes` is not parsed."""
+        equals the one in `hashes` is not parsed.
+        """
         ...
 
     def file(self, path: str) -> bytes | None:
@@ -95,20 +95,20 @@ class Markup(Protocol):
         language: str = "",
     ) -> str:
         """Sanitized HTML with absolute URLs; a first heading equal to `title` is dropped. If `language` is
-        written
-        from right to left, code is marked as left to right."""
+        written from right to left, code is marked as left to right.
+        """
         ...
 
     def text(self, html: str, title: str = "") -> str:
         """Sanitized HTML as plain text: paragraphs unwrapped, separated by blank lines. Leaves out an alt
-        text that
-        only repeats `title`. May contain marks of `core.mail.plain_text`."""
+        text that only repeats `title`. May contain marks of `core.mail.plain_text`.
+        """
         ...
 
     def summary(self, html: str, *, whole: bool = False) -> str:
         """The first paragraph of sanitized HTML as plain text, at most 300 characters; may be empty. With
-        `whole`,
-        all of its text on one line, at most 1,000 characters."""
+        `whole`, all of its text on one line, at most 1,000 characters.
+        """
         ...
 
     def removed(
@@ -194,7 +194,8 @@ class Renderer(Protocol):
         posts: Sequence[DigestPost] = (),
     ) -> DigestContent:
         """A mail to one reader about their subscription, in `language` (BCP 47; English if there is no
-        translation). Contains no text that a visitor typed. Raises TemplateError."""
+        translation). Contains no text that a visitor typed. Raises TemplateError.
+        """
         ...
 
     def page(self, name: str, values: Mapping[str, object]) -> str:
@@ -228,8 +229,8 @@ class PublicFolder(Protocol):
 
     def standing(self, path: str) -> tuple[str, datetime] | None:
         """SHA-256 (64 hex digits) and mtime (whole seconds) of the file at `path`, whoever wrote it; None if
-        there
-        is none."""
+        there is none.
+        """
         ...
 
     def read(self, path: str) -> bytes | None:
@@ -242,7 +243,8 @@ class PublicFolder(Protocol):
 
     def remove(self, path: str) -> None:
         """Deletes a file, its encodings first, and the folders this leaves empty. Nothing happens if it is
-        missing."""
+        missing.
+        """
         ...
 
     def sweep(self) -> None:
@@ -255,13 +257,14 @@ class Session(Protocol):
 
     async def offer(self, message: Message) -> Outcome | None:
         """Sends everything up to the end of the data. None if the server waits for that, an Outcome if the
-        message
-        was decided before."""
+        message was decided before.
+        """
         ...
 
     async def commit(self, then: Message | None = None) -> Outcome:
         """Ends the data and waits for the reply; UNKNOWN if the connection dies. The next message offered is
-        `then`, if it is known already."""
+        `then`, if it is known already.
+        """
         ...
 
     async def drop(self) -> None:
@@ -333,7 +336,8 @@ class Signer(Protocol):
         self, domain: str, signable: CanonicalMessage, values: Mapping[Placeholder, bytes]
     ) -> bytes | PendingSignature:
         """The header fields to put before a cohort's message with these values, now or soon. The same message
-        always gets the same ones."""
+        always gets the same ones.
+        """
         ...
 
 
@@ -350,8 +354,8 @@ class Journal(Protocol):
 
     def since(self, position: int) -> tuple[Iterator[tuple[str, Mapping[str, object]]], int]:
         """(event, fields) of every event after byte `position`, the oldest first, streamed; and how many
-        bytes there
-        are now."""
+        bytes there are now.
+        """
         ...
 
 

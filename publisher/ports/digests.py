@@ -23,7 +23,8 @@ class PlanningStore(Protocol):
 
     def fix_next_due(self, slug: str, now: datetime, *, limit: int) -> int:
         """Gives at most `limit` readers, whose due time differs from their schedule's, the schedule's time.
-        Returns how many."""
+        Returns how many.
+        """
         ...
 
     def seq_at(self, before: datetime) -> int:
@@ -48,7 +49,8 @@ class PlanningStore(Protocol):
 
     def count_not_due(self, due: DueQuery) -> Mapping[str, int]:
         """Reason -> number of readers of a list who are not due: "pending", "unsubscribed", "paused",
-        "suppressed", or "later" if their time has not come."""
+        "suppressed", or "later" if their time has not come.
+        """
         ...
 
     def candidates(self, due: DueQuery, subscription: int | None = None) -> Iterator[ReaderStatus]:
@@ -75,32 +77,38 @@ class PlanningStore(Protocol):
     ) -> int:
         """Moves at most `limit` due readers to the next time of their schedule: those with the schedules
         `rhythms`, or with the cohort keys `stands`, or the `suppressed` ones. With `pass_over` their offset
-        becomes `due.head`, so they will not get those posts. Returns how many."""
+        becomes `due.head`, so they will not get those posts. Returns how many.
+        """
         ...
 
     def skip_digest(self, due: DueQuery, rhythm: int, stands: Sequence[CohortKey], *, limit: int) -> int:
         """Skips the digest of at most `limit` due readers of one schedule, with these cohort keys, unless
-        their last one was skipped. Their offset stays. Returns how many."""
+        their last one was skipped. Their offset stays. Returns how many.
+        """
         ...
 
     def make_due(self, slug: str, now: datetime, *, limit: int) -> int:
         """Makes at most `limit` active readers of a list due at `now` who would be due later; returns how
-        many."""
+        many.
+        """
         ...
 
     def next_mailing_id(self) -> int:
         """The id that the next mailing will get, unless somebody else starts one first: for links to its
-        page."""
+        page.
+        """
         ...
 
     def start_mailing(self, new: NewMailing, now: datetime) -> int:
         """Stores a mailing's content, in state planning; returns its id. Raises Conflict if `new.id` is
-        taken."""
+        taken.
+        """
         ...
 
     def mailings_in_planning(self) -> Sequence[Mailing]:
         """Mailings in state planning, the oldest first. Deletes those whose content a crash left
-        incomplete."""
+        incomplete.
+        """
         ...
 
     def plan_chunk(
@@ -108,10 +116,12 @@ class PlanningStore(Protocol):
     ) -> int:
         """Writes deliveries for at most `limit` due readers of the mailing's cohorts, in batches of at most
         `batch`, and moves their offsets and due times, in one transaction. Returns how many; once it is 0 the
-        mailing is ready."""
+        mailing is ready.
+        """
         ...
 
     def start_transactional(self, new: NewMailing, subscription: int, now: datetime) -> int:
         """Stores a mailing to one reader, ready to be sent; returns its id. Raises StoreError if there is no
-        such subscription."""
+        such subscription.
+        """
         ...

@@ -46,14 +46,16 @@ class FeedStore(Protocol):
         self, matching: CombinedFilter, since: int, limit: int
     ) -> Sequence[PublishedPost]:
         """The `limit` last changed of the matching live posts that were published before log row `since` and
-        changed after it; the last published first."""
+        changed after it; the last published first.
+        """
         ...
 
     def recently_withdrawn(
         self, since: int, limit: int, *, after: int = 0, until: int = MAX_SEQ
     ) -> Sequence[PublishedPost]:
         """Posts withdrawn by log rows after `since`, the last withdrawn first, and of these only the ones
-        first published in rows (after, until]. Their `updated_at` is the time of withdrawal."""
+        first published in rows (after, until]. Their `updated_at` is the time of withdrawal.
+        """
         ...
 
     def recently_retagged(self, since: datetime, limit: int) -> Sequence[TermChange]:
@@ -62,13 +64,15 @@ class FeedStore(Protocol):
 
     def last_changed_at(self, matching: CombinedFilter, limit: int, since: int) -> datetime | None:
         """When the feed of the newest `limit` matching live posts last changed for its readers: the latest
-        `updated_at` of its posts and, after log row `since`, the latest time at which one was published
-        (not by the baseline) or restored. None if it has no posts."""
+        `updated_at` of its posts and, after log row `since`, the latest time at which one was published (not
+        by the baseline) or restored. None if it has no posts.
+        """
         ...
 
     def posts_as_of(self, matching: CombinedFilter, page: ArchivePage) -> Sequence[PublishedPost]:
         """The live posts of an archive document as they were at log row `page.as_of`, the last published
-        first."""
+        first.
+        """
         ...
 
     def feed_states(self) -> Mapping[tuple[str, str], FeedState]:
@@ -99,17 +103,20 @@ class DocumentStore(Protocol):
         versions: Sequence[FeedVersion] = (),
     ) -> None:
         """Records documents and deletes the paths in `gone`. `versions` is the new content of those that are
-        feeds. `pings` replace queued ones of the same hub and feed, and wait for `release_pings`."""
+        feeds. `pings` replace queued ones of the same hub and feed, and wait for `release_pings`.
+        """
         ...
 
     def feed_versions(self, path: str) -> Mapping[str, tuple[str, ...]]:
         """Document hash -> marks of its entries, for the current and earlier versions of the feed document at
-        `path`, the newest first."""
+        `path`, the newest first.
+        """
         ...
 
     def set_problems(self, area: str, problems_now: Sequence[str], now: datetime) -> None:
         """Replaces the problems of one area ("posts", "mail", "schedule"). One that was already there keeps
-        the time it was first seen."""
+        the time it was first seen.
+        """
         ...
 
     def problems(self) -> Sequence[tuple[str, datetime, str]]:
@@ -138,7 +145,8 @@ class PublishStateStore(Protocol):
 
     def save_redirects(self, new: Sequence[Redirect], gone: Sequence[str] = ()) -> None:
         """Saves redirects the author asked for (replacing those of the same path), and deletes the paths in
-        `gone`."""
+        `gone`.
+        """
         ...
 
     def former_addresses(self) -> Mapping[str, str]:
@@ -159,7 +167,8 @@ class PublishStateStore(Protocol):
 
     def set_withdrawn_addresses(self, paths: Iterable[str], now: datetime) -> None:
         """Replaces the addresses of withdrawn posts (410). Unchanged ones keep their time; redirects the
-        author asked for take precedence."""
+        author asked for take precedence.
+        """
         ...
 
     def pings(self) -> Sequence[Ping]:

@@ -36,7 +36,8 @@ class LogStore(Protocol):
 
     def apply(self, plan: Plan, bodies: Mapping[str, str], now: datetime) -> LogHead:
         """Appends the plan's changes with gapless seq, and stores bodies by body hash. Returns the new head.
-        Raises Conflict if the log's head is no longer `plan.head`."""
+        Raises Conflict if the log's head is no longer `plan.head`.
+        """
         ...
 
     def rename_posts(self, ids: Mapping[str, str]) -> None:
@@ -51,12 +52,14 @@ class LogStore(Protocol):
         self, after: int, until: int, *, shown: Collection[str] = ()
     ) -> Sequence[PublishedPost]:
         """The posts first published in rows (after, until] of the log, without backfill, in log order: live
-        ones, and those whose ids are in `shown`."""
+        ones, and those whose ids are in `shown`.
+        """
         ...
 
     def post_versions(self, wanted: Sequence[tuple[str, str]]) -> Sequence[PublishedPost]:
         """Posts as they were in these (post id, revision), in that order. Raises StoreError if one is
-        unknown."""
+        unknown.
+        """
         ...
 
     def bodies(self, hashes: Iterable[str]) -> Mapping[str, str]:
@@ -85,7 +88,8 @@ class FileStore(Protocol):
 
     def unpublished_files(self, paths: Sequence[str]) -> Mapping[str, tuple[str, Post]]:
         """Path -> (hash, post) for those of `paths` that are indexed, by any rules, but are no post of the
-        log."""
+        log.
+        """
         ...
 
     def posts_to_plan(
@@ -93,7 +97,8 @@ class FileStore(Protocol):
     ) -> tuple[Sequence[tuple[Post, bool, str]], Sequence[PublishedPost]]:
         """What a plan at `now` must consider: (post, settled, hash) of indexed files, and posts of the log
         that are not settled (core.publishing.incremental). A settled file appears only if the clock was set
-        back before its date."""
+        back before its date.
+        """
         ...
 
     def save_bodies(self, bodies: Mapping[str, str]) -> None:

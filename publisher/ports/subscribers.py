@@ -32,7 +32,8 @@ class SubscriberStore(Protocol):
         self, slug: str, readers: Sequence[NewReader], consent: Consent
     ) -> Sequence[tuple[SignupResult, Subscription | None]]:
         """Signs readers up to the list `slug`, in one transaction. Returns the result for each, in order. Who
-        becomes active starts at the log's head."""
+        becomes active starts at the log's head.
+        """
         ...
 
     def import_rows(
@@ -44,7 +45,8 @@ class SubscriberStore(Protocol):
         journal: Callable[[Sequence[Departure]], None],
     ) -> "Sequence[ImportOutcome]":
         """Imports rows of a file to the list `slug`, in one transaction. Returns the outcome of each, in
-        order. New pending readers are sent `ask` once. `journal` gets the departures before the commit."""
+        order. New pending readers are sent `ask` once. `journal` gets the departures before the commit.
+        """
         ...
 
     def subscription(self, id: int) -> Subscription | None:
@@ -64,19 +66,22 @@ class SubscriberStore(Protocol):
         """Makes a pending subscription of this generation active at the log's head, and lifts the
         suppressions `left` and `erased`. Idempotent: only the call that activates it plans `welcome`, and
         passes that mailing's id to `planned`. None if there is no such subscription, or its address is
-        blocked. Raises Conflict if the log's head is no longer `welcome.head`."""
+        blocked. Raises Conflict if the log's head is no longer `welcome.head`.
+        """
         ...
 
     def unsubscribe(self, id: int, generation: int, now: datetime) -> Subscription | None:
         """Ends a subscription of this generation, and suppresses its address on its list as `left`.
-        Idempotent. None if there is no such subscription now."""
+        Idempotent. None if there is no such subscription now.
+        """
         ...
 
     def set_preferences(
         self, id: int, generation: int, preferences: Preferences, next_due_at: datetime
     ) -> Subscription | None:
         """Saves what a reader of this generation wants from now on; the offset stays. None if there is no
-        such subscription, or it has ended."""
+        such subscription, or it has ended.
+        """
         ...
 
     def subscriptions(self, slug: str | None, state: SubscriptionState | None) -> Iterator[Subscription]:
@@ -101,7 +106,8 @@ class SubscriberStore(Protocol):
 
     def deliveries_to(self, subscription: int) -> Sequence[tuple[int, str, str, datetime]]:
         """(mailing, subject, state, since) of everything planned for a subscription, the oldest first. Of
-        archived deliveries only accepted ones are left, with the time their mailing was made."""
+        archived deliveries only accepted ones are left, with the time their mailing was made.
+        """
         ...
 
     def record_link_request(
@@ -109,12 +115,14 @@ class SubscriberStore(Protocol):
     ) -> bool:
         """Whether a reader may be sent a one-time link at `now`, and if so records that they are. Not if the
         subscription is pending or of another generation, had one less than `every` ago, or `most` of them
-        `within` the time before."""
+        `within` the time before.
+        """
         ...
 
     def link_owner(self, mailing: int, subscription: int, since: datetime) -> Subscription | None:
         """The subscription whose one-time link came with that mailing. None unless it was asked for after
-        `since`, is the last one and was not used."""
+        `since`, is the last one and was not used.
+        """
         ...
 
     def consume_link(self, mailing: int, subscription: int) -> bool:
@@ -123,7 +131,8 @@ class SubscriberStore(Protocol):
 
     def rebuild_address_keys(self, key_of: Callable[[str], str]) -> int:
         """Recomputes the keys of addresses that are not all ASCII, and copies their suppressions. Returns how
-        many keys changed."""
+        many keys changed.
+        """
         ...
 
     def delete_pending(self, before: datetime) -> int:
@@ -142,12 +151,14 @@ class SignUpStore(Protocol):
         self, request: "SignUpRequest", mail: NewMailing, expected: "SignUpDecision", now: datetime
     ) -> "SignUpDecision":
         """If the decision is still `expected`, joins its lists, then counts and plans the mail. Returns the
-        decision as it is now; nothing is done where it differs."""
+        decision as it is now; nothing is done where it differs.
+        """
         ...
 
     def resend_confirmation(self, ids: Sequence[int], mail: NewMailing, now: datetime) -> int:
         """Plans one more confirmation mail for these pending subscriptions of one reader, without counting
-        it. Returns the mailing's id."""
+        it. Returns the mailing's id.
+        """
         ...
 
     def pending_in_same_mail(self, id: int) -> Sequence[Subscription]:
@@ -168,12 +179,14 @@ class SignUpStore(Protocol):
 
     def opt_out_of_confirmations(self, mailbox: str, pending: Sequence[int], now: datetime) -> None:
         """Records that a mailbox wants no confirmation mail, and ends its `pending` subscriptions.
-        Idempotent."""
+        Idempotent.
+        """
         ...
 
     def lift_blocks(self, key: str, mailbox: str, until: datetime) -> Sequence[str]:
         """Lifts what has kept mail from an address up to `until`, except that its reader left or was erased.
-        Returns the names of what was lifted."""
+        Returns the names of what was lifted.
+        """
         ...
 
     def reset_confirmation_history(self, mailbox: str) -> None:

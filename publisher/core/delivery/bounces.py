@@ -73,8 +73,8 @@ _ADDRESS = lazy(r"\b(?:address|unknown|exist|inactive|disabled)", re.IGNORECASE)
 """Words that are about a reader where none is about us."""
 
 HARD_CODES = frozenset({"5.1.1", "5.1.6", "5.1.10", "5.2.1"})
-"""No such mailbox; moved, no forwarding address (RFC 3463 3.2); null MX (RFC 7505 3); disabled
-(RFC 3463 3.3).
+"""No such mailbox; moved, no forwarding address (RFC 3463 3.2); null MX (RFC 7505 3); disabled (RFC 3463
+3.3).
 """
 
 _REPLY = lazy(rf"(?:{GIVEN_UP.pattern})?([45])\d\d(?:[ -](.*))?", re.DOTALL)

@@ -160,9 +160,9 @@ def deferral_delay(attempts: int) -> timedelta | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewMailing:
-    """What starts a mailing: everything of it that is frozen. `segments` are named by their SHA-256.
-    `id` is the one its content already names (see `next_mailing`); None where it names none. With
-    `approve` it is paused when planned, until an operator approves (`MailingHold.APPROVAL`).
+    """What starts a mailing: everything of it that is frozen. `segments` are named by their SHA-256. `id` is
+    the one its content already names (see `next_mailing`); None where it names none. With `approve` it is
+    paused when planned, until an operator approves (`MailingHold.APPROVAL`).
     """
 
     list: str

@@ -13,14 +13,16 @@ from publisher.core.subscribers.departures import ALL_LISTS, Departure
 
 MAILING_NUMBERS_SKIPPED = 200
 """Numbers of mailings left out when a store is reconciled: the journal names only every hundredth of the
-transactional ones, and no number may be used twice."""
+transactional ones, and no number may be used twice.
+"""
 
 TRANSACTIONAL_PER_LINE = 100
 """Of transactional mailings so many share a line of the journal."""
 
 SUBSCRIPTION_NUMBERS_SKIPPED = 1_000_000
 """Numbers of subscriptions left out when a store is reconciled: the links of readers who signed up after the
-backup name theirs, and must not open somebody else's."""
+backup name theirs, and must not open somebody else's.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

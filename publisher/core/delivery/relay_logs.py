@@ -29,7 +29,8 @@ from publisher.core.delivery.relay_events import RelayEvent, log_text, parse_eve
 
 MAX_BROKEN_OFF = 4_096
 """How many broken-off receptions are remembered whose Message-ID may still come: Postfix logs from many
-processes."""
+processes.
+"""
 
 CLOCK_LEEWAY = timedelta(hours=1)
 """How far the relay's clock may be behind ours."""

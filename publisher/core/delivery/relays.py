@@ -114,7 +114,8 @@ class QuotaUse:
 
 def messages_used(spent: Sequence[QuotaUse], window: timedelta, now: datetime) -> int:
     """How many messages were sent within the window. Entries more than a day ahead were written by a wrong
-    clock, and do not count."""
+    clock, and do not count.
+    """
     return sum(one.sent for one in spent if now - window < one.last < now + DAY)
 
 
@@ -145,7 +146,8 @@ def next_send_at(quota: Quota, spent: Sequence[QuotaUse], now: datetime) -> date
 
 def reservation_size(left: int) -> int:
     """How many of the remaining messages a process reserves: other processes need some, and a reservation may
-    be returned late."""
+    be returned late.
+    """
     return min(max(left // 4, 1), MAX_RESERVATION, left)
 
 

@@ -156,7 +156,8 @@ def field(name: str, items: Sequence[str], *, utf8: bool = False) -> bytes:
 
 def phrase(name: str, room: int) -> list[str]:
     """A display name as items of a field: quoted words, or encoded words of which the first is at most `room`
-    characters long."""
+    characters long.
+    """
     cleaned = clean_text(name)
     if not cleaned:
         return []

@@ -203,8 +203,8 @@ def strip_marks(text: str) -> str:
 
 def finish_text(text: str) -> str:
     """The finished text part, without marks: verbatim lines as they are, elsewhere no trailing white space
-    and
-    no more than one blank line in a row."""
+    and no more than one blank line in a row.
+    """
     lines: list[str] = []
     blank = True
     for line in text.split("\n"):

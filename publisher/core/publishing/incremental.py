@@ -184,7 +184,8 @@ class FileReadings:
 
     def stays_public(self, known: PublishedPost, post: Post, now: datetime) -> bool:
         """Whether a public post whose file nobody edited stays public: a date that now lies ahead does not
-        withdraw it, being hidden does."""
+        withdraw it, being hidden does.
+        """
         if not known.live or post.page_only or not self.same_bytes(known, post):
             return False
         return wait_reason(replace(post, instant=known.post.instant), now) in (None, WaitReason.FUTURE)
@@ -213,8 +214,8 @@ def with_published_dates(
     posts: Iterable[Post], known: Iterable[PublishedPost], readings: FileReadings, now: datetime
 ) -> dict[str, Post]:
     """`posts` by path, each with the date it has for readers, and with `Post.dated` where its file gives
-    another
-    one."""
+    another one.
+    """
     hits = {k.post.path: k for k in known}
     found = {post.path: post for post in posts}
     for path in found.keys() & hits.keys():

@@ -82,7 +82,8 @@ class PublishedPost:
     @property
     def revision(self) -> str:
         """What names this version in the store: it stays when another version of Publisher would name the
-        same text differently."""
+        same text differently.
+        """
         return self.stored_as or self.post.revision
 
 

@@ -322,7 +322,8 @@ def rename_verdict(
 
 def _one_word_changed(was: Sequence[str], now: Sequence[str]) -> bool:
     """Whether they differ in one place, by one word at most: it breaks five shingles, more than a tenth of a
-    short body's."""
+    short body's.
+    """
     if abs(len(was) - len(now)) > _LONG_WORD:
         return False
     ahead = _common(was, now)

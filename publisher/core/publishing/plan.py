@@ -41,8 +41,8 @@ REMEDIES = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldFileAnswers:
     """The author's answers about held files: the paths that are new posts, and those that are known posts
-    under
-    another name (new path -> old path)."""
+    under another name (new path -> old path).
+    """
 
     new: frozenset[str] = frozenset()
     renamed: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -95,7 +95,8 @@ def check_churn(live: int, changed: Sequence[str]) -> tuple[Stop, ...]:
 
 def is_mass_loss(number: int, lost: int) -> bool:
     """Whether so many are lost that it must be an accident: many at once, or all of a small site, as when its
-    folder is not mounted."""
+    folder is not mounted.
+    """
     return (lost > MAX_AT_ONCE and lost > number * MISSING_SHARE) or 1 < lost == number
 
 

@@ -39,7 +39,8 @@ from publisher.core.publishing.recovery import RecoveredFeeds
 MIN_MISSING_SCANS = 2
 MIN_MISSING_TIME = timedelta(minutes=10)
 """Editors, rsync and git delete a file before they write it anew, so a post is withdrawn only once two scans,
-ten minutes apart, did not find its file."""
+ten minutes apart, did not find its file.
+"""
 
 NOTHING_RECOVERED = RecoveredFeeds()
 NO_READINGS = FileReadings()

@@ -54,8 +54,8 @@ class RecoveredFeeds:
 
     def stops(self, changes: Sequence[Change], authority: str) -> tuple[Stop, ...]:
         """Stops the plan if most entries of the feeds match none of these posts: the feeds are another
-        site's, or
-        the posts have lost what they could be recognized by."""
+        site's, or the posts have lost what they could be recognized by.
+        """
         here = {self._place_of(change.id, authority) for change in changes}
         lost = [entry for place, entry in enumerate(self.entries) if place not in here]
         if not is_mass_loss(len(self.entries), len(lost)):

@@ -98,8 +98,9 @@ _WORDS: Mapping[SourceStatus, str] = {
 STATUS_WORDS: Mapping[str, SourceStatus] = MappingProxyType(
     {word: status for status, words in _WORDS.items() for word in words.split("|")}
 )
-"""Status words that mean the same everywhere, normalized by `plain`. "inactive" means unsubscribed at
-beehiiv and unconfirmed at Kit; in an unknown file the stricter reading counts."""
+"""Status words that mean the same everywhere, normalized by `plain`. "inactive" means unsubscribed at beehiiv
+and unconfirmed at Kit; in an unknown file the stricter reading counts.
+"""
 
 
 def normalized(text: str) -> str:

@@ -16,7 +16,8 @@ ALL_LISTS = ""
 
 LEFT, ERASED, BOUNCE = "left", "erased", "bounce"
 """The kinds that are not like the others. A mailbox that bounces keeps its subscription, for the day it works
-again."""
+again.
+"""
 
 READER_KINDS = (LEFT, ERASED)
 """The kinds that a reader who confirms in person lifts."""

@@ -130,7 +130,8 @@ def excerpt(html: str, limit: int) -> tuple[str, bool]:
 
 def with_sizes(source: str, files: Sequence[AssetLocation]) -> str:
     """`source` with width and height on each picture among `files` that has neither and whose size is known,
-    so that nothing jumps while a page or mail loads."""
+    so that nothing jumps while a page or mail loads.
+    """
     sizes = {file.url: (file.width, file.height) for file in files if file.width and file.height}
     if not sizes or "<img" not in source:
         return source

@@ -67,7 +67,8 @@ def unusable_url(replaced: list[str], address: str) -> str:
 
 class PreviousPicture(NamedTuple):
     """The last picture: its position in the output, its address ("" for a placeholder), and whether it was in
-    a <noscript>."""
+    a <noscript>.
+    """
 
     position: int
     address: str
@@ -131,7 +132,8 @@ class MediaRepair:
 
     def _shown_already(self, address: str, *, from_noscript: bool) -> bool:
         """Whether the previous picture is this one, once with and once without a script. A placeholder is
-        removed in favor of the picture from the <noscript>."""
+        removed in favor of the picture from the <noscript>.
+        """
         previous = self.previous
         if previous is None or previous.from_noscript is from_noscript:
             return False

@@ -246,7 +246,8 @@ class InlineText:
 
     def _leads_to_footnote(self, url: str) -> bool:
         """Whether a link that is only a mark leads to a footnote: its address says so, or it is raised and
-        leads to a place in the post."""
+        leads to a place in the post.
+        """
         is_raised = any(span.tag == "sup" for span in self.spans)
         in_post = unquote(url.partition("#")[2]) in self.anchors
         return in_post or is_raised if _FOOTNOTE_URL.search(url) else in_post and is_raised
@@ -254,7 +255,8 @@ class InlineText:
 
 def superscript(before: str, words: str) -> str:
     """What a <sup> with `words` adds after `before`: "^6" after "10", but "th" after "4". Words that stand by
-    themselves, symbols and anything in brackets stay as they are."""
+    themselves, symbols and anything in brackets stay as they are.
+    """
     if words.casefold() in _SYMBOLS:
         return _SYMBOLS[words.casefold()]
     if not before[-1:].strip() or (not any(map(str.isalnum, words)) and words not in "-+\u2212"):
@@ -291,7 +293,8 @@ def _is_phrase(words: str) -> bool:
 
 def says_something(alt: str, source: str) -> bool:
     """Whether an alt text says more than "this is a picture": it is no file name (`source` is the picture's
-    address), no camera's number, no address, and not "image"."""
+    address), no camera's number, no address, and not "image".
+    """
     words = alt.strip(" \t.:;,!?…*_-–—[](){}\"'")
     folded = words.casefold()
     if not any(map(str.isalnum, words)):

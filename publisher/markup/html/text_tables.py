@@ -72,7 +72,8 @@ def table_lines(rows: Sequence[Sequence[TableCell]], width: int) -> list[str]:
 
 def _grid(rows: Sequence[Sequence[TableCell]]) -> list[list[TableCell]]:
     """Cells by column: a cell over several columns is followed by empty ones, one over several rows is
-    repeated."""
+    repeated.
+    """
     grid: list[list[TableCell]] = []
     spanning: dict[int, tuple[int, TableCell]] = {}  # by column: how many rows it still covers, and the cell
 

@@ -128,7 +128,8 @@ def _render_options(*, breaks: bool) -> comrak.RenderOptions:
 
 def too_odd(source: str) -> bool:
     """Whether a body source should not be parsed at all: it is too long, or mostly punctuation, as nobody
-    writes. Small bodies are quick whatever they contain."""
+    writes. Small bodies are quick whatever they contain.
+    """
     if len(source) > MAX_SOURCE:
         return True
     if len(source) < 50_000:
@@ -170,7 +171,8 @@ def has_definitions(source: str) -> bool:
 
 def separate_definitions(source: str) -> str:
     """`source` with a blank line above its definitions if one of them has several paragraphs: without, comrak
-    runs them together."""
+    runs them together.
+    """
     lines = source.split("\n")
     prose = blank_code(source).split("\n")
     items = [(number, match) for number, line in enumerate(prose) if (match := _ITEM_LINE.match(line))]

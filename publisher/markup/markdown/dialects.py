@@ -65,7 +65,8 @@ MAX_COLUMNS = 100
 
 def as_commonmark(source: str) -> str:
     """A Markdown source without tables of contents, with plain fences, with Markdown inside HTML set apart,
-    and with Python-Markdown's admonitions as quotations. Code stays as it is."""
+    and with Python-Markdown's admonitions as quotations. Code stays as it is.
+    """
     if "{" in source and ("```" in source or "~~~" in source):
         source = _FENCE_ATTRIBUTES.sub(r"\1\2", source)
     if "toc" in source or "TOC" in source:
@@ -132,7 +133,8 @@ def _split_after_html(lines: Sequence[str], prose: Sequence[str]) -> Iterator[st
 
 def as_github_tables(source: str) -> str:
     """A Markdown source with kramdown's tables as GitHub's: with a rule, and a header that may be empty (see
-    `without_empty_headers`)."""
+    `without_empty_headers`).
+    """
     if "|" not in source:
         return source
     tables: list[str] = []
@@ -255,7 +257,8 @@ def _fence_ends(prose: list[str]) -> dict[int, int]:
 
 def quote_indented_admonitions(source: str) -> str:
     """A Markdown source with what Python-Markdown's admonitions contain, indented by four spaces, as
-    quotations."""
+    quotations.
+    """
     marks = source.count("!!! ") + source.count("??? ") + source.count("???+ ")
     if not 0 < marks < MAX_INDENTED:
         return source

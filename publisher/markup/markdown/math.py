@@ -32,7 +32,8 @@ _DELIMITERS = {
 
 def hide_math(source: str, extensions: Collection[MarkdownExtension]) -> str:
     """`source` with its formulas hidden from every parser, except those with template code, which is to be
-    removed. Code stays as it is."""
+    removed. Code stays as it is.
+    """
 
     def hidden(formula: str) -> str | None:
         inside = _RAW_TAG.sub("", formula)
@@ -53,7 +54,8 @@ def _replace_formulas(
     prose_of: Callable[[str], str] = str,
 ) -> str:
     """`source` with `replace` applied to each formula, unless that is None. Formulas are looked for in
-    `prose_of(source)`, which is as long."""
+    `prose_of(source)`, which is as long.
+    """
     delimiters = {mark for extension in extensions for mark in _DELIMITERS.get(extension, ())}
     if sum(source.count(mark) for mark in delimiters) not in range(2, MAX_DELIMITERS):
         return source
@@ -69,7 +71,8 @@ def _replace_formulas(
 
 def _formulas(text: str, delimiters: Collection[str]) -> Iterator[tuple[int, int]]:
     """(start, end) of each formula: between dollars, or with its brackets. A single dollar may be money: one
-    that begins a formula is before it and not after a word, one that ends it not before a digit."""
+    that begins a formula is before it and not after a word, one that ends it not before a digit.
+    """
     opened: re.Match[str] | None = None
     for token in _TOKEN.finditer(text):
         mark = token[0]

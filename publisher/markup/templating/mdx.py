@@ -92,7 +92,8 @@ class MdxPart(NamedTuple):
 def resolve_mdx(source: str, context: ShortcodeContext) -> str:
     """A Markdown source whose elements have plain attributes, each on one line, without exports and
     fragments, and with the values of expressions. Code blocks stay; imports too, since attributes need their
-    names."""
+    names.
+    """
     if "{" not in source and "<" not in source and "export" not in source:
         return source
     shown: list[str] = []
@@ -127,7 +128,8 @@ def without_jsx(source: str) -> str:
 
 def removed_mdx(prose: str, context: ShortcodeContext) -> Iterator[tuple[int, str]]:
     """(position, code) of each export, component and expression that shows nothing, in a source whose code
-    blocks are blank."""
+    blocks are blank.
+    """
     imported = dict(_IMPORTED_NAME.findall(prose)) if "import " in prose else {}
     for part in mdx_parts(prose, prose):
         text = prose[part.start : part.end]
@@ -162,7 +164,8 @@ def expression_value(inside: str, context: ShortcodeContext) -> str | None:
 
 def _with_plain_attributes(element: str, imported: dict[str, str]) -> str:
     """A tag whose attributes are texts; `imported` are the files that imports name. An attribute whose
-    expression says nothing plain is removed."""
+    expression says nothing plain is removed.
+    """
     if "={" not in element:
         return element
 
@@ -182,7 +185,8 @@ def _with_plain_attributes(element: str, imported: dict[str, str]) -> str:
 
 def mdx_parts(source: str, prose: str) -> Iterator[MdxPart]:
     """The pieces of code in order, none within another. They begin in `prose`, where code blocks and code
-    spans are blank, and end in `source`."""
+    spans are blank, and end in `source`.
+    """
     at, searched = 0, 0
     while searched < MAX_SEARCHED and (begin := _BEGIN.search(prose, at)):
         kind = MdxKind(begin.lastgroup or "")
@@ -227,7 +231,8 @@ def _end_of_tag(source: str, at: int) -> int:
 
 def _end_of_export(source: str, start: int) -> tuple[int, int]:
     """(end, characters searched). An export ends with the line by which every bracket is closed and nothing
-    must follow, else before the first blank line; the end is 0 if neither is near."""
+    must follow, else before the first blank line; the end is 0 if neither is near.
+    """
     depth, blank, line = 0, 0, start
     for token in _BRACKETS_AND_LINES.finditer(source, start, start + MAX_PART):
         if token[0] == "\n":
@@ -265,7 +270,8 @@ def _plain_tag(text: str) -> str:
 
 def _plain_value(text: str, at: int) -> tuple[int, str | None]:
     """(end, value) of the attribute whose name ends at `at`. The value is plain and begins with its "=" (""
-    for an attribute without one); None if only running its expression could tell."""
+    for an attribute without one); None if only running its expression could tell.
+    """
     equals = _EQUALS.match(text, at)
     if equals is None:
         return at, ""

@@ -53,7 +53,8 @@ class OpenComponent:
 
 def replace_components(source: str, *, mdx: bool = False) -> str:
     """A Markdown source with what its components show. Code stays as it is. With `mdx`, the inside of HTML
-    elements is Markdown too."""
+    elements is Markdown too.
+    """
     tags, only_tags = (_ANY_TAG, _ONLY_ANY_TAGS) if mdx else (_TAG, _ONLY_TAGS)
     if not 0 < sum(1 for _ in tags.finditer(source)) < MAX_COMPONENTS:
         return source
@@ -78,7 +79,8 @@ def _inline_component(tag: re.Match[str]) -> str:
 
 def render_one_line_elements(source: str, render: Callable[[str], str]) -> str:
     """An MDX source in which HTML elements on a line of their own hold what `render` makes of the Markdown
-    inside, separated from text that follows."""
+    inside, separated from text that follows.
+    """
     if "</" not in source:
         return source
     parts: list[str] = []
@@ -97,7 +99,8 @@ def render_one_line_elements(source: str, render: Callable[[str], str]) -> str:
 
 class ComponentLines:
     """Goes through a source line by line and remembers which components are open. `tags` are the tags that
-    count, `only_tags` matches a line of nothing else."""
+    count, `only_tags` matches a line of nothing else.
+    """
 
     def __init__(self, tags: re.Pattern[str], only_tags: re.Pattern[str]) -> None:
         self.tags, self.only_tags = tags, only_tags

@@ -1,9 +1,9 @@
 """What a template tag shows if its arguments suffice: a picture, a quotation, a link to a video, a post or
 code on another site, ...
 
-`expand_shortcode` answers for one tag, whichever way its generator writes it: `{% name ... %}`,
-`{{< name ... >}}`, `{{% name ... %}}`, Zola's `{{ name(...) }}`. Add a tag as a row of TAGS, one that embeds
-something from another site as a row of EMBEDS.
+`expand_shortcode` answers for one tag, whichever way its generator writes it: `{% name ... %}`, `{{< name ...
+>}}`, `{{% name ... %}}`, Zola's `{{ name(...) }}`. Add a tag as a row of TAGS, one that embeds something from
+another site as a row of EMBEDS.
 """
 
 import re
@@ -129,7 +129,8 @@ EMBEDS: Mapping[str, Embed] = {
 @dataclass(frozen=True, slots=True)
 class ShortcodeContext:
     """What tags may refer to: the site's URL and the post's (absolute, or ""), the post's title, the
-    extensions its generator reads, and values of its front matter."""
+    extensions its generator reads, and values of its front matter.
+    """
 
     site_url: str = ""
     base_url: str = ""
@@ -296,7 +297,8 @@ def site_path(arguments: Arguments, context: ShortcodeContext) -> str:
 
 def resize_image(arguments: Arguments, context: ShortcodeContext) -> str:
     """Zola's `resize_image`: the picture in its own size. A path is from the root of the content; a bare name
-    is next to the post."""
+    is next to the post.
+    """
     path = arguments.get("path") or arguments.get("0", "")
     path = re.sub(r"^/?(?:static|content)/", "/", path)
     src = from_root(path, context) if "/" in path else path

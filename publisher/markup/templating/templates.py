@@ -200,7 +200,8 @@ def _replace_between(text: str, opening: str, closing: str, replace: Callable[[s
 
 def removed_tags(source: str, context: ShortcodeContext, *, markdown: bool) -> list[tuple[int, str]]:
     """(line from 1, code) of each tag that is removed and may have meant something, in order; at most
-    MAX_REMOVED."""
+    MAX_REMOVED.
+    """
     if "{" not in source and "<%" not in source:
         return []
     text = blank_math(blank_code(source), context.extensions) if markdown else source

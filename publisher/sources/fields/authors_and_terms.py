@@ -53,8 +53,8 @@ def language_suffix(stem: str) -> str:
 
 
 def find_language(front: FrontMatter, path: str, rules: SourceRules) -> tuple[str, str]:
-    """A BCP 47 tag and where it stands: `lang`, `language` or `locale`; the file's name (index.de.md);
-    a folder (/de/...); else the settings' or the blog's own.
+    """A BCP 47 tag and where it stands: `lang`, `language` or `locale`; the file's name (index.de.md); a
+    folder (/de/...); else the settings' or the blog's own.
     """
     for name in ("lang", "language", "locale"):
         text = front.text(name)

@@ -112,8 +112,8 @@ def find_embargo(
 def first_date(
     front: FrontMatter, names: tuple[str, ...], zones: DateZones, warnings: list[str]
 ) -> tuple[datetime | None, str]:
-    """The first of the fields `names` that holds a date we can read (UTC), and its name; warns of those
-    we cannot. Raises FrontMatterError where one is a list or a map.
+    """The first of the fields `names` that holds a date we can read (UTC), and its name; warns of those we
+    cannot. Raises FrontMatterError where one is a list or a map.
     """
     for name in names:
         value = front.values.get(name)

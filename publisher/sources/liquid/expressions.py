@@ -23,7 +23,8 @@ Token: TypeAlias = tuple[str, str]
 
 class UnknownValue(Enum):
     """Values that are no values: what only the generator knows; something it has, whatever that is; Liquid's
-    `empty` and `blank`."""
+    `empty` and `blank`.
+    """
 
     UNKNOWN = "unknown"
     SOMETHING = "something"
