@@ -309,7 +309,7 @@ def plan_json(publish_plan: Plan) -> dict[str, Any]:
         {"path": post.path, "date": utc(post.instant), "in_file": utc(post.dated)}
         for post in publish_plan.kept_dates
     ]
-    value["held"] = [{"path": h.path, "why": h.why, "may_be": list(h.may_be)} for h in publish_plan.held]
+    value["held"] = [{"path": h.path, "why": h.reason, "may_be": list(h.may_be)} for h in publish_plan.held]
     value["bad"] = [{"path": b.path, "line": b.line, "reason": b.reason} for b in publish_plan.bad]
     stops = [
         {"guard": s.guard, "text": s.text, "examples": list(s.examples), "do": REMEDIES[s.guard]}

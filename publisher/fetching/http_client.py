@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Collection, Generator, Mapping
 from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from publisher import __version__
@@ -43,7 +43,7 @@ _REDIRECT_STATUS = {301, 302, 303, 307, 308}
 
 
 class HttpClient:
-    """`ports.Web`."""
+    """`ports.WebClient`."""
 
     def get(self, url: str, trusted: Collection[str]) -> tuple[str, bytes]:
         """The final address, redirects followed, and the document. Raises OutputError, Refused."""
@@ -99,38 +99,43 @@ class HttpClient:
 
 def get_document(url: str, trusted: Collection[str]) -> bytes | str:
     """The document, decompressed, or the address it has moved to."""
-    headers = {"User-Agent": AGENT, "Accept": _ACCEPT, "Accept-Encoding": "gzip"}
-    parts = _split_url(url)
-    with open_connection(parts, trusted=trusted, wait=GET_WAIT, total=GET_TOTAL) as connection:
-        connection.request("GET", _request_target(parts), headers=headers)
-        with closing(connection.getresponse()) as response:
-            if response.status in _REDIRECT_STATUS and response.headers["Location"]:
-                return response.headers["Location"]
-            if response.status != 200:
-                wait = response.headers["Retry-After"]
-                what_to_do = f"it asks to wait: Retry-After {wait}" if wait else "check the address"
-                raise Refused(url, f"the server answers {response.status} {response.reason}", what_to_do)
-            compressed = response.headers["Content-Encoding"] in ("gzip", "x-gzip")
-            gzip = zlib.decompressobj(wbits=31) if compressed else None
-            data = bytearray()
-            while chunk := response.read1(CHUNK):
-                data += gzip.decompress(chunk, LARGEST + 1 - len(data)) if gzip else chunk
-                if len(data) > LARGEST:
-                    raise Refused(url, f"more than {LARGEST:,} bytes", "name a smaller document")
-            return bytes(data)
+    headers = {"Accept": _ACCEPT, "Accept-Encoding": "gzip"}
+    with _get(url, headers, trusted, wait=GET_WAIT, total=GET_TOTAL) as response:
+        if response.status in _REDIRECT_STATUS and response.headers["Location"]:
+            return response.headers["Location"]
+        if response.status != 200:
+            wait = response.headers["Retry-After"]
+            what_to_do = f"it asks to wait: Retry-After {wait}" if wait else "check the address"
+            raise Refused(url, f"the server answers {response.status} {response.reason}", what_to_do)
+        compressed = response.headers["Content-Encoding"] in ("gzip", "x-gzip")
+        gzip = zlib.decompressobj(wbits=31) if compressed else None
+        data = bytearray()
+        while chunk := response.read1(CHUNK):
+            data += gzip.decompress(chunk, LARGEST + 1 - len(data)) if gzip else chunk
+            if len(data) > LARGEST:
+                raise Refused(url, f"more than {LARGEST:,} bytes", "name a smaller document")
+        return bytes(data)
 
 
 def get_reply(url: str, trusted: Collection[str]) -> HttpReply | str:
     """A server's reply with the beginning of its text, or the address it redirects to."""
-    headers = {"User-Agent": AGENT, "Accept": "text/plain, */*;q=0.5", "Cache-Control": "no-cache"}
+    headers = {"Accept": "text/plain, */*;q=0.5", "Cache-Control": "no-cache"}
+    with _get(url, headers, trusted, wait=POST_WAIT, total=POST_TOTAL) as response:
+        if response.status in _REDIRECT_STATUS and response.headers["Location"]:
+            return response.headers["Location"]
+        text = response.read(ASK_LARGEST).decode("utf-8", "replace")
+        return HttpReply(url, response.status, text, f"{response.status} {response.reason}".strip())
+
+
+@contextmanager
+def _get(
+    url: str, headers: Mapping[str, str], trusted: Collection[str], *, wait: float, total: float
+) -> Generator[HTTPResponse, None, None]:
     parts = _split_url(url)
-    with open_connection(parts, trusted=trusted, wait=POST_WAIT, total=POST_TOTAL) as connection:
-        connection.request("GET", _request_target(parts), headers=headers)
+    with open_connection(parts, trusted=trusted, wait=wait, total=total) as connection:
+        connection.request("GET", _request_target(parts), headers={"User-Agent": AGENT, **headers})
         with closing(connection.getresponse()) as response:
-            if response.status in _REDIRECT_STATUS and response.headers["Location"]:
-                return response.headers["Location"]
-            text = response.read(ASK_LARGEST).decode("utf-8", "replace")
-            return HttpReply(url, response.status, text, f"{response.status} {response.reason}".strip())
+            yield response
 
 
 def _split_url(url: str) -> SplitResult:
@@ -184,8 +189,9 @@ class PinnedHttpsConnection(HTTPSConnection):
 def open_connection(
     parts: SplitResult, *, trusted: Collection[str], wait: float, total: float
 ) -> Generator[HTTPConnection, None, None]:
-    """A connection to the host of a URL, made by the first request: no step takes longer than `wait` seconds,
-    and all together no longer than `total`. Raises Refused (the host is private and not trusted), OSError.
+    """A connection to the host of a URL, opened by the first request. No step may take longer than `wait`
+    seconds, and all of them together no longer than `total`. Raises Refused if the host is private and not
+    trusted, OSError.
     """
     host, is_https = parts.hostname or "", parts.scheme == "https"
     port = parts.port or (443 if is_https else 80)
@@ -195,7 +201,7 @@ def open_connection(
 
     def shut_down() -> None:
         timed_out.set()
-        if connection.wire is not None:  # http.client hands its own socket over to the response
+        if connection.wire is not None:  # http.client hands its socket over to the response
             with suppress(OSError):
                 connection.wire.shutdown(socket.SHUT_RDWR)
 

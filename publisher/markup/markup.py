@@ -23,9 +23,7 @@ _ANY_SITE = "https://site.invalid/"
 
 
 class SafeMarkup:
-    """Bodies of posts as safe HTML and as text. Never raises for content. `site_url` is the site's address in
-    template code: absolute, ending in "/".
-    """
+    """`ports.Markup`. `site_url` is the site's address in template code: absolute, ending in "/"."""
 
     def __init__(self, site_url: str = "") -> None:
         self.site_url = site_url
@@ -43,10 +41,6 @@ class SafeMarkup:
         values: Sequence[tuple[str, str]] = (),
         language: str = "",
     ) -> str:
-        """Sanitized HTML with absolute URLs; the first heading is dropped if it repeats `title`. A reference
-        to one of `files` becomes its URL, and a picture among them gets its size. If `language` is written
-        from right to left, code is marked as written from left to right.
-        """
         from publisher.markup.pipeline import safe_html
         from publisher.markup.templating.shortcodes import ShortcodeContext
 
@@ -59,17 +53,11 @@ class SafeMarkup:
         return self._cache.get_or_make(hashlib.sha256(inputs).digest(), make)
 
     def text(self, html: str, title: str = "") -> str:
-        """Sanitized HTML as a person would type it: paragraphs unwrapped, separated by blank lines. An alt
-        text that only repeats `title` is left out. The text may contain the marks of `core.mail.message`.
-        """
         from publisher.markup.html import plain_text
 
         return plain_text.text(html, title)
 
     def summary(self, html: str, *, whole: bool = False) -> str:
-        """The first paragraph of sanitized HTML as plain text, at most 300 characters; may be empty. With
-        `whole`, all its text on one line, at most 1,000 characters.
-        """
         from publisher.markup.html import plain_text
 
         if whole:
@@ -83,7 +71,6 @@ class SafeMarkup:
         extensions: Sequence[MarkdownExtension] = (),
         values: Sequence[tuple[str, str]] = (),
     ) -> Sequence[tuple[int, str]]:
-        """(line of the body from 1, tag) of template code that cannot be shown and is removed."""
         from publisher.markup.markdown import commonmark
         from publisher.markup.templating.shortcodes import ShortcodeContext
         from publisher.markup.templating.templates import removed_tags
@@ -104,9 +91,6 @@ class SafeMarkup:
         extensions: Sequence[MarkdownExtension] = (),
         values: Sequence[tuple[str, str]] = (),
     ) -> Sequence[tuple[int, str]]:
-        """(line of the body from 1, 0 if it is not known; what is wrong) of pictures and links that readers
-        cannot use.
-        """
         from publisher.markup.pipeline import media_faults
         from publisher.markup.templating.shortcodes import ShortcodeContext
 
@@ -114,9 +98,6 @@ class SafeMarkup:
         return media_faults(body, kind, context, tuple(files.items()))
 
     def excerpt(self, html: str, limit: int) -> tuple[str, bool]:
-        """The leading whole blocks of sanitized HTML within `limit` UTF-8 bytes, and whether anything was
-        left out.
-        """
         from publisher.markup.html import fragments
 
         return fragments.excerpt(html, limit)

@@ -112,7 +112,7 @@ class PlanningStore(Protocol):
         ...
 
     def plan_chunk(
-        self, mailing: int, *, limit: int, batch: int, now: datetime, cut: BatchPlan = UNDIVIDED
+        self, mailing: int, *, limit: int, batch: int, now: datetime, batch_plan: BatchPlan = UNDIVIDED
     ) -> int:
         """Writes deliveries for at most `limit` due readers of the mailing's cohorts, in batches of at most
         `batch`, and moves their offsets and due times, in one transaction. Returns how many; once it is 0 the

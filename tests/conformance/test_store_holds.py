@@ -79,7 +79,7 @@ def test_cancelling_ends_all_that_was_not_sent_at_once_also_what_a_run_holds(wor
     assert world.states(mailing) == ["cancelled"] * 4
     assert world.store.next_batch_at() is None
     assert world.store.apply_command(mailing, MailingCommand.RESUME, NOW) == DeclinedCommand(
-        why="is cancelled", do="nothing of it is left to be sent"
+        reason="is cancelled", remedy="nothing of it is left to be sent"
     )
 
 

@@ -42,16 +42,16 @@ from publisher.core.tokens import KeyRing, keyed_hash
 _CODE = lazy(r"\b5\.(\d{1,3})\.(\d{1,3})\b")
 
 _READER_TOO = frozenset({"7.2", "7.17", "7.18"})
-"""Policy that is about one mailbox: expansion of a list (RFC 3463 3.8), a new owner (RFC 7293 6)."""
+"""Policies about one mailbox: expansion of a list (RFC 3463 3.8), a new owner (RFC 7293 6)."""
 
 SENDER_CODES = frozenset({"1.7", "1.8"})
-"""Addresses that are our sender's (RFC 3463 3.2)."""
+"""About our sender's address (RFC 3463 3.2)."""
 
 _OURS = frozenset({"3", "5", "6", "7"})
 """RFC 3463 3: the mail system, the protocol, the content, security or policy."""
 
 SENDER_WORDS = lazy(r"\bsender|\bfrom address", re.IGNORECASE)
-"""Words that make a 5.1.0 one about our sender."""
+"""Words that make a 5.1.0 about our sender."""
 
 _CERTAIN = lazy(
     r"\bsender (?:address|identity|signature|domain|is rejected)|\bfrom address|\b(?:not |un)verified"
@@ -60,17 +60,17 @@ _CERTAIN = lazy(
     r"|\brelay(?:ing)?\b[^.;]{0,20}\b(?:denied|not permitted|prohibited)|\bunable to relay",
     re.IGNORECASE,
 )
-"""Words about who sends, from where, and by whose leave."""
+"""Words about the sender, its server or its permission."""
 
 _LIKELY = lazy(r"\b(?:blocked|spam|policy|reputation|unsolicited|abuse)", re.IGNORECASE)
-"""Words that are about us where none is about a reader."""
+"""Words that are about us unless others are about a reader."""
 
 _READER = lazy(
     r"\b(?:user|mailbox|recipient|account|inbox|invalid address|no such|over ?quota)", re.IGNORECASE
 )
 
 _ADDRESS = lazy(r"\b(?:address|unknown|exist|inactive|disabled)", re.IGNORECASE)
-"""Words that are about a reader where none is about us."""
+"""Words that are about a reader unless others are about us."""
 
 HARD_CODES = frozenset({"5.1.1", "5.1.6", "5.1.10", "5.2.1"})
 """No such mailbox; moved, no forwarding address (RFC 3463 3.2); null MX (RFC 7505 3); disabled (RFC 3463
@@ -96,7 +96,7 @@ EARLY_REFUSALS, EARLY_SAMPLE = 5, 20
 MIN_REFUSALS, REFUSED_ONE_IN = 20, 5
 
 REFUSAL_HOLDS = frozenset({MailingHold.REFUSALS, MailingHold.CANARY})
-"""Pauses because of too many refusals: an operator decides what these mean."""
+"""Pauses because of too many refusals: an operator decides whether they count."""
 
 _LAYOUT = struct.Struct(">BII")
 _MAC = 10
@@ -113,13 +113,13 @@ MAX_LOCAL_PART = 64 - _LENGTH - 1
 class Blame(StrEnum):
     """What a refusal is about."""
 
-    READER = "reader"  # the address, or its mailbox: to try again changes nothing
-    US = "us"  # who sends, from where, and what
-    NOBODY = "nobody"  # it does not say
+    READER = "reader"  # the address, or its mailbox: trying again changes nothing
+    US = "us"  # the sender, the server or the message
+    NOBODY = "nobody"  # the reply does not tell
 
 
 def classify_reply(reply: str) -> Blame:
-    """Whose fault a 5xx is. Addresses in it are ignored: a reader may be called spam@..."""
+    """Whose fault a 5xx is. Addresses in it are ignored: a reader's may be spam@..."""
     words = " ".join(word for word in reply.split() if "@" not in word)
     found = _CODE.search(words)
     if found is None:
@@ -146,7 +146,7 @@ def blame_by_words(words: str) -> Blame:
 
 
 class Severity(StrEnum):
-    """What a failure tells about a mailbox."""
+    """What a failure says about a mailbox."""
 
     HARD = "hard"  # it does not exist, or takes no mail any more
     SOFT = "soft"  # it did not take this message
@@ -208,7 +208,7 @@ def count_refusals(refusals: Sequence[MailboxRefusal], severity: Severity) -> in
 
 
 def limit_reached(refusals: Sequence[MailboxRefusal], limits: BounceLimits) -> Severity | None:
-    """The limit that these refusals of one address reach; None: it is mailed further on."""
+    """The limit that these refusals of one address reach; None: it is still mailed."""
     if count_refusals(refusals, Severity.HARD) >= limits.hard:
         return Severity.HARD
     return Severity.SOFT if count_refusals(refusals, Severity.SOFT) >= limits.soft else None
@@ -216,8 +216,8 @@ def limit_reached(refusals: Sequence[MailboxRefusal], limits: BounceLimits) -> S
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusalShare:
-    """How many messages were answered for good, how many of them were refused with words about the mailbox,
-    and how many there are in all.
+    """How many messages have a final reply (`tried`), how many of these were refused because of the mailbox,
+    and how many there are in total.
     """
 
     refused: int
@@ -226,8 +226,8 @@ class RefusalShare:
 
 
 def is_mass_refusal(share: RefusalShare) -> bool:
-    """Whether so many refusals are the relay's fault, not the readers': more than half of the first 20 (or of
-    all, where they are fewer) and 5 at least; or 20, and more than a fifth of those tried.
+    """Whether so many refusals must be the relay's fault: at least 5, and more than half of the first 20 (or
+    of all, if there are fewer); or at least 20, and more than a fifth of those tried.
     """
     most = share.refused >= EARLY_REFUSALS and 2 * share.refused > share.tried >= min(
         share.planned, EARLY_SAMPLE
@@ -274,8 +274,8 @@ def return_path(bounces: Address, mailing: int, n: int, ring: KeyRing) -> str:
 
 
 def parse_return_path(recipient: str, ring: KeyRing) -> tuple[int, int]:
-    """(mailing, n) of the delivery that a bounce to `recipient` is about, in whatever case it is written.
-    Raises TokenError if the address is not one of ours, or was altered.
+    """(mailing, n) of the delivery that a bounce to `recipient` is about, whatever the address's case. Raises
+    TokenError if the address is not one of ours, or was altered.
     """
     opaque = recipient.strip().rpartition("@")[0].rpartition("+")[2]
     if len(opaque) != _LENGTH or not opaque.isascii():
@@ -294,7 +294,9 @@ def parse_return_path(recipient: str, ring: KeyRing) -> tuple[int, int]:
 
 
 def _base32(raw: bytes) -> str:
-    """RFC 4648 6, in lower case and without padding. Two letters at a time, since every message needs one."""
+    """RFC 4648 6, in lower case and without padding. Two letters at a time for speed: every message needs
+    it.
+    """
     number = int.from_bytes(raw) << 3  # 152 bits are 30 letters and 2 bits
     return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS]) + _LETTERS[number & 31]
 

@@ -1,9 +1,9 @@
-"""What pauses a mailing, and what an operator may command.
+"""What pauses a mailing, and the commands an operator may give.
 
     planning -> ready -> done       ready <-> paused       any -> cancelled
 
-The reason of a pause is a `MailingHold`. A mailing that is still being planned may already have one: then it
-is paused when planning ends, and nothing goes out in between.
+The reason for a pause is a `MailingHold`. A mailing may get one while it is still being planned: then it is
+paused when planning ends, and nothing goes out in between.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ _REMEDIES: Mapping[MailingHold, str] = MappingProxyType(
         "--count-refusals they count, because those mailboxes really are gone",
     }
 )
-"""What an operator may do about a pause; one by quiet hours or a warm-up ends by itself alone."""
+"""What an operator may do about a pause. Pauses for quiet hours or a warm-up only end by themselves."""
 
 _WORDS: Mapping[MailingHold, str] = MappingProxyType(
     {
@@ -39,8 +39,8 @@ _WORDS: Mapping[MailingHold, str] = MappingProxyType(
 def describe_hold(
     hold: MailingHold, id: int, why: str = "", until: datetime | None = None, *, zone: str
 ) -> str:
-    """Why a mailing is held, when it goes on by itself (by the clock of `zone`), and what lets it go on
-    before.
+    """Why a mailing is held, when it continues by itself (by the clock of `zone`), and how to continue it
+    earlier.
     """
     ends = f"goes on by itself at {local_time(until, zone)}" if until else ""
     step = _REMEDIES.get(hold, "").format(id=id)
@@ -48,7 +48,7 @@ def describe_hold(
 
 
 class MailingCommand(StrEnum):
-    """What an operator says of a mailing."""
+    """A command about a mailing."""
 
     APPROVE = "approve"
     PAUSE = "pause"
@@ -58,7 +58,7 @@ class MailingCommand(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailingStatus:
-    """Where a mailing stands, and what holds it there."""
+    """A mailing's state, and what holds it there."""
 
     state: MailingState
     hold: MailingHold | None = None
@@ -66,38 +66,39 @@ class MailingStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclinedCommand:
-    """An order that cannot be carried out: why, and what to do instead."""
+    """A command that cannot be carried out: why, and what to do instead."""
 
-    why: str
-    do: str = ""
+    reason: str
+    remedy: str = ""
 
 
 FINISHED = frozenset({MailingState.DONE, MailingState.CANCELLED})
-"""States that no order changes."""
+"""States that no command changes."""
 
 
-def apply_command(order: MailingCommand, now: MailingStatus) -> MailingStatus | DeclinedCommand:
-    """The standing after an order. Pausing what is paused, and resuming what runs, changes nothing."""
+def apply_command(command: MailingCommand, now: MailingStatus) -> MailingStatus | DeclinedCommand:
+    """The status after a command. Pausing what is paused, and resuming what runs, changes nothing."""
     if now.state in FINISHED:
-        same = order is MailingCommand.CANCEL and now.state is MailingState.CANCELLED
-        return now if same else DeclinedCommand(why=f"is {now.state}", do="nothing of it is left to be sent")
-    match order:
+        if command is MailingCommand.CANCEL and now.state is MailingState.CANCELLED:
+            return now
+        return DeclinedCommand(reason=f"is {now.state}", remedy="nothing of it is left to be sent")
+    match command:
         case MailingCommand.CANCEL:
             return MailingStatus(state=MailingState.CANCELLED)
         case MailingCommand.APPROVE if now.hold is not MailingHold.APPROVAL:
-            return DeclinedCommand(why=f"does not await approval, it is {now.state}")
+            return DeclinedCommand(reason=f"does not await approval, it is {now.state}")
         case MailingCommand.PAUSE if now.hold is MailingHold.APPROVAL:
             return now
         case MailingCommand.PAUSE:
             return MailingStatus(state=_PAUSED.get(now.state, now.state), hold=MailingHold.OPERATOR)
         case MailingCommand.RESUME if now.hold is MailingHold.APPROVAL:
-            return DeclinedCommand(why="awaits approval", do="`publisher mailings approve` lets it go")
+            return DeclinedCommand(reason="awaits approval", remedy="`publisher mailings approve` lets it go")
         case MailingCommand.APPROVE | MailingCommand.RESUME:
             return MailingStatus(state=_RUNNING.get(now.state, now.state))
 
 
 def state_after_planning(hold: MailingHold | None, readers: int) -> MailingState:
-    """The state of a mailing whose planning ends: without anybody to mail it is done."""
+    """The state of a mailing when its planning ends: with nobody to mail it is done."""
     if readers == 0:
         return MailingState.DONE
     return MailingState.READY if hold is None else MailingState.PAUSED

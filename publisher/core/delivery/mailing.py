@@ -23,7 +23,7 @@ from publisher.core.digests.due import CohortKey, Correction
 
 
 class MailingState(StrEnum):
-    """Where a mailing stands."""
+    """The state of a mailing."""
 
     PLANNING = "planning"
     READY = "ready"
@@ -35,29 +35,29 @@ class MailingState(StrEnum):
 class MailingHold(StrEnum):
     """Why a mailing is paused, or will be when it is planned."""
 
-    APPROVAL = "approval"  # its list wants a person's word first
+    APPROVAL = "approval"  # its list requires an operator's approval
     OPERATOR = "operator"  # `mailings pause`
     CANARY = "canary"  # too many of the first few were refused
-    SERVER = "server"  # the mail server fails; goes on by itself
-    QUIET = "quiet"  # quiet hours; goes on by itself
-    WARM_UP = "warm-up"  # enough for today from a new sender; goes on by itself
-    REFUSALS = "refusals"  # so many mailboxes refused it that the relay must be wrong
-    QUOTA = "quota"  # the relays take no more in this hour or day; goes on by itself
+    SERVER = "server"  # the mail server fails; continues by itself
+    QUIET = "quiet"  # quiet hours; continues by itself
+    WARM_UP = "warm-up"  # a new sender's limit for today; continues by itself
+    REFUSALS = "refusals"  # so many mailboxes refused it that the relay must be at fault
+    QUOTA = "quota"  # the relays' quota for this hour or day is used up; continues by itself
 
 
 class RefusalRuling(StrEnum):
-    """What the refusals of a mailing come to, where an operator or `bounces.is_mass_refusal` decided that."""
+    """Whether a mailing's refusals count, if an operator or `bounces.is_mass_refusal` decided that."""
 
     COUNT = "count"  # those mailboxes are gone
     IGNORE = "ignore"  # it was the relay
 
 
 class RecomposeResult(StrEnum):
-    """What became of making a mailing anew."""
+    """The result of composing a mailing again."""
 
     SAME = "same"  # nothing differs
     CHANGED = "changed"
-    STOPPED = "stopped"  # a run was sending it: it is made anew when that has let go
+    STOPPED = "stopped"  # a run was sending it; it is composed again once that run has stopped
 
 
 class MailingKind(StrEnum):
@@ -101,15 +101,15 @@ class TransitionCause(StrEnum):
     ACCEPT = "c"  # 2xx
     DEFER = "d"  # 4xx, or no connection
     REJECT = "e"  # 5xx, or the sixth deferral
-    LOSE = "f"  # the line or the worker died between b and the reply
+    LOSE = "f"  # the connection or the worker died between b and the reply
     RELEASE = "g"  # the lease ran out before b
     CANCEL = "h"  # an operator cancelled the mailing
     SKIP = "i"  # the reader is no longer eligible
     RESEND = "j"  # an operator decides that it did not arrive
     ASSUME = "j'"  # an operator decides that it did
-    FOUND_ACCEPTED = "k"  # late word: it was taken
-    FOUND_REJECTED = "k'"  # late word: it was refused
-    FOUND_ABSENT = "k''"  # late word: it never arrived
+    FOUND_ACCEPTED = "k"  # learned later: it was taken
+    FOUND_REJECTED = "k'"  # learned later: it was refused
+    FOUND_ABSENT = "k''"  # learned later: it never arrived
 
 
 TRANSITIONS: Mapping[tuple[DeliveryState, TransitionCause], DeliveryState] = MappingProxyType(
@@ -118,10 +118,8 @@ TRANSITIONS: Mapping[tuple[DeliveryState, TransitionCause], DeliveryState] = Map
         (DeliveryState.CLAIMED, TransitionCause.INTEND): DeliveryState.SENDING,
         (DeliveryState.SENDING, TransitionCause.ACCEPT): DeliveryState.ACCEPTED,
         (DeliveryState.SENDING, TransitionCause.DEFER): DeliveryState.QUEUED,
-        (
-            DeliveryState.CLAIMED,
-            TransitionCause.DEFER,
-        ): DeliveryState.QUEUED,  # refused at MAIL, RCPT or DATA: before b
+        # refused at MAIL, RCPT or DATA, so before b
+        (DeliveryState.CLAIMED, TransitionCause.DEFER): DeliveryState.QUEUED,
         (DeliveryState.SENDING, TransitionCause.REJECT): DeliveryState.REJECTED,
         (DeliveryState.CLAIMED, TransitionCause.REJECT): DeliveryState.REJECTED,  # refused for good before b
         (DeliveryState.SENDING, TransitionCause.LOSE): DeliveryState.UNKNOWN,
@@ -140,12 +138,12 @@ TRANSITIONS: Mapping[tuple[DeliveryState, TransitionCause], DeliveryState] = Map
 
 
 def next_state(state: DeliveryState, cause: TransitionCause) -> DeliveryState | None:
-    """The state that follows, or None where the drawing has no such arrow."""
+    """The state that follows, or None if the drawing has no such arrow."""
     return TRANSITIONS.get((state, cause))
 
 
 def states_before(cause: TransitionCause) -> tuple[DeliveryState, ...]:
-    """The states an arrow may start from: what the UPDATE's WHERE must name."""
+    """The states an arrow may start from, for the WHERE of an UPDATE."""
     return tuple(state for state, c in TRANSITIONS if c is cause)
 
 
@@ -154,15 +152,15 @@ DEFERRALS = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120, 720))
 
 
 def deferral_delay(attempts: int) -> timedelta | None:
-    """How long to wait after the `attempts`-th attempt (from 1) was deferred; None: give up."""
+    """How long to wait after attempt number `attempts` (from 1) was deferred; None: give up."""
     return DEFERRALS[attempts - 1] if attempts <= len(DEFERRALS) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewMailing:
-    """What starts a mailing: everything of it that is frozen. `segments` are named by their SHA-256. `id` is
-    the one its content already names (see `next_mailing`); None where it names none. With `approve` it is
-    paused when planned, until an operator approves (`MailingHold.APPROVAL`).
+    """A mailing to be started, with everything of it that is frozen. `segments` are named by their SHA-256.
+    `id` is the one its content already mentions (see `next_mailing_id`), None if it mentions none. With
+    `approve` it is paused once planned, until an operator approves (`MailingHold.APPROVAL`).
     """
 
     list: str
@@ -180,9 +178,9 @@ class NewMailing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cohort:
-    """Readers of one mailing who get the same content: those who are due and stand at one of `stands`.
-    `recipe` is the message as names of stored segments and placeholders, in order (see `mail.message`);
-    `posts` are (post id, revision), oldest first; `language` is what it speaks (BCP 47).
+    """Readers of one mailing who get the same content: those who are due and have one of the cohort keys
+    `stands`. `recipe` is the message as names of stored segments and placeholders, in order (see
+    `mail.message`); `posts` are (post id, revision), oldest first; `language` is a BCP 47 tag.
     """
 
     n: int
@@ -194,12 +192,12 @@ class Cohort:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mailing:
-    """One digest or transactional message going out. `head` is the log seq it was frozen at; `due_before`
-    the instant it was planned for: subscriptions due until then belong to it. `sender` is the addr-spec of
-    From when it was planned: the envelope's sender, and its domain is the right side of each Message-ID.
-    `counts` has every state that occurs; in-between states included. While `canary` only the sample goes
-    out. `hold` is why it is paused, or will be once it is planned; `hold_why` in words, `hold_until` when it
-    goes on by itself. `refusals`: whether its refusals count, where that was decided for all of them.
+    """One digest or transactional message going out. `head` is the log seq it was frozen at, `due_before` the
+    instant it was planned for: subscriptions due until then belong to it. `sender` is the addr-spec of From
+    when it was planned: the envelope's sender, and its domain is the right side of each Message-ID. `counts`
+    has every state that occurs, unfinished ones included. While `canary`, only the sample goes out. `hold` is
+    why it is paused, or will be once it is planned; `hold_why` says so in words, `hold_until` is when it
+    continues by itself. `refusals`: whether its refusals count, if that was decided for all of them.
     """
 
     id: int
@@ -224,8 +222,9 @@ class Mailing:
 class Batch:
     """A range [lo, hi] of a mailing's deliveries, held by one run under a lease.
 
-    `date` is the first claim of the batch: the Date header of all its messages, on every attempt. A `canary`
-    batch is of the sample that goes first. `turn` counts how often a batch was begun or ended in this store.
+    `date` is when the batch was first claimed: the Date header of all its messages, on every attempt. A
+    `canary` batch belongs to the sample that goes first. `turn` counts how often a batch was begun or ended
+    in this store.
     """
 
     id: int
@@ -244,7 +243,7 @@ class Batch:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """One claimed row of the ledger, with what is needed to make its message. `attempts` counts this one;
-    `sender` is the mailing's; `key` is the address's; `soft`: messages to it were refused softly lately.
+    `sender` is the mailing's, `key` the address's; `soft`: the address has recent soft refusals.
     """
 
     mailing: int
@@ -261,24 +260,24 @@ class Delivery:
 
 
 GIVEN_UP = re.compile(r"given up after \d+ attempts: ")
-"""How the words of a delivery begin that was deferred too often (see `given_up`); the reply follows."""
+"""The beginning of the reply of a delivery that was deferred too often (see `given_up_reply`)."""
 
 
 def given_up_reply(attempts: int, reply: str) -> str:
-    """The words of a delivery whose last attempt was deferred."""
+    """The reply recorded for a delivery whose last attempt was deferred."""
     return f"given up after {attempts} attempts: {reply}"
 
 
 ASSUMED_REPLY = "taken for accepted by the operator"
-"""How the words of a delivery begin that arrow j' ended: no server said them."""
+"""The beginning of the reply recorded for arrow j', since no server sent one."""
 
 FROM_LOG_REPLY = "accepted, by the relay's log"
-"""The words of a delivery that a log settled (arrow k): no server said them to us."""
+"""The reply recorded for a delivery that a log settled (arrow k), since no server sent us one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryResult:
-    """What became of one delivery, as the ledger records it. `not_before` is only for `DEFER`. With `key`,
+    """The outcome of one delivery, as the ledger records it. `not_before` is only for `DEFER`. With `key`,
     the key of the reader's address, a REJECT counts against the mailbox if its reply says so (`bounces`), and
     an ACCEPT resets its soft refusals.
     """
@@ -317,5 +316,5 @@ class CanarySample:
 
 
 def count_unfinished(counts: Mapping[DeliveryState, int]) -> int:
-    """How many deliveries of `counts` are not settled: still to do, or in doubt."""
+    """How many deliveries of `counts` are unfinished: still to be sent, or with an unknown outcome."""
     return sum(number for state, number in counts.items() if state not in TERMINAL)

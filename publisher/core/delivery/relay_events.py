@@ -32,7 +32,7 @@ _EVENT = (
     *("event", "eventtype", "notificationtype", "recordtype", "type"),
     *("status", "state", "action", "result", "outcome"),
 )
-"""Names of fields with that word, the most specific first."""
+"""Names of fields that hold the event, the most specific first."""
 
 _CODE = ("code", "responsecode", "smtpcode", "statuscode", "emailresponsecode", "status")
 _WORDS = (
@@ -51,11 +51,11 @@ class RelayEvent(NamedTuple):
 
     message_id: bytes
     kind: EventKind
-    words: str
+    reply: str
 
 
 def parse_event(fields: Mapping[str, Any], wanted: Mapping[bytes, int]) -> RelayEvent | None:
-    """What an object says about the message of `wanted` that it names; None if nothing that is known."""
+    """What an object says about the message of `wanted` that it names; None if nothing we understand."""
     pairs = list(_pairs(fields, 0))
     message_id = None
     for key, value in pairs:
@@ -78,7 +78,7 @@ def parse_event(fields: Mapping[str, Any], wanted: Mapping[bytes, int]) -> Relay
 
 
 def log_text(fields: Mapping[str, Any]) -> bytes:
-    """The log line in an object of journald or of a log collector; b"" if it has none."""
+    """The log line in an object from journald or a log collector; b"" if it has none."""
     for name in _TEXT:
         value = fields.get(name)
         if not isinstance(value, str):

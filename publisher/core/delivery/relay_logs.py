@@ -139,10 +139,10 @@ class RelayLog:
             case "delivered":
                 message.taken = message.delivered = True
             case "bounced":
-                message.taken, message.bounced = True, event.words
+                message.taken, message.bounced = True, event.reply
             case "refused":
                 message.receptions += 1
-                message.refused = event.words
+                message.refused = event.reply
             case _:
                 message.receptions += 1
                 message.broken += 1

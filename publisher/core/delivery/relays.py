@@ -46,10 +46,10 @@ class DomainLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relay:
-    """One mail server. `weight` is its share of the connections; `rate` is messages a second, None: no
-    limit; so are `per_hour` and `per_day`, in any hour and any 24 hours. `per_domain` maps recipient domains
-    (A-labels, lower case) to their limits. `timeout` is the longest wait for an answer, but for the answer to
-    a whole message. The password is never shown by repr.
+    """One mail server. `weight` is its share of the connections. `rate` is messages a second, `per_hour` and
+    `per_day` messages in any hour and any 24 hours; None: no limit. `per_domain` maps recipient domains
+    (A-labels, lower case) to their limits. `timeout` is the longest wait for a reply, except for the reply to
+    a whole message. repr never shows the password.
     """
 
     host: str
@@ -74,7 +74,7 @@ class Relay:
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 MAX_RESERVATION = 100
-"""The most messages that a process reserves at once; it takes a quarter of what is left, if that is less."""
+"""The most messages that a process reserves at once; at most a quarter of what is left."""
 
 RESERVATION_TIME = timedelta(seconds=10)
 """How long a process may use its reservation."""

@@ -1,4 +1,4 @@
-"""Throttling: how fast mail may leave, what slows it down, and when it stops by itself. `now` is an argument.
+"""Throttling: how fast mail may leave, what slows it down, and when it stops by itself.
 
 A refusal is a reply that is not about the reader (`bounces.classify_reply`): a 4xx, or a 5xx about us or with
 no clear cause. Several in a row, with no acceptance between them, open the circuit breaker of a domain or of
@@ -17,7 +17,7 @@ from publisher.core.mail.message import Outcome, SendVerdict
 from publisher.core.times import local_time
 
 SERVER_SCOPE = "*"
-"""The scope of the breaker that stops everything; no domain has this name."""
+"""The scope of the breaker for all mail; no domain has this name."""
 
 
 def mailing_scope(id: int) -> str:
@@ -26,15 +26,15 @@ def mailing_scope(id: int) -> str:
 
 
 def scope_mailing(scope: str) -> int | None:
-    """The mailing a scope is of; None: it is of a domain, or the server."""
+    """The mailing of a scope; None if the scope is a domain or the server."""
     return int(scope[1:]) if scope.startswith("#") else None
 
 
 DOMAIN_REFUSALS, SERVER_REFUSALS = 5, 20
-"""Refusals in a row that open the breaker of a domain; and of the server or of one mailing."""
+"""How many refusals in a row open the breaker of a domain, and that of the server or of one mailing."""
 
 SENDER_FAULT_WEIGHT = 4
-"""A refusal that says it is about us counts as this many: five in a row stop a mailing."""
+"""A refusal that is clearly about us counts this many times: five in a row stop a mailing."""
 
 DOUBTFUL_REFUSALS = 2
 """From this refusal in a row on, a 5xx with no clear cause defers the message instead of ending it."""
@@ -43,7 +43,7 @@ _OPEN_TIMES = tuple(timedelta(minutes=m) for m in (1, 2, 5, 10, 20, 40, 60))
 
 
 def open_time(failures: int) -> timedelta:
-    """How long the `failures`-th brake in a row (from 1) lasts: one minute at first, an hour at most."""
+    """How long a breaker that opens for the `failures`-th time in a row (from 1) stays open."""
     return _OPEN_TIMES[min(failures, len(_OPEN_TIMES)) - 1]
 
 
@@ -61,17 +61,19 @@ class CircuitBreaker:
     reply: str = ""
 
     def stopped(self, now: datetime) -> bool:
-        """Whether nothing may be tried at `now`."""
+        """Whether it is open: nothing may be tried at `now`."""
         return self.until is not None and now < self.until
 
     @property
     def probing(self) -> bool:
-        """Whether only one message at a time may go: it was braked, and nothing was accepted since."""
+        """Whether only one message at a time may go: it was open, and nothing has been accepted since."""
         return self.failures > 0
 
 
 def record_outcome(breaker: CircuitBreaker, outcome: Outcome, now: datetime) -> CircuitBreaker:
-    """The breaker after one more answer. A doubt, and a refusal of one address, say nothing of the server."""
+    """The breaker after one more outcome. Unknown ones and refusals of one address say nothing about the
+    server.
+    """
     if outcome.verdict is SendVerdict.ACCEPTED:
         return CircuitBreaker(scope=breaker.scope) if breaker.refusals or breaker.failures else breaker
     if not is_refusal(outcome):
@@ -84,7 +86,7 @@ def record_outcome(breaker: CircuitBreaker, outcome: Outcome, now: datetime) -> 
 
 
 def trip_breaker(breaker: CircuitBreaker, reply: str, now: datetime) -> CircuitBreaker:
-    """The breaker of a scope where nothing may be tried for a while. One that is stopped already stays so."""
+    """The breaker, opened for a while. One that is open already stays as it is."""
     if breaker.stopped(now):
         return breaker
     failures = breaker.failures + 1
@@ -93,7 +95,7 @@ def trip_breaker(breaker: CircuitBreaker, reply: str, now: datetime) -> CircuitB
 
 
 def describe_stop(breaker: CircuitBreaker, zone: str) -> str:
-    """What is said where the server failed and nothing is tried for a while, by the clock of `zone`."""
+    """The message while the server fails and nothing is tried, with times by the clock of `zone`."""
     again = (
         f"it is tried again at {local_time(breaker.until, zone)}" if breaker.until else "it is tried again"
     )
@@ -101,7 +103,7 @@ def describe_stop(breaker: CircuitBreaker, zone: str) -> str:
 
 
 def is_refusal(outcome: Outcome) -> bool:
-    """Whether an answer speaks of the server's will, and not of the reader."""
+    """Whether the server refused for a reason that is not about the reader."""
     match outcome.verdict:
         case SendVerdict.DEFERRED:
             return True
@@ -112,8 +114,8 @@ def is_refusal(outcome: Outcome) -> bool:
 
 
 def fair_outcome(outcome: Outcome, *breakers: CircuitBreaker) -> Outcome:
-    """The outcome as it is settled: a 5xx about us is a deferral, and so is, in a row of refusals, one that
-    blames nobody. No reader pays for either.
+    """The outcome to record. A 5xx about us becomes a deferral, and so does one with no clear cause after
+    other refusals: readers must not suffer for either.
     """
     if outcome.verdict is not SendVerdict.REJECTED:
         return outcome
@@ -128,26 +130,26 @@ def _is_about_us(outcome: Outcome) -> bool:
 
 
 SLOT_SLACK = 0.05
-"""Seconds by which a message may be late without delaying those after it."""
+"""Seconds that a message may be late without delaying those after it."""
 
 
 def next_slot(last: float, now: float, rate: float | None) -> float:
-    """The turn of the next message, in seconds of the clock of `now`, if the last had its turn at `last`. It
-    may start when its turn has come. Evenly spaced; what was not used is not saved up.
+    """When the next message may start, in seconds on the clock of `now`, if the last one's slot was at
+    `last`. Slots are evenly spaced; unused ones are not saved up.
     """
     return now if rate is None else max(last + 1 / rate, now - SLOT_SLACK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuietHours:
-    """Every day from `start` to `end` by the wall clock of the list, over midnight where `end` is earlier."""
+    """Every day from `start` to `end` by the wall clock of the list, over midnight if `end` is earlier."""
 
     start: time
     end: time
 
 
 def quiet_until(hours: QuietHours, zone: str, now: datetime) -> datetime | None:
-    """When the quiet hours that `now` lies in end (UTC); None outside of them."""
+    """When the quiet hours that include `now` end (UTC); None outside of quiet hours."""
     return next((end for start, end in _quiet_periods(hours, zone, now) if start <= now < end), None)
 
 
@@ -209,7 +211,7 @@ def canary_failed(canary: Canary, settled: int, refused: int) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryRate:
-    """What was settled of a mailing in whole minutes from `since` on."""
+    """The outcomes of a mailing's deliveries in whole minutes from `since` on."""
 
     accepted: int
     refused: int
@@ -219,7 +221,7 @@ class DeliveryRate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """How a mailing goes: how many are left, messages a second lately, and when it ends if it goes on so."""
+    """A mailing's progress: how many are left, recent messages a second, and when it ends at that rate."""
 
     left: int
     rate: float
@@ -227,8 +229,8 @@ class Forecast:
 
 
 def forecast(left: int, lately: DeliveryRate | None, now: datetime, last: datetime | None = None) -> Forecast:
-    """From what was settled lately. Without any there is no telling. `last` is when the last of it may go:
-    what was deferred waits, however fast the rest is.
+    """The forecast from the recent rate; without one the end is unknown. `last` is the earliest time for the
+    last message: a deferred one waits, however fast the rest is.
     """
     if lately is None:
         return Forecast(left=left, rate=0.0, ends_at=None)
@@ -240,8 +242,8 @@ def forecast(left: int, lately: DeliveryRate | None, now: datetime, last: dateti
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchPlan:
-    """How a mailing is cut into batches: by these domains and the rest; one reader in `one_in` goes first
-    where there are `over` of them or more. None: nobody does.
+    """How a mailing is divided into batches: one for each of these domains and one for the rest. If it has
+    `over` readers or more, one reader in `one_in` goes first; None: nobody does.
     """
 
     domains: tuple[str, ...] = ()
@@ -250,7 +252,7 @@ class BatchPlan:
 
 
 UNDIVIDED = BatchPlan()
-"""A mailing in one piece: no domain has limits of its own, and no sample goes first."""
+"""No domain has limits of its own, and no sample goes first."""
 
 _NO_LIMIT = DomainLimit()
 
@@ -258,7 +260,7 @@ _NO_LIMIT = DomainLimit()
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThrottlingRules:
     """The rules of one site. `total` is for the whole transport, `groups` for the domains named in settings;
-    a batch's group is one of these names or empty for all others. `quotas` are the relays'.
+    a batch's group is one of these names, or "" for all other domains. `quotas` are the relays'.
     """
 
     total: DomainLimit = _NO_LIMIT
@@ -269,21 +271,21 @@ class ThrottlingRules:
     quotas: tuple[Quota, ...] = ()
 
     @property
-    def cut(self) -> BatchPlan:
-        """How mailings are cut into batches."""
+    def batch_plan(self) -> BatchPlan:
+        """How mailings are divided into batches."""
         if self.canary is None:
             return BatchPlan(domains=tuple(self.groups))
         return BatchPlan(domains=tuple(self.groups), one_in=self.canary.one_in, over=self.canary.over)
 
     def limit(self, group: str) -> DomainLimit:
-        """The limits of a pacing group."""
+        """The limits of a group."""
         return self.groups.get(group, _NO_LIMIT)
 
 
 def combined_limits(relays: Sequence[Relay]) -> tuple[DomainLimit, Mapping[str, DomainLimit]]:
-    """What several relays take together: the sum of their rates, in all and for each domain that any of them
-    names. A relay without a limit for such a domain gives its own limits; one without a rate makes the sum
-    unlimited.
+    """What several relays take together: the sum of their rates, in total and for each domain that any of
+    them names. A relay without a limit for such a domain contributes its own limits; one without a rate makes
+    the sum unlimited.
     """
     by_domain: dict[str, DomainLimit] = {}
     for domain in sorted({domain for relay in relays for domain in relay.per_domain}):

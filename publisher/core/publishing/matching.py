@@ -72,10 +72,10 @@ NO_VERDICTS: Verdicts = {}
 class Matches:
     """For every post of a scan, by path: the known post it is (`of`), those it may be (`unsure`), or the id
     it claims and cannot have, with all paths that claim it (`refused`). `free` are the known posts that no
-    file claims, by id. `spoilt` are the paths of bad files.
+    file claims, by id. `unreadable` are the paths of bad files.
     """
 
-    spoilt: frozenset[str]
+    unreadable: frozenset[str]
     free: dict[str, PublishedPost]
     of: dict[str, PublishedPost] = field(default_factory=dict[str, PublishedPost])
     unsure: dict[str, tuple[PublishedPost, ...]] = field(default_factory=dict[str, tuple[PublishedPost, ...]])
@@ -96,7 +96,7 @@ class Matches:
         for id, paths in claims.items():
             hit = self.free.pop(id)
             home = hit.post.path
-            rivals = (*paths, home) if is_unreadable(home, self.spoilt) else tuple(paths)
+            rivals = (*paths, home) if is_unreadable(home, self.unreadable) else tuple(paths)
             for path in paths:
                 if path == home or len(rivals) == 1:
                     self.of[path] = hit
@@ -109,23 +109,23 @@ class Matches:
 
     def is_away(self, k: PublishedPost) -> bool:
         """Whether the file of `k` is gone: neither a bad file nor a refused one is in its place."""
-        return k.post.path not in self.refused and not is_unreadable(k.post.path, self.spoilt)
+        return k.post.path not in self.refused and not is_unreadable(k.post.path, self.unreadable)
 
 
 def match_posts(
     visible: Sequence[Post],
     waiting: Sequence[Post],
     known: Iterable[PublishedPost],
-    spoilt: frozenset[str],
+    unreadable: frozenset[str],
     naming: IdRules,
     verdicts: Verdicts = NO_VERDICTS,
     answers: HeldFileAnswers = NO_ANSWERS,
 ) -> Matches:
     """Pairs posts with known ones: first those that are public now (`visible`), then the others (`waiting`).
-    `spoilt` are the paths of bad files: posts known under these have not moved. `verdicts` are the results of
-    comparing bodies.
+    `unreadable` are the paths of bad files: posts known under these have not moved. `verdicts` are the
+    results of comparing bodies.
     """
-    found = Matches(spoilt=spoilt, free={k.id: k for k in known})
+    found = Matches(unreadable=unreadable, free={k.id: k for k in known})
     sure = _Index(found.free.values(), naming)
     for posts in (visible, waiting):
         found.take(posts, sure.by_id)
@@ -145,11 +145,11 @@ def match_posts(
     return found
 
 
-def is_unreadable(path: str, spoilt: frozenset[str]) -> bool:
+def is_unreadable(path: str, unreadable: frozenset[str]) -> bool:
     """Whether a bad file stands at `path`, or a folder above it cannot be read."""
-    if not spoilt:
+    if not unreadable:
         return False
-    return path in spoilt or any(str(folder) in spoilt for folder in PurePosixPath(path).parents)
+    return path in unreadable or any(str(folder) in unreadable for folder in PurePosixPath(path).parents)
 
 
 class _Index:

@@ -113,7 +113,7 @@ def check_authority(live: int, before: str, now: str) -> tuple[Stop, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRules:
-    """What make_plan needs from the settings and the command line. `meant` are guards that the author has
+    """What make_plan needs from the settings and the command line. `confirmed` are guards that the author has
     confirmed; `authority_before` is the id authority of the last publish, "" before the first. `log_ahead`:
     the log is ahead of the clock for a harmless reason, so posts published early stay. `answers` are the
     author's answers about held files. `pages`: posts have pages on this site.
@@ -122,7 +122,7 @@ class PlanRules:
     naming: IdRules
     max_age: timedelta
     backfill: bool = False
-    meant: frozenset[Guard] = frozenset()
+    confirmed: frozenset[Guard] = frozenset()
     authority_before: str = ""
     log_ahead: bool = False
     pages: bool = False
@@ -154,12 +154,12 @@ class HeldPost:
     """A post that is held, so nothing about it changes. `may_be` are the known paths of posts it could be."""
 
     path: str
-    why: HoldReason
+    reason: HoldReason
     may_be: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         if not self.may_be:
-            return f"{self.path}: {self.why}"
+            return f"{self.path}: {self.reason}"
         old = " or ".join(self.may_be)
         answer = f"`--as-rename {self.may_be[0]} {self.path}`" if len(self.may_be) == 1 else "`--as-rename`"
         return (

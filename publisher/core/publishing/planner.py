@@ -1,10 +1,8 @@
-"""Planning a publish: the log, the folder and the rules in, a Plan out. Everything it knows is an
-argument.
-"""
+"""Planning a publish: from the log, the folder and the rules to a Plan. Everything it uses is an argument."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from publisher.core.posts.assets import merge_assets
@@ -60,55 +58,45 @@ def make_plan(
 ) -> Plan:
     """What a publish at `now` would do. Never raises: what cannot be done is in `bad`, `held` or `stops`.
 
-    Where `known` and `posts` leave out unchanged pairs (see `incremental`), `live` is the number of all live
-    posts. `recovered` is what feeds tell that outlived the store, `readings` what is known about the files'
-    bytes, and `verdicts` come from comparing bodies.
+    If `known` and `posts` leave out unchanged pairs (see `incremental`), `live` is the number of all live
+    posts. `recovered` are the feeds of a lost store, `readings` is what is known about the files' bytes, and
+    `verdicts` come from comparing bodies.
     """
-    posts = sorted(posts, key=lambda post: post.path)  # a plan depends on no order but these
+    posts = sorted(posts, key=lambda post: post.path)  # whatever the order of files, the plan is the same
     known = sorted(known, key=lambda k: k.first_seq)
     stays = _staying_public(posts, known, now, readings, head)
     visible = [*public_posts([p for p in posts if p.path not in stays], now), *stays.values()]
     waiting = [post for post in posts if post.path not in stays and wait_reason(post, now) is not None]
-    spoilt = frozenset(b.path for b in bad)
-    matches = match_posts(visible, waiting, known, spoilt, rules.naming, verdicts, rules.answers)
+    unreadable = frozenset(b.path for b in bad)
+    matches = match_posts(visible, waiting, known, unreadable, rules.naming, verdicts, rules.answers)
     clashes = [_clash(path, id, rivals) for path, (id, rivals) in matches.refused.items()]
     baseline = head.baseline_at is None
     fresh = [p for p in visible if not matches.knows(p) and p.path not in matches.unsure]
     old = {p.path for p in fresh if readings.is_old(p, head)}
-    homes = {matches.of[p.path].id: p for p in visible if p.path in matches.of}
-    as_now = replace(rules, backfill=rules.backfill or baseline)
-    new, twins = _new(fresh, known, homes, now, as_now, recovered, old)
+    files = {matches.of[p.path].id: p for p in visible if p.path in matches.of}
+    rules_now = replace(rules, backfill=rules.backfill or baseline)
+    new, same_address = _new(fresh, known, files, now, rules_now, recovered, old)
     changes, touched, renamed = _changed(visible, matches, readings)
     before = {hit.id: hit.post for hit in matches.of.values()}
     withdrawn, followed, early = _hidden(waiting, matches, now, rules, head)
-    unsure = {hit.id for hits in matches.unsure.values() for hit in hits}
-    away = {id: k for id, k in matches.free.items() if id not in unsure and matches.is_away(k)}
-    emptied = {k.id: k for k in known if k.live and k.post.path in {b.path for b in bad if b.empty}}
-    lost = {k.post.path for k in emptied.values() if _long_gone(k, now)}
-    withdraw_all = Guard.MISSING in rules.meant
-    away_live = [k for k in away.values() if k.live]
-    missing = [k for k in away_live if not (withdraw_all or _long_gone(k, now))]
-    gone = [_withdraw(k) for k in away_live if withdraw_all or _long_gone(k, now)]
+    absent = _absent(known, bad, matches, now, rules)
     count = sum(k.live for k in known) if live is None else live
-    wrong = [b for b in bad if not b.unsettled and (not b.empty or b.path in lost)]
-    waits = {k.post.path for k in emptied.values()} - lost | {b.path for b in bad if b.unsettled}
+    missing = [k.post for k in absent.waiting] + [change.post for change in absent.withdrawn]
     return Plan(
         head=head.seq,
         baseline=baseline,
-        changes=(*gone, *withdrawn, *changes, *new),
+        changes=(*absent.withdrawn, *withdrawn, *changes, *new),
         touched=(*touched, *followed),
         renamed=tuple(renamed),
-        missing=(*(k.id for k in missing), *(k.id for k in emptied.values() if k.post.path not in lost)),
-        found=tuple(
-            k.id for k in known if k.missing_since is not None and k.id not in away and k.id not in emptied
-        ),
-        held=_holds(visible, matches, missing),
-        bad=(*sorted(wrong, key=lambda b: (b.path, b.line)), *clashes, *twins),
-        unsettled=tuple(sorted(waits)),
+        missing=(*(k.id for k in absent.waiting), *absent.emptied),
+        found=tuple(k.id for k in known if k.missing_since is not None and k.id not in absent.ids),
+        held=_holds(visible, matches, absent.waiting),
+        bad=(*sorted(absent.bad, key=lambda b: (b.path, b.line)), *clashes, *same_address),
+        unsettled=tuple(sorted(absent.unsettled)),
         next_at=next_publication(posts, now),
         stops=(
-            *_stops(count, [*(k.post for k in missing), *(c.post for c in gone)], early, changes, rules),
-            *(() if Guard.CHURN in rules.meant else recovered.stops(new, rules.naming.authority)),
+            *_stops(count, missing, early, changes, rules),
+            *(() if Guard.CHURN in rules.confirmed else recovered.stops(new, rules.naming.authority)),
         ),
         recovered=recovered.count_known(new, rules.naming.authority),
         read_anew=tuple(id for id, post in touched if post.revision != before[id].revision),
@@ -119,6 +107,46 @@ def make_plan(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Absent:
+    """Posts of the log without a file, or whose file is empty. Of the live ones without a file, those in
+    `waiting` stay public for now and those in `withdrawn` do not. `emptied` are the ids of those whose empty
+    file may still be filled. `ids` are all of them, `bad` the files to report, and `unsettled` the paths of
+    files to look at again soon.
+    """
+
+    ids: Collection[str]
+    waiting: Sequence[PublishedPost]
+    withdrawn: Sequence[Change]
+    emptied: Sequence[str]
+    bad: Sequence[BadPost]
+    unsettled: Collection[str]
+
+
+def _absent(
+    known: Sequence[PublishedPost],
+    bad: Sequence[BadPost],
+    matches: Matches,
+    now: datetime,
+    rules: PlanRules,
+) -> _Absent:
+    unsure = {hit.id for hits in matches.unsure.values() for hit in hits}
+    away = {id: k for id, k in matches.free.items() if id not in unsure and matches.is_away(k)}
+    empty_paths = {b.path for b in bad if b.empty}
+    emptied = {k.id: k for k in known if k.live and k.post.path in empty_paths}
+    given_up = {k.post.path for k in emptied.values() if _long_gone(k, now)}
+    withdraw_all = Guard.MISSING in rules.confirmed
+    gone = [k for k in away.values() if k.live and (withdraw_all or _long_gone(k, now))]
+    return _Absent(
+        ids={*away, *emptied},
+        waiting=[k for k in away.values() if k.live and not (withdraw_all or _long_gone(k, now))],
+        withdrawn=[_withdraw(k) for k in gone],
+        emptied=[k.id for k in emptied.values() if k.post.path not in given_up],
+        bad=[b for b in bad if not b.unsettled and (not b.empty or b.path in given_up)],
+        unsettled={k.post.path for k in emptied.values()} - given_up | {b.path for b in bad if b.unsettled},
+    )
+
+
 def _staying_public(
     posts: Sequence[Post],
     known: Sequence[PublishedPost],
@@ -126,8 +154,8 @@ def _staying_public(
     readings: FileReadings,
     head: LogHead,
 ) -> dict[str, Post]:
-    """Live posts, by path, whose files have not changed but now have a date that lies ahead: a setting or
-    this version of Publisher moved it, not the author. What is public stays public.
+    """Live posts, by path, whose files have not changed but now have a future date: a setting or this version
+    of Publisher moved it, not the author. What is public stays public.
     """
     live = {k.post.path: k for k in known if k.live}
     ahead = (post for post in posts if post.path in live and wait_reason(post, now) is WaitReason.FUTURE)
@@ -140,7 +168,7 @@ def _staying_public(
 
 
 def _sources(matches: Matches, new: Iterable[Change], readings: FileReadings) -> tuple[tuple[str, str], ...]:
-    """(post id, file hash) where the log does not have the file's hash and reader yet."""
+    """(post id, file hash) of posts for which the log does not have the file's hash and reader yet."""
     stale = {
         hit.id: readings.hashes[path]
         for path, hit in matches.of.items()
@@ -152,7 +180,7 @@ def _sources(matches: Matches, new: Iterable[Change], readings: FileReadings) ->
 
 
 def _moved_pages(posts: Iterable[Post], matches: Matches) -> tuple[tuple[str, str], ...]:
-    """(old path under public/, post id) of pages that now have another address."""
+    """(old path under public/, post id) of pages whose address changed."""
     pairs = ((matches.of[post.path], post) for post in posts if post.path in matches.of)
     moved = {
         (page_path(hit.post.permalink), hit.id) for hit, post in pairs if hit.post.permalink != post.permalink
@@ -168,30 +196,30 @@ def _clash(path: str, id: str, paths: Iterable[str]) -> BadPost:
 def _new(
     fresh: Sequence[Post],
     known: Sequence[PublishedPost],
-    homes: Mapping[str, Post],
+    files: Mapping[str, Post],
     now: datetime,
     rules: PlanRules,
     recovered: RecoveredFeeds,
     old: Collection[str],
 ) -> tuple[list[Change], list[BadPost]]:
     """The posts that enter the log, and those that cannot. Of two posts with one explicit id, neither enters.
-    Of two with one permalink, the one already in the log (`homes`: its file now, by id) or else the first has
-    the address, and the other has to wait for one of its own. If the id that a permalink makes belongs to a
-    post that has moved, the new post's path makes its id. Posts of an adopted feed keep their ids. Posts
-    whose paths are in `old` are not news.
+    Of two with one permalink, the one already in the log (`files` maps ids to the current file) or else the
+    first has the address, and the other waits until it gets its own. If the id made from a permalink belongs
+    to a post that has moved, the new post's id is made from its path. Posts of an adopted feed keep their
+    ids. Posts whose paths are in `old` are not news.
     """
     owners: defaultdict[str, list[str]] = defaultdict(list, {k.id: [k.post.path] for k in known})
     adopted = {it.post.path: it.entry.id for it in rules.naming.adopted.found(fresh, owners)}
     rest = [post for post in fresh if post.path not in adopted]
     adopted |= recovered.ids(rest, {*owners, *adopted.values()})
     rest = [post for post in fresh if post.path not in adopted]
-    twins = _same_address(rest, homes, owners.keys(), rules)
-    held = {twin.path for twin in twins}
+    same_address = _same_address(rest, files, owners.keys(), rules)
+    held = {bad.path for bad in same_address}
     fresh = [post for post in fresh if post.path not in held]
     ids = {post.path: adopted.get(post.path) or mint(post, rules.naming) for post in fresh}
-    crowd = Counter((*ids.values(), *owners))
+    uses = Counter((*ids.values(), *owners))
     for post in fresh:
-        if crowd[ids[post.path]] > 1 and not (post.explicit_id or post.path in adopted):
+        if uses[ids[post.path]] > 1 and not (post.explicit_id or post.path in adopted):
             ids[post.path] = mint(post, rules.naming, by_path=True)
     for path, id in ids.items():
         owners[id].append(path)
@@ -204,14 +232,14 @@ def _new(
         assert post.due is not None  # noqa: S101  # wait_reason let it pass
         backfill = post.path in old or rules.backfill or now - post.due > rules.max_age
         made.append(Change(kind=LogKind.PUBLISHED, id=ids[post.path], post=post, backfill=backfill))
-    return recovered.in_old_order(made, rules.naming.authority), [*bad, *twins]
+    return recovered.in_old_order(made, rules.naming.authority), [*bad, *same_address]
 
 
 def _same_address(
-    fresh: Sequence[Post], homes: Mapping[str, Post], ids: Collection[str], rules: PlanRules
+    fresh: Sequence[Post], files: Mapping[str, Post], ids: Collection[str], rules: PlanRules
 ) -> list[BadPost]:
-    """The new posts whose address belongs to another post. Posts with a canonical address elsewhere share
-    none.
+    """The new posts whose address belongs to another post. Posts with a canonical address on another site do
+    not count.
 
     Known posts are found by their keys only (see `incremental`), and the address of a post with an explicit
     id is not a key, so such posts are left out here; `services.feeds.post_pages` reports two for one page.
@@ -220,15 +248,15 @@ def _same_address(
     found: list[BadPost] = []
     for post in fresh:
         id = mint(post, rules.naming)
-        if post.explicit_id or post.url != post.base_url or (id in ids and id not in homes):
+        if post.explicit_id or post.url != post.base_url or (id in ids and id not in files):
             continue
-        home = homes[id] if id in homes else first.setdefault(post.permalink, post)
-        if home is not post and home.permalink == post.permalink:
-            why = (
-                f"its address {post.permalink} is that of {home.path}; "
+        owner = files[id] if id in files else first.setdefault(post.permalink, post)
+        if owner is not post and owner.permalink == post.permalink:
+            reason = (
+                f"its address {post.permalink} is that of {owner.path}; "
                 "give one of them another slug or permalink"
             )
-            found.append(BadPost(path=post.path, reason=why))
+            found.append(BadPost(path=post.path, reason=reason))
     return found
 
 
@@ -236,7 +264,7 @@ def _changed(
     visible: Sequence[Post], matches: Matches, readings: FileReadings
 ) -> tuple[list[Change], list[tuple[str, Post]], list[Rename]]:
     """What happened to posts of the log that are public: updated, restored, corrected, renamed or touched. A
-    post without a title keeps the one it had.
+    post without a title keeps its former one.
     """
     changes: list[Change] = []
     touched: list[tuple[str, Post]] = []
@@ -269,8 +297,8 @@ def _hidden(
     waiting: Sequence[Post], matches: Matches, now: datetime, rules: PlanRules, head: LogHead
 ) -> tuple[list[Change], list[tuple[str, Post]], list[Post]]:
     """Posts of the log whose files are not public now: the withdrawals; the posts to keep up to date, so that
-    they are recognized when they come back; and the posts that are early, because the clock went back behind
-    the time they were published at. With `rules.log_ahead`, early posts stay as they are.
+    they are recognized when they come back; and the posts that are early because the clock was set back to
+    before they were published. With `rules.log_ahead`, early posts stay as they are.
     """
     pairs = [(matches.of[post.path], post) for post in waiting if post.path in matches.of]
     early = {post.path for hit, post in pairs if _only_the_clock_went_back(hit, post, now, head)}
@@ -282,8 +310,8 @@ def _hidden(
 
 
 def _only_the_clock_went_back(hit: PublishedPost, post: Post, now: datetime, head: LogHead) -> bool:
-    """Whether a live post waits for its time only because the clock went back: the log had already reached
-    its due time. A later date given by its author is another matter: its former due time has passed.
+    """Whether a live post is in the future only because the clock was set back: the log had already reached
+    its due time. A post that its author gave a later date is not: its former due time has passed.
     """
     due = hit.post.due
     if not hit.live or due is None or head.at is None or wait_reason(post, now) is not WaitReason.FUTURE:
@@ -309,13 +337,13 @@ def _holds(
     unsure = [
         HeldPost(
             path=p.path,
-            why=HoldReason.AMBIGUOUS,
+            reason=HoldReason.AMBIGUOUS,
             may_be=tuple(sorted(k.post.path for k in matches.unsure[p.path])),
         )
         for p in visible
         if p.path in matches.unsure
     ]
-    return (*unsure, *(HeldPost(path=k.post.path, why=HoldReason.MISSING) for k in missing))
+    return (*unsure, *(HeldPost(path=k.post.path, reason=HoldReason.MISSING) for k in missing))
 
 
 def _stops(
@@ -328,4 +356,4 @@ def _stops(
         *check_churn(live, updated),
         *check_authority(live, rules.authority_before, rules.naming.authority),
     )
-    return tuple(stop for stop in found if stop.guard not in rules.meant)
+    return tuple(stop for stop in found if stop.guard not in rules.confirmed)

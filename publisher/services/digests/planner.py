@@ -140,8 +140,10 @@ def _start_mailing(deps: Deps, report: DueReport) -> int:
 def _plan_deliveries(deps: Deps, mailing: int, spec: str, head: int, now: datetime) -> int:
     fields = {"at": now.isoformat(), "mailing": mailing, "list": spec, "head": head}
     deps.adapters.journal.append("mailing", fields)
-    cut = deps.rules.throttling.cut
-    while deps.adapters.store.plan_chunk(mailing, limit=CHUNK, batch=deps.rules.batch_size, now=now, cut=cut):
+    batch_plan = deps.rules.throttling.batch_plan
+    while deps.adapters.store.plan_chunk(
+        mailing, limit=CHUNK, batch=deps.rules.batch_size, now=now, batch_plan=batch_plan
+    ):
         deps.process.failpoint("plan:chunk")
     deps.process.failpoint("plan:ready")
     return mailing

@@ -45,7 +45,7 @@ def apply_command(
     if answer is None:
         raise UsageError("mailings", f"no mailing {id}", "`publisher mailings list` names them")
     if isinstance(answer, DeclinedCommand):
-        raise Refused(f"mailing {id}", answer.why, answer.do)
+        raise Refused(f"mailing {id}", answer.reason, answer.remedy)
     outcomes.count_bounces(deps, now)
     return answer
 

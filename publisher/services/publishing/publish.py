@@ -82,7 +82,7 @@ def publish(
     plan = scan.plan
     deps.adapters.store.set_problems("posts", [str(b) for b in plan.bad], now)
     deps.adapters.store.set_problems(
-        "held posts", [str(h) for h in plan.held if h.why is HoldReason.AMBIGUOUS], now
+        "held posts", [str(h) for h in plan.held if h.reason is HoldReason.AMBIGUOUS], now
     )
     # The web server caches no document past the moment the next post becomes public.
     next_at = plan.next_at.isoformat() if plan.next_at else ""

@@ -115,7 +115,7 @@ def plan_rules(
         naming=deps.rules.id_rules,
         max_age=deps.rules.max_age,
         backfill=backfill,
-        meant=overrides,
+        confirmed=overrides,
         authority_before=deps.adapters.store.meta(AUTHORITY),
         log_ahead=log_stays_ahead(deps.adapters.store, now),
         answers=answers,

@@ -1,15 +1,15 @@
 """moved.json and adopted.json, beside publisher.toml: feeds that moved or ended, and ids from an earlier
 feed.
 
-They are kept with the posts, and outlive the store. One entry is one line, so that version control shows
+They are kept with the posts and outlive the store. Each entry has its own line, so that version control shows
 what changed.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from publisher.core.errors import SettingsError
 from publisher.core.feeds.redirects import Redirect, RedirectKind
@@ -20,6 +20,12 @@ ABOUT = (
     "Addresses that readers know, and where they lead now (301), or that they ended (410). "
     "Written by `publisher feeds move` and `end`. Keep this file with publisher.toml."
 )
+ABOUT_ADOPTED_IDS = (
+    "Ids that readers know posts by, from the feed of before. Keep this file with publisher.toml. "
+    'To say which post an entry is, write the file under posts/ as its "post".'
+)
+
+T = TypeVar("T")
 
 
 class MovedFile:
@@ -30,27 +36,12 @@ class MovedFile:
 
     def moves(self) -> Sequence[Redirect] | None:
         """By path; None if there is no file. Raises SettingsError."""
-        try:
-            value: object = json.loads(self.path.read_bytes())
-            rows = cast("dict[str, Any]", value)["moves"]
-            return sorted((_move(row) for row in rows), key=lambda move: move.path)
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            what = f"cannot be read ({' '.join(str(error).split())})"
-            raise SettingsError(str(self.path), what, "mend it, or restore it from your history") from error
+        found = _read_entries(self.path, "moves", _move)
+        return None if found is None else sorted(found, key=lambda move: move.path)
 
     def save(self, moves: Sequence[Redirect]) -> None:
         """Replaces the file. Raises OutputError."""
-        lines = ",\n".join(f"    {json.dumps(_row(move), ensure_ascii=False)}" for move in moves)
-        staged = self.path.with_name(f".{self.path.name}.part")
-        try:
-            staged.write_text(
-                f'{{\n  "about": {json.dumps(ABOUT)},\n  "moves": [\n{lines}\n  ]\n}}\n', "utf-8"
-            )
-            staged.replace(self.path)
-        except OSError as error:
-            raise output_error(self.path, error) from error
+        _write_entries(self.path, ABOUT, "moves", map(_row, moves))
 
 
 def _row(move: Redirect) -> dict[str, str]:
@@ -66,12 +57,6 @@ def _move(row: dict[str, Any]) -> Redirect:
     return Redirect(path=str(row["path"]), kind=fate, at=at, target=target)
 
 
-ABOUT_ADOPTED_IDS = (
-    "Ids that readers know posts by, from the feed of before. Keep this file with publisher.toml. "
-    'To say which post an entry is, write the file under posts/ as its "post".'
-)
-
-
 class AdoptedFile:
     """`ports.AdoptedIdsFile`: adopted.json."""
 
@@ -80,27 +65,35 @@ class AdoptedFile:
 
     def entries(self) -> Sequence[OldEntry]:
         """In the order of the file; none if there is no file. Raises SettingsError."""
-        try:
-            value: object = json.loads(self.path.read_bytes())
-            rows = cast("dict[str, Any]", value)["entries"]
-            return [_entry(row) for row in rows]
-        except FileNotFoundError:
-            return []
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            what = f"cannot be read ({' '.join(str(error).split())})"
-            raise SettingsError(str(self.path), what, "mend it, or restore it from your history") from error
+        return _read_entries(self.path, "entries", _entry) or []
 
     def save(self, entries: Sequence[OldEntry]) -> None:
         """Replaces the file. Raises OutputError."""
-        lines = ",\n".join(f"    {json.dumps(_adopted_row(entry), ensure_ascii=False)}" for entry in entries)
-        about = json.dumps(ABOUT_ADOPTED_IDS)
-        text = f'{{\n  "about": {about},\n  "entries": [\n{lines}\n  ]\n}}\n'
-        staged = self.path.with_name(f".{self.path.name}.part")
-        try:
-            staged.write_text(text, encoding="utf-8", errors="surrogatepass")
-            staged.replace(self.path)
-        except OSError as error:
-            raise output_error(self.path, error) from error
+        _write_entries(self.path, ABOUT_ADOPTED_IDS, "entries", map(_adopted_row, entries))
+
+
+def _read_entries(path: Path, key: str, parse: Callable[[dict[str, Any]], T]) -> list[T] | None:
+    """The entries listed under `key`; None if there is no file. Raises SettingsError."""
+    try:
+        value: object = json.loads(path.read_bytes())
+        return [parse(row) for row in cast("dict[str, Any]", value)[key]]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        what = f"cannot be read ({' '.join(str(error).split())})"
+        raise SettingsError(str(path), what, "mend it, or restore it from your history") from error
+
+
+def _write_entries(path: Path, about: str, key: str, rows: Iterable[Mapping[str, object]]) -> None:
+    """Replaces the file, one entry a line. Raises OutputError."""
+    lines = ",\n".join(f"    {json.dumps(row, ensure_ascii=False)}" for row in rows)
+    text = f'{{\n  "about": {json.dumps(about)},\n  "{key}": [\n{lines}\n  ]\n}}\n'
+    staged = path.with_name(f".{path.name}.part")
+    try:
+        staged.write_text(text, encoding="utf-8", errors="surrogatepass")
+        staged.replace(path)
+    except OSError as error:
+        raise output_error(path, error) from error
 
 
 def _adopted_row(entry: OldEntry) -> dict[str, object]:

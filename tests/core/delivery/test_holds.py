@@ -37,7 +37,7 @@ def test_what_awaits_approval_goes_by_approval_only() -> None:
     waiting = MailingStatus(state=MailingState.PAUSED, hold=MailingHold.APPROVAL)
     assert apply_command(MailingCommand.APPROVE, waiting) == MailingStatus(state=MailingState.READY)
     assert apply_command(MailingCommand.RESUME, waiting) == DeclinedCommand(
-        why="awaits approval", do="`publisher mailings approve` lets it go"
+        reason="awaits approval", remedy="`publisher mailings approve` lets it go"
     )
     assert apply_command(MailingCommand.PAUSE, waiting) == waiting
 
@@ -77,7 +77,7 @@ def test_a_mailing_that_is_still_planned_can_be_approved_paused_and_resumed_befo
 def test_what_cannot_be_done_says_why(
     order: MailingCommand, standing: MailingStatus, why: str, do: str
 ) -> None:
-    assert apply_command(order, standing) == DeclinedCommand(why=why, do=do)
+    assert apply_command(order, standing) == DeclinedCommand(reason=why, remedy=do)
 
 
 @pytest.mark.parametrize(

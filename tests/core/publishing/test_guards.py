@@ -10,8 +10,8 @@ from publisher.core.posts.post import body_hash
 from publisher.core.publishing.log import IdRules, LogKind
 from publisher.core.publishing.plan import Guard
 
-MISSING_IS_MEANT = replace(RULES, meant=frozenset({Guard.MISSING}))
-CHURN_IS_MEANT = replace(RULES, meant=frozenset({Guard.CHURN}))
+MISSING_IS_MEANT = replace(RULES, confirmed=frozenset({Guard.MISSING}))
+CHURN_IS_MEANT = replace(RULES, confirmed=frozenset({Guard.CHURN}))
 
 
 def names(number: int) -> list[str]:
@@ -85,7 +85,9 @@ def test_an_id_authority_that_changed_stops_the_publish_before_anything_depends_
         'write id_authority = "old.example,2020" into publisher.toml'
     )
     assert plan([post("a")], rules=rules).stops == ()
-    assert plan([post("a")], [known("a")], rules=replace(rules, meant=CHURN_IS_MEANT.meant)).stops == ()
+    assert (
+        plan([post("a")], [known("a")], rules=replace(rules, confirmed=frozenset({Guard.CHURN}))).stops == ()
+    )
     same = replace(RULES, naming=IdRules(authority="old.example,2020"), authority_before="old.example,2020")
     assert plan([post("a")], [known("a")], rules=same).stops == ()
 

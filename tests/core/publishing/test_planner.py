@@ -125,7 +125,7 @@ def test_an_ambiguous_move_is_held_and_nothing_is_missing_for_it() -> None:
     log = [known("a", 1), known("b", 2, post=post("b", body_hash=body_hash("body of a")))]
     new = post("c", body_hash=body_hash("body of a"))
     made = plan([new], log)
-    assert made.held == (HeldPost(path="c.md", why=HoldReason.AMBIGUOUS, may_be=("a.md", "b.md")),)
+    assert made.held == (HeldPost(path="c.md", reason=HoldReason.AMBIGUOUS, may_be=("a.md", "b.md")),)
     assert made.nothing
 
 
@@ -171,7 +171,7 @@ def test_a_draft_beside_its_post_withdraws_nothing() -> None:
 def test_a_missing_file_is_counted_then_withdrawn_after_two_scans_and_ten_minutes() -> None:
     first = plan([], [known("a")])
     assert (first.changes, first.missing) == ((), (tag("/a/"),))
-    assert first.held == (HeldPost(path="a.md", why=HoldReason.MISSING),)
+    assert first.held == (HeldPost(path="a.md", reason=HoldReason.MISSING),)
     away = known("a", missing_since=NOW, missing_scans=1)
     early = plan([], [away], now=NOW + 10 * MINUTE - MOMENT)
     assert (early.changes, early.missing) == ((), (tag("/a/"),))
@@ -260,7 +260,7 @@ def test_posts_that_fell_back_into_the_future_count_as_missing(early: int, of: i
     ahead = [post(name, instant=NOW + DAY) for name in files(early)]
     here = [post(name) for name in files(of)[early:]]
     log = [known(p.slug, n, post=p) for n, p in enumerate([*ahead, *here])]
-    meant, trusted = replace(RULES, meant=frozenset({Guard.MISSING})), replace(RULES, log_ahead=True)
+    meant, trusted = replace(RULES, confirmed=frozenset({Guard.MISSING})), replace(RULES, log_ahead=True)
     made = plan([*ahead, *here], log, head_at=NOW + DAY)
     expected = f"{early} of {of} published posts are dated in the future; is the clock right?"
     assert made.stop == (expected if stops else "")

@@ -76,7 +76,7 @@ def test_feeds_of_another_site_stop_the_publish_until_it_is_meant() -> None:
         "the store is new, and the feeds under public/ name 3 posts of which 3 are none of those here: "
         "readers would see old posts as new"
     )
-    assert plan([post("a")], strange, replace(RULES, meant=frozenset({Guard.CHURN}))).stops == ()
+    assert plan([post("a")], strange, replace(RULES, confirmed=frozenset({Guard.CHURN}))).stops == ()
     assert plan([post("a")], [entry("a"), entry("gone")]).stops == ()
 
 

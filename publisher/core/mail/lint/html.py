@@ -27,27 +27,29 @@ from publisher.core.mail.lint.dom import (
 from publisher.core.site import MIN_CONTRAST, contrast
 
 LINK_SCHEMES = frozenset({"https", "http", "mailto", "tel", "sms", "geo", "xmpp", "irc", "magnet"})
-"""Schemes of links that mailboxes follow."""
+"""Schemes of links that mail clients follow."""
 
 PICTURE_PREFIXES = ("https://", "http://", "cid:", "data:image/")
-"""How the address of a picture begins."""
+"""What a picture's address must begin with."""
 
 
 MAX_HTML_BYTES = 90_000
-"""Bytes of HTML: Gmail hides what is beyond 102 kB, with the way out."""
+"""Bytes of HTML: Gmail hides everything beyond 102 kB, the unsubscribe link included."""
 
 MAX_STYLE_BYTES = 16_000
-"""Bytes of all style elements: beyond it Gmail drops them."""
+"""Bytes of all style elements: Gmail drops longer ones."""
 
 PREHEADER_LENGTH = (40, 130)
 _FORBIDDEN = ("script", "form", "iframe", "object", "embed", "base", "link", "frame", "frameset")
 _LOADS = re.compile(r"@import|@font-face|url\(\s*['\"]?(?!data:)", re.IGNORECASE)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_FILLER = re.compile("[\u034f\u200c\u00a0 ]{3,}")  # keeps what follows out of the mailbox's line
+_FILLER = re.compile(
+    "[\u034f\u200c\u00a0 ]{3,}"
+)  # padding, so that mailboxes do not show what follows as the preview
 _ANCHOR = "leads to a place in the mail, which many mailboxes take away"
 
 MIN_LARGE_CONTRAST = 3.0
-"""The least contrast of large words: from 24 px, or 18.66 px where bold."""
+"""The least contrast of large text: from 24 px, or from 18.66 px if it is bold."""
 
 _NAMES = {"white": "#ffffff", "black": "#000000"}
 _HEX = re.compile(r"#([0-9a-f]{6}|[0-9a-f]{3})\b")
@@ -56,29 +58,32 @@ _BOLD = frozenset({"b", "strong", "th", "h1", "h2", "h3", "h4", "h5", "h6"})
 
 
 def why_unusable(target: str) -> str:
-    """Why a link leads nowhere, wherever it is read; "" where it does."""
-    try:
-        parts = urlsplit(target)
-        host = parts.hostname or ""
-    except ValueError:
+    """Why a link works nowhere, whoever reads it; "" if it may work."""
+    scheme, host = _scheme_and_host(target)
+    if scheme is None:
         return "no address"
-    if not parts.scheme:
+    if not scheme:
         return "a relative address leads nowhere from a mail"
-    if parts.scheme not in LINK_SCHEMES:
-        return f"mailboxes do not follow {parts.scheme}:"
-    if parts.scheme in {"http", "https"} and not host:
+    if scheme not in LINK_SCHEMES:
+        return f"mailboxes do not follow {scheme}:"
+    if scheme in {"http", "https"} and not host:
         return "no host of the internet"
     return ""
 
 
-def why_unreachable(target: str) -> str:
-    """Why only the machine or network of whoever wrote a link can follow it; "" where everybody can."""
+def _scheme_and_host(target: str) -> tuple[str | None, str]:
+    """The scheme and host of a URL, "" for a missing one; the scheme is None if the URL is malformed."""
     try:
         parts = urlsplit(target)
-        host = parts.hostname or ""
+        return parts.scheme, parts.hostname or ""
     except ValueError:
-        return ""
-    if parts.scheme not in {"http", "https"}:
+        return None, ""
+
+
+def why_unreachable(target: str) -> str:
+    """Why only the author's own machine or network can follow a link; "" if everybody can."""
+    scheme, host = _scheme_and_host(target)
+    if scheme not in {"http", "https"}:
         return ""
     if "." not in host and ":" not in host and host != "localhost":
         return "no host of the internet"
@@ -89,7 +94,7 @@ def why_unreachable(target: str) -> str:
 
 
 def page_problems(html: str, tree: Tree, head: Letterhead) -> Iterator[LintProblem]:
-    """Everything but contrast and the support of styles."""
+    """All problems of the HTML except contrast and unsupported styles."""
     yield from _sizes(html, tree)
     yield from _structure(tree)
     yield from _pictures(tree)
@@ -173,7 +178,7 @@ def _links(tree: Tree, head: Letterhead) -> Iterator[LintProblem]:
 
 
 def _has_words(link: Element, tree: Tree) -> bool:
-    """Whether a link has text, a label, or an image with an alternative text in it."""
+    """Whether a link has text, a label, or a picture with alternative text in it."""
     if link.text or link.attrs.get("aria-label"):
         return True
     for picture in tree.named("img"):
@@ -197,7 +202,7 @@ def _content(html: str, tree: Tree) -> Iterator[LintProblem]:
 
 @dataclass(frozen=True, slots=True)
 class TextStyle:
-    """What an element's words look like."""
+    """How an element's text looks."""
 
     ink: str
     paper: str
@@ -207,7 +212,7 @@ class TextStyle:
 
 
 def contrast_problems(tree: Tree) -> Iterator[LintProblem]:
-    """Each combination of colors that cannot be read, once for light and once for dark."""
+    """Each unreadable combination of colors, once for light mode and once for dark mode."""
     dark = [
         rule
         for sheet in tree.sheets
@@ -244,7 +249,7 @@ def _unreadable(tree: Tree, dark: Sequence[StyleRule], root: TextStyle, mode: st
 
 
 def _rules_by_last_part(dark: Sequence[StyleRule]) -> dict[str, list[StyleRule]]:
-    """Rules by what their last part asks for first: a class, else a tag, else anything."""
+    """Rules by the class that the last part of their selector requires, else by its tag, else under "*"."""
     found: dict[str, list[StyleRule]] = {}
     for rule in dark:
         parts = compounds(rule.selector)

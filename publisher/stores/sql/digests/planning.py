@@ -81,13 +81,13 @@ class Planning(DueReaders, NotDueReaders):
         return [mailing for mailing in found[::-1] if mailing.id not in lost]
 
     def plan_chunk(
-        self, mailing: int, *, limit: int, batch: int, now: datetime, cut: BatchPlan = UNDIVIDED
+        self, mailing: int, *, limit: int, batch: int, now: datetime, batch_plan: BatchPlan = UNDIVIDED
     ) -> int:
         with self._db.write() as connection:
             row = connection.execute(select(mailings).where(mailings.c.id == mailing)).one_or_none()
             if row is None or row.state is not MailingState.PLANNING:
                 return 0
-            planned = connection.execute(_insert_deliveries(row, limit, now, cut)).rowcount
+            planned = connection.execute(_insert_deliveries(row, limit, now, batch_plan)).rowcount
             if not planned:
                 state = holds.state_after_planning(row.hold, row.planned)
                 connection.execute(update(mailings).where(mailings.c.id == mailing).values(state=state))
@@ -98,8 +98,8 @@ class Planning(DueReaders, NotDueReaders):
             readers = select(deliveries.c.subscription).where(deliveries.c.mailing == mailing, new)
             moved = update(subscriptions).where(subscriptions.c.id.in_(readers))
             connection.execute(moved.values(moved_on(row.head, row.due_before)))
-            large = row.planned + planned >= cut.over
-            made = cut_batches(connection, row, planned, batch, cut, sample=large)
+            large = row.planned + planned >= batch_plan.over
+            made = cut_batches(connection, row, planned, batch, batch_plan, sample=large)
             rows = [{"mailing": mailing, **batch_row(row.kind, part, now)} for part in made]
             connection.execute(insert(batches), rows)
             counted = {"planned": row.planned + planned}
@@ -113,7 +113,7 @@ class Planning(DueReaders, NotDueReaders):
             return start_transactional(connection, new, subscription, now)
 
 
-def _insert_deliveries(mailing: Row[Any], limit: int, now: datetime, cut: BatchPlan) -> Insert:
+def _insert_deliveries(mailing: Row[Any], limit: int, now: datetime, batch_plan: BatchPlan) -> Insert:
     """INSERT .. SELECT of the next due readers, numbered on from the last chunk without gaps, so that each
     batch is a range.
     """
@@ -132,7 +132,9 @@ def _insert_deliveries(mailing: Row[Any], limit: int, now: datetime, cut: BatchP
         .limit(limit)
         .subquery("chosen")
     )
-    number = mailing.planned + func.row_number().over(order_by=delivery_order(mailing, chosen.c.id, cut))
+    number = mailing.planned + func.row_number().over(
+        order_by=delivery_order(mailing, chosen.c.id, batch_plan)
+    )
     same = {name: literal(value, deliveries.c[name].type) for name, value in new_delivery(now).items()}
     values: dict[str, ColumnElement[Any]] = {
         "mailing": literal(mailing.id),
