@@ -109,23 +109,12 @@ def make_relays(mail: "MailSettings", *, sends: bool = True) -> "list[Relay]":
 
 def make_source(settings: "Settings", rest: timedelta = timedelta()) -> "FolderSource":
     """The folder of posts; files that somebody may still write to are left alone for `rest`."""
+    from publisher.config.declaration import fill
     from publisher.sources import FolderSource, SourceRules, StabilityCheck, front_matter_defaults
 
     site, posts = settings.site, settings.posts
-    rules = SourceRules(
-        site_url=site.url,
-        pages=posts.pages,
-        timezone=posts.timezone,
-        language=posts.language,
-        author=site.author,
-        profile=posts.profile,
-        defaults=front_matter_defaults(posts.defaults),
-        include=posts.include,
-        exclude=posts.exclude,
-        permalink=posts.permalink,
-        link_fields=posts.link_fields,
-        id_fields=posts.id_fields,
-    )
+    defaults = front_matter_defaults(posts.defaults)
+    rules = fill(SourceRules, posts, site_url=site.url, author=site.author, defaults=defaults)
     stability = StabilityCheck(rest.total_seconds(), time.time) if rest else None
     return FolderSource(posts.dir, rules, settings.folder, rest=stability, clock=wall_clock)
 

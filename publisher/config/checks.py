@@ -4,15 +4,12 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
+from publisher.config.declaration import ReadTables, Section
 from publisher.config.layers import RawSettings, RawValue, label_of, shown
 from publisher.config.sections import FEEDS, LISTS, RELAYS
-from publisher.config.types import Section
 from publisher.core.addresses import parse_mailbox
 from publisher.core.delivery.relays import MailTransport, Security
 from publisher.core.feeds.feed import PART_PLACEHOLDER
-
-Values = dict[str, list[dict[str, Any]]]
-"""Every value by section, table and key; None where it is not set, or wrong."""
 
 TAKEN_SLUGS = {"index": "index.html", "manifest": "manifest.json"}
 """Slugs that no feed may have, and the document that each would overwrite."""
@@ -24,7 +21,7 @@ TAKEN_FOLDERS = frozenset({
 """No feeds that are split, because something else stands or answers there."""
 
 
-def check_together(raw: RawSettings, values: Values) -> None:
+def check_together(raw: RawSettings, values: ReadTables) -> None:
     """Notes in `raw` each problem between settings. A value that is wrong itself is noted already."""
     for section in (FEEDS, LISTS):
         _check_slugs(raw, section)
@@ -48,7 +45,7 @@ def _check_slugs(raw: RawSettings, section: Section[Any]) -> None:
             seen.add(slug.value)
 
 
-def _check_relays(raw: RawSettings, values: Values) -> None:
+def _check_relays(raw: RawSettings, values: ReadTables) -> None:
     """A relay where mail leaves by SMTP, a password for each login, and no password in clear text."""
     if values["mail"][0]["transport"] is MailTransport.SMTP and not raw.tables.get("mail.relays"):
         what = 'mail.transport is "smtp", but there is no relay'
@@ -71,7 +68,7 @@ def _is_this_machine(host: str | None) -> bool:
         return False
 
 
-def _check_senders(raw: RawSettings, values: Values) -> None:
+def _check_senders(raw: RawSettings, values: ReadTables) -> None:
     """DKIM signs as the domain of From, or not at all: another's signature proves nothing (RFC 7489 3.1)."""
     dkim = values["mail.dkim"][0]
     if not dkim["domain"] or not dkim["keys"]:
@@ -86,7 +83,7 @@ def _check_senders(raw: RawSettings, values: Values) -> None:
             raw.refuse(raw.where("lists", number, "from"), what, do)
 
 
-def _check_days(raw: RawSettings, values: Values) -> None:
+def _check_days(raw: RawSettings, values: ReadTables) -> None:
     """`on` must be a day that the cadence of the list can use; a daily list has no use for any."""
     expected = {"weekly": 'expected a day of the week such as "mon"', "monthly": "expected 1 to 28"}
     for number, item in enumerate(values["lists"]):

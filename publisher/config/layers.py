@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+from publisher.config.declaration import Section
 from publisher.config.sections import SECTIONS
-from publisher.config.types import Section
 from publisher.core.errors import SettingsError
 
 FILE = "publisher.toml"

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from publisher.config.checks import Values, check_together
+from publisher.config.checks import check_together
+from publisher.config.declaration import ReadTables, Section, Setting
 from publisher.config.layers import RawSettings, RawValue, Table, label_of, read_layers, shown, suggestion
-from publisher.config.sections import LISTS, RELAYS, SECTIONS
+from publisher.config.sections import RELAYS, SECTIONS
 from publisher.config.settings import Settings, make_settings
-from publisher.config.types import InvalidValue, Section, Setting
+from publisher.config.types import InvalidValue
 from publisher.core.errors import SettingsError
 
 
@@ -56,11 +57,11 @@ def inline_passwords(folder: Path) -> list[tuple[int, str]]:
     return found
 
 
-def _read_values(raw: RawSettings) -> Values:
+def _read_values(raw: RawSettings) -> ReadTables:
     """Every value as its type reads it; `raw.problems` has all that is wrong."""
-    values: Values = {}
+    values: ReadTables = {}
     for section in SECTIONS:
-        tables = raw.tables.get(section.name) or ([] if section in (LISTS, RELAYS) else [{}])
+        tables = raw.tables.get(section.name) or ([] if section.optional else [{}])
         values[section.name] = [_read_table(raw, section, table, n) for n, table in enumerate(tables)]
     check_together(raw, values)
     return values

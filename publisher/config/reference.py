@@ -5,9 +5,9 @@ schema by which editors complete and check a publisher.toml.
 import json
 from typing import Any
 
+from publisher.config.declaration import Section, Setting
 from publisher.config.layers import toml_text
 from publisher.config.sections import SECTIONS
-from publisher.config.types import Section, Setting
 
 TOML_HEAD = """\
 # Every setting of Publisher with its default. A site needs only the required ones.
@@ -57,11 +57,9 @@ def toml() -> str:
     """config/publisher.toml: every setting, its default, and one line of comment."""
     parts = [TOML_HEAD]
     for section in SECTIONS:
-        # A repeated section that has a required key cannot stand without an author's answers.
-        optional = section.repeated and any(s.required for s in section.settings.values())
-        lines = [f"# {section.help}", ("#" if optional else "") + heading(section)]
+        lines = [f"# {section.help}", ("#" if section.optional else "") + heading(section)]
         for setting in section.settings.values():
-            mark = "#" if optional or (setting.default is None and not setting.required) else ""
+            mark = "#" if section.optional or (setting.default is None and not setting.required) else ""
             value = setting.shown if setting.default is None else toml_text(setting.default)
             lines += [f"# {help_text(setting)}", f"{mark}{setting.key} = {value}"]
         parts.append("\n".join(lines) + "\n")

@@ -1,10 +1,11 @@
 """A site's settings as frozen values, made of the sections once every value was read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from publisher.config.declaration import ReadTables, Section, Values
 from publisher.config.sections.feeds import FEEDS, LISTS, WEBSUB, WebSubSettings
 from publisher.config.sections.mail import BOUNCES, DKIM, MAIL, RELAYS, MailSettings
 from publisher.config.sections.site import POSTS, SITE, PostsSettings
@@ -18,13 +19,9 @@ from publisher.config.sections.web import (
     StoreSettings,
     WebSettings,
 )
-from publisher.config.types import Section, Values
 from publisher.core.feeds.feed import FeedSpec
 from publisher.core.site import Site
 from publisher.core.subscribers.subscription import MailingList
-
-Read = Mapping[str, Sequence[Mapping[str, Any]]]
-"""Every value by section, table and key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +42,7 @@ class Settings:
     schedule: ScheduleSettings
 
 
-def make_settings(folder: Path, read: Read) -> Settings:
+def make_settings(folder: Path, read: ReadTables) -> Settings:
     """The settings of the site in `folder`, which is absolute, of values that are all right."""
 
     def every(section: Section[Values], **more: object) -> tuple[Values, ...]:

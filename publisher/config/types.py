@@ -1,31 +1,13 @@
-"""How a setting is declared, and the types most settings have: how each is read, what to say when it cannot
-be, and what an editor is told of it.
-
-The settings of a section of publisher.toml are the fields of a class:
-
-    batch: int = setting(whole(1, 10_000), help="Deliveries in a batch.", default=500)
-
-That is the only place where the setting stands. Reading, checking, config/publisher.toml, its reference
-and the JSON schema for editors follow from it.
+"""The types that most settings have: how each is read, what to say when it cannot be, and what an editor is
+told of it. Types of one section alone stand with it, in publisher/config/sections.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import time, timedelta
 from functools import partial
 from pathlib import Path
-from typing import (
-    Any,
-    Generic,
-    Literal,
-    NamedTuple,
-    NoReturn,
-    TypeVar,
-    cast,
-    dataclass_transform,
-    overload,
-)
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -34,9 +16,7 @@ from publisher.core.errors import AddressError
 
 T = TypeVar("T")
 Word = TypeVar("Word", bound=str)
-Values = TypeVar("Values", bound="SectionValues")
 
-TomlValue = str | bool | int | list[str]
 JsonSchema = Mapping[str, object]
 """A JSON schema, of draft 4: the one that TOML editors know best. It is also one of draft 7."""
 
@@ -57,107 +37,6 @@ class SettingType(NamedTuple, Generic[T]):
     schema: JsonSchema
     verbatim: bool = True
     locate: Callable[[T, Path], T] | None = None
-
-
-class Setting(NamedTuple):
-    """One key. `field` is its name in the section's class. `default` is as written in TOML; where it is None
-    the setting is not set unless the author does, and then its value is `unset`. `shown` is an example in
-    TOML for the packaged file where there is no default. A `secret` is not shown by repr.
-    """
-
-    key: str
-    field: str
-    type: SettingType[Any]
-    help: str
-    default: TomlValue | None
-    required: bool
-    shown: str
-    unset: Any
-    secret: bool
-
-    def value_unless_set(self) -> Any:
-        """What the program uses where the author says nothing."""
-        return self.unset if self.default is None else self.type.read(self.default)
-
-
-@overload
-def setting(type: SettingType[T], *, help: str, default: TomlValue, key: str = "") -> T: ...
-@overload
-def setting(type: SettingType[T], *, help: str, required: Literal[True], shown: str, key: str = "") -> T: ...
-@overload
-def setting(
-    type: SettingType[T], *, help: str, unset: T, shown: str, key: str = "", secret: bool = False
-) -> T: ...
-@overload
-def setting(type: SettingType[T], *, help: str, shown: str, key: str = "") -> T | None: ...
-def setting(
-    type: SettingType[Any],
-    *,
-    help: str,
-    default: TomlValue | None = None,
-    required: bool = False,
-    shown: str = "",
-    unset: Any = None,
-    key: str = "",
-    secret: bool = False,
-) -> Any:
-    """A field that is a setting; its key is what the field is called, or `key`."""
-    return Setting(key, "", type, help, default, required, shown, unset, secret)
-
-
-@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(setting,))
-class SectionValues:
-    """The values of a section, by the names of the fields; those that `setting` did not make are no settings.
-
-    To type checkers each of these classes is a frozen dataclass. It is not made by `dataclass`, because the
-    code that this writes for thirteen classes would double the time that settings take at each start.
-    """
-
-    def __init__(self, **values: object) -> None:
-        self.__dict__.update(values)
-
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(f"{type(self).__name__}.{name} cannot be set")
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and vars(self) == vars(other)
-
-    def __repr__(self) -> str:
-        secret = {setting.field for setting in settings_of(type(self)) if setting.secret}
-        shown = ", ".join(f"{name}={value!r}" for name, value in vars(self).items() if name not in secret)
-        return f"{type(self).__name__}({shown})"
-
-
-def settings_of(section: type[SectionValues]) -> Iterator[Setting]:
-    """The settings that a class declares, each with its names."""
-    for name, value in vars(section).items():
-        if isinstance(value, Setting):
-            yield value._replace(field=name, key=value.key or name)
-
-
-@dataclass(frozen=True)
-class Section(Generic[Values]):
-    """One [section], or one [[section]] that may appear several times where `repeated`; `values` declares its
-    settings.
-    """
-
-    name: str
-    help: str
-    values: type[Values]
-    repeated: bool = False
-    settings: Mapping[str, Setting] = field(init=False)
-    """By key."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "settings", {setting.key: setting for setting in settings_of(self.values)})
-
-
-def fill(target: Callable[..., T], values: SectionValues, **more: object) -> T:
-    """A dataclass of core, made of the values of a section that have the names of its fields, and of `more`,
-    which come first.
-    """
-    names = {field.name for field in fields(cast("Any", target))}
-    return target(**({name: getattr(values, name) for name in names - more.keys()} | more))
 
 
 def read_bool(value: object) -> bool:

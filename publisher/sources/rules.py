@@ -74,17 +74,17 @@ class SourceRules:
     """
 
     site_url: str
-    pages: bool = False
-    timezone: str | None = None
-    language: str | None = None
-    author: Person | None = None
-    include: tuple[str, ...] = ("**/*.md", "**/*.markdown", "**/*.mdx", "**/*.html")
-    exclude: tuple[str, ...] = ()
-    permalink: str | None = None
-    link_fields: tuple[str, ...] = ("canonical_url", "origin_url")
-    id_fields: tuple[str, ...] = ("id", "guid", "uuid", "code")
-    profile: str = "auto"
-    defaults: tuple[Defaults, ...] = ()
+    pages: bool
+    timezone: str | None
+    language: str | None
+    author: Person | None
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    permalink: str | None
+    link_fields: tuple[str, ...]
+    id_fields: tuple[str, ...]
+    profile: str
+    defaults: tuple[Defaults, ...]
     above: tuple[str, ...] = ()
     below: str = ""
     has_site_root: bool = False

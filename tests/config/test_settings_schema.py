@@ -14,8 +14,9 @@ from paths import ROOT
 
 from publisher.cli import publisher
 from publisher.config import reference
+from publisher.config.declaration import Setting
 from publisher.config.sections import SECTIONS
-from publisher.config.types import InvalidValue, Setting
+from publisher.config.types import InvalidValue
 
 SCHEMA = json.loads((ROOT / "config/publisher.schema.json").read_text(encoding="utf-8"))
 LEAST = '[site]\ntitle = "T"\nurl = "https://example.org/"\n'

@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from declared import source_rules
 from paths import SHARED
 from unpacking import unpack
 
@@ -13,10 +14,10 @@ from publisher.core.mail.message import VERBATIM, finish_text
 from publisher.core.posts.post import BadPost, ParsedPost
 from publisher.markup import SafeMarkup
 from publisher.markup.html.fragments import pieces
-from publisher.sources import FolderSource, SourceRules
+from publisher.sources import FolderSource
 
 ARCHIVE = SHARED / "corpora" / "posts.tar.gz"
-RULES = SourceRules(site_url="https://blog.example/")
+RULES = source_rules(site_url="https://blog.example/")
 URL = re.compile(r'\s(?:href|src|poster|cite)="(?!https?://|mailto:|tel:|sms:|data:image/)')
 
 pytestmark = pytest.mark.skipif(not ARCHIVE.is_file(), reason="the real blogs are not beside the repository")

@@ -3,13 +3,14 @@
 import time
 
 import pytest
+from declared import source_rules
 from paths import SHARED
 
 from publisher.core.mail.message import strip_marks
 from publisher.core.posts.assets import AssetLocation
 from publisher.core.posts.post import MarkupLanguage, ParsedPost
 from publisher.markup import SafeMarkup
-from publisher.sources import FolderSource, SourceRules
+from publisher.sources import FolderSource
 
 BASE = "https://blog.example/2024/a/"
 SEED = SHARED / "seed"
@@ -207,7 +208,7 @@ def test_an_excerpt_is_whole_leading_blocks_within_its_bytes() -> None:
 
 @pytest.mark.skipif(not SEED.is_dir(), reason="the seed article is not beside the repository")
 def test_the_seed_article_does_not_repeat_its_title() -> None:
-    (found,) = FolderSource(SEED, SourceRules(site_url="https://blog.example/")).scan()
+    (found,) = FolderSource(SEED, source_rules(site_url="https://blog.example/")).scan()
     assert isinstance(found, ParsedPost)
     post = found.post
     made = markup.html(found.body, post.markup, base_url=post.base_url, title=post.title)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from declared import source_rules
 
 from publisher.core.errors import SourceError
 from publisher.core.posts.post import BadPost, ParsedPost
@@ -14,7 +15,7 @@ from publisher.sources import FolderSource, SourceRules
 from publisher.sources.folder import MAX_FILE_BYTES
 from publisher.sources.walk import FolderEntry, Found, Walk
 
-RULES = SourceRules(site_url="https://blog.example/")
+RULES = source_rules(site_url="https://blog.example/")
 GOOD = "---\ntitle: A\ndate: 2024-01-02\n---\nBody\n"
 
 
@@ -45,7 +46,7 @@ def test_posts_come_in_path_order_at_any_depth(tmp_path: Path) -> None:
 def test_include_and_exclude_are_globs(tmp_path: Path) -> None:
     for name in ("a.md", "b.txt", "old/c.md", "old/deep/d.md"):
         write(tmp_path, name)
-    rules = SourceRules(site_url="https://x.example/", include=("**/*.md", "*.txt"), exclude=("old/**",))
+    rules = source_rules(site_url="https://x.example/", include=("**/*.md", "*.txt"), exclude=("old/**",))
     assert paths(tmp_path, rules) == ["a.md", "b.txt"]
 
 

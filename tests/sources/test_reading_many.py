@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from declared import source_rules
 
 from publisher.core.errors import SourceError
 from publisher.core.posts.post import BadPost, FileReading, FileStat, ParsedPost
-from publisher.sources import FolderSource, SourceRules
+from publisher.sources import FolderSource
 from publisher.sources.parallel import (
     CHUNK_SIZE,
     MAX_QUEUED_BYTES,
@@ -26,7 +27,7 @@ from publisher.sources.parallel import (
     unpack_reading,
 )
 
-RULES = SourceRules(site_url="https://example.org/")
+RULES = source_rules(site_url="https://example.org/")
 NOW = datetime(2024, 10, 25, 9, tzinfo=UTC)
 OLD = (NOW.timestamp() - 3600) * 1e9
 MANY = MIN_PARALLEL + 3 * CHUNK_SIZE + 7
@@ -221,7 +222,7 @@ def test_a_post_that_shows_a_file_beside_it_is_never_trusted(tmp_path: Path) -> 
     (tmp_path / "p.md").write_text(
         "---\ntitle: P\ndate: 2024-01-01\n---\n![A cat](cat.png)\n", encoding="utf-8"
     )
-    rules = SourceRules(site_url="https://example.org/", pages=True)
+    rules = source_rules(site_url="https://example.org/", pages=True)
     (reading,) = FolderSource(tmp_path, rules, clock=lambda: NOW).read_many(["p.md"], {})
     assert (reading.alone, isinstance(reading.result, ParsedPost)) == (False, True)
 
@@ -229,7 +230,7 @@ def test_a_post_that_shows_a_file_beside_it_is_never_trusted(tmp_path: Path) -> 
 def test_the_fingerprint_names_the_rules_and_the_folder(tmp_path: Path) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
     prints = {
-        FolderSource(folder, SourceRules(site_url=url)).fingerprint([])
+        FolderSource(folder, source_rules(site_url=url)).fingerprint([])
         for folder in (one, other)
         for url in ("https://example.org/", "https://example.com/")
     }

@@ -6,12 +6,13 @@ import stat
 from pathlib import Path
 
 import pytest
+from declared import source_rules
 
 from publisher.core.posts.post import BadPost, ParsedPost
-from publisher.sources import FolderSource, SourceRules, StabilityCheck
+from publisher.sources import FolderSource, StabilityCheck
 from publisher.sources.stable_files import read_stable
 
-RULES = SourceRules(site_url="https://blog.example/")
+RULES = source_rules(site_url="https://blog.example/")
 GOOD = "---\ntitle: A\ndate: 2024-01-02\n---\nBody\n"
 WRITTEN = 1_700_000_000.0
 
@@ -101,7 +102,7 @@ def test_a_link_that_leads_nowhere_is_bad(seen: Seen) -> None:
 
 
 def test_a_post_waits_for_a_picture_that_is_being_written(seen: Seen, tmp_path: Path) -> None:
-    rules = SourceRules(site_url="https://blog.example/", pages=True)
+    rules = source_rules(site_url="https://blog.example/", pages=True)
     seen.source = FolderSource(tmp_path, rules, rest=StabilityCheck(0.1, lambda: seen.now))
     seen.write(GOOD + "![A](a.png)\n")
     picture = tmp_path / "a.png"

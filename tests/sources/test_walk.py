@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from declared import source_rules
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from publisher.core.posts.post import BadPost, FileStat
 from publisher.core.publishing.incremental import IndexUpdate
 from publisher.services.publishing.folder_snapshot import FolderSnapshot
-from publisher.sources import FolderSource, SourceRules
+from publisher.sources import FolderSource
 from publisher.sources.walk import Walk
 
-RULES = SourceRules(site_url="https://x.example/", exclude=("out/**", "a/no.md"))
+RULES = source_rules(site_url="https://x.example/", exclude=("out/**", "a/no.md"))
 
 names = st.sampled_from(("a", "b", "out", "a.md", "b.md", "no.md", ".x", "c.txt", "caf\udce9.md"))
 places = st.lists(names, min_size=1, max_size=3).map("/".join)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import time, timedelta
 from typing import cast
 
+from publisher.config.declaration import Section, SectionValues, fill, setting
 from publisher.config.types import (
     BOOL,
     CLOCK,
@@ -16,17 +17,13 @@ from publisher.config.types import (
     ZONE,
     InvalidValue,
     JsonSchema,
-    Section,
-    SectionValues,
     SettingType,
     array_schema,
     either,
-    fill,
     one_of,
     read_table,
     read_url,
     read_words,
-    setting,
     some_of,
     text_schema,
     whole,

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from publisher.config.declaration import Section, SectionValues, fill, setting
 from publisher.config.types import (
     DURATION_PATTERN,
     FILLED,
@@ -14,12 +15,9 @@ from publisher.config.types import (
     PATH,
     PERIOD,
     InvalidValue,
-    Section,
-    SectionValues,
     SettingType,
     array_schema,
     either,
-    fill,
     one_of,
     parse_with,
     read_array,
@@ -28,7 +26,6 @@ from publisher.config.types import (
     read_filled,
     read_table,
     read_time_of_day,
-    setting,
     table_schema,
     text_schema,
     whole,

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
 
+from publisher.config.declaration import Section, SectionValues, fill, setting
 from publisher.config.types import (
     BOOL,
     DURATION,
@@ -20,11 +21,8 @@ from publisher.config.types import (
     WORDS,
     ZONE,
     InvalidValue,
-    Section,
-    SectionValues,
     SettingType,
     either,
-    fill,
     matching,
     one_of,
     parse_with,
@@ -33,7 +31,6 @@ from publisher.config.types import (
     read_filled,
     read_table,
     read_url,
-    setting,
     table_schema,
     text_schema,
     whole,

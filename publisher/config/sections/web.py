@@ -5,19 +5,17 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
+from publisher.config.declaration import Section, SectionValues, setting
 from publisher.config.types import (
     BOOL,
     PERIOD,
     URL,
     WORDS,
     InvalidValue,
-    Section,
-    SectionValues,
     SettingType,
     read_filled,
     read_text,
     read_words,
-    setting,
     text_schema,
     whole,
 )

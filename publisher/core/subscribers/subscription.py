@@ -31,8 +31,8 @@ class Schedule:
 
     cadence: str
     timezone: str
+    at: time
     on: str = ""
-    at: time = time(8, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from declared import source_rules
 from mailed import LISTS, Paper
 from paths import SHARED
 from unpacking import unpack
@@ -14,10 +15,10 @@ from publisher.markup import SafeMarkup
 from publisher.markup.html.fragments import outermost_blocks
 from publisher.services.digests.compose import lint_digest
 from publisher.services.posts.content import post_summary
-from publisher.sources import FolderSource, SourceRules
+from publisher.sources import FolderSource
 
 ARCHIVE = SHARED / "corpora" / "posts.tar.gz"
-RULES = SourceRules(site_url="https://paper.example/")
+RULES = source_rules(site_url="https://paper.example/")
 ROOM, POSTS = 30_000, 20
 SMTP = '[mail]\ntransport = "smtp"\n[[mail.relays]]\nhost = "127.0.0.1"\n'
 

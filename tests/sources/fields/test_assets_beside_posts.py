@@ -6,12 +6,13 @@ import zlib
 from pathlib import Path
 
 import pytest
+from declared import source_rules
 
 from publisher.core.posts.post import ParsedPost, Post
-from publisher.sources import FolderSource, SourceRules
+from publisher.sources import FolderSource
 from publisher.sources.fields.assets import MAX_ASSET_BYTES, find_references, image_size
 
-RULES = SourceRules(site_url="https://x.example/", pages=True)
+RULES = source_rules(site_url="https://x.example/", pages=True)
 HEAD = "---\ntitle: T\ndate: 2026-10-01\n---\n"
 
 
@@ -149,7 +150,7 @@ def test_a_draft_and_a_site_with_its_own_pages_have_no_assets(tmp_path: Path) ->
     (tmp_path / "a/one.png").write_bytes(png(1, 1))
     draft = read(tmp_path, "![a](one.png)", front=HEAD.replace("title: T", "title: T\ndraft: true"))
     assert draft.assets == ()
-    found = FolderSource(tmp_path, SourceRules(site_url="https://x.example/")).read("a/index.md")
+    found = FolderSource(tmp_path, source_rules(site_url="https://x.example/")).read("a/index.md")
     assert isinstance(found, ParsedPost)
     assert found.post.assets == ()
 

@@ -4,16 +4,16 @@ import json
 from pathlib import Path
 
 import pytest
+from declared import source_rules
 from folders import read
 from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.posts.post import ParsedPost, Post
-from publisher.sources import SourceRules
 from publisher.sources.frontmatter.values import is_false, is_true
 from publisher.sources.parse_post import read_post
 
-RULES = SourceRules(site_url="https://blog.example/")
+RULES = source_rules(site_url="https://blog.example/")
 HIDING = ("password", "encrypted", "encrypt", "hidden", "private", "visibility", "isDraft")
 PAGE_ONLY = ("disable_feed", "hiddenInRss", "rss.exclude", "feed.exclude")
 SPELLINGS = {"isDraft": ("isDraft", "isdraft", "is_draft"), "hiddenInRss": ("hiddenInRss", "hidden_in_rss")}

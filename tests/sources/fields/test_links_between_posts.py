@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
+from declared import source_rules
 
 from publisher.core.posts.post import BadPost, FileStat, ParsedPost
-from publisher.sources import FolderSource, SourceRules
+from publisher.sources import FolderSource
 
-RULES = SourceRules(site_url="https://x.example/")
+RULES = source_rules(site_url="https://x.example/")
 JEKYLL = {"_config.yml": "title: x\npermalink: /:year/:title/\n"}
 HUGO = {"hugo.toml": "title='x'\n"}
 ZOLA = {"zola.toml": "base_url='https://x.example/'\n"}

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import folders
 import pytest
+from declared import source_rules
 
 from publisher.core.posts.post import MarkdownExtension, ParsedPost
-from publisher.sources import SourceRules
 from publisher.sources.build_post import shown_values
 from publisher.sources.frontmatter.values import FrontMatter
 from publisher.sources.parse_post import read_post
@@ -32,7 +32,7 @@ inline = [['\\(', '\\)']]
 def read(
     root: Path, files: dict[str, str], post: str, profile: str = "auto"
 ) -> tuple[MarkdownExtension, ...]:
-    rules = SourceRules(site_url="https://blog.example/", profile=profile)
+    rules = source_rules(site_url="https://blog.example/", profile=profile)
     (found,) = folders.read(root, {**files, post: GOOD}, rules).values()
     return found.extensions
 
@@ -137,7 +137,7 @@ def test_a_plugin_of_jekylls_may_stand_in_its_gemfile(tmp_path: Path) -> None:
     ],
 )
 def test_a_post_may_ask_for_no_templates(front: str, extensions: set[MarkdownExtension]) -> None:
-    rules = SourceRules(
+    rules = source_rules(
         site_url="https://blog.example/", profile="jekyll", extensions=(DEFINITIONS, MATH, TEMPLATES)
     )
     found = read_post("a.md", f"---\ntitle: A\ndate: 2024-05-01\n{front}\n---\nBody\n".encode(), rules)
@@ -151,7 +151,7 @@ def test_a_post_carries_the_front_matter_that_its_body_shows_and_no_other() -> N
         "{{ page.version }} {{ mood | upcase }} {{ list }} {{ title }} {{ date }} {frontMatter.more}"
         ' {{< param "other-one" >}} {{ nobody }} other'
     )
-    rules = SourceRules(site_url="https://blog.example/")
+    rules = source_rules(site_url="https://blog.example/")
     found = read_post("a.md", f"---\n{front}\n---\n{text}\n".encode(), rules)
     assert isinstance(found, ParsedPost)
     assert found.post.values == (("mood", "good"), ("more", "x"), ("other-one", "y"), ("version", "2"))

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from declared import source_rules
 from paths import SHARED
 
 from publisher.core.posts.post import Image, ParsedPost, Post, PostMailOptions
@@ -10,7 +11,7 @@ from publisher.core.site import Person
 from publisher.sources import FolderSource, SourceRules
 from publisher.sources.parse_post import read_post
 
-RULES = SourceRules(site_url="https://blog.example/")
+RULES = source_rules(site_url="https://blog.example/")
 SEED = SHARED / "seed"
 
 
@@ -48,7 +49,7 @@ def test_titles_are_plain_text(title: str, shown: str) -> None:
 
 @pytest.mark.parametrize("profile", ["hugo", "zola", "eleventy", "astro", "docusaurus"])
 def test_a_title_is_whole_where_the_generator_reads_it_as_text(profile: str) -> None:
-    rules = SourceRules(site_url="https://blog.example/", profile=profile)
+    rules = source_rules(site_url="https://blog.example/", profile=profile)
     for title in ("A <em>fine</em> day", "`if` and **not**", "How {{ .Title }} works", "Vec<T> & [x](y)"):
         assert post(f"title: '{title}'", rules=rules).title == title
     assert post("title: 'Interior&#39;s'", rules=rules).title == "Interior's"
@@ -75,7 +76,7 @@ def test_a_missing_title_is_the_heading_that_opens_the_body_else_none(body: str,
     ("profile", "title"), [("jekyll", "A Name"), ("docusaurus", "a-name"), ("zola", ""), ("none", "")]
 )
 def test_a_missing_title_is_what_the_generator_makes_of_the_name(profile: str, title: str) -> None:
-    assert post("x: y", rules=SourceRules(site_url="https://blog.example/", profile=profile)).title == title
+    assert post("x: y", rules=source_rules(site_url="https://blog.example/", profile=profile)).title == title
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,7 @@ def test_permalinks_are_encoded_once_and_stay_inside_the_site(front: str, path: 
 
 
 def test_the_days_of_a_permalink_are_those_of_the_sites_zone() -> None:
-    rules = SourceRules(site_url="https://blog.example/", timezone="Asia/Phnom_Penh")
+    rules = source_rules(site_url="https://blog.example/", timezone="Asia/Phnom_Penh")
     assert post("date: 2024-10-25T20:00:00Z", path="a.md", rules=rules).permalink == "/2024/10/26/a/"
 
 
@@ -180,7 +181,7 @@ def test_a_post_says_what_becomes_of_its_mail(
     front: str, mail: PostMailOptions, warnings: tuple[str, ...]
 ) -> None:
     data = f"---\ntitle: A\ndate: 2024-10-01\n{front}\n---\nText.\n".encode()
-    found = read_post("a.md", data, SourceRules(site_url="https://example.org/"))
+    found = read_post("a.md", data, source_rules(site_url="https://example.org/"))
     assert isinstance(found, ParsedPost)
     assert (found.post.mail, found.post.warnings) == (mail, warnings)
 
@@ -195,7 +196,7 @@ def test_authors_come_as_string_list_or_map() -> None:
     assert post("authors: [Ann, {name: Bo, url: 'https://bo.example'}, Ann]").authors == (
         Person(name="Ann"), Person(name="Bo", url="https://bo.example"),
     )  # fmt: skip
-    default = SourceRules(site_url="https://blog.example/", author=Person(name="House"))
+    default = source_rules(site_url="https://blog.example/", author=Person(name="House"))
     assert post("title: A", rules=default).authors == (Person(name="House"),)
 
 

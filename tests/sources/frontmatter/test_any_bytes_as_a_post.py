@@ -2,6 +2,7 @@
 
 from datetime import UTC
 
+from declared import source_rules
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,9 +10,8 @@ from publisher.core.posts.post import BadPost, ParsedPost
 from publisher.sources.frontmatter.dates import parse_date
 from publisher.sources.generators.profiles import PROFILES
 from publisher.sources.parse_post import read_post
-from publisher.sources.rules import SourceRules
 
-RULES = SourceRules(site_url="https://blog.example/", timezone="America/New_York")
+RULES = source_rules(site_url="https://blog.example/", timezone="America/New_York")
 
 SCRAPS = st.sampled_from(
     ["---\n", "+++\n", "...\n", "{", "}", '"', "title: ", "date: ", "[", "]", "&a ", "*a", "\n", "- ", "a = ",
@@ -79,7 +79,7 @@ PATHS = st.sampled_from(
 
 @given(st.lists(st.one_of(SCRAPS, HEADERS), max_size=25).map("".join), PATHS, st.sampled_from([*PROFILES]))
 def test_every_generators_habits_hold_for_any_text(text: str, path: str, profile: str) -> None:
-    rules = SourceRules(site_url="https://blog.example/", profile=profile, has_site_root=True)
+    rules = source_rules(site_url="https://blog.example/", profile=profile, has_site_root=True)
     found = read_post(path, text.encode("utf-8", "surrogatepass"), rules)
     assert isinstance(found, (ParsedPost, BadPost))
     if isinstance(found, ParsedPost):

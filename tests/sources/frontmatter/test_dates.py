@@ -4,15 +4,15 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from declared import source_rules
 from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.posts.post import ParsedPost, Post
 from publisher.sources.frontmatter.dates import DateOrder, parse_date, read_date
 from publisher.sources.parse_post import read_post
-from publisher.sources.rules import SourceRules
 
-PHNOM_PENH = SourceRules(site_url="https://blog.example/", timezone="Asia/Phnom_Penh")
+PHNOM_PENH = source_rules(site_url="https://blog.example/", timezone="Asia/Phnom_Penh")
 
 
 def post(front: str, path: str = "a.md") -> Post:
@@ -147,14 +147,14 @@ def test_a_time_that_is_not_understood_is_never_midnight_in_silence(rest: str, d
 def test_a_time_that_jekyll_passes_over_is_waited_for_and_said() -> None:
     text = b"---\ntitle: A\ndate: 2026-11-20 18.30\n---\n"
     for profile, said in (("jekyll", 1), ("none", 0)):
-        found = read_post("a.md", text, SourceRules(site_url="https://blog.example/", profile=profile))
+        found = read_post("a.md", text, source_rules(site_url="https://blog.example/", profile=profile))
         assert isinstance(found, ParsedPost)
         assert found.post.instant == datetime(2026, 11, 20, 18, 30, tzinfo=UTC)
         assert len(found.post.warnings) == said
 
 
 def test_hugos_publish_date_is_the_instant_and_its_date_makes_the_address() -> None:
-    rules = SourceRules(site_url="https://blog.example/", profile="hugo", permalink="/:year/:month/:slug/")
+    rules = source_rules(site_url="https://blog.example/", profile="hugo", permalink="/:year/:month/:slug/")
     text = b"---\ntitle: A\ndate: 2025-03-01\npublishDate: 2026-01-05\n---\n"
     found = read_post("a.md", text, rules)
     assert isinstance(found, ParsedPost)

@@ -3,12 +3,12 @@
 import time
 
 import pytest
+from declared import source_rules
 
 from publisher.core.posts.post import BadPost, ParsedPost
 from publisher.sources.parse_post import read_post
-from publisher.sources.rules import SourceRules
 
-RULES = SourceRules(site_url="https://blog.example/")
+RULES = source_rules(site_url="https://blog.example/")
 
 
 def parsed(text: str | bytes, path: str = "2024-01-02-a-name.md") -> ParsedPost:

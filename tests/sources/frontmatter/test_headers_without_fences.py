@@ -1,12 +1,12 @@
 """Pelican's `Key: value` headers and Hexo's front matter without an opening fence."""
 
 import pytest
+from declared import source_rules
 
 from publisher.core.posts.post import BadPost, ParsedPost
 from publisher.sources.parse_post import read_post
-from publisher.sources.rules import SourceRules
 
-RULES = SourceRules(site_url="https://blog.example/")
+RULES = source_rules(site_url="https://blog.example/")
 
 
 def parsed(text: str) -> ParsedPost:

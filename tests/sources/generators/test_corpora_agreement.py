@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from declared import source_rules
 from lxml import etree
 from paths import SHARED
 from unpacking import unpack
@@ -89,7 +90,7 @@ def test_every_file_of_a_real_blog_is_read_as_expected(
     name: str, from_root: bool, profile: str, blogs: Path
 ) -> None:
     below, zone, generator = BLOGS[name]
-    rules = SourceRules(
+    rules = source_rules(
         site_url="https://blog.example/",
         timezone=zone,
         profile=generator if profile == "named" else "auto",
@@ -121,7 +122,7 @@ def test_every_file_of_a_real_blog_is_read_as_expected(
 
 @pytest.mark.parametrize("name", BLOGS)
 def test_titles_as_written_are_those_expected_to_the_letter(name: str, blogs: Path) -> None:
-    rules = SourceRules(site_url="https://blog.example/", timezone=BLOGS[name][1])
+    rules = source_rules(site_url="https://blog.example/", timezone=BLOGS[name][1])
     items = FolderSource(blogs / name, rules).scan()
     titles = {i.post.path: i.title or i.post.title for i in items if isinstance(i, ParsedPost)}
     wanted = {row["file"]: row["title"] for row in expected(name) if row["served"] == "yes"}
@@ -129,7 +130,7 @@ def test_titles_as_written_are_those_expected_to_the_letter(name: str, blogs: Pa
 
 
 def test_the_same_blog_made_for_two_generators_reads_the_same(blogs: Path) -> None:
-    rules = SourceRules(site_url="https://blog.example/", timezone="UTC")
+    rules = source_rules(site_url="https://blog.example/", timezone="UTC")
     jekyll = read(blogs / "18f-jekyll", "_posts", rules)
     eleventy = read(blogs / "18f-eleventy", "content/posts", rules)
     old = {Path(path).name: post for path, post in jekyll.items() if wait_reason(post, NOW) is None}
@@ -162,7 +163,7 @@ def test_jekylls_own_blog_has_the_titles_links_and_instants_of_its_own_feed(belo
         )
         for entry in feed.iter(f"{ATOM}entry")
     }
-    posts = read(blogs / "jekyll-docs", below, SourceRules(site_url="https://jekyllrb.com/"))
+    posts = read(blogs / "jekyll-docs", below, source_rules(site_url="https://jekyllrb.com/"))
     newest = sorted(
         (p for p in posts.values() if wait_reason(p, NOW) is None),
         key=lambda p: (p.instant, p.path),

@@ -4,14 +4,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from declared import source_rules
 
 from publisher.core.posts.post import BadPost, ParsedPost, Post
 from publisher.core.site import Person
 from publisher.sources import FolderSource, SourceRules, front_matter_defaults
 from publisher.sources.parse_post import read_post
 
-RULES = SourceRules(site_url="https://blog.example/")
-TOKYO = SourceRules(site_url="https://blog.example/", timezone="Asia/Tokyo")
+RULES = source_rules(site_url="https://blog.example/")
+TOKYO = source_rules(site_url="https://blog.example/", timezone="Asia/Tokyo")
 GOOD = "---\ntitle: A\ndate: 2024-05-01\n---\nBody\n"
 
 
@@ -34,7 +35,9 @@ def posts(folder: Path, rules: SourceRules = RULES) -> dict[str, Post]:
 
 
 def one(path: str, front: str, profile: str, rules: SourceRules = TOKYO) -> Post:
-    rules = SourceRules(site_url=rules.site_url, timezone=rules.timezone, profile=profile, above=("content",))
+    rules = source_rules(
+        site_url=rules.site_url, timezone=rules.timezone, profile=profile, above=("content",)
+    )
     found = read_post(path, f"---\n{front}\n---\nBody\n".encode(), rules)
     assert isinstance(found, ParsedPost), str(found)
     return found.post
@@ -77,7 +80,7 @@ def test_a_generator_is_known_by_its_files(
 
 def test_a_profile_that_is_set_is_not_guessed(tmp_path: Path) -> None:
     write(tmp_path, **{"_config.yml": "timezone: Asia/Tokyo\n", "_posts/2024-05-01-a.md": GOOD})
-    rules = resolved(tmp_path / "_posts", SourceRules(site_url="https://x.example/", profile="hugo"))
+    rules = resolved(tmp_path / "_posts", source_rules(site_url="https://x.example/", profile="hugo"))
     assert (rules.profile, rules.timezone) == ("hugo", None)
 
 
@@ -195,7 +198,7 @@ def test_settings_win_over_the_generators_configuration(tmp_path: Path) -> None:
         tmp_path,
         **{"_config.yml": "timezone: Asia/Tokyo\npermalink: pretty\n", "_posts/2024-05-01-a.md": GOOD},
     )
-    rules = SourceRules(site_url="https://x.example/", timezone="UTC", permalink="/p/:slug/")
+    rules = source_rules(site_url="https://x.example/", timezone="UTC", permalink="/p/:slug/")
     (found,) = posts(tmp_path, rules).values()
     assert (found.permalink, found.instant) == ("/p/a/", datetime(2024, 5, 1, tzinfo=UTC))
 
@@ -215,7 +218,7 @@ def test_an_author_named_by_a_key_is_looked_up_in_the_blogs_data(
     name: str, text: str, tmp_path: Path
 ) -> None:
     write(tmp_path, **{name: text, "blog/2024-05-01-a.md": "---\nauthors: [jo, Ann]\n---\nBody\n"})
-    found = posts(tmp_path, SourceRules(site_url="https://x.example/", include=("blog/*.md",)))
+    found = posts(tmp_path, source_rules(site_url="https://x.example/", include=("blog/*.md",)))
     assert found["blog/2024-05-01-a.md"].authors == (
         Person(name="Jo Doe", url="https://jo.example", key="jo"), Person(name="Ann"),
     )  # fmt: skip
@@ -247,7 +250,7 @@ def test_a_language_suffix_is_no_part_of_the_slug() -> None:
 
 
 def test_defaults_of_the_settings_fill_what_a_post_does_not_say() -> None:
-    rules = SourceRules(
+    rules = source_rules(
         site_url="https://x.example/", defaults=front_matter_defaults({"author": "House", "tags": ["a"]})
     )
     found = read_post("2024-05-01-a.md", b"---\ntags: b\n---\nBody\n", rules)

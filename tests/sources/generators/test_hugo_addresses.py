@@ -4,11 +4,11 @@ from pathlib import Path
 
 import folders
 import pytest
+from declared import source_rules
 
 from publisher.core.posts.post import Post
-from publisher.sources import SourceRules
 
-RULES = SourceRules(site_url="https://x.example/")
+RULES = source_rules(site_url="https://x.example/")
 
 
 def read(root: Path, config: str, path: str, *lines: str, name: str = "hugo.toml") -> Post:

@@ -5,15 +5,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from declared import source_rules
 from folders import read
 
 from publisher.core.posts.post import BadPost, ParsedPost
-from publisher.sources import FolderSource, SourceRules
+from publisher.sources import FolderSource
 from publisher.sources.generators import js_literals
 from publisher.sources.generators.js_literals import JsCode, exported, known
 from publisher.sources.generators.profiles import slug_filter, slugify_filter
 
-RULES = SourceRules(site_url="https://blog.example/")
+RULES = source_rules(site_url="https://blog.example/")
 POST = "---\ntitle: Low Tide\ndate: 2024-05-01\n---\nBody\n"
 
 

@@ -4,11 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from declared import source_rules
 from folders import RULES, read
 
 from publisher.core.posts.post import ParsedPost
 from publisher.core.site import Person
-from publisher.sources import FolderSource, SourceRules
+from publisher.sources import FolderSource
 
 HUGO = {
     "hugo.yaml": "baseURL: https://x.example/\n"
@@ -72,7 +73,7 @@ def test_an_address_is_the_one_that_the_generator_makes(
 
 def test_a_permalink_in_our_settings_counts_before_those_of_sections(tmp_path: Path) -> None:
     read(tmp_path, {**HUGO, "content/posts/a.md": front()})
-    ours = SourceRules(site_url="https://x.example/", permalink="/p/:slug/")
+    ours = source_rules(site_url="https://x.example/", permalink="/p/:slug/")
     (found,) = FolderSource(tmp_path, ours, tmp_path).scan()
     assert isinstance(found, ParsedPost)
     assert found.post.permalink == "/p/a/"

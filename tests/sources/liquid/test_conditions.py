@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from declared import source_rules
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,7 +36,7 @@ tags: ruby liquid
 authors: [ann, bo]
 when: 2024-05-01
 """
-RULES = SourceRules(site_url="https://blog.example/", profile="jekyll", site_config=SITE)
+RULES = source_rules(site_url="https://blog.example/", profile="jekyll", site_config=SITE)
 
 
 def read(body: str, rules: SourceRules = RULES, front: str = FRONT) -> ParsedPost:
@@ -208,12 +209,12 @@ def test_one_that_is_never_closed_hides_what_would_be_hidden() -> None:
 def test_a_generator_that_runs_no_tags_shows_them_as_text() -> None:
     body = "{% if page.absent %}a{% else %}b{% endif %}\n"
     for profile in ("hugo", "zola", "docusaurus"):
-        assert read(body, SourceRules(site_url="https://blog.example/", profile=profile)).body == body
+        assert read(body, source_rules(site_url="https://blog.example/", profile=profile)).body == body
     assert read(body, front="title: A\nrender_with_liquid: false\n").body == body
 
 
 def test_eleventy_knows_front_matter_by_its_bare_names() -> None:
-    rules = SourceRules(site_url="https://blog.example/", profile="eleventy")
+    rules = source_rules(site_url="https://blog.example/", profile="eleventy")
     assert read("{% if preview %}yes{% else %}no{% endif %}", rules).body == "yes"
     assert read("{% if not preview %}yes{% else %}no{% endif %}", rules).body == "no"
     assert read("{% if page.preview %}yes{% else %}no{% endif %}", rules).body == "no"
@@ -223,7 +224,7 @@ def test_eleventy_knows_front_matter_by_its_bare_names() -> None:
 
 
 def test_hexos_posts_know_no_page() -> None:
-    rules = SourceRules(site_url="https://blog.example/", profile="hexo")
+    rules = source_rules(site_url="https://blog.example/", profile="hexo")
     assert (
         read("{% if page.preview %}yes{% else %}no{% endif %}", rules, front="preview: true\n").body == "no"
     )
@@ -233,10 +234,10 @@ def test_hexos_posts_know_no_page() -> None:
 def test_comments_of_nunjucks_go_where_it_is_run() -> None:
     body = "a{# one\ntwo #}b `{# c #}` {% raw %}{# d #}{% endraw %} {#e}\n"
     for profile in ("hexo", "eleventy"):
-        rules = SourceRules(site_url="https://blog.example/", profile=profile)
+        rules = source_rules(site_url="https://blog.example/", profile=profile)
         assert read(body, rules).body == "a\nb `{# c #}` {% raw %}{# d #}{% endraw %} {#e}\n"
         assert read(body, rules, front="title: A\ndisableNunjucks: true\n").body == body
-    assert read(body, SourceRules(site_url="https://blog.example/", profile="jekyll")).body == body
+    assert read(body, source_rules(site_url="https://blog.example/", profile="jekyll")).body == body
 
 
 def test_title_and_summary_are_of_what_is_shown() -> None:
@@ -257,7 +258,7 @@ def test_the_configuration_decides_by_its_keys_as_they_are_written(tmp_path: Pat
     )
     file = tmp_path / "_posts/2024-01-02-a.md"
     file.write_text(f"---\ntitle: A\n---\n{body}\n", encoding="utf-8")
-    (found,) = FolderSource(tmp_path / "_posts", SourceRules(site_url="https://blog.example/")).scan()
+    (found,) = FolderSource(tmp_path / "_posts", source_rules(site_url="https://blog.example/")).scan()
     assert isinstance(found, ParsedPost)
     assert found.body.split() == ["title", "show_ads", "ShowMaps"]
     assert [warning[:27] for warning in found.post.warnings] == ["line 4: only the generator "]

@@ -4,15 +4,16 @@ import time
 from pathlib import Path
 
 import pytest
+from declared import source_rules
 from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.posts.post import MarkupLanguage, ParsedPost, Post, original_line
 from publisher.markup import SafeMarkup
-from publisher.sources import FolderSource, SourceRules
+from publisher.sources import FolderSource
 from publisher.sources.liquid.includes import splice
 
-RULES = SourceRules(site_url="https://blog.example/")
+RULES = source_rules(site_url="https://blog.example/")
 JEKYLL = {"_config.yml": "title: T\n"}
 POST = "_posts/2024-05-01-a.md"
 

@@ -2,14 +2,15 @@
 
 from typing import Any
 
+from publisher.config.declaration import Section
 from publisher.config.sections.feeds import FEEDS, LISTS
 from publisher.config.sections.mail import RELAYS
-from publisher.config.sections.site import SITE
-from publisher.config.types import Section
+from publisher.config.sections.site import POSTS, SITE
 from publisher.core.delivery.relays import Relay
 from publisher.core.feeds.feed import FeedSpec
 from publisher.core.site import Site
 from publisher.core.subscribers.subscription import MailingList
+from publisher.sources import SourceRules
 
 
 def feed_spec(**given: Any) -> FeedSpec:
@@ -28,6 +29,20 @@ def relay(**given: Any) -> Relay:
 def a_site(**given: Any) -> Site:
     values = {**unless_set(SITE), "language": "en", "timezone": "UTC", **given}
     return Site(**{name: value for name, value in values.items() if name != "secret_file"})
+
+
+def source_rules(**given: Any) -> SourceRules:
+    values = {
+        **unless_set(POSTS),
+        "timezone": None,
+        "language": None,
+        "author": None,
+        "defaults": (),
+        **given,
+    }
+    return SourceRules(
+        **{name: value for name, value in values.items() if name not in ("dir", "ids", "max_age")}
+    )
 
 
 def unless_set(section: Section[Any]) -> dict[str, Any]:

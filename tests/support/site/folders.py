@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+from declared import source_rules
+
 from publisher.core.posts.post import ParsedPost, Post
 from publisher.sources import FolderSource, SourceRules
 
-RULES = SourceRules(site_url="https://x.example/")
+RULES = source_rules(site_url="https://x.example/")
 
 
 def read(
