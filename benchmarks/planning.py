@@ -145,7 +145,7 @@ def _join(deps: Deps, wishes: Sequence[Preferences], start: int, at: datetime) -
     readers = []
     for n, wish in enumerate(wishes, start):
         if wish.pace not in due:
-            due[wish.pace] = next_due_after(deps, deps.rules.lists[0], wish.pace, at)
+            due[wish.pace] = next_due_after(deps.rules.lists[0], wish.pace, at)
         readers.append(
             NewReader(
                 address=f"r{n}@example.org",

@@ -298,7 +298,7 @@ class App(OpenSite):
 
     def housekeeping(self) -> None:
         """What a tick does besides: deletes pending sign-ups that nobody confirmed."""
-        services.subscribe.forget_pending(self.deps, self.clock())
+        services.subscribe.forget_pending(self.store, self.clock())
 
     def fold(self, *, most: int | None = None, pause: Callable[[float], bool] = lambda _: False) -> int:
         """Archives deliveries older than mail.retention (services.deliver says how); how many."""

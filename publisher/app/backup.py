@@ -67,7 +67,7 @@ def reconcile_store(
         if lacks is None or dry_run:
             return lacks, None
         if lacks.departures_only:
-            reconcile.finish_departures(site.deps, lacks)
+            reconcile.finish_departures(site.deps.adapters.store, lacks)
             return lacks, reconcile.Reconciled(departures=len(lacks.departures), doubts=0, moved={})
         return lacks, reconcile.reconcile(site.deps, lacks, _manifest(site), site.clock())
 
@@ -92,7 +92,7 @@ def must_be_up_to_date(site: "OpenSite", deps: "Deps | None" = None) -> None:
     deps = deps or site.deps
     lacks = reconcile.store_lag(deps, _manifest(site))
     if lacks is not None and lacks.departures_only:
-        reconcile.finish_departures(deps, lacks)
+        reconcile.finish_departures(deps.adapters.store, lacks)
     elif lacks is not None:
         raise Refused("store", f"is behind the journal beside it: {lacks}", "run `publisher reconcile` first")
 

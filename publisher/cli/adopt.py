@@ -21,12 +21,12 @@ def adopt(site: SiteOptions, as_json: bool, sources: tuple[str, ...], dry_run: b
     names are read too. Of a web page, the feed that it names is taken.
     """
     app = site.open(reads=True)
-    read = [adoption.fetch_feed(app.deps, source) for source in sources]
+    read = [adoption.fetch_feed(app.deps.adapters, source) for source in sources]
     with app.lock("publish"):
         entries = [entry for one in read for entry in one.entries]
-        proposal = adoption.plan_adoption(app.deps, entries, app.clock())
+        proposal = adoption.plan_adoption(app.deps.adapters, entries, app.clock())
         if not dry_run:
-            adoption.apply_adoption(app.deps, proposal)
+            adoption.apply_adoption(app.deps.adapters, proposal)
     if as_json:
         show_json(proposal_json(read, proposal))
     else:

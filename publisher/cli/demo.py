@@ -91,7 +91,7 @@ def before_and_after(settings: Settings) -> tuple[datetime, datetime]:
     posts = [item.post for item in app.deps.adapters.source().scan() if isinstance(item, ParsedPost)]
     out = sorted(p.instant for p in posts if p.instant and wait_reason(p, wall_clock()) is None)
     spec = settings.lists[0]
-    due = next_due_after(app.deps, spec, SchedulePreference(), out[-1])
+    due = next_due_after(spec, SchedulePreference(), out[-1])
     app.close()
     return out[-FRESH] - timedelta(hours=1), due
 

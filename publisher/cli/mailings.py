@@ -91,7 +91,7 @@ def list_(site: SiteOptions, as_json: bool) -> None:
 def show(site: SiteOptions, as_json: bool, id: int) -> None:
     """Counts by state, the deliveries in doubt, and the servers' replies."""
     app = site.open(reads=True)
-    mailing = verbs.find_mailing(app.deps, id)
+    mailing = verbs.find_mailing(app.store, id)
     doubts = doubts_of(app.deps, id)
     replies = app.store.replies(id)
     if as_json:
@@ -144,7 +144,7 @@ def add_command(order: MailingCommand, help: str, *, asks: bool = False) -> None
         count_refusals: bool = False,
     ) -> None:
         app = site.open(reads=True)
-        mailing = verbs.find_mailing(app.deps, id)
+        mailing = verbs.find_mailing(app.store, id)
         if dry_run:
             say(f"mailing {id} is {state_text(mailing)}: {counts_text(mailing)}; would {order}")
             return
@@ -158,7 +158,7 @@ def add_command(order: MailingCommand, help: str, *, asks: bool = False) -> None
             what = f"mailing {id} is not held because of refusals"
             raise UsageError("--count-refusals", what, "leave it out")
         now = verbs.apply_command(app.deps, id, order, app.clock(), count_refusals=count_refusals)
-        mailing = verbs.find_mailing(app.deps, id)
+        mailing = verbs.find_mailing(app.store, id)
         say(f"mailing {id} is {now.state}{f' ({now.hold})' if now.hold else ''}: {counts_text(mailing)}")
         if now.state is MailingState.READY and mailing.counts.get(DeliveryState.QUEUED):
             say("`publisher run` goes on with it at its next look, `publisher deliver` now")
@@ -225,7 +225,7 @@ def resolve(
         raise UsageError(f"mailing {id}", what, "decide: --log FILE, --resend or --accept")
     if not dry_run:
         app.release_claims()
-    mailing = verbs.find_mailing(app.deps, id)
+    mailing = verbs.find_mailing(app.store, id)
     named = verbs.unknown_deliveries_to(app.deps, id, only) if only else None
     if logs:
         decide_by_log(app, mailing, logs, named, dry_run=dry_run, as_json=as_json)
@@ -243,7 +243,7 @@ def resolve(
     became = "queued again" if resend else "taken for accepted"
     say(f"{count(done, 'delivery', 'deliveries')} {became}" if done else "nothing is in doubt")
     if as_json:
-        show_json(mailing_json(verbs.find_mailing(app.deps, id)))
+        show_json(mailing_json(verbs.find_mailing(app.store, id)))
 
 
 def decide_by_log(
@@ -288,7 +288,7 @@ def decide_by_log(
     if as_json:
         became = {word: read.became[kind] for kind, word in LOGGED_KEYS.items()}
         facts = {"lines": read.lines, "from": utc(read.first), "to": utc(read.last)}
-        value = mailing_json(verbs.find_mailing(app.deps, mailing.id)) | {"dry_run": dry_run, "log": facts}
+        value = mailing_json(verbs.find_mailing(app.store, mailing.id)) | {"dry_run": dry_run, "log": facts}
         value |= {"resolved": became, "remaining": read.remaining}
         show_json_with(value, "in_doubt", (unknown_json(app, mailing, delivery) for delivery in rest))
         return
@@ -326,7 +326,7 @@ def rebuild(site: SiteOptions, as_json: bool, id: int, verify: bool) -> None:
     if not verify:
         raise UsageError("mailings rebuild", "what is frozen is never replaced", "say --verify to compare")
     app = site.open(reads=True)
-    proofs = list(verbs.verify_rebuild(app.deps, verbs.find_mailing(app.deps, id)))
+    proofs = list(verbs.verify_rebuild(app.deps, verbs.find_mailing(app.store, id)))
     if as_json:
         rows = [{"cohort": p.cohort, "sha256": p.sha256, "differs": p.differs or None} for p in proofs]
         show_json({"id": id, "same": not any(p.differs for p in proofs), "cohorts": rows})
@@ -364,7 +364,7 @@ def mailing_json(mailing: Mailing) -> dict[str, Any]:
 
 def unknown_json(app: App, mailing: Mailing, delivery: UnknownDelivery) -> dict[str, Any]:
     """A delivery with an unknown outcome, as JSON."""
-    _, name = message_id(app.deps, mailing, delivery.n)
+    _, name = message_id(app.ring, mailing, delivery.n)
     return {
         "n": delivery.n,
         "address": delivery.address,

@@ -152,7 +152,7 @@ def make_sources(
     app: App, spec: MailingList, scans: Sequence[tuple[SubscriberFile, FileScan]], topics: str
 ) -> list[ImportSource]:
     """The files with their parsers; says which exports they are, and what they lack."""
-    offered: Mapping[str, str] = offered_topics(app.deps, spec) if topics else NO_TOPICS
+    offered: Mapping[str, str] = offered_topics(app.store, spec) if topics else NO_TOPICS
     if topics and not offered:
         what = f"readers of {spec.slug} cannot choose topics"
         raise UsageError("--topics", what, 'add "topics" to readers_choose of the list, or leave it out')

@@ -63,7 +63,7 @@ def post(site: Any, name: str, lang: str = "en") -> None:
 
 
 def of(site: Any, name: str) -> Any:
-    found = site.app.store.subscriptions_of(admin.key_of(site.app.deps, f"{name}@example.org"))
+    found = site.app.store.subscriptions_of(admin.key_of(site.app.ring, f"{name}@example.org"))
     return found[0] if found else None
 
 
@@ -331,7 +331,7 @@ def test_the_link_comes_in_the_readers_language(site: Any) -> None:
 
 def test_a_page_that_asks_for_links_works_for_a_day(site: Any) -> None:
     found = reader(site)
-    action = f"/account/{account.account_token(site.app.deps, found, site.clock.now)}"
+    action = f"/account/{account.account_token(site.app.ring, found, site.clock.now)}"
     assert site.http.get(action).status_code == 200
     site.clock.move(days=1, seconds=1)
     assert site.http.get(action).status_code == 404

@@ -90,7 +90,7 @@ def resolve_deliveries(deps: Deps, results: Iterable[DeliveryResult], now: datet
 
 def _looked_up(deps: Deps, mailing: Mailing, delivery: UnknownDelivery) -> DeliveryResult | None:
     """What to record of an unknown delivery; None: an operator decides."""
-    known = deps.adapters.transport.lookup(*message_id(deps, mailing, delivery.n))
+    known = deps.adapters.transport.lookup(*message_id(deps.process.keyring(), mailing, delivery.n))
     if known is not None and known.verdict is not SendVerdict.UNKNOWN:
         cause = _LOOKUP_CAUSES[known.verdict]
         return DeliveryResult(mailing=delivery.mailing, n=delivery.n, cause=cause, reply=known.reply)
@@ -144,7 +144,7 @@ def resolve_by_log(
     resolved.
     """
     wanted = {
-        message_id(deps, mailing, delivery.n)[1].strip("<>").encode("ascii"): delivery.n
+        message_id(deps.process.keyring(), mailing, delivery.n)[1].strip("<>").encode("ascii"): delivery.n
         for delivery in unknown()
     }
     log = RelayLog(wanted=wanted, since=mailing.created_at, now=now, local=local)

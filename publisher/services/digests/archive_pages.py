@@ -115,7 +115,7 @@ def _content(deps: Deps, mailing: Mailing) -> DigestContent:
     assert spec is not None  # noqa: S101  # the callers looked
     _, posts, language = deps.adapters.store.cohorts(mailing.id)[0]
     digest = digest_of(deps, spec, posts, mailing.due_before, language=language, public=True)
-    return web_page(deps, digest, digest_links(deps, spec, mailing.id, mark=""))
+    return web_page(deps, digest, digest_links(deps.rules.site, spec, mailing.id, mark=""))
 
 
 def _archive(

@@ -110,7 +110,9 @@ def compose_mail(deps: Deps, digest: Digest, mailing: int | None, *, own: bool =
     """
     mark, choosing, viewing = (f"mark{deps.process.nonce()}" for _ in range(3))
     spec = digest.list
-    links = digest_links(deps, spec, mailing, mark=mark, choosing=choosing, viewing=viewing if own else "")
+    links = digest_links(
+        deps.rules.site, spec, mailing, mark=mark, choosing=choosing, viewing=viewing if own else ""
+    )
     content = fit_content(deps, digest, links)
     letter = replace(
         list_letter(spec, content, links, f"{mailing or 0}:{spec.slug}:digest"),
@@ -158,7 +160,7 @@ def reader_page(deps: Deps, token: str, now: datetime) -> str:
         raise TokenError("token", "not valid")
     posts, language = shown
     digest = digest_of(deps, spec, posts, mailing.due_before, language=language, public=True)
-    return web_page(deps, digest, digest_links(deps, spec, None, mark="")).html
+    return web_page(deps, digest, digest_links(deps.rules.site, spec, None, mark="")).html
 
 
 def lint_digest(deps: Deps, digest: Digest, mailing: int | None, *, own: bool = False) -> LintedMail:

@@ -137,7 +137,7 @@ def _rendered(
         Placeholder.TO: to_value(address),
         Placeholder.DATE: date_value(now),
         Placeholder.MESSAGE_ID: b"preview",
-        **reader_tokens(deps, placeholders, reader, now),
+        **reader_tokens(deps.process.keyring(), placeholders, reader, now),
     }
     return RenderedPreview(
         letter=mail.letter, segments=mail.message, values=values, problems=mail.problems, note=note

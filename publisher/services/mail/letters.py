@@ -10,6 +10,7 @@ from publisher.core.addresses import parse_mailbox
 from publisher.core.digests.digest import DigestContent, DigestLinks, DigestPost, Layout, LetterKind
 from publisher.core.mail.message import EmailContent, Placeholder, Recipe
 from publisher.core.mail.mime import compose, freeze_segments
+from publisher.core.site import Site
 from publisher.core.subscribers.subscription import MailingList
 from publisher.services.deps import Deps
 from publisher.services.posts.content import digest_post
@@ -28,13 +29,13 @@ def freeze_letter(letter: EmailContent) -> FrozenMail:
 
 
 def digest_links(
-    deps: Deps, spec: MailingList, mailing: int | None, *, mark: str, choosing: str = "", viewing: str = ""
+    site: Site, spec: MailingList, mailing: int | None, *, mark: str, choosing: str = "", viewing: str = ""
 ) -> DigestLinks:
     """The links of a digest: of a mail, with the `mark` that stands for a reader's token, or of its web page,
     with none. `choosing` is the mark of the link to the reader's preferences, `viewing` of the link to this
     digest as they got it.
     """
-    base = deps.rules.site.public_url
+    base = site.public_url
     archive = f"{base}digests/{spec.slug}/"
     return DigestLinks(
         unsubscribe=f"{base}unsubscribe/{mark}" if mark else "",
@@ -57,7 +58,7 @@ def welcome_message(deps: Deps, spec: MailingList, posts: PostVersions, language
 def welcome_letter(deps: Deps, spec: MailingList, posts: Sequence[DigestPost], language: str) -> EmailContent:
     """The welcome mail, with marks where the subscriber's tokens go."""
     mark, choosing = f"mark{deps.process.nonce()}", f"mark{deps.process.nonce()}"
-    links = digest_links(deps, spec, None, mark=mark, choosing=choosing)
+    links = digest_links(deps.rules.site, spec, None, mark=mark, choosing=choosing)
     content = deps.adapters.renderer.letter(
         LetterKind.WELCOME, spec, links, site=deps.rules.site, language=language, posts=posts
     )

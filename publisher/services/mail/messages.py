@@ -49,9 +49,9 @@ _OF_MAILING = _ONE_TIME | {Purpose.VIEW}
 """Tokens that name a mailing; others name the generation of a subscription, and end with it."""
 
 
-def message_id(deps: Deps, mailing: Mailing, n: int) -> tuple[str, str]:
+def message_id(keyring: KeyRing, mailing: Mailing, n: int) -> tuple[str, str]:
     """(key, Message-ID) of a delivery: the same on every attempt, and after a restart."""
-    return _key(mailing.id, n), _whole_id(_left_part(deps.process.keyring(), mailing.id, n), mailing.sender)
+    return _key(mailing.id, n), _whole_id(_left_part(keyring, mailing.id, n), mailing.sender)
 
 
 def _key(mailing: int, n: int) -> str:
@@ -198,15 +198,13 @@ class TokenOwner(Protocol):
 
 
 def reader_tokens(
-    deps: Deps, places: frozenset[Placeholder], owner: TokenOwner, sent: datetime
+    keyring: KeyRing, places: frozenset[Placeholder], owner: TokenOwner, sent: datetime
 ) -> dict[Placeholder, bytes]:
     """The tokens of one reader for those of `places` that take one, in a mail of `sent`."""
     made: dict[Placeholder, bytes] = {}
     for place, (purpose, expires) in _token_purposes(places, sent).items():
         life = owner.mailing if purpose in _OF_MAILING else owner.generation
-        made[place] = sign_fields(purpose, owner.subscription, life, expires, deps.process.keyring()).encode(
-            "ascii"
-        )
+        made[place] = sign_fields(purpose, owner.subscription, life, expires, keyring).encode("ascii")
     return made
 
 

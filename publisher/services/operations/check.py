@@ -112,7 +112,7 @@ def _plan(deps: Deps, items: list[ParsedPost | BadPost], now: datetime) -> tuple
     posts = [item.post for item in items if isinstance(item, ParsedPost)]
     bad = [item for item in items if isinstance(item, BadPost)]
     head = deps.adapters.store.head()
-    rules, known_before = plan_rules(deps, now), recover_history(deps, head)
+    rules, known_before = plan_rules(deps.rules, deps.adapters.store, now), recover_history(deps, head)
     plan = make_plan(head, deps.adapters.store.all_posts(), posts, bad, now, rules, recovered=known_before)
     return plan, {b.path: b.reason for b in plan.bad if b not in bad}
 

@@ -9,6 +9,7 @@ from publisher.core.patterns import lazy
 from publisher.core.posts.post import ParsedPost, Post, split_warning
 from publisher.core.publishing.log import LogKind
 from publisher.core.publishing.plan import Plan
+from publisher.core.site import Site
 from publisher.services.deps import Deps
 from publisher.services.posts.content import broken_references, placed_assets, removed_markup
 
@@ -42,7 +43,7 @@ def findings_of(deps: Deps, item: ParsedPost) -> list[Finding]:
     post = item.post
     notes = [split_warning(warning) for warning in post.warnings]
     if post.hidden is None:
-        notes += [(0, reason) for reason in _address(deps, post)]
+        notes += [(0, reason) for reason in _address(deps.rules.site, post)]
         dead = {line for line, reason in notes if DEAD_LINK in reason}
         notes += [
             (item.in_file(line), f"{tag} is template code and was left out; write it as Markdown or HTML")
@@ -73,10 +74,10 @@ def findings_of_changes(deps: Deps, made: Plan) -> Sequence[Finding]:
     return sorted(found, key=lambda finding: (finding.path, finding.line))
 
 
-def _address(deps: Deps, post: Post) -> Iterator[str]:
+def _address(site: Site, post: Post) -> Iterator[str]:
     """What is wrong with where its front matter sends readers."""
     if (why := why_unusable(post.url)) or (
-        not why_unreachable(deps.rules.site.url) and (why := why_unreachable(post.url))
+        not why_unreachable(site.url) and (why := why_unreachable(post.url))
     ):
         yield f"its address {post.url[:80]!r} leads nowhere: {why}; correct it in the front matter"
 

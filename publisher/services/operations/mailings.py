@@ -17,6 +17,7 @@ from publisher.core.delivery.mailing import (
 from publisher.core.errors import Refused, UsageError
 from publisher.core.mail.message import Placeholder
 from publisher.core.mail.mime import freeze_segments
+from publisher.ports import Store
 from publisher.services.delivery import outcomes
 from publisher.services.delivery.unknown_outcomes import resolve_deliveries, unknown_deliveries
 from publisher.services.deps import Deps
@@ -24,9 +25,9 @@ from publisher.services.digests.compose import digest_of, lint_digest
 from publisher.services.digests.withdrawn_posts import remake_before_sending
 
 
-def find_mailing(deps: Deps, id: int) -> Mailing:
+def find_mailing(store: Store, id: int) -> Mailing:
     """The mailing of that id, counted. Raises UsageError: there is none."""
-    found = deps.adapters.store.mailing(id)
+    found = store.mailing(id)
     if found is None:
         raise UsageError("mailings", f"no mailing {id}", "`publisher mailings list` names them")
     return found

@@ -22,6 +22,7 @@ from publisher.core.delivery.reconciliation import (
     summarize_journal,
 )
 from publisher.core.subscribers.departures import Departure
+from publisher.ports import Store
 from publisher.services.delivery.unknown_outcomes import RESTORED
 from publisher.services.deps import Deps
 from publisher.services.publishing.folder_snapshot import SnapshotCache
@@ -77,13 +78,13 @@ def store_lag(deps: Deps, manifest: bytes | None) -> StoreLag | None:
     """
     if not deps.rules.lists:
         return None
-    seen = _seen(deps)
+    seen = _seen(deps.adapters.store)
     entries, size = deps.adapters.journal.since(seen)
     told = summarize_journal(entries)
-    last, head = _last(deps), _told(manifest, "log_head")
+    last, head = _last(deps.adapters.store), _told(manifest, "log_head")
     new = size != seen
     if deps.adapters.store.head().baseline_at is None and not size and not _told(manifest, "last_mailing"):
-        _begin(deps, head)
+        _begin(deps.adapters.store, head)
         return None
     lacks = StoreLag(
         departures=tuple(deps.adapters.store.missing_departures(told.departures)),
@@ -91,7 +92,9 @@ def store_lag(deps: Deps, manifest: bytes | None) -> StoreLag | None:
         log_head=head
         if head > max(deps.adapters.store.head().seq, int(deps.adapters.store.meta(HEAD) or 0))
         else 0,
-        never={mailbox: at for mailbox, at in told.never.items() if not _wants_none(deps, mailbox)},
+        never={
+            mailbox: at for mailbox, at in told.never.items() if not _wants_none(deps.adapters.store, mailbox)
+        },
         sent=told.turn > deps.adapters.store.batch_count() or told.last_mailing > last,
         begun=bool(deps.adapters.store.meta(BEGUN)),
     )
@@ -102,20 +105,20 @@ def store_lag(deps: Deps, manifest: bytes | None) -> StoreLag | None:
     return None
 
 
-def finish_departures(deps: Deps, lacks: StoreLag) -> None:
+def finish_departures(store: Store, lacks: StoreLag) -> None:
     """Does what was written down and not done: a crash came between, or the change is being made right now by
     another process, which finds it done. Nothing else happened since, so nothing is in doubt.
     """
-    _stop_asking(deps, lacks.never)
-    deps.adapters.store.apply_departures(lacks.departures)
+    _stop_asking(store, lacks.never)
+    store.apply_departures(lacks.departures)
     log.info("departures replayed", extra={"departures": len(lacks.departures)})
 
 
-def _begin(deps: Deps, head: int) -> None:
+def _begin(store: Store, head: int) -> None:
     """A new store where nothing was ever mailed: feeds that stand already say what was published (see
     services.recovering), and there is nobody to mail it twice."""
-    if head > int(deps.adapters.store.meta(HEAD) or 0):
-        deps.adapters.store.set_meta(HEAD, str(head))
+    if head > int(store.meta(HEAD) or 0):
+        store.set_meta(HEAD, str(head))
 
 
 def reconcile(deps: Deps, lacks: StoreLag, manifest: bytes | None, now: datetime) -> Reconciled:
@@ -127,13 +130,13 @@ def reconcile(deps: Deps, lacks: StoreLag, manifest: bytes | None, now: datetime
     doubts = deps.adapters.store.mark_open_unknown(RESTORED, now)
     for allowed in told.allowed:
         deps.adapters.store.lift_blocks(allowed.key, allowed.mailbox, allowed.at)
-    _stop_asking(deps, told.never)
+    _stop_asking(deps.adapters.store, told.never)
     departures = deps.adapters.store.missing_departures(told.departures)
     deps.adapters.store.apply_departures(departures)
     deps.process.failpoint("reconcile:departed")
     moved = _serve(deps, told)
     deps.process.failpoint("reconcile:served")
-    last = max(_last(deps), told.last_mailing, _told(manifest, "last_mailing"))
+    last = max(_last(deps.adapters.store), told.last_mailing, _told(manifest, "last_mailing"))
     deps.adapters.store.reserve_mailing_ids(last + MAILING_NUMBERS_SKIPPED)
     deps.adapters.store.advance_batch_count(told.turn)
     numbers = [departure.subscription or 0 for departure in told.departures]
@@ -152,31 +155,31 @@ def _serve(deps: Deps, told: JournalSummary) -> dict[str, int]:
     """
     moved: dict[str, int] = {}
     planning = [mailing.id for mailing in deps.adapters.store.mailings_in_planning()]
-    for start in missed_mailings(told, _last(deps), planning):
+    for start in missed_mailings(told, _last(deps.adapters.store), planning):
         update_log(deps, start.at, SnapshotCache(), None)
         readers = deps.adapters.store.advance_offsets(start.list, start.at, deps.adapters.store.head().seq)
         moved[start.list] = moved.get(start.list, 0) + readers
     return moved
 
 
-def _stop_asking(deps: Deps, never: Mapping[str, datetime]) -> None:
+def _stop_asking(store: Store, never: Mapping[str, datetime]) -> None:
     """Mailboxes whose owners want no confirmation mail."""
     for mailbox, at in never.items():
-        if not _wants_none(deps, mailbox):
-            deps.adapters.store.opt_out_of_confirmations(mailbox, (), at)
+        if not _wants_none(store, mailbox):
+            store.opt_out_of_confirmations(mailbox, (), at)
 
 
-def _wants_none(deps: Deps, mailbox: str) -> bool:
-    asked = deps.adapters.store.confirmation_history(mailbox)
+def _wants_none(store: Store, mailbox: str) -> bool:
+    asked = store.confirmation_history(mailbox)
     return asked is not None and asked.never is not None
 
 
-def _last(deps: Deps) -> int:
-    return deps.adapters.store.next_mailing_id() - 1
+def _last(store: Store) -> int:
+    return store.next_mailing_id() - 1
 
 
-def _seen(deps: Deps) -> int:
-    return int(deps.adapters.store.meta(SEEN) or 0)
+def _seen(store: Store) -> int:
+    return int(store.meta(SEEN) or 0)
 
 
 def _told(manifest: bytes | None, name: str) -> int:

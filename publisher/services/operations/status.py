@@ -7,6 +7,7 @@ from typing import Any
 from publisher.core.delivery.mailing import DeliveryState, Mailing, MailingState
 from publisher.core.delivery.relays import DAY, HOUR, Quota, messages_used, next_send_at
 from publisher.core.delivery.throttling import SERVER_SCOPE, DeliveryRate, forecast, scope_mailing
+from publisher.ports import Store
 from publisher.services.deps import Deps
 from publisher.services.digests.due_readers import backlog
 from publisher.services.mail.public_url import last_answer
@@ -42,20 +43,20 @@ def _sending(
     }
 
 
-def _stopped(deps: Deps, now: datetime) -> list[dict[str, Any]]:
+def _stopped(store: Store, now: datetime) -> list[dict[str, Any]]:
     """Domains where nothing is tried for a while: {domain, until, why}. What stops a mailing, or all, is its
     hold.
     """
-    gauges = sorted(deps.adapters.store.circuit_breakers().values(), key=lambda gauge: gauge.scope)
+    gauges = sorted(store.circuit_breakers().values(), key=lambda gauge: gauge.scope)
     domains = (
         g for g in gauges if g.stopped(now) and g.scope != SERVER_SCOPE and scope_mailing(g.scope) is None
     )
     return [{"domain": g.scope, "until": g.until, "why": g.reply} for g in domains]
 
 
-def _relay(deps: Deps, quota: Quota, now: datetime) -> dict[str, Any]:
+def _relay(store: Store, quota: Quota, now: datetime) -> dict[str, Any]:
     """How much of a quota a relay has had, and when it takes more where it takes none now."""
-    spent = deps.adapters.store.quota_used(quota.relay, now)
+    spent = store.quota_used(quota.relay, now)
     return {
         "relay": quota.relay,
         "per_hour": quota.per_hour,
@@ -66,9 +67,9 @@ def _relay(deps: Deps, quota: Quota, now: datetime) -> dict[str, Any]:
     }
 
 
-def _public_url(deps: Deps) -> dict[str, Any] | None:
+def _public_url(store: Store) -> dict[str, Any] | None:
     """Who answered at web.public_url last: {url, answer, asked_at, words}; None: nobody was asked."""
-    seen = last_answer(deps.adapters.store)
+    seen = last_answer(store)
     if seen is None:
         return None
     return {"url": seen.url, "answer": seen.answer, "asked_at": seen.at, "words": seen.words or None}
@@ -96,11 +97,11 @@ def status(deps: Deps, now: datetime) -> dict[str, Any]:
         "next_batch": deps.adapters.store.next_batch_at(),
         "readers": dict(readers),
         "sending": [_sending(m, pace.get(m.id), now, turns.get(m.id)) for m in active],
-        "stopped": _stopped(deps, now),
-        "relays": [_relay(deps, quota, now) for quota in deps.rules.throttling.quotas],
+        "stopped": _stopped(deps.adapters.store, now),
+        "relays": [_relay(deps.adapters.store, quota, now) for quota in deps.rules.throttling.quotas],
         "mailings": {"all": mailings, "under way": len(active)},
         "deliveries": {state.value: count for state, count in deliveries.items()},
-        "public_url": _public_url(deps),
+        "public_url": _public_url(deps.adapters.store),
         "waiting": backlog(deps, now, paused=True),
         "hubs": {"to tell": len(deps.adapters.store.pings())} if deps.rules.hubs else {},
         "problems": [

@@ -30,7 +30,8 @@ from publisher.core.publishing.adoption import (
 )
 from publisher.core.publishing.log import LogHead
 from publisher.core.publishing.recovery import RecoveredFeeds
-from publisher.services.deps import Deps
+from publisher.ports import Store
+from publisher.services.deps import Adapters, Deps
 from publisher.services.feeds.feeds import feed_path
 
 MAX_PAGES = 200
@@ -67,7 +68,7 @@ class AdoptionPlan:
     refused: tuple[MatchedEntry, ...]
 
 
-def fetch_feed(deps: Deps, source: str) -> FetchedFeed:
+def fetch_feed(adapters: Adapters, source: str) -> FetchedFeed:
     """The feed at a URL, with the older documents that it names, or in a file. If the URL is a web page, the
     feed that the page names. Raises Refused, OutputError.
     """
@@ -77,19 +78,19 @@ def fetch_feed(deps: Deps, source: str) -> FetchedFeed:
         except OSError as error:
             do = "name a file, or an address that begins with https://"
             raise Refused(source, f"cannot be read ({error.strerror})", do) from error
-        feed = deps.adapters.feed_reader().feed(data, source)
+        feed = adapters.feed_reader().feed(data, source)
         more = f"{source} names older entries at {feed.older}: adopt that address too" if feed.older else ""
         return FetchedFeed(source=source, title=feed.title, pages=1, entries=feed.entries, problem=more)
     trusted = {host_of(source)}
-    url, data = deps.adapters.http_client().get(source, trusted)
+    url, data = adapters.http_client().get(source, trusted)
     head = data[:1000].lower()
     is_page = b"<!doctype html" in head or b"<html" in head
-    if linked := deps.adapters.feed_reader().related(data, url) if is_page else "":
-        url, data = deps.adapters.http_client().get(linked, trusted)
-    return _fetch_older(deps, source, deps.adapters.feed_reader().feed(data, url), trusted)
+    if linked := adapters.feed_reader().related(data, url) if is_page else "":
+        url, data = adapters.http_client().get(linked, trusted)
+    return _fetch_older(adapters, source, adapters.feed_reader().feed(data, url), trusted)
 
 
-def _fetch_older(deps: Deps, source: str, first: OldFeed, trusted: set[str]) -> FetchedFeed:
+def _fetch_older(adapters: Adapters, source: str, first: OldFeed, trusted: set[str]) -> FetchedFeed:
     """Follows the documents as long as each names an older one. What was read is kept when one fails."""
     pages, seen, problem, older = [first], {source}, "", first.older
     while older and older not in seen and not problem:
@@ -97,8 +98,8 @@ def _fetch_older(deps: Deps, source: str, first: OldFeed, trusted: set[str]) -> 
         try:
             if len(pages) == MAX_PAGES:
                 raise Refused(source, f"has more than {MAX_PAGES} documents", f"adopt {older} too")
-            url, data = deps.adapters.http_client().get(older, trusted)
-            pages.append(deps.adapters.feed_reader().feed(data, url))
+            url, data = adapters.http_client().get(older, trusted)
+            pages.append(adapters.feed_reader().feed(data, url))
             older = pages[-1].older
         except PublisherError as error:
             problem = str(error)
@@ -106,14 +107,12 @@ def _fetch_older(deps: Deps, source: str, first: OldFeed, trusted: set[str]) -> 
     return FetchedFeed(source=source, title=first.title, pages=len(pages), entries=entries, problem=problem)
 
 
-def plan_adoption(deps: Deps, new: Sequence[OldEntry], now: datetime) -> AdoptionPlan:
+def plan_adoption(adapters: Adapters, new: Sequence[OldEntry], now: datetime) -> AdoptionPlan:
     """Which posts the entries are, those adopted before and the `new` ones. Writes nothing. Raises
     SourceError, StoreError, SettingsError.
     """
-    posts = [item.post for item in deps.adapters.source().scan() if isinstance(item, ParsedPost)]
-    entries = [
-        entry for entry in merge_entries([*deps.adapters.adopted_ids.entries(), *new]) if not entry.derived
-    ]
+    posts = [item.post for item in adapters.source().scan() if isinstance(item, ParsedPost)]
+    entries = [entry for entry in merge_entries([*adapters.adopted_ids.entries(), *new]) if not entry.derived]
     public = [post for post in posts if wait_reason(post, now) is None]
     waiting = [post for post in posts if wait_reason(post, now) in (WaitReason.FUTURE, WaitReason.EXPIRED)]
     # Public posts match first, so that a draft made from a post does not take its place.
@@ -125,7 +124,7 @@ def plan_adoption(deps: Deps, new: Sequence[OldEntry], now: datetime) -> Adoptio
         unmatched=second.unmatched,
     )
     derived = _derived_entries(adoption, public)
-    renamed, refused = _renamed_posts(deps, adoption.found, derived)
+    renamed, refused = _renamed_posts(adapters.store, adoption.found, derived)
     matched = [replace(found.entry, post=found.post.path) for found in adoption.found]
     rest = [*(entry for entry, _ in adoption.ambiguous), *adoption.unmatched]
     never = datetime.min.replace(tzinfo=UTC)
@@ -139,12 +138,12 @@ def plan_adoption(deps: Deps, new: Sequence[OldEntry], now: datetime) -> Adoptio
     )
 
 
-def apply_adoption(deps: Deps, plan: AdoptionPlan) -> None:
+def apply_adoption(adapters: Adapters, plan: AdoptionPlan) -> None:
     """Writes the file, then the log; done again it changes nothing. Raises OutputError, StoreError."""
-    if list(deps.adapters.adopted_ids.entries()) != list(plan.entries):
-        deps.adapters.adopted_ids.save(plan.entries)
+    if list(adapters.adopted_ids.entries()) != list(plan.entries):
+        adapters.adopted_ids.save(plan.entries)
     if plan.renamed:
-        deps.adapters.store.rename_posts(plan.renamed)
+        adapters.store.rename_posts(plan.renamed)
 
 
 def _derived_entries(adoption: Adoption, public: Sequence[Post]) -> Sequence[OldEntry]:
@@ -166,10 +165,10 @@ def _derived_entries(adoption: Adoption, public: Sequence[Post]) -> Sequence[Old
 
 
 def _renamed_posts(
-    deps: Deps, found: Sequence[MatchedEntry], derived: Sequence[OldEntry]
+    store: Store, found: Sequence[MatchedEntry], derived: Sequence[OldEntry]
 ) -> tuple[dict[str, str], tuple[MatchedEntry, ...]]:
     """The posts of the log that get another id, old to new, and the entries whose id is another post's."""
-    known = deps.adapters.store.all_posts()
+    known = store.all_posts()
     path_of = {k.id: k.post.path for k in known}
     id_at = {k.post.path: k.id for k in known}
     wanted = {it.post.path: it.entry.id for it in found} | {entry.post: entry.id for entry in derived}

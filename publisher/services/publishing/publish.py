@@ -15,6 +15,7 @@ from publisher.core.posts.post import Post
 from publisher.core.publishing.incremental import IndexUpdate
 from publisher.core.publishing.log import LogHead, PublishedPost
 from publisher.core.publishing.plan import NO_ANSWERS, Guard, HeldFileAnswers, HoldReason, Plan, remedies
+from publisher.ports import Store
 from publisher.services.deps import Deps
 from publisher.services.feeds.documents import write_documents
 from publisher.services.feeds.feed_pages import feed_pages, home_page
@@ -117,20 +118,20 @@ def update_log(
         why = "; ".join(map(str, plan.stops))
         raise Refused("posts", why, f"nothing was changed; {remedies(plan.stops)}")
     deps.process.failpoint("publish:planned")
-    alone = _update_index(deps, snapshot, scan.index_before)
+    alone = _update_index(deps.adapters.store, snapshot, scan.index_before)
     if plan.sources or not plan.nothing:
         deps.adapters.store.apply(plan, {}, now)
-    remember_rules(deps, scan.rules)
+    remember_rules(deps.adapters, scan.rules)
     deps.process.failpoint("publish:applied")
-    if _update_index(deps, snapshot, scan.index_after) and alone:
+    if _update_index(deps.adapters.store, snapshot, scan.index_after) and alone:
         cache.keep(snapshot)
     deps.process.failpoint("publish:remembered")
     return scan
 
 
-def _update_index(deps: Deps, snapshot: FolderSnapshot, update: IndexUpdate) -> bool:
+def _update_index(store: Store, snapshot: FolderSnapshot, update: IndexUpdate) -> bool:
     """Writes `update`; returns whether `snapshot` still agrees with the store's file index."""
-    return update.nothing or snapshot.mark_indexed(update, deps.adapters.store.update_index(update))
+    return update.nothing or snapshot.mark_indexed(update, store.update_index(update))
 
 
 def write_site(deps: Deps, now: datetime, page_only: Sequence[Post]) -> tuple[str, ...]:

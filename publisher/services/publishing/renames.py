@@ -19,7 +19,8 @@ from publisher.core.publishing.matching import (
     shingled_text,
 )
 from publisher.core.publishing.plan import Plan, changes_of_kind
-from publisher.services.deps import Deps
+from publisher.ports import Store
+from publisher.services.deps import Adapters
 
 NEARBY_POSTS = 1000
 """How many posts on either side in the log are compared, to see whether they are of the same series."""
@@ -29,7 +30,7 @@ Pair = tuple[PublishedPost, Post]
 
 
 def rename_verdicts(
-    deps: Deps, plan: Plan, known: Sequence[PublishedPost], posts: Sequence[Post]
+    adapters: Adapters, plan: Plan, known: Sequence[PublishedPost], posts: Sequence[Post]
 ) -> Verdicts:
     """What the bodies say of each pair that `plan`, made of `known` and `posts` without them, left open or
     decided by an equal body alone. Raises SourceError, StoreError.
@@ -39,11 +40,11 @@ def rename_verdicts(
         return {}
     olds = {k.id: k for k, _ in pairs}
     news = {post.path: post for _, post in pairs}
-    bodies = deps.adapters.store.bodies({k.post.body_hash for k in olds.values()})
+    bodies = adapters.store.bodies({k.post.body_hash for k in olds.values()})
     old_texts = {
         id: shingled_text(bodies[k.post.body_hash]) for id, k in olds.items() if k.post.body_hash in bodies
     }
-    new_texts = _new_texts(deps, news)
+    new_texts = _new_texts(adapters, news)
     readable = [(k, post) for k, post in pairs if k.id in old_texts and post.path in new_texts]
     close = [
         (k, post)
@@ -51,7 +52,7 @@ def rename_verdicts(
         if rename_verdict(k.post, post, (old_texts[k.id], new_texts[post.path]), crowded=False)
         is not RenameVerdict.OTHER
     ]
-    crowded = _in_a_series(deps, close, old_texts, new_texts)
+    crowded = _in_a_series(adapters.store, close, old_texts, new_texts)
     return {
         (k.id, post.path): rename_verdict(
             k.post,
@@ -80,18 +81,18 @@ def _pairs_to_compare(plan: Plan, known: Sequence[PublishedPost], posts: Sequenc
     return list(rename_candidates(vanished, fresh))
 
 
-def _new_texts(deps: Deps, news: Mapping[str, Post]) -> dict[str, ShingledText]:
+def _new_texts(adapters: Adapters, news: Mapping[str, Post]) -> dict[str, ShingledText]:
     """From the store, where this publish keeps bodies; else from the files."""
-    bodies = deps.adapters.store.bodies({post.body_hash for post in news.values()})
+    bodies = adapters.store.bodies({post.body_hash for post in news.values()})
     texts = {path: shingled_text(bodies[p.body_hash]) for path, p in news.items() if p.body_hash in bodies}
-    for reading in deps.adapters.source().read_many([path for path in news if path not in texts], {}):
+    for reading in adapters.source().read_many([path for path in news if path not in texts], {}):
         if isinstance(reading.result, ParsedPost):
             texts[reading.stat.path] = shingled_text(reading.result.body)
     return texts
 
 
 def _in_a_series(
-    deps: Deps,
+    store: Store,
     close: Sequence[Pair],
     old_texts: Mapping[str, ShingledText],
     new_texts: Mapping[str, ShingledText],
@@ -108,7 +109,7 @@ def _in_a_series(
     for k, post in close:
         if (k.id, post.path) in found:
             continue
-        nearby = deps.adapters.store.bodies_near(k.first_seq, NEARBY_POSTS)
+        nearby = store.bodies_near(k.first_seq, NEARBY_POSTS)
         if any(
             id != k.id and may_share_template(new_texts[post.path], shingled_text(body))
             for id, body in nearby

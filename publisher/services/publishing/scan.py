@@ -35,7 +35,7 @@ from publisher.core.publishing.plan import (
 )
 from publisher.core.publishing.planner import make_plan
 from publisher.ports import Store
-from publisher.services.deps import Deps
+from publisher.services.deps import Adapters, Deps, SiteRules
 from publisher.services.publishing.adoption import recover_history
 from publisher.services.publishing.clock_checks import log_stays_ahead
 from publisher.services.publishing.folder_snapshot import FolderSnapshot
@@ -78,12 +78,14 @@ def scan_folder(
     are read; without it nothing is written. `snapshot` is one taken just now. `answers` are the author's
     decisions about held files. Raises SourceError, StoreError; UsageError: answers about other files.
     """
-    rules = plan_rules(deps, now, backfill=backfill, overrides=overrides, answers=answers)
-    scan = FolderScan(deps, snapshot or FolderSnapshot(deps.adapters.source(), deps.adapters.store))
+    rules = plan_rules(
+        deps.rules, deps.adapters.store, now, backfill=backfill, overrides=overrides, answers=answers
+    )
+    scan = FolderScan(deps.adapters, snapshot or FolderSnapshot(deps.adapters.source(), deps.adapters.store))
     scan.read_changed(keep_bodies=keep_bodies)
     scan.add_unsettled(now)
     scan.add_related(rules.naming)
-    readings = readings_of(deps, scan.hashes)
+    readings = readings_of(deps.adapters, scan.hashes)
     scan.posts = with_published_dates(scan.posts.values(), scan.known.values(), readings, now)
     posts, known = list(scan.posts.values()), list(scan.known.values())
     authority_changed = rules.authority_before not in ("", rules.naming.authority)
@@ -93,7 +95,7 @@ def scan_folder(
     head = deps.adapters.store.head()
     given = (head, known, posts, scan.bad, now, rules, live, recover_history(deps, head), readings)
     plan = make_plan(*given)
-    verdicts = rename_verdicts(deps, plan, known, posts)
+    verdicts = rename_verdicts(deps.adapters, plan, known, posts)
     if verdicts:
         plan = make_plan(*given, verdicts)
     check_answers(answers, plan)
@@ -101,7 +103,8 @@ def scan_folder(
 
 
 def plan_rules(
-    deps: Deps,
+    rules: SiteRules,
+    store: Store,
     now: datetime,
     *,
     backfill: bool = False,
@@ -112,37 +115,37 @@ def plan_rules(
     Raises StoreError.
     """
     return PlanRules(
-        naming=deps.rules.id_rules,
-        max_age=deps.rules.max_age,
+        naming=rules.id_rules,
+        max_age=rules.max_age,
         backfill=backfill,
         confirmed=overrides,
-        authority_before=deps.adapters.store.meta(AUTHORITY),
-        log_ahead=log_stays_ahead(deps.adapters.store, now),
+        authority_before=store.meta(AUTHORITY),
+        log_ahead=log_stays_ahead(store, now),
         answers=answers,
-        pages=deps.rules.post_pages,
+        pages=rules.post_pages,
     )
 
 
-def remember_rules(deps: Deps, rules: PlanRules) -> None:
+def remember_rules(adapters: Adapters, rules: PlanRules) -> None:
     """Keeps what the next publish compares with: the authority of ids, and the version of the reader."""
     if rules.authority_before != rules.naming.authority:
-        deps.adapters.store.set_meta(AUTHORITY, rules.naming.authority)
-    if deps.adapters.store.meta(READER) != deps.adapters.source().version:
-        deps.adapters.store.set_meta(READER, deps.adapters.source().version)
+        adapters.store.set_meta(AUTHORITY, rules.naming.authority)
+    if adapters.store.meta(READER) != adapters.source().version:
+        adapters.store.set_meta(READER, adapters.source().version)
 
 
-def readings_of(deps: Deps, hashes: Mapping[str, str]) -> FileReadings:
+def readings_of(adapters: Adapters, hashes: Mapping[str, str]) -> FileReadings:
     """Who changed a post: its author, or an upgrade that reads the same bytes differently. `hashes` are of
     the bytes of the files at hand, by path; "" where a file could not be read. Raises StoreError.
     """
-    version, before = deps.adapters.source().version, deps.adapters.store.meta(READER)
+    version, before = adapters.source().version, adapters.store.meta(READER)
     passed_over: set[str] = set()
-    if before != version and deps.adapters.store.head().baseline_at is not None:
+    if before != version and adapters.store.head().baseline_at is not None:
         # Files with the same bytes that the version before hid, or refused at its last publish.
-        for path, (hash, post) in deps.adapters.store.unpublished_files(list(hashes)).items():
+        for path, (hash, post) in adapters.store.unpublished_files(list(hashes)).items():
             if post.hidden is not None and hashes[path] == hash:
                 passed_over.add(path)
-        refused = [text for area, _, text in deps.adapters.store.problems() if area == "posts"]
+        refused = [text for area, _, text in adapters.store.problems() if area == "posts"]
         passed_over |= {path for path in hashes for text in refused if text.startswith(f"{path}:")}
     return FileReadings(
         hashes={path: hash for path, hash in hashes.items() if hash},
@@ -171,8 +174,8 @@ class FolderScan:
     read now; those of other posts are in the log.
     """
 
-    def __init__(self, deps: Deps, snapshot: FolderSnapshot) -> None:
-        self._deps, self._store, self._snapshot = deps, deps.adapters.store, snapshot
+    def __init__(self, adapters: Adapters, snapshot: FolderSnapshot) -> None:
+        self._source, self._store, self._snapshot = adapters.source, adapters.store, snapshot
         self.posts: dict[str, Post] = {}
         self.known: dict[str, PublishedPost] = {}
         self.bad: list[BadPost] = list(snapshot.unreadable.values())
@@ -192,7 +195,7 @@ class FolderScan:
             [path for path in changed if path in snapshot.indexed], snapshot.rules
         )
         with BodyWriter(self._store) as writer:
-            for reading in self._deps.adapters.source().read_many(changed, hashes):
+            for reading in self._source().read_many(changed, hashes):
                 stat, result = reading.stat, reading.result
                 self.hashes[stat.path] = reading.hash
                 if result is None:

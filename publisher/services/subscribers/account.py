@@ -9,12 +9,12 @@ forwarded mail can ask, and no more than that: the link goes to the reader.
 from datetime import datetime, timedelta
 from typing import Any
 
-from publisher.core.addresses import Address, reader_identity
+from publisher.core.addresses import Address, Blocklist, reader_identity
 from publisher.core.delivery.mailing import MailingKind
 from publisher.core.errors import Refused, TokenError
 from publisher.core.mail.message import Placeholder
 from publisher.core.subscribers.subscription import MailingList, NewReader, Subscription, SubscriptionState
-from publisher.core.tokens import Claim, Purpose, address_key, sign, verify
+from publisher.core.tokens import Claim, KeyRing, Purpose, address_key, sign, verify
 from publisher.services.deps import Deps
 from publisher.services.mail.letters import account_message
 from publisher.services.mail.messages import ONE_TIME_LIFETIME
@@ -39,18 +39,18 @@ _PURPOSES = {
 }
 
 
-def account_token(deps: Deps, found: Subscription, now: datetime) -> str:
+def account_token(keyring: KeyRing, found: Subscription, now: datetime) -> str:
     """The token of a page that may ask for links to what is kept about `found`'s reader."""
     expires = now + PAGE_VALID_FOR
     claim = Claim(
         purpose=Purpose.ACCOUNT, subscription=found.id, generation=found.generation, expires=expires
     )
-    return sign(claim, deps.process.keyring())
+    return sign(claim, keyring)
 
 
 def find_by_token(deps: Deps, token: str, now: datetime) -> tuple[Subscription, MailingList]:
     """Whose links a token may ask for. Raises TokenError."""
-    found = look_up(deps, token, Purpose.ACCOUNT, now)
+    found = look_up(deps.adapters.store, deps.process.keyring(), token, Purpose.ACCOUNT, now)
     spec = deps.rules.list(found.list)
     if spec is None or found.state is SubscriptionState.PENDING:
         raise TokenError("token", "not valid")
@@ -70,7 +70,7 @@ def send_link(deps: Deps, token: str, link: Placeholder, now: datetime) -> None:
         found.id, found.generation, now, every=LINK_INTERVAL, most=MAX_LINKS, within=LINK_WINDOW
     ):
         return
-    plan_single_mailing(deps, spec, MailingKind.ACCOUNT, frozen, found, now, language)
+    plan_single_mailing(deps.adapters, spec, MailingKind.ACCOUNT, frozen, found, now, language)
 
 
 def find_by_link(deps: Deps, token: str, link: Placeholder, now: datetime) -> Subscription:
@@ -107,7 +107,7 @@ def change_address(deps: Deps, token: str, address: str, now: datetime) -> None:
     be used again.
     """
     found = find_by_link(deps, token, Placeholder.ADDRESS, now)
-    to = _new_address(deps, found, address)
+    to = _new_address(deps.rules.blocklist, found, address)
     consume_link(deps, token, Placeholder.ADDRESS, now)
     spec = deps.rules.list(found.list)
     if spec is None or found.state is not SubscriptionState.ACTIVE:
@@ -117,8 +117,8 @@ def change_address(deps: Deps, token: str, address: str, now: datetime) -> None:
     request_confirmation(deps, [spec], to, wish, address_change_consent(found, now), now)
 
 
-def _new_address(deps: Deps, found: Subscription, address: str) -> Address:
-    to = parse_signup_address(deps, address)
+def _new_address(blocklist: Blocklist, found: Subscription, address: str) -> Address:
+    to = parse_signup_address(blocklist, address)
     if reader_identity(str(to)) == reader_identity(found.address):
         raise Refused(str(to), "mail goes there already")
     return to

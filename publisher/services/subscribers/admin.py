@@ -11,31 +11,32 @@ from datetime import datetime
 from typing import Any
 
 from publisher.core.addresses import parse_address
-from publisher.core.delivery.bounces import Severity, count_refusals
+from publisher.core.delivery.bounces import BounceLimits, Severity, count_refusals
 from publisher.core.delivery.reconciliation import journal_event, journal_fields
 from publisher.core.subscribers.departures import ALL_LISTS, ERASED, LEFT, Departure
 from publisher.core.subscribers.subscription import MailingList, Subscription, SubscriptionState
-from publisher.core.tokens import address_key, mailbox_key
+from publisher.core.tokens import KeyRing, address_key, mailbox_key
+from publisher.ports import Journal, Store
 from publisher.services.deps import Deps
 
 OPERATOR = "operator"
 """The kind of a suppression that an operator asked for."""
 
 
-def key_of(deps: Deps, address: str) -> str:
+def key_of(keyring: KeyRing, address: str) -> str:
     """The key an address is known by. Raises AddressError."""
-    return address_key(str(parse_address(address)), deps.process.keyring())
+    return address_key(str(parse_address(address)), keyring)
 
 
-def journal_departures(deps: Deps, departures: Sequence[Departure]) -> None:
+def journal_departures(journal: Journal, departures: Sequence[Departure]) -> None:
     """Appends departures to the journal, with one flush. Raises OutputError: they must not be done."""
-    deps.adapters.journal.append_all([(journal_event(one), journal_fields(one)) for one in departures])
+    journal.append_all([(journal_event(one), journal_fields(one)) for one in departures])
 
 
-def departure_of(deps: Deps, one: Subscription, now: datetime) -> Departure:
+def departure_of(keyring: KeyRing, one: Subscription, now: datetime) -> Departure:
     """The departure of the reader of a subscription, from its list, in this life of it."""
     return Departure(
-        key=address_key(one.address, deps.process.keyring()),
+        key=address_key(one.address, keyring),
         list=one.list,
         kind=LEFT,
         at=now,
@@ -49,8 +50,8 @@ def end_subscriptions(deps: Deps, subscriptions: Iterable[Subscription], now: da
     time and not millions. Journaled. Returns how many stood until now.
     """
     standing = [one for one in subscriptions if one.state is not SubscriptionState.UNSUBSCRIBED]
-    gone = [departure_of(deps, one, now) for one in standing]
-    journal_departures(deps, gone)
+    gone = [departure_of(deps.process.keyring(), one, now) for one in standing]
+    journal_departures(deps.adapters.journal, gone)
     deps.process.failpoint("leave:journaled")
     ended = deps.adapters.store.apply_departures(gone)
     deps.process.failpoint("leave:committed")
@@ -63,7 +64,7 @@ def unsubscribe(deps: Deps, address: str, spec: MailingList | None, now: datetim
     """
     found = [
         s
-        for s in deps.adapters.store.subscriptions_of(key_of(deps, address))
+        for s in deps.adapters.store.subscriptions_of(key_of(deps.process.keyring(), address))
         if spec is None or s.list == spec.slug
     ]
     standing = [s for s in found if s.state is not SubscriptionState.UNSUBSCRIBED]
@@ -76,7 +77,7 @@ def suppress(deps: Deps, address: str, spec: MailingList | None, now: datetime) 
     AddressError.
     """
     slug = spec.slug if spec else ALL_LISTS
-    suppress_keys(deps, [(key_of(deps, address), slug)], OPERATOR, now)
+    suppress_keys(deps, [(key_of(deps.process.keyring(), address), slug)], OPERATOR, now)
 
 
 def suppress_keys(deps: Deps, whom: Iterable[tuple[str, str]], kind: str, now: datetime) -> None:
@@ -86,7 +87,7 @@ def suppress_keys(deps: Deps, whom: Iterable[tuple[str, str]], kind: str, now: d
     """
     last = deps.adapters.store.last_subscription_id()
     gone = [Departure(key=key, list=slug, kind=kind, at=now, subscription=last) for key, slug in whom]
-    journal_departures(deps, gone)
+    journal_departures(deps.adapters.journal, gone)
     deps.process.failpoint("suppress:journaled")
     deps.adapters.store.apply_departures(gone)
     deps.process.failpoint("suppress:committed")
@@ -98,8 +99,10 @@ def erase(deps: Deps, address: str, now: datetime) -> int:
     AddressError.
     """
     last = deps.adapters.store.last_subscription_id()
-    gone = Departure(key=key_of(deps, address), list=ALL_LISTS, kind=ERASED, at=now, subscription=last)
-    journal_departures(deps, [gone])
+    gone = Departure(
+        key=key_of(deps.process.keyring(), address), list=ALL_LISTS, kind=ERASED, at=now, subscription=last
+    )
+    journal_departures(deps.adapters.journal, [gone])
     deps.process.failpoint("erase:journaled")
     deps.adapters.store.reset_confirmation_history(
         mailbox_key(parse_address(address), deps.process.keyring())
@@ -111,10 +114,12 @@ def erase(deps: Deps, address: str, now: datetime) -> int:
 
 def export_data(deps: Deps, address: str) -> dict[str, Any]:
     """Everything that is kept about an address, to be shown to its owner. Raises AddressError."""
-    key = key_of(deps, address)
+    key = key_of(deps.process.keyring(), address)
     return {
         "address": str(parse_address(address)),
-        "subscriptions": [_told(deps, one) for one in deps.adapters.store.subscriptions_of(key)],
+        "subscriptions": [
+            _told(deps.adapters.store, one) for one in deps.adapters.store.subscriptions_of(key)
+        ],
         "suppressions": [
             {"list": slug, "kind": kind, "since": since}
             for slug, kind, since in deps.adapters.store.suppressions_of(key)
@@ -129,23 +134,21 @@ def export_data(deps: Deps, address: str) -> dict[str, Any]:
             }
             for one in deps.adapters.store.refusals_of(key)
         ],
-        "refusals_left": _left(deps, key),
-        "confirmation_mails": _asked(deps, address),
+        "refusals_left": _left(deps.rules.bounce_limits, deps.adapters.store, key),
+        "confirmation_mails": _asked(deps.adapters.store, deps.process.keyring(), address),
     }
 
 
-def _left(deps: Deps, key: str) -> dict[str, int]:
+def _left(bounce_limits: BounceLimits, store: Store, key: str) -> dict[str, int]:
     """How many more refusals of each severity suppress an address."""
-    those = [one for one in deps.adapters.store.refusals_of(key) if one.counts is not False]
-    limits = {Severity.HARD: deps.rules.bounce_limits.hard, Severity.SOFT: deps.rules.bounce_limits.soft}
+    those = [one for one in store.refusals_of(key) if one.counts is not False]
+    limits = {Severity.HARD: bounce_limits.hard, Severity.SOFT: bounce_limits.soft}
     return {severity: max(most - count_refusals(those, severity), 0) for severity, most in limits.items()}
 
 
-def _asked(deps: Deps, address: str) -> dict[str, Any] | None:
+def _asked(store: Store, keyring: KeyRing, address: str) -> dict[str, Any] | None:
     """How often the mailbox of an address was asked to confirm, whatever its spelling; None: never."""
-    asked = deps.adapters.store.confirmation_history(
-        mailbox_key(parse_address(address), deps.process.keyring())
-    )
+    asked = store.confirmation_history(mailbox_key(parse_address(address), keyring))
     return None if asked is None else {"sent": list(asked.sent), "never_again_since": asked.never}
 
 
@@ -163,17 +166,17 @@ def preferences_as_dict(one: Subscription) -> dict[str, Any]:
     }
 
 
-def _told(deps: Deps, one: Subscription) -> dict[str, Any]:
+def _told(store: Store, one: Subscription) -> dict[str, Any]:
     return {
         "list": one.list,
         "state": one.state,
         "since": one.created_at,
         "confirmed": one.confirmed_at,
         "next_due": one.next_due_at,
-        "consent": deps.adapters.store.consent_of(one.id),
+        "consent": store.consent_of(one.id),
         "choices": preferences_as_dict(one),
         "mail": [
             {"mailing": mailing, "subject": subject, "state": state, "since": since}
-            for mailing, subject, state, since in deps.adapters.store.deliveries_to(one.id)
+            for mailing, subject, state, since in store.deliveries_to(one.id)
         ],
     }

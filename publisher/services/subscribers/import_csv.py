@@ -22,6 +22,7 @@ from publisher.core.subscribers.subscription import (
     SchedulePreference,
 )
 from publisher.core.tokens import address_key, mailbox_key
+from publisher.ports import Store
 from publisher.services.deps import Deps
 from publisher.services.mail.letters import confirmation_message
 from publisher.services.subscribers.admin import journal_departures
@@ -118,11 +119,11 @@ def import_readers(
         deps.process.failpoint("import:chunk")
 
 
-def offered_topics(deps: Deps, spec: MailingList) -> Mapping[str, str]:
+def offered_topics(store: Store, spec: MailingList) -> Mapping[str, str]:
     """The topics that readers of a list may choose, by folded name; empty if there are none."""
     if ListChoice.TOPICS not in spec.readers_choose:
         return {}
-    return {fold_term(topic): topic for topic in available_choices(deps, spec, NO_CHOICES).topics}
+    return {fold_term(topic): topic for topic in available_choices(store, spec, NO_CHOICES).topics}
 
 
 class _Import:
@@ -209,15 +210,15 @@ class _Import:
 
     def _journal(self, departures: Sequence[Departure]) -> None:
         """Departures are on disk before they are committed."""
-        journal_departures(self._deps, departures)
+        journal_departures(self._deps.adapters.journal, departures)
         self._deps.process.failpoint("import:journaled")
 
     def _due_of(self, pace: SchedulePreference) -> datetime:
-        return next_due_after(self._deps, self._spec, pace, self._now)
+        return next_due_after(self._spec, pace, self._now)
 
     def _confirmation(self) -> NewMailing:
         frozen = confirmation_message(self._deps, self._spec)
-        return single_mailing(self._deps, self._spec, MailingKind.CONFIRM, frozen, self._now)
+        return single_mailing(self._deps.adapters.store, self._spec, MailingKind.CONFIRM, frozen, self._now)
 
 
 def parse_address_cell(text: str) -> str:

@@ -20,6 +20,7 @@ from publisher.core.subscribers.subscription import (
     normalize_topics,
 )
 from publisher.core.tokens import Purpose
+from publisher.ports import Store
 from publisher.services.deps import Deps
 from publisher.services.subscribers.subscribe import find_by_token as look_up
 from publisher.services.subscribers.subscribe import next_due_of
@@ -40,10 +41,10 @@ class Offer:
     hour: bool = False
 
 
-def available_choices(deps: Deps, spec: MailingList, now: Preferences) -> Offer:
+def available_choices(store: Store, spec: MailingList, now: Preferences) -> Offer:
     """What a reader who has chosen `now` may choose: what posts have, and what they chose before."""
     may = spec.readers_choose
-    posts = [known.post for known in deps.adapters.store.newest_posts(SAMPLED_POSTS)]
+    posts = [known.post for known in store.newest_posts(SAMPLED_POSTS)]
     fitting = [post for post in posts if spec.where.matches(post) and post.mail is not PostMailOptions.NEVER]
     topics = Counter(topic for post in fitting for topic in topics_of(post))
     common = [topic for topic, _ in topics.most_common(MAX_TOPICS)]
@@ -58,7 +59,7 @@ def available_choices(deps: Deps, spec: MailingList, now: Preferences) -> Offer:
 
 def find_by_token(deps: Deps, token: str, now: datetime) -> tuple[Subscription, MailingList]:
     """The subscription whose preferences a token opens, and its list. Raises TokenError."""
-    found = look_up(deps, token, Purpose.PREFERENCES, now)
+    found = look_up(deps.adapters.store, deps.process.keyring(), token, Purpose.PREFERENCES, now)
     spec = deps.rules.list(found.list)
     if spec is None or found.state is not SubscriptionState.ACTIVE:
         raise TokenError("token", "not valid")
@@ -71,9 +72,9 @@ def save(deps: Deps, token: str, wish: Preferences, now: datetime) -> Subscripti
     waiting. Raises TokenError.
     """
     found, spec = find_by_token(deps, token, now)
-    wish = limit_to_offer(wish, found.choices, available_choices(deps, spec, found.choices))
+    wish = limit_to_offer(wish, found.choices, available_choices(deps.adapters.store, spec, found.choices))
     choices = limit_to_list(spec, wish, found.choices)
-    due = next_due_of(deps, spec, found, now, choices.pace)
+    due = next_due_of(spec, found, now, choices.pace)
     changed = deps.adapters.store.set_preferences(found.id, found.generation, choices, due)
     if changed is None:
         raise TokenError("token", "not valid")

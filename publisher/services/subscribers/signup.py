@@ -7,7 +7,7 @@ How often a mailbox is asked is counted in the transaction that plans the mail
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from publisher.core.addresses import Address, parse_address
+from publisher.core.addresses import Address, Blocklist, parse_address
 from publisher.core.delivery.mailing import MailingKind
 from publisher.core.delivery.reconciliation import journal_event, journal_fields
 from publisher.core.errors import AddressError, Refused
@@ -19,7 +19,8 @@ from publisher.core.subscribers.subscription import (
     Subscription,
     SubscriptionState,
 )
-from publisher.core.tokens import Purpose, address_key, join_mailbox_key, mailbox_key, verify
+from publisher.core.tokens import KeyRing, Purpose, address_key, join_mailbox_key, mailbox_key, verify
+from publisher.ports import Store
 from publisher.services.deps import Deps
 from publisher.services.mail.letters import confirmation_message
 from publisher.services.subscribers.admin import departure_of
@@ -40,12 +41,12 @@ class BlockedAddress(AddressError):
     """A good address that nobody may sign up here."""
 
 
-def parse_signup_address(deps: Deps, text: str) -> Address:
+def parse_signup_address(blocklist: Blocklist, text: str) -> Address:
     """The address that a reader gave, for mail to go to. Raises AddressError; BlockedAddress for one that
     settings refuse: this machine's, a list's own, or of `web.blocked`.
     """
     address = parse_address(text)
-    if deps.rules.blocklist.has(address):
+    if blocklist.has(address):
         raise BlockedAddress("address", f"{address} cannot be signed up here", "use another address")
     return address
 
@@ -54,7 +55,7 @@ def sign_up(
     deps: Deps, lists: Sequence[MailingList], address: str, origin: str, now: datetime
 ) -> SignUpOutcome:
     """A visitor asks to join `lists`; one mail asks about all of them. Raises AddressError."""
-    parsed = parse_signup_address(deps, address)
+    parsed = parse_signup_address(deps.rules.blocklist, address)
     reader = NewReader(
         address=str(parsed), key=address_key(str(parsed), deps.process.keyring()), active=False, own_wish=True
     )
@@ -81,10 +82,10 @@ def request_confirmation(
     while found.answer is SignUpOutcome.ASK:
         asked = [spec for spec in lists if spec.slug in found.lists]
         frozen = confirmation_message(deps, *asked)
-        mail = single_mailing(deps, asked[0], MailingKind.CONFIRM, frozen, now)
+        mail = single_mailing(deps.adapters.store, asked[0], MailingKind.CONFIRM, frozen, now)
         done = deps.adapters.store.sign_up(wish, mail, found, now)
         if done == found:
-            journal_mailing_id(deps, done.mailing)
+            journal_mailing_id(deps.adapters.journal, done.mailing)
             break
         found = done  # somebody else was quicker: look again
     return found.answer
@@ -97,7 +98,7 @@ def resend_confirmation(
     it asks about. Not counted. Raises AddressError, and Refused: its owner wants no such mail.
     """
     parsed = parse_address(address)
-    if refuses_confirmation_mail(deps, parsed):
+    if refuses_confirmation_mail(deps.adapters.store, deps.process.keyring(), parsed):
         what, do = "its owner wants no more confirmation mails", f"`publisher subscribers allow {parsed}`"
         raise Refused(str(parsed), what, do)
     found = deps.adapters.store.subscriptions_of(address_key(str(parsed), deps.process.keyring()))
@@ -108,9 +109,12 @@ def resend_confirmation(
     }
     lists = [one for one in deps.rules.lists if one.slug in waiting]
     if lists:
-        mail = single_mailing(deps, lists[0], MailingKind.CONFIRM, confirmation_message(deps, *lists), now)
+        mail = single_mailing(
+            deps.adapters.store, lists[0], MailingKind.CONFIRM, confirmation_message(deps, *lists), now
+        )
         journal_mailing_id(
-            deps, deps.adapters.store.resend_confirmation([waiting[one.slug].id for one in lists], mail, now)
+            deps.adapters.journal,
+            deps.adapters.store.resend_confirmation([waiting[one.slug].id for one in lists], mail, now),
         )
     return lists
 
@@ -119,9 +123,9 @@ def never_ask(deps: Deps, token: str, now: datetime) -> None:
     """The owner of a mailbox says that it was not them: no confirmation mail goes there any more, and what
     waits for their confirmation ends. Journalled. Idempotent. Raises TokenError.
     """
-    mailbox = mailbox_of_token(deps, token, now)
-    pending = list(_waiting(deps, mailbox))
-    gone = [departure_of(deps, one, now) for one in pending]
+    mailbox = mailbox_of_token(deps.process.keyring(), token, now)
+    pending = list(_waiting(deps.adapters.store, deps.process.keyring(), mailbox))
+    gone = [departure_of(deps.process.keyring(), one, now) for one in pending]
     said = ("never-asked", {"at": now.isoformat(), "key": mailbox})
     deps.adapters.journal.append_all([said, *((journal_event(one), journal_fields(one)) for one in gone)])
     deps.process.failpoint("never-ask:journaled")
@@ -129,14 +133,14 @@ def never_ask(deps: Deps, token: str, now: datetime) -> None:
     deps.process.failpoint("never-ask:committed")
 
 
-def mailbox_of_token(deps: Deps, token: str, now: datetime) -> str:
+def mailbox_of_token(keyring: KeyRing, token: str, now: datetime) -> str:
     """The key of the mailbox whose link `token` is. Raises TokenError."""
-    return join_mailbox_key(verify(token, Purpose.NEVER_ASK, deps.process.keyring(), now))
+    return join_mailbox_key(verify(token, Purpose.NEVER_ASK, keyring, now))
 
 
-def _waiting(deps: Deps, mailbox: str) -> Iterator[Subscription]:
-    for one in deps.adapters.store.subscriptions(None, SubscriptionState.PENDING):
-        if mailbox_key(one.address, deps.process.keyring()) == mailbox:
+def _waiting(store: Store, keyring: KeyRing, mailbox: str) -> Iterator[Subscription]:
+    for one in store.subscriptions(None, SubscriptionState.PENDING):
+        if mailbox_key(one.address, keyring) == mailbox:
             yield one
 
 

@@ -27,8 +27,9 @@ from publisher.core.subscribers.subscription import (
     content_for,
     schedule_for,
 )
-from publisher.core.tokens import Purpose, address_key, mailbox_key, verify
-from publisher.services.deps import Deps
+from publisher.core.tokens import KeyRing, Purpose, address_key, mailbox_key, verify
+from publisher.ports import Journal, Store
+from publisher.services.deps import Adapters, Deps, SiteRules
 from publisher.services.mail.letters import FrozenMail, confirmation_message, welcome_message
 from publisher.services.subscribers.admin import departure_of, journal_departures
 
@@ -41,14 +42,16 @@ from.
 """
 
 
-def find_by_token(deps: Deps, token: str, purpose: Purpose, now: datetime) -> Subscription:
+def find_by_token(
+    store: Store, keyring: KeyRing, token: str, purpose: Purpose, now: datetime
+) -> Subscription:
     """The subscription a token speaks of, for showing; changes nothing. Raises TokenError."""
-    claim = verify(token, purpose, deps.process.keyring(), now)
-    found = deps.adapters.store.subscription(claim.subscription)
+    claim = verify(token, purpose, keyring, now)
+    found = store.subscription(claim.subscription)
     if (
         found is None
         and purpose is Purpose.CONFIRM
-        and (went := deps.adapters.store.moved_subscription(claim.subscription))
+        and (went := store.moved_subscription(claim.subscription))
     ):
         return went
     if found is None or found.generation != claim.generation:
@@ -60,7 +63,7 @@ def confirm(deps: Deps, token: str, now: datetime) -> Subscription:
     """The reader confirms in person: active from here on, on every list that the mail asked about.
     Idempotent. Raises TokenError.
     """
-    found = find_by_token(deps, token, Purpose.CONFIRM, now)
+    found = find_by_token(deps.adapters.store, deps.process.keyring(), token, Purpose.CONFIRM, now)
     if found.state is SubscriptionState.UNSUBSCRIBED or deps.rules.list(found.list) is None:
         raise TokenError("token", "not valid")
     together = deps.adapters.store.pending_in_same_mail(found.id) or [found]
@@ -77,11 +80,11 @@ def _confirm_one(deps: Deps, found: Subscription, now: datetime) -> Subscription
         return None
     if moved := complete_address_change(deps, found, now):
         return moved
-    due = next_due_of(deps, spec, found, now)
+    due = next_due_of(spec, found, now)
     while True:
         greets = found.state is SubscriptionState.PENDING and spec.welcome == "latest"
         mail = welcome_mailing(deps, spec, found, now) if greets else None
-        note = partial(journal_mailing_id, deps)
+        note = partial(journal_mailing_id, deps.adapters.journal)
         try:
             done = deps.adapters.store.confirm(
                 found.id, found.generation, due, now, welcome=mail, planned=note
@@ -91,10 +94,10 @@ def _confirm_one(deps: Deps, found: Subscription, now: datetime) -> Subscription
         return done or deps.adapters.store.moved_subscription(found.id)
 
 
-def lists_to_confirm(deps: Deps, found: Subscription) -> Sequence[MailingList]:
+def lists_to_confirm(rules: SiteRules, store: Store, found: Subscription) -> Sequence[MailingList]:
     """The lists that a confirmation of `found` is about."""
-    together = deps.adapters.store.pending_in_same_mail(found.id) or [found]
-    lists = (deps.rules.list(one.list) for one in reversed(together))
+    together = store.pending_in_same_mail(found.id) or [found]
+    lists = (rules.list(one.list) for one in reversed(together))
     return [spec for spec in lists if spec is not None]
 
 
@@ -112,15 +115,17 @@ def welcome_mailing(deps: Deps, spec: MailingList, found: Subscription, now: dat
     pairs = tuple((known.id, known.revision) for known in newest[:WELCOME_POSTS])
     language = deps.rules.language(spec, taste)
     frozen = welcome_message(deps, spec, pairs, language)
-    return replace(single_mailing(deps, spec, MailingKind.WELCOME, frozen, now, language), head=head)
+    return replace(
+        single_mailing(deps.adapters.store, spec, MailingKind.WELCOME, frozen, now, language), head=head
+    )
 
 
 def unsubscribe(deps: Deps, token: str, now: datetime) -> Subscription:
     """One click: effective for the next message sent, idempotent, journaled. Raises TokenError."""
-    found = find_by_token(deps, token, Purpose.UNSUBSCRIBE, now)
+    found = find_by_token(deps.adapters.store, deps.process.keyring(), token, Purpose.UNSUBSCRIBE, now)
     if found.state is SubscriptionState.UNSUBSCRIBED:
         return found  # it was journaled then: a link clicked twice adds nothing
-    journal_departures(deps, [departure_of(deps, found, now)])
+    journal_departures(deps.adapters.journal, [departure_of(deps.process.keyring(), found, now)])
     deps.process.failpoint("unsubscribe:journaled")
     ended = deps.adapters.store.unsubscribe(found.id, found.generation, now)
     deps.process.failpoint("unsubscribe:committed")
@@ -135,10 +140,10 @@ def add(deps: Deps, spec: MailingList, address: str, now: datetime, *, confirmed
     Raises AddressError, and Refused for an address that left, is suppressed, or wants no such mail.
     """
     parsed = parse_address(address)
-    if not confirmed and refuses_confirmation_mail(deps, parsed):
+    if not confirmed and refuses_confirmation_mail(deps.adapters.store, deps.process.keyring(), parsed):
         what, do = "its owner wants no more confirmation mails", f"`publisher subscribers allow {parsed}`"
         raise Refused(str(parsed), what, do)
-    due = next_due_after(deps, spec, SchedulePreference(), now) if confirmed else None
+    due = next_due_after(spec, SchedulePreference(), now) if confirmed else None
     reader = NewReader(
         address=str(parsed),
         key=address_key(str(parsed), deps.process.keyring()),
@@ -155,12 +160,12 @@ def add(deps: Deps, spec: MailingList, address: str, now: datetime, *, confirmed
     return joined
 
 
-def forget_pending(deps: Deps, now: datetime) -> int:
+def forget_pending(store: Store, now: datetime) -> int:
     """Sign-ups nobody confirmed are gone after seven days, and how often a mailbox was asked a year after
     the last attempt; returns how many sign-ups.
     """
-    deps.adapters.store.prune_confirmation_history(now)
-    return deps.adapters.store.delete_pending(now - PENDING_FOR)
+    store.prune_confirmation_history(now)
+    return store.delete_pending(now - PENDING_FOR)
 
 
 def address_change_consent(before: Subscription, now: datetime) -> Consent:
@@ -169,13 +174,13 @@ def address_change_consent(before: Subscription, now: datetime) -> Consent:
     return Consent(at=now, origin=origin, form=ADDRESS_CHANGE, wording="change of address, version 1")
 
 
-def address_change_origin(deps: Deps, found: Subscription) -> Subscription | None:
+def address_change_origin(store: Store, found: Subscription) -> Subscription | None:
     """The subscription that `found` takes the place of, if it still stands as it did when that was asked."""
-    proof = deps.adapters.store.consent_of(found.id)
+    proof = store.consent_of(found.id)
     words = proof.get("origin", "").replace(",", "").split()
     if proof.get("form") != ADDRESS_CHANGE or len(words) != 4:
         return None
-    before = deps.adapters.store.subscription(int(words[1]))
+    before = store.subscription(int(words[1]))
     if before is None or before.state is not SubscriptionState.ACTIVE or before.list != found.list:
         return None
     if reader_identity(before.address) == reader_identity(
@@ -190,15 +195,15 @@ def complete_address_change(deps: Deps, found: Subscription, now: datetime) -> S
     the new address, with all it had. None: it is no change of address, or what it came from has ended
     meanwhile. Journaled.
     """
-    before = address_change_origin(deps, found)
+    before = address_change_origin(deps.adapters.store, found)
     key = address_key(found.address, deps.process.keyring())
     if before is None:
         return None
     for slug, kind, _ in deps.adapters.store.suppressions_of(key):
         if slug in (ALL_LISTS, found.list) and kind not in READER_KINDS:
             return None
-    move = replace(departure_of(deps, before, now), to=found.id, to_key=key)
-    journal_departures(deps, [move])
+    move = replace(departure_of(deps.process.keyring(), before, now), to=found.id, to_key=key)
+    journal_departures(deps.adapters.journal, [move])
     deps.process.failpoint("address:journaled")
     deps.adapters.store.apply_departures([move])
     deps.process.failpoint("address:committed")
@@ -217,20 +222,22 @@ def send_confirmation(
     not count towards the limits; returns its id, 0 where the owner of the mailbox wants none. `frozen` is the
     mail where it is composed already.
     """
-    if refuses_confirmation_mail(deps, parse_address(subscription.address)):
+    if refuses_confirmation_mail(
+        deps.adapters.store, deps.process.keyring(), parse_address(subscription.address)
+    ):
         return 0
     mail = frozen or confirmation_message(deps, spec)
-    return plan_single_mailing(deps, spec, MailingKind.CONFIRM, mail, subscription, now)
+    return plan_single_mailing(deps.adapters, spec, MailingKind.CONFIRM, mail, subscription, now)
 
 
-def refuses_confirmation_mail(deps: Deps, address: Address) -> bool:
+def refuses_confirmation_mail(store: Store, keyring: KeyRing, address: Address) -> bool:
     """Whether the owner of a mailbox said "never ask again"."""
-    asked = deps.adapters.store.confirmation_history(mailbox_key(address, deps.process.keyring()))
+    asked = store.confirmation_history(mailbox_key(address, keyring))
     return asked is not None and asked.never is not None
 
 
 def plan_single_mailing(
-    deps: Deps,
+    adapters: Adapters,
     spec: MailingList,
     kind: MailingKind,
     frozen: FrozenMail,
@@ -241,22 +248,22 @@ def plan_single_mailing(
     """Plans a mailing to one reader, who waits for it; returns its id. `language` is that of its words, where
     it is not the list's.
     """
-    id = deps.adapters.store.start_transactional(
-        single_mailing(deps, spec, kind, frozen, now, language), to.id, now
+    id = adapters.store.start_transactional(
+        single_mailing(adapters.store, spec, kind, frozen, now, language), to.id, now
     )
-    journal_mailing_id(deps, id)
+    journal_mailing_id(adapters.journal, id)
     return id
 
 
 def single_mailing(
-    deps: Deps, spec: MailingList, kind: MailingKind, frozen: FrozenMail, now: datetime, language: str = ""
+    store: Store, spec: MailingList, kind: MailingKind, frozen: FrozenMail, now: datetime, language: str = ""
 ) -> NewMailing:
     """A mailing to one reader, not yet planned."""
     subject, recipe, segments = frozen
     return NewMailing(
         list=spec.slug,
         kind=kind,
-        head=deps.adapters.store.head().seq,
+        head=store.head().seq,
         due_before=now,
         sender=str(parse_mailbox(spec.sender).address),
         subject=subject,
@@ -265,22 +272,22 @@ def single_mailing(
     )
 
 
-def journal_mailing_id(deps: Deps, mailing: int) -> None:
+def journal_mailing_id(journal: Journal, mailing: int) -> None:
     """Journals now and then how far the ids of mailings to one reader have come, so that a store restored
     from an older backup does not give them again.
     """
     if mailing % TRANSACTIONAL_PER_LINE == 0:
-        deps.adapters.journal.append("transactional", {"mailing": mailing})
+        journal.append("transactional", {"mailing": mailing})
 
 
-def next_due_after(deps: Deps, spec: MailingList, pace: SchedulePreference, now: datetime) -> datetime:
+def next_due_after(spec: MailingList, pace: SchedulePreference, now: datetime) -> datetime:
     """When a reader of that schedule preference is due next after `now`."""
     schedule = schedule_for(spec, pace)
     return CADENCES[schedule.cadence].after(now, schedule)
 
 
 def next_due_of(
-    deps: Deps, spec: MailingList, found: Subscription, now: datetime, pace: SchedulePreference | None = None
+    spec: MailingList, found: Subscription, now: datetime, pace: SchedulePreference | None = None
 ) -> datetime:
     """When a subscription is due next after `now`: by its own preference, or by another it is to have."""
-    return next_due_after(deps, spec, pace or found.choices.pace, now)
+    return next_due_after(spec, pace or found.choices.pace, now)

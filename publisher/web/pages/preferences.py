@@ -57,12 +57,16 @@ class PreferencesPage:
         leave = Claim(
             purpose=Purpose.UNSUBSCRIBE, subscription=subscription.id, generation=subscription.generation
         )
-        offer = await run_in_threadpool(preferences.available_choices, deps, spec, subscription.choices)
+        offer = await run_in_threadpool(
+            preferences.available_choices, deps.adapters.store, spec, subscription.choices
+        )
         values = template_values(spec, subscription, offer) | {
             "saved": saved,
             "address": parse_address(subscription.address).masked(),
             "action": self._responses.action("preferences", token),
-            "account": self._responses.action("account", account.account_token(deps, subscription, now)),
+            "account": self._responses.action(
+                "account", account.account_token(deps.process.keyring(), subscription, now)
+            ),
             "leave": self._responses.action("unsubscribe", sign(leave, deps.process.keyring())),
         }
         language = self._responses.language_for(subscription)

@@ -164,7 +164,7 @@ class SignUp:
     def _form_problem(self, lists: Sequence[MailingList], fields: Fields) -> Problem | None:
         """What keeps these fields from being a sign-up."""
         try:
-            signup.parse_signup_address(self._responses.deps, first_value(fields, "address"))
+            signup.parse_signup_address(self._responses.deps.rules.blocklist, first_value(fields, "address"))
         except AddressError as error:
             return address_problem(error)
         return None if chosen_lists(lists, fields) else (to_say("Choose at least one of the lists."), "")

@@ -36,9 +36,18 @@ class TokenPages:
         deps = self._responses.deps
         try:
             await read_body(request.scope, request.receive)
-            subscription = await run_in_threadpool(subscribe.find_by_token, deps, token, Purpose.CONFIRM, now)
+            subscription = await run_in_threadpool(
+                subscribe.find_by_token,
+                deps.adapters.store,
+                deps.process.keyring(),
+                token,
+                Purpose.CONFIRM,
+                now,
+            )
             if request.method == "POST":
-                lists = await run_in_threadpool(subscribe.lists_to_confirm, deps, subscription)
+                lists = await run_in_threadpool(
+                    subscribe.lists_to_confirm, deps.rules, deps.adapters.store, subscription
+                )
                 subscription = await run_in_threadpool(subscribe.confirm, deps, token, now)
                 self._app.wake()  # a welcome may be due
                 return await self._page("confirmed", subscription, lists)
@@ -48,7 +57,9 @@ class TokenPages:
             return await self._responses.error(404, request.scope)
         if subscription.state is SubscriptionState.ACTIVE:  # a change of address, confirmed before
             return await self._page("confirmed", subscription)
-        lists = await run_in_threadpool(subscribe.lists_to_confirm, deps, subscription)
+        lists = await run_in_threadpool(
+            subscribe.lists_to_confirm, deps.rules, deps.adapters.store, subscription
+        )
         return await self._button("confirm", token, subscription, lists)
 
     async def never_ask(self, request: Request) -> Response:
@@ -60,7 +71,7 @@ class TokenPages:
                 await read_body(request.scope, request.receive)
                 await run_in_threadpool(signup.never_ask, deps, token, now)
             else:
-                signup.mailbox_of_token(deps, token, now)
+                signup.mailbox_of_token(deps.process.keyring(), token, now)
         except TokenError:
             return await self._responses.error(404, request.scope)
         values = {"done": done, "action": self._responses.action("never-ask", token)}
@@ -77,14 +88,21 @@ class TokenPages:
                 subscription = await run_in_threadpool(subscribe.unsubscribe, deps, token, now)
             else:
                 subscription = await run_in_threadpool(
-                    subscribe.find_by_token, deps, token, Purpose.UNSUBSCRIBE, now
+                    subscribe.find_by_token,
+                    deps.adapters.store,
+                    deps.process.keyring(),
+                    token,
+                    Purpose.UNSUBSCRIBE,
+                    now,
                 )
         except TokenError:
             return await self._responses.error(404, request.scope)
         if subscription.state is SubscriptionState.UNSUBSCRIBED:
             listed = deps.rules.list(subscription.list) is not None  # settings may no longer have it
             link = (
-                self._responses.action("account", account.account_token(deps, subscription, now))
+                self._responses.action(
+                    "account", account.account_token(deps.process.keyring(), subscription, now)
+                )
                 if listed
                 else ""
             )

@@ -45,7 +45,7 @@ def until_done(runner: Runner, site: MailSite, order: dict[str, Any]) -> int:
 def check(site: MailSite, mailings: int, server: SmtpServer) -> None:
     """After so many mailings, a day apart."""
     app = site.app()
-    keys = {address: key_of(app.deps, address) for address in site.addresses}
+    keys = {address: key_of(app.ring, address) for address in site.addresses}
     found = {address: app.store.refusals_of(key) for address, key in keys.items()}
     blocks = {
         address: [kind for _, kind, _ in app.store.suppressions_of(key)] for address, key in keys.items()

@@ -83,7 +83,7 @@ def words(site: MailSite, way: Way) -> tuple[str, ...]:
     ann = found(app, ANN)
     claim = Claim(purpose=Purpose.UNSUBSCRIBE, subscription=ann.id, generation=ann.generation)
     if way.act in ("reader erases", "confirms"):
-        asking = account.account_token(app.deps, ann, site.now)
+        asking = account.account_token(app.ring, ann, site.now)
         link = Placeholder.ERASE if way.act == "reader erases" else Placeholder.ADDRESS
         account.send_link(app.deps, asking, link, site.now)
         purpose = Purpose.ERASE if way.act == "reader erases" else Purpose.ADDRESS
@@ -231,7 +231,7 @@ def test_who_moved_to_another_address_and_back_is_mailed_there(site: MailSite, r
     app = site.app()
     there = found(app, NEW)
     account.send_link(
-        app.deps, account.account_token(app.deps, there, site.now), Placeholder.ADDRESS, site.now
+        app.deps, account.account_token(app.ring, there, site.now), Placeholder.ADDRESS, site.now
     )
     link = Claim(
         purpose=Purpose.ADDRESS,

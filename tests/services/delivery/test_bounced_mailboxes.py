@@ -34,7 +34,7 @@ def next_digest(site: MailSite, days: float = 1) -> None:
 def kinds(site: MailSite, address: str = FIRST) -> list[str]:
     """What keeps mail from an address."""
     app = site.app()
-    found = [kind for _, kind, _ in app.store.suppressions_of(key_of(app.deps, address))]
+    found = [kind for _, kind, _ in app.store.suppressions_of(key_of(app.ring, address))]
     app.close()
     return found
 
@@ -179,7 +179,7 @@ def test_erasing_a_reader_forgets_what_they_refused(tmp_path: Path) -> None:
         site.deliver()
     app = site.app()
     admin.erase(app.deps, FIRST, site.now)
-    assert app.store.refusals_of(key_of(app.deps, FIRST)) == []
+    assert app.store.refusals_of(key_of(app.ring, FIRST)) == []
     app.close()
 
 

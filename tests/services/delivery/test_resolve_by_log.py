@@ -50,7 +50,7 @@ def ids(site: MailSite) -> dict[int, str]:
     app = site.app()
     mailing = app.store.mailing(1)
     assert mailing is not None
-    found = {doubt.n: message_id(app.deps, mailing, doubt.n)[1] for doubt in app.store.unknown_deliveries(1)}
+    found = {doubt.n: message_id(app.ring, mailing, doubt.n)[1] for doubt in app.store.unknown_deliveries(1)}
     app.close()
     return found
 
@@ -151,7 +151,7 @@ def test_right_after_a_kill_no_run_is_needed_before(
     app = site.app()
     mailing = app.store.mailing(1)
     assert mailing is not None
-    taken = [message_id(app.deps, mailing, n)[1] for n in range(1, 11)]
+    taken = [message_id(app.ring, mailing, n)[1] for n in range(1, 11)]
     app.close()
     at = (site.now + timedelta(minutes=1)).isoformat()
     file = tmp_path / "mail.log"

@@ -100,7 +100,7 @@ def _join(app: App, wishes: Sequence[Preferences], day: int, at: datetime) -> No
             key=f"{day}{n:063x}",
             active=True,
             own_wish=False,
-            next_due_at=next_due_after(app.deps, spec, wish.pace, at),
+            next_due_at=next_due_after(spec, wish.pace, at),
             choices=wish,
         )
         for n, wish in enumerate(wishes)

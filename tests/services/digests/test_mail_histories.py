@@ -184,7 +184,7 @@ class World:
         if reader and reader.active:
             return
         choices = self._choices(dice)
-        due = next_due_after(self.deps, self.spec, choices.pace, self.now)
+        due = next_due_after(self.spec, choices.pace, self.now)
         wish = NewReader(
             address=f"{name}@example.org",
             key=name.encode().hex().ljust(64, "0"),
@@ -213,7 +213,7 @@ class World:
             self._wish(found, replace(found.choices, paused=not found.choices.paused))
 
     def _wish(self, found: Any, choices: Preferences) -> None:
-        due = next_due_after(self.deps, self.spec, choices.pace, self.now)
+        due = next_due_after(self.spec, choices.pace, self.now)
         assert self.app.store.set_preferences(found.id, found.generation, choices, due)
         self.model.choose(self._name(found), choices, self.now)
 

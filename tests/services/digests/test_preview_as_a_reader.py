@@ -69,11 +69,11 @@ class Desk:
 
     def choose(self, name: str, choices: Preferences) -> None:
         found = self.found(name)
-        due = next_due_of(self.app.deps, self.spec, found, self.now, choices.pace)
+        due = next_due_of(self.spec, found, self.now, choices.pace)
         assert self.app.store.set_preferences(found.id, found.generation, choices, due)
 
     def found(self, name: str) -> Any:
-        key = admin.key_of(self.app.deps, self.address(name))
+        key = admin.key_of(self.app.ring, self.address(name))
         return next(s for s in self.app.store.subscriptions_of(key) if s.list == self.spec.slug)
 
     def back(self, name: str) -> None:

@@ -68,7 +68,7 @@ class Desk:
         subscribe.add(deps, spec, f"{name}@example.org", self.now, confirmed=True)
         [*_, found] = self.app.store.subscriptions("daily", None)
         choices = Preferences(pace=SchedulePreference(cadence=cadence))
-        due = next_due_of(deps, spec, found, self.now, choices.pace)
+        due = next_due_of(spec, found, self.now, choices.pace)
         self.app.store.set_preferences(found.id, found.generation, choices, due)
 
     def state(self) -> tuple[Any, ...]:

@@ -148,10 +148,10 @@ class Site:
         known = self.store.all_posts()
         hashes = {path: body_hash(repr(value)) for path, value in self.folder.files_now.items()}
         deps = self.deps(replace(self.folder, read=[]))
-        readings = readings_of(deps, hashes)
+        readings = readings_of(deps.adapters, hashes)
         posts = [*with_published_dates(posts, known, readings, self.now).values()]
         made = make_plan(self.store.head(), known, posts, bad, self.now, rules, readings=readings)
-        verdicts = rename_verdicts(deps, made, known, posts)
+        verdicts = rename_verdicts(deps.adapters, made, known, posts)
         return make_plan(
             self.store.head(), known, posts, bad, self.now, rules, readings=readings, verdicts=verdicts
         )

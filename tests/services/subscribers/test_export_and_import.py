@@ -83,7 +83,7 @@ def full(tmp_path: Path) -> Desk:
         choices = CHOSEN.get(
             found.address.partition("@")[0], Preferences(taste=ContentPreference(language="de"))
         )
-        due = next_due_of(app.deps, daily, found, NOW, choices.pace)
+        due = next_due_of(daily, found, NOW, choices.pace)
         app.store.set_preferences(found.id, found.generation, choices, due)
     signup.sign_up(app.deps, [daily], "pat@example.org", "", NOW)
     subscribe.add(app.deps, other, "ann@example.org", NOW, confirmed=True)

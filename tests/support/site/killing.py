@@ -98,7 +98,7 @@ def _import_all(order: dict[str, Any]) -> None:
 
     app = App(load(Path(order["site"])), environ={})
     app.deps.adapters.signer()
-    app.deps.adapters.store.circuit_breakers()
+    app.store.circuit_breakers()
     app.close()
 
 
@@ -199,13 +199,13 @@ def _act(app: Any, what: str, *words: str) -> None:
             gone = [
                 one
                 for word in words
-                for one in deps.adapters.store.subscriptions_of(admin.key_of(deps, word))
+                for one in deps.adapters.store.subscriptions_of(admin.key_of(deps.process.keyring(), word))
             ]
             admin.end_subscriptions(deps, gone, now)
         case "operator suppresses":
             admin.suppress(deps, words[0], None, now)
         case "bounces":
-            whom = [(admin.key_of(deps, word), "") for word in words]
+            whom = [(admin.key_of(deps.process.keyring(), word), "") for word in words]
             admin.suppress_keys(deps, whom, BOUNCE, now)
         case "operator erases":
             admin.erase(deps, words[0], now)
@@ -219,7 +219,7 @@ def _act(app: Any, what: str, *words: str) -> None:
             from publisher.services.delivery.unknown_outcomes import resolve_by_log, unknown_deliveries
             from publisher.services.operations import mailings
 
-            mailing = mailings.find_mailing(deps, int(words[0]))
+            mailing = mailings.find_mailing(deps.adapters.store, int(words[0]))
             with Path(words[1]).open("rb") as log:
                 resolve_by_log(
                     deps,
