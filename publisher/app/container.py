@@ -66,8 +66,7 @@ def make_signer(dkim: "DkimSettings") -> "Signer | None":
     """Signs with the site's keys; None where it has none. Raises SettingsError: a file is no key."""
     if not dkim.keys:
         return None
-    from publisher.transports.dkim import load_key
-    from publisher.transports.dkim_signer import DkimSigner
+    from publisher.transports.dkim import DkimSigner, load_key
 
     return DkimSigner([load_key(selector, file) for selector, file in dkim.keys], dkim.domain)
 

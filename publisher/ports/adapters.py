@@ -318,9 +318,12 @@ class Transport(Protocol):
 
 
 class PendingSignature(Protocol):
-    """Signature header fields that are still being computed; awaitable. `fields` is None until then."""
+    """Signature header fields that are still being made; await them."""
 
-    fields: bytes | None
+    @property
+    def fields(self) -> bytes | None:
+        """The fields; None while they are being made."""
+        ...
 
     def __await__(self) -> Generator[object, None, bytes]: ...
 

@@ -17,7 +17,7 @@ from publisher.core.errors import SourceError
 from publisher.core.posts.post import BadPost, FileReading, FileStat, ParsedPost
 from publisher.sources.fields.assets import AssetFolder, find_references
 from publisher.sources.parallel import (
-    PackedStats,
+    PackedStat,
     map_in_order,
     pack_reading,
     pack_stats,
@@ -82,7 +82,7 @@ class FolderSource:
 
     def files(self) -> Iterator[FileStat | BadPost]:
         """What `scan` would read, unread and in no order. Raises SourceError: the folder is unreadable."""
-        if self._ahead and (listed := self._ahead.listed()) is not None:
+        if self._ahead and (listed := self._ahead.take_listed()) is not None:
             return listed
         return map(to_file_stat, self._walk.all())
 
@@ -107,7 +107,7 @@ class FolderSource:
         """Those files in that order, on every core where they are many; a known hash is not parsed. They are
         read by the rules of the last `fingerprint`."""
         rules = self._resolved_rules or self.resolve_rules(paths)
-        if self._ahead and (begun := self._ahead.of(paths, rules, hashes)):
+        if self._ahead and (begun := self._ahead.take_readings(paths, rules, hashes)):
             return begun
         return self._read_all(paths, hashes, rules)
 
@@ -145,7 +145,7 @@ class FolderSource:
         try:
             yield
         finally:
-            self._ahead.end()
+            self._ahead.stop()
             self._ahead = None
 
     @contextmanager
@@ -154,9 +154,9 @@ class FolderSource:
         with run_meanwhile(self._list_packed) as listing:
 
             def stats() -> Iterator[FileStat | BadPost]:
-                columns, recheck = listing()
+                packed, recheck = listing()
                 self._walk.add_recheck(recheck)
-                yield from unpack_stats(columns)
+                yield from unpack_stats(packed)
 
             self._ahead = Prefetch(stats())
             try:
@@ -164,7 +164,7 @@ class FolderSource:
             finally:
                 self._ahead = None
 
-    def _list_packed(self) -> tuple[PackedStats, Collection[str]]:
+    def _list_packed(self) -> tuple[list[PackedStat], Collection[str]]:
         return pack_stats(self._walk.all()), self._walk.recheck
 
     def unread(self) -> Sequence[str]:

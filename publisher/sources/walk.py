@@ -206,7 +206,9 @@ def files_below(folder: Path, ends: tuple[str, ...]) -> Iterator[str]:
 
 
 class Prefetch:
-    """What was listed ahead, and the readings of `paths` by `rules` under way. Each is handed out once."""
+    """Files that were listed ahead, and readings of `paths` by `rules` that are under way. Each is handed out
+    once.
+    """
 
     def __init__(
         self,
@@ -219,21 +221,22 @@ class Prefetch:
         self._paths, self._rules = paths, rules
         self._readings = readings
 
-    def listed(self) -> Iterator[FileStat | BadPost] | None:
+    def take_listed(self) -> Iterator[FileStat | BadPost] | None:
         """The files, for the first caller; then None."""
         listed, self._listed = self._listed, None
         return listed
 
-    def of(
+    def take_readings(
         self, paths: Sequence[str], rules: SourceRules, hashes: Mapping[str, str]
     ) -> Iterator[FileReading] | None:
-        """The readings, if they are the ones asked for."""
+        """The readings, if they are the ones asked for; else they are stopped, so that others can begin."""
         if hashes or paths != self._paths or rules != self._rules:
-            return None
+            self.stop()
         readings, self._readings = self._readings, None
         return readings
 
-    def end(self) -> None:
-        """Stops the processes whose readings nobody took."""
-        if close := getattr(self._readings, "close", None):  # few files have no process of their own
+    def stop(self) -> None:
+        """Ends the workers whose readings nobody took."""
+        readings, self._readings = self._readings, None
+        if close := getattr(readings, "close", None):  # few files have no workers
             close()

@@ -2,8 +2,11 @@
 
 import os
 import pickle
+import signal
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,13 +19,10 @@ from publisher.core.posts.post import BadPost, FileReading, FileStat, ParsedPost
 from publisher.sources import FolderSource
 from publisher.sources.parallel import (
     CHUNK_SIZE,
-    MAX_QUEUED_BYTES,
+    CHUNKS_AHEAD,
     MIN_PARALLEL,
-    PIPE_BYTES,
-    Outlet,
     map_in_order,
     pack_reading,
-    receive_message,
     run_meanwhile,
     unpack_reading,
 )
@@ -45,7 +45,9 @@ def a_folder(folder: Path, number: int) -> FolderSource:
 def test_work_comes_back_in_order_from_any_number_of_processes(cores: int) -> None:
     found = list(map_in_order(lambda n: (n * n, os.getpid()), range(MANY), cores=cores))
     assert [square for square, _ in found] == [n * n for n in range(MANY)]
-    assert len({process for _, process in found}) == cores
+    processes = {process for _, process in found}
+    assert processes == {os.getpid()} if cores == 1 else os.getpid() not in processes
+    assert len(processes) <= cores
 
 
 def test_few_items_and_threaded_processes_work_alone() -> None:
@@ -78,25 +80,54 @@ def test_who_stops_listening_ends_the_processes() -> None:
     stream.close()  # type: ignore[attr-defined]  # a generator; it joins its processes
 
 
-def test_a_process_works_ahead_of_who_asks_until_much_waits() -> None:
-    reader, writer = os.pipe()
-    outlet, message = Outlet(writer), b"x" * (3 * PIPE_BYTES)
-    for _ in range(MAX_QUEUED_BYTES // len(message)):
-        outlet.put(message)  # nobody reads, and it does not wait
-    feeder = threading.Thread(target=lambda: (outlet.put(message), outlet.finish(), os.close(writer)))
-    feeder.start()
-    found = [receive_message(reader) for _ in range(MAX_QUEUED_BYTES // len(message) + 2)]
-    feeder.join()
-    os.close(reader)
-    assert found == [message] * (MAX_QUEUED_BYTES // len(message) + 1) + [None]
+class Taken(Sequence[int]):
+    """Numbers, and how many of them were taken."""
+
+    def __init__(self, number: int) -> None:
+        self.numbers, self.taken = range(number), 0
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, place: Any) -> Any:
+        self.taken = max(self.taken, place.stop or 0)
+        return self.numbers[place]
 
 
-def test_who_puts_into_a_pipe_that_nobody_reads_is_told() -> None:
-    reader, writer = os.pipe()
-    os.close(reader)
-    with pytest.raises(BrokenPipeError):
-        Outlet(writer).put(b"x")
-    os.close(writer)
+def test_workers_are_a_few_chunks_ahead_of_who_asks_and_no_more() -> None:
+    """Memory stays flat however many files there are."""
+    items = Taken(2 * CHUNKS_AHEAD * CHUNK_SIZE)
+    stream = map_in_order(str, items, cores=2)
+    assert items.taken == CHUNKS_AHEAD * CHUNK_SIZE
+    assert (next(stream), items.taken) == ("0", (CHUNKS_AHEAD + 1) * CHUNK_SIZE)
+    assert list(stream) == [str(n) for n in range(1, len(items))]
+
+
+POOL = """
+import os, signal, sys, threading
+from publisher.worker_pool import start_pool
+pool, ready = start_pool(1, sys.argv[1], os.getpid)
+ready.result()
+assert pool.submit(os.getppid).result() == os.getpid()
+if sys.argv[2] == "killed":
+    os.kill(os.getpid(), signal.SIGKILL)
+try:
+    os.killpg(0, signal.SIGINT)
+    threading.Event().wait()
+except KeyboardInterrupt:
+    assert pool.submit(os.getppid).result() == os.getpid()
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("how", ["interrupted", "killed"])
+def test_a_worker_leaves_ctrl_c_to_its_parent_and_ends_with_it(method: str, how: str) -> None:
+    command = [sys.executable, "-c", POOL, method, how]
+    # It returns when nobody has the pipes any more: no worker is left.
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, start_new_session=True)
+    assert (done.returncode, done.stdout) == (-signal.SIGKILL if how == "killed" else 0, "")
+    # Python removes the semaphores of a process that was killed, and says so.
+    assert done.stderr == "" or ((method, how) == ("spawn", "killed") and "leaked semaphore" in done.stderr)
 
 
 def test_a_folder_read_ahead_is_the_folder_read_when_asked(tmp_path: Path) -> None:

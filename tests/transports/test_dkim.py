@@ -2,6 +2,7 @@
 
 import asyncio
 import email
+import errno
 import os
 import re
 import signal
@@ -23,8 +24,15 @@ from publisher.core.mail.dkim import SIGNED_FIELDS, canonical_message, relaxed_b
 from publisher.core.mail.headers import date_value, to_value
 from publisher.core.mail.message import EmailContent, Placeholder, fill
 from publisher.core.mail.mime import compose
-from publisher.transports.dkim import DkimKey, load_key, make_key
-from publisher.transports.dkim_signer import BATCH, MOST_IN_FLIGHT, SIGNED_HERE, DkimSigner, ProcessSignature
+from publisher.transports.dkim import (
+    BATCH,
+    SIGNED_HERE,
+    BatchedSignature,
+    DkimKey,
+    DkimSigner,
+    load_key,
+    make_key,
+)
 
 pytestmark = pytest.mark.usefixtures("each_loop")
 
@@ -188,69 +196,78 @@ def reader(n: int) -> Mapping[Placeholder, bytes]:
     return {**VALUES, Placeholder.MESSAGE_ID: b"%d" % n}
 
 
-def begun(signer: DkimSigner, n: int) -> bytes | ProcessSignature:
+def begin(signer: DkimSigner, n: int) -> bytes | BatchedSignature:
     return signer.sign("example.com", CANONICAL, reader(n))
 
 
 async def fields_of(signer: DkimSigner, n: int) -> bytes:
-    fields = begun(signer, n)
+    fields = begin(signer, n)
     return fields if isinstance(fields, bytes) else await fields
 
 
-async def by_its_process(signer: DkimSigner) -> None:
-    """Returns when a process signs."""
-    for n in range(SIGNED_HERE + 1):
-        await fields_of(signer, n)
-    while isinstance(fields := begun(signer, 0), bytes):
-        await asyncio.sleep(0.05)
+async def start_worker(signer: DkimSigner) -> None:
+    """Returns when a worker signs."""
+    while isinstance(fields := begin(signer, 0), bytes):
+        await asyncio.sleep(0)
     await fields
 
 
-def kill_children() -> None:
-    for child in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split():
-        if b"publisher.transports.signing_process" in Path(f"/proc/{child}/cmdline").read_bytes():
-            os.kill(int(child), signal.SIGKILL)
+def worker_processes() -> list[int]:
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    return [int(c) for c in children if b"spawn_main" in Path(f"/proc/{c}/cmdline").read_bytes()]
 
 
 def test_many_at_once_each_get_their_own(keys: Mapping[str, DkimKey]) -> None:
-    """On the spot, then by a process; by another one when it was killed, and in another run."""
+    """On the spot, then by a worker; by another one when it was killed, and in another run."""
     signer = DkimSigner(tuple(keys.values()), "example.com")
-    number = 2 * MOST_IN_FLIGHT + 5
+    number = 8 * BATCH + 5
     on_the_spot = DkimSigner(tuple(keys.values()), "example.com")
-    expected = [on_the_spot.sign("example.com", CANONICAL, reader(n)) for n in range(SIGNED_HERE)]
-    assert all(isinstance(fields, bytes) for fields in expected)
+    made_here = [on_the_spot.sign("example.com", CANONICAL, reader(n)) for n in range(number)]
+    expected = [fields for fields in made_here if isinstance(fields, bytes)]
+    assert len(expected) == number
 
     async def sign_all() -> list[bytes]:
-        await by_its_process(signer)
-        coming = [begun(signer, n) for n in range(number)]
-        assert all(isinstance(each, ProcessSignature) for each in coming)
-        last = await coming[-1] if isinstance(coming[-1], ProcessSignature) else b""
-        made = [each.fields or b"" for each in coming if isinstance(each, ProcessSignature)]
+        await start_worker(signer)
+        begun = [begin(signer, n) for n in range(number)]
+        assert all(isinstance(each, BatchedSignature) for each in begun)
+        last = await begun[-1] if isinstance(begun[-1], BatchedSignature) else b""
+        made = [each.fields or b"" for each in begun if isinstance(each, BatchedSignature)]
         assert made[-1] == last
         return made
 
     async def sign_and_kill() -> list[bytes]:
-        await by_its_process(signer)
-        kill_children()
-        made = await asyncio.gather(*(fields_of(signer, n) for n in range(number)))
-        kill_children()
-        return made
+        await start_worker(signer)
+        begun = [begin(signer, n) for n in range(number)]
+        for process in worker_processes():
+            os.kill(process, signal.SIGKILL)
+        return [each if isinstance(each, bytes) else await each for each in begun]
 
-    first = asyncio.run(sign_all())
-    assert first[:SIGNED_HERE] == expected
-    assert asyncio.run(sign_and_kill()) == asyncio.run(sign_all()) == first
+    assert asyncio.run(sign_all()) == expected
+    assert asyncio.run(sign_and_kill()) == asyncio.run(sign_all()) == expected
     for n in (0, BATCH, number - 1):
-        assert verified(first[n] + fill(SEGMENTS, reader(n)), keys) == [True, True]
+        assert verified(expected[n] + fill(SEGMENTS, reader(n)), keys) == [True, True]
+
+
+def test_where_no_process_can_start_all_is_signed_on_the_spot(
+    keys: Mapping[str, DkimKey], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signer = DkimSigner(tuple(keys.values()), "example.com")
+
+    def no_room(*_: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("multiprocessing.util.spawnv_passfds", no_room)
+    assert all(isinstance(begin(signer, n), bytes) for n in range(SIGNED_HERE + 2 * BATCH))
 
 
 def test_a_run_that_was_given_up_leaves_no_signature_for_the_next(keys: Mapping[str, DkimKey]) -> None:
     signer = DkimSigner(tuple(keys.values()), "example.com")
 
     async def given_up() -> None:
-        await by_its_process(signer)
+        await start_worker(signer)
         task = asyncio.ensure_future(fields_of(signer, 7))
         for n in range(BATCH + 1):
-            begun(signer, n)
+            begin(signer, n)
         await asyncio.sleep(0)  # it is asked for
         task.cancel()
 
@@ -262,13 +279,18 @@ def test_one_who_waits_no_longer_holds_up_nobody(keys: Mapping[str, DkimKey]) ->
     signer = DkimSigner(tuple(keys.values()), "example.com")
 
     async def work() -> bytes:
-        await by_its_process(signer)
+        await start_worker(signer)
         tasks = [asyncio.ensure_future(fields_of(signer, n)) for n in range(3)]
         await asyncio.sleep(0)
         tasks[1].cancel()
         return await tasks[2]
 
     assert verified(asyncio.run(work()) + fill(SEGMENTS, reader(2)), keys) == [True, True]
+
+
+def test_ed25519_alone_needs_no_worker(keys: Mapping[str, DkimKey]) -> None:
+    signer = DkimSigner((keys["ed25519"],), "example.com")
+    assert all(isinstance(begin(signer, n), bytes) for n in range(SIGNED_HERE + 2 * BATCH))
 
 
 @given(st.binary(max_size=60) | st.text(" \t\r\na", max_size=40).map(str.encode))

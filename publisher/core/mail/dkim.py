@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from publisher.core.mail.message import Placeholder, Segment, SegmentTemplate
 from publisher.core.patterns import lazy
@@ -59,10 +60,9 @@ class CanonicalMessage:
             _rest=SegmentTemplate(rest),
         )
 
-    @property
-    def places(self) -> list[Placeholder]:
-        """The placeholders to be filled in, each once, ordered by name."""
-        return sorted({s for s in (*self.headers, *self.rest) if isinstance(s, Placeholder)})
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled without the running hash, which cannot be."""
+        return CanonicalMessage.from_parts, (self.headers, self.lead, self.rest)
 
     def signing_input(self, values: Mapping[Placeholder, bytes]) -> "SigningInput":
         """What is signed for one reader."""
