@@ -23,8 +23,8 @@ _LETTERS = frozenset({"Ll", "Lo", "Lm", "Mn", "Mc", "Nd"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """An address in its one spelling: `local` as the wire carries it (quoted only where it must be),
-    `domain` in A-labels and lower case. Made by `parse_address`; any other spelling raises AddressError.
+    """An address in its canonical spelling: `local` as SMTP transmits it (quoted only if necessary), `domain`
+    in A-labels and lower case. Made by `parse_address`; any other spelling raises AddressError.
     """
 
     local: str
@@ -46,12 +46,12 @@ class Address:
 
     @property
     def needs_smtputf8(self) -> bool:
-        """Whether only a server with SMTPUTF8 can take it (RFC 6531): its local part is not ASCII."""
+        """Whether only a server with SMTPUTF8 accepts it (RFC 6531), because its local part is not ASCII."""
         return not self.local.isascii()
 
     @property
     def mailbox(self) -> str:
-        """`mailbox_of` this address."""
+        """The canonical mailbox of this address."""
         return canonical_mailbox(str(self))
 
     def masked(self) -> str:
@@ -61,8 +61,8 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blocklist:
-    """Addresses that may not be signed up: mailboxes as `Address.mailbox` spells them, and domains with all
-    below them. `localhost` always is.
+    """Addresses that may not be signed up: mailboxes as `Address.mailbox` spells them, and domains with their
+    subdomains. `localhost` always counts.
     """
 
     mailboxes: frozenset[str] = frozenset()
@@ -88,9 +88,9 @@ class Mailbox:
 
 
 def canonical_mailbox(address: str) -> str:
-    """One spelling for all addresses that reach the same mailbox: lower case, without a `+tag`; at Gmail also
-    without dots, under one domain. For counting what goes there, never for sending. `address` is in the one
-    spelling that `Address` has.
+    """One spelling for all addresses of the same mailbox: lower case, without a `+tag`; for Gmail also
+    without dots, under one domain. For counting mail, never for sending it. `address` is in the spelling of
+    `Address`.
     """
     local, _, domain = address.rpartition("@")
     domain, local = _SAME_DOMAIN.get(domain, domain), local.lower()
@@ -103,15 +103,15 @@ def canonical_mailbox(address: str) -> str:
 
 
 def reader_identity(address: str) -> str:
-    """The spelling under which two addresses belong to one person: lower case, and nothing more. Case folding
-    would merge letters that are not the same: `straße@` and `strasse@` are two people.
+    """The spelling that two addresses of one person share: lower case, and nothing more. Case folding would
+    merge different letters: `straße@` and `strasse@` are two people.
     """
     return address.lower()
 
 
 def is_common_address(text: str) -> bool:
-    """Whether `text` is certainly an address in its one spelling, as nearly all are. If not,
-    `parse_address` tells.
+    """Whether `text` is certainly an address in its canonical spelling, as nearly all are. If not, ask
+    `parse_address`.
     """
     return _is_common(text)
 

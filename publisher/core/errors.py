@@ -1,17 +1,17 @@
-"""The errors a person may meet. Each is one line: `where: what, with the value; what to do`.
+"""The errors that people see. Each is one line: `where: what is wrong (value); what to do`.
 
     PublisherError            exit code 1
-    ├── SettingsError         publisher.toml or the environment says something we cannot use
+    ├── SettingsError         publisher.toml or the environment has something we cannot use
     ├── SourceError           the folder of posts cannot be read at all
     ├── TemplateError         a template is missing or does not render
-    │   └── LintError         it renders, and the lint says that it must not be sent
-    ├── StoreError            the store cannot be opened, is newer than this version, or changed under us
+    │   └── LintError         it renders, but the lint found errors, so the mail must not be sent
+    ├── StoreError            the store cannot be opened, is newer than this version, or changed meanwhile
     │   └── LogConflict       somebody else published or planned first: scan again
     ├── OutputError           public/, outbox/ or the state folder cannot be written
     ├── AddressError          not an email address we can deliver to
-    ├── TokenError            a token that is not ours, of another purpose, or altered
-    ├── Refused               the operation is understood and may not be done (a reader left, a plan changed)
-    │   └── ClockBehind       the clock is well behind what is written: nothing may be written by it
+    ├── TokenError            a token that is not ours, is for another purpose, or was altered
+    ├── Refused               the request is valid but must not be carried out (a reader left, a plan changed)
+    │   └── ClockBehind       the clock is well behind the last entry, so nothing may be written
     └── UsageError            the command line asks for something that does not exist (exit code 2)
 
 Expected outcomes (a bad post, a rejected delivery, a digest with nothing in it) are values, not errors.
@@ -41,7 +41,7 @@ class TemplateError(PublisherError):
 
 
 class LintError(TemplateError):
-    """A mail that is rendered and must not go out as it is. Its readers are due still; nothing is lost."""
+    """A rendered mail with errors, which must not be sent. Its readers remain due; nothing is lost."""
 
 
 class StoreError(PublisherError):
@@ -49,7 +49,7 @@ class StoreError(PublisherError):
 
 
 class LogConflict(StoreError):
-    """The log moved between scanning and applying: scan again."""
+    """The log changed between scanning and applying: scan again."""
 
 
 class OutputError(PublisherError):
@@ -61,11 +61,11 @@ class AddressError(PublisherError):
 
 
 class TokenError(PublisherError):
-    """A token that does not verify. Its text says nothing of what was wrong: callers show 404."""
+    """A token that does not verify. Its text does not tell what was wrong: callers show 404."""
 
 
 class Refused(PublisherError):
-    """The request is clear, and must not be carried out."""
+    """The request is valid but must not be carried out."""
 
 
 class ClockBehind(Refused):

@@ -1,4 +1,4 @@
-"""What was made once and is used again: the least recently used goes first when there is no room."""
+"""A cache that evicts the least recently used value when it is full."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -13,9 +13,9 @@ def _one(_value: Any) -> int:
 
 
 class LruCache:
-    """Values by key, up to `limit` of what `size_of` says of a value; without it, that many values. Only what
-    depends on its key alone may be kept here. Safe to share between threads: two that ask for the same key at
-    once may both make its value, and neither waits for the other.
+    """Values by key, up to a total of `limit` as `size_of` measures each value; by default, that many values.
+    A value must depend on its key alone. Safe to share between threads: two that ask for the same key at once
+    may both make its value, and neither waits for the other.
     """
 
     def __init__(self, limit: int, size_of: Callable[[Any], int] = _one) -> None:
@@ -25,8 +25,8 @@ class LruCache:
         self._lock = Lock()
 
     def get_or_make(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The value of `key`, made now where it is not known. A value larger than all there is room for is
-        made each time.
+        """The value of `key`, made now if it is not cached. A value larger than `limit` is made every
+        time.
         """
         with self._lock:
             if key in self._values:

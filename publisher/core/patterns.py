@@ -1,7 +1,7 @@
 """Regular expressions that are compiled when they are first used.
 
-To compile one takes up to a millisecond, and a command uses few of the hundreds that it loads: compiling them
-all would be a quarter of its start.
+Compiling one takes up to a millisecond, and a command uses few of the hundreds that it loads: compiling all
+of them would take a quarter of its start-up.
 """
 
 import re
@@ -11,7 +11,9 @@ _MEMBERS = frozenset(name for name in dir(re.Pattern) if not name.startswith("_"
 
 
 class _Lazy:
-    """Stands for a pattern: whatever is asked of it first compiles it, and its members become those of it."""
+    """A pattern that compiles itself when any of its members is first used, and then has the members of the
+    compiled pattern.
+    """
 
     def __init__(self, source: Any, flags: int) -> None:
         self._source, self._flags = source, flags
@@ -25,8 +27,8 @@ class _Lazy:
 
 
 def lazy(source: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
-    """As `re.compile`, later. It has every method and attribute of a pattern and is as quick; a mistake in
-    `source` raises re.error at the first use (a test compiles every one). The `re` of a match is the compiled
-    pattern, not this. Not for values that travel to other processes.
+    """Like `re.compile`, but compiled at the first use. It has every method and attribute of a pattern and is
+    as quick. A mistake in `source` raises re.error at the first use (a test compiles all of them). The `re`
+    of a match is the compiled pattern, not this object. Not for values that are sent to other processes.
     """
     return cast("re.Pattern[AnyStr]", _Lazy(source, flags))

@@ -1,4 +1,4 @@
-"""What may be shown on a terminal: text of authors, readers and servers must not control it."""
+"""Text that is safe to show on a terminal: what authors, readers and servers wrote must not control it."""
 
 import re
 
@@ -11,7 +11,7 @@ _HARMFUL_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]
 
 
 def printable(text: str) -> str:
-    """`text` without control characters, but for tab and line feed. Letters of every script stay, and the
+    """`text` without control characters, except tab and line feed. Letters of every script stay, with the
     marks and joiners that they need.
     """
     return text if text.isascii() and text.isprintable() else _HARMFUL.sub("", text)

@@ -24,10 +24,10 @@ _CREATIVE_COMMONS = lazy(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Palette:
-    """Colors as "#rrggbb", in light and in dark; fonts as CSS stacks without quotes.
+    """Colors as "#rrggbb", for light and for dark mode; fonts as CSS stacks without quotes.
 
-    `accent` is for links and buttons, `quiet` for what may be overlooked, `line` for rules between parts,
-    `tint` for what stands behind code.
+    `paper` is the background and `ink` the text; `accent` is for links and buttons, `quiet` for text of less
+    importance, `line` for rules between parts, `tint` for the background of code.
     """
 
     paper: str = "#fdfcfa"
@@ -47,17 +47,17 @@ class Palette:
 
     @property
     def on_accent(self) -> str:
-        """The color of words on a button."""
+        """The color of text on a button."""
         return readable_ink(self.accent)
 
     @property
     def dark_on_accent(self) -> str:
-        """The same in the dark."""
+        """The same in dark mode."""
         return readable_ink(self.dark_accent)
 
 
 def contrast(one: str, other: str) -> float:
-    """From 1 (the same) to 21 (black on white), for two "#rrggbb"."""
+    """The contrast of two "#rrggbb", from 1 (equal) to 21 (black and white)."""
     dark, light = sorted((_luminance(one), _luminance(other)))
     return (light + 0.05) / (dark + 0.05)
 
@@ -68,7 +68,7 @@ def readable_ink(color: str) -> str:
 
 
 def lighten_for_dark(color: str, paper: str, least: float = 7.0) -> str:
-    """`color`, lightened as little as makes it read on the dark `paper`."""
+    """`color`, lightened just enough to be readable on the dark `paper`."""
     red, green, blue = _channels(color)
     for step in range(21):
         share = step / 20
@@ -93,8 +93,8 @@ def _luminance(color: str) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """An author. Only `name` is ever required (RFC 4287 3.2). `key` is what posts call an author whose
-    name stands in a data file of the blog; "" where the post holds the name itself.
+    """An author. Only `name` is required (RFC 4287 3.2). `key` is what posts call an author whose name is in
+    a data file of the blog, "" if posts have the name itself.
     """
 
     name: str
@@ -105,8 +105,8 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Logo:
-    """A picture that stands for the site's name. `width` and `height` are pixels as shown; `alt` is what
-    it says.
+    """A picture shown instead of the site's name. `width` and `height` are in pixels as shown; `alt` is its
+    alternative text.
     """
 
     url: str
@@ -119,7 +119,7 @@ class Logo:
 class Site:
     """The publication, as settings describe it.
 
-    `url` and `public_url` are absolute and end in "/": where readers read the posts, and where Publisher's
+    `url` and `public_url` are absolute and end in "/": where people read the posts, and where Publisher's
     own documents and pages are reached (self links, tokens). `language` is a BCP 47 tag, `timezone` an IANA
     name, `id_authority` the "host,date" of a tag: URI (RFC 4151 2.1).
     """
@@ -139,7 +139,7 @@ class Site:
 
 
 def text_direction(language: str) -> str:
-    """ "rtl" or "ltr" for a BCP 47 tag: by its script where one is named, else by its language."""
+    """ "rtl" or "ltr" for a BCP 47 tag: by its script if it names one, else by its language."""
     parts = language.lower().replace("_", "-").split("-")
     if len(parts) > 1 and len(parts[1]) == 4:
         return "rtl" if parts[1] in {"arab", "hebr", "syrc", "thaa", "nkoo", "adlm"} else "ltr"
@@ -147,7 +147,7 @@ def text_direction(language: str) -> str:
 
 
 def license_url(rights: str) -> str:
-    """The URL in `rights`, or that of the Creative Commons licence it names ("CC BY 4.0"); "" for none."""
+    """The URL in `rights`, or that of the Creative Commons license it names ("CC BY 4.0"); "" for none."""
     if found := _URL.search(rights):
         return found[0]
     found = _CREATIVE_COMMONS.search(rights.replace("CC BY ", "CC-BY "))

@@ -1,8 +1,8 @@
-"""Times as a person writes them (an instant, `tomorrow`, `+1d`, `08:00`), and whether the clock can be right.
+"""Times as people write them (an instant, `tomorrow`, `+1d`, `08:00`), and whether the clock can be right.
 
 The log never goes back, so a clock well behind its last entry is wrong. Two things put the log ahead of a
-clock that is right: a command that pretended a later time (`--at`), and a clock that was wrong until now
-(`reconcile --clock`). Both are remembered as `LogAhead`.
+correct clock: a command that pretended a later time (`--at`), and a clock that was wrong until now
+(`reconcile --clock`). Both are recorded as `LogAhead`.
 """
 
 import json
@@ -20,7 +20,7 @@ _CLOCK = re.compile(r"(tomorrow)?[ T]?(\d{1,2}:\d\d(?::\d\d)?)?")
 
 
 def parse_duration(text: str) -> timedelta:
-    """What "24h", "1d12h" or "30m" means; a day is 24 hours. Raises ValueError."""
+    """A duration such as "24h", "1d12h" or "30m"; a day is 24 hours. Raises ValueError."""
     try:
         if _DURATION.fullmatch(text):
             return _duration(text)
@@ -37,8 +37,8 @@ def parse_time(text: str, now: datetime, zone: str) -> datetime:
     - `+1d`, `+12h`, `+1d12h`, `+30m`: that much later; a day is 24 hours, whatever clocks do
     - `08:00`: the next time the clock shows it, today or tomorrow
 
-    Where a clock skips a time of day, the moment as far after the gap as it lies in it; where a clock shows
-    it twice, the first.
+    A time of day that the clock skips means the moment as far after the gap as it lies inside it; one that
+    the clock shows twice means the first.
     """
     trimmed = text.strip()
     try:
@@ -71,20 +71,20 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far behind the log a clock may be: clocks are set, and machines differ."""
 
 NOW_LEEWAY = timedelta(minutes=1)
-"""How far ahead a given time may be and still be now: a script took it from another machine's clock."""
+"""How far ahead a given time may be and still count as now: a script may take it from another machine."""
 
 
 class AheadCause(StrEnum):
-    """Why the log is ahead of a clock that is right."""
+    """Why the log is ahead of a correct clock."""
 
-    PRETENDED = "at"  # a command was run with --at and a time to come
+    PRETENDED = "at"  # a command was run with --at and a future time
     ACCEPTED = "accepted"  # `reconcile --clock`: the clock was wrong when those entries were written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogAhead:
     """Entries up to `until` are known to be ahead of the clock. `sure` is the latest time that the clock is
-    known to have shown since: one before it is wrong all the same.
+    known to have shown since then: a clock before that is wrong after all.
     """
 
     until: datetime
@@ -92,13 +92,13 @@ class LogAhead:
     cause: AheadCause
 
     def to_text(self) -> str:
-        """For the store: JSON."""
+        """As JSON, for the store."""
         fields = {"until": self.until.isoformat(), "sure": self.sure.isoformat(), "cause": self.cause.value}
         return json.dumps(fields)
 
 
 def log_ahead_from(text: str) -> LogAhead | None:
-    """What `to_text` made; None of ""."""
+    """The value that `to_text` wrote; None for ""."""
     if not text:
         return None
     fields = json.loads(text)
@@ -108,7 +108,7 @@ def log_ahead_from(text: str) -> LogAhead | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastEntry:
-    """The latest instant that the store holds: of the log, or of the mailing of that number."""
+    """The latest instant in the store: of the log, or of the mailing with that number."""
 
     at: datetime
     mailing: int = 0

@@ -39,14 +39,14 @@ _MAC = 16
 _LENGTH = 46
 
 PROOF_PATH = "healthz"
-"""Where it is asked, under web.public_url."""
+"""Where proof is requested, below web.public_url."""
 
 LINK_RULE = "public-url"
-"""What `publish --force` calls the rule that links in mails lead to this site."""
+"""The name that `publish --force` takes for the rule that links in mails must lead to this site."""
 
 
 class RunningHash(Protocol):
-    """A SHA-256 under way, as hashlib has it."""
+    """A SHA-256 object of hashlib."""
 
     def copy(self) -> "RunningHash": ...
     def update(self, data: bytes, /) -> None: ...
@@ -71,24 +71,24 @@ def _started_hashes(key: bytes, purpose: bytes) -> tuple[RunningHash, RunningHas
 
 
 class Purpose(IntEnum):
-    """What a token is good for, and for nothing else. The numbers are part of every link in a mail."""
+    """What a token is for, and nothing else. The numbers are part of every link in a mail."""
 
     CONFIRM = 1
     UNSUBSCRIBE = 2
     SIGN_UP_FORM = 3
     PREFERENCES = 4
-    VIEW = 5  # of one mailing: its id stands where the generation does
-    ACCOUNT = 6  # asks for one of the next three, which work once
-    EXPORT = 7  # of the mailing that brought it, as VIEW is
+    VIEW = 5  # of one mailing: its id takes the place of the generation
+    ACCOUNT = 6  # requests one of the next three, which work once
+    EXPORT = 7  # of the mailing it was in, like VIEW
     ERASE = 8  # as above
-    ADDRESS = 9  # as above: to have another address
-    NEVER_ASK = 10  # of a mailbox: its key stands where subscription and generation do
-    SIGN_UP_WAIT = 11  # the button of a form that was sent under pressure; holds what SIGN_UP_FORM holds
+    ADDRESS = 9  # as above: to change the address
+    NEVER_ASK = 10  # of a mailbox: its key takes the place of subscription and generation
+    SIGN_UP_WAIT = 11  # the button of a form submitted under load; has the contents of SIGN_UP_FORM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What a token says. `expires` is aware and UTC; None: never."""
+    """The contents of a token. `expires` is aware and UTC; None: never."""
 
     purpose: Purpose
     subscription: int
@@ -189,7 +189,7 @@ def _refused() -> TokenError:
 
 
 class SiteIdentity(StrEnum):
-    """Who answered."""
+    """Whose server answered."""
 
     OURS = "this site"
     OTHER = "another site"
@@ -201,14 +201,14 @@ ANSWER_LIFETIME = {
     SiteIdentity.NONE: timedelta(hours=1),
     SiteIdentity.OTHER: timedelta(),
 }
-"""How long an answer holds. Another site's is asked for again with each mailing that is due, so that mail
-goes out as soon as that is mended.
+"""How long an answer is valid. After another site's answer the server is asked again for each mailing that is
+due, so that mail goes out as soon as the address is fixed.
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofAnswer:
-    """An answer: to whom it was put, when, who answered, and what is to be said about it ("": nothing)."""
+    """An answer: from which URL, when, whose it is, and what to tell the operator ("": nothing)."""
 
     url: str
     at: datetime
@@ -216,25 +216,25 @@ class ProofAnswer:
     words: str = ""
 
     def holds(self, url: str, now: datetime) -> bool:
-        """Whether it need not be asked again."""
+        """Whether the answer is still valid for `url`."""
         return self.url == url and timedelta() <= now - self.at < ANSWER_LIFETIME[self.answer]
 
 
 def prove_site(challenge: str, ring: KeyRing) -> str:
-    """32 hex digits, the answer to a challenge; that to "" names the site. Made with the oldest key, so that
-    it stays the same when keys are rotated.
+    """The answer to a challenge, 32 hex digits; the answer to "" identifies the site. Made with the oldest
+    key, so that it stays the same when keys are rotated.
     """
     return _proof(challenge, ring.keys[min(ring.keys)])
 
 
 def verifies_proof(text: str, challenge: str, ring: KeyRing) -> bool:
-    """Whether what a server said is the answer of this site."""
-    said = re.findall(r"^([0-9a-f]{32})\r?$", text, re.MULTILINE)
-    return any(compare_digest(one, _proof(challenge, key)) for one in said for key in ring.keys.values())
+    """Whether a server's reply contains this site's answer."""
+    answers = re.findall(r"^([0-9a-f]{32})\r?$", text, re.MULTILINE)
+    return any(compare_digest(it, _proof(challenge, key)) for it in answers for key in ring.keys.values())
 
 
 def is_challenge(text: str) -> bool:
-    """Whether a challenge is one that is answered."""
+    """Whether `text` is a challenge that gets an answer."""
     return re.fullmatch(r"[0-9A-Za-z_-]{1,64}", text) is not None
 
 

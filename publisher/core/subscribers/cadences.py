@@ -1,9 +1,8 @@
 """Cadences: when digests are due, by the wall clock of a zone.
 
-One class per cadence, one line in the registry. Local time exists here and nowhere else in core. If a clock
-skips the hour of a digest, the digest is due as far after the gap as the hour lies inside it; if the clock
-shows the hour twice, it is due the first time. A local day that never was (30 December 2011 in Samoa)
-coincides with the next.
+One class per cadence, one line in the registry. If a clock skips the hour of a digest, the digest is due as
+far after the gap as the hour lies inside it; if the clock shows the hour twice, it is due the first time. A
+local day that was skipped (30 December 2011 in Samoa) coincides with the next.
 """
 
 from collections.abc import Mapping
@@ -18,12 +17,12 @@ TIME_STEP = timedelta(milliseconds=1)
 
 _MARGIN = timedelta(days=2)
 """The most days between the local day of an instant and that of the nearest occurrence: no clock jumps
-further.
+farther.
 """
 
 
 class Immediate:
-    """At once: every instant is an occurrence, so a post waits for nothing."""
+    """At once: every instant is an occurrence, so posts never wait."""
 
     name = "immediate"
     at_once = True
@@ -39,7 +38,7 @@ class Immediate:
 
 
 class Daily:
-    """Every local day, at the hour; and what cadences of certain days share."""
+    """Every local day, at the schedule's hour. Also the base of cadences with certain days."""
 
     name = "daily"
     at_once = False
@@ -71,7 +70,7 @@ class Weekly(Daily):
     max_late = timedelta(days=3)
 
     def falls_on(self, day: date, schedule: Schedule) -> bool:
-        """Whether it is the day of the week that `on` names ("mon"); Mondays where it names none."""
+        """Whether it is the weekday that `on` names ("mon"); Monday if it names none."""
         return WEEKDAYS[day.weekday()] == (schedule.on or "mon")
 
 
@@ -82,7 +81,7 @@ class Monthly(Daily):
     max_late = timedelta(days=10)
 
     def falls_on(self, day: date, schedule: Schedule) -> bool:
-        """Whether it is the day of the month that `on` names; the first where it names none."""
+        """Whether it is the day of the month that `on` names; the first if it names none."""
         return day.day == int(schedule.on or 1)
 
 

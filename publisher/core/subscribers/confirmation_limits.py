@@ -12,16 +12,16 @@ from enum import StrEnum
 from publisher.core.subscribers.subscription import Consent, NewReader
 
 MAX_CONFIRMATIONS, CONFIRMATION_WINDOW = 3, timedelta(days=30)
-"""Confirmation mails to one mailbox; once they are used up, one in the same time."""
+"""Confirmation mails to one mailbox; once they are used up, one per window."""
 
 REPEAT_AFTER = timedelta(minutes=15)
-"""A sign-up repeated within this brings no second mail: the first may still be on its way."""
+"""A sign-up repeated within this time sends no second mail: the first may still be on its way."""
 
 FORGOTTEN_AFTER = timedelta(days=365)
-"""After the last attempt a mailbox is forgotten."""
+"""How long after the last attempt a mailbox's history is deleted."""
 
 MAX_PER_DOMAIN, DOMAIN_WINDOW = 20, timedelta(hours=1)
-"""Confirmation mails to all mailboxes of one domain together, unless it is one of PROVIDERS."""
+"""Confirmation mails to all mailboxes of one domain together, unless it is in MAILBOX_PROVIDERS."""
 
 MAILBOX_PROVIDERS = frozenset(
     {
@@ -34,13 +34,14 @@ MAILBOX_PROVIDERS = frozenset(
         "yahoo.it", "yandex.ru", "zoho.com",
     }
 )  # fmt: skip
-"""Domains where so many people have a mailbox that their number says nothing of an attack."""
+"""Domains with so many mailboxes that many sign-ups from one are no sign of an attack."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmationHistory:
-    """What is remembered of one mailbox: the last MOST instants it was sent a mail at, newest first; whether
-    it ever got so many within the time; since when its owner wants none.
+    """The history of one mailbox: when it was last sent confirmation mails, newest first and at most
+    MAX_CONFIRMATIONS; `worn_out`: whether it ever got that many within the window; `never`: since when its
+    owner wants no more.
     """
 
     sent: tuple[datetime, ...] = ()
@@ -57,7 +58,7 @@ def may_send_confirmation(asked: ConfirmationHistory, now: datetime) -> bool:
 
 
 def record_confirmation(asked: ConfirmationHistory, now: datetime) -> ConfirmationHistory:
-    """What is remembered once a mail was sent at `now`."""
+    """The history after a mail was sent at `now`."""
     sent = (now, *asked.sent)[:MAX_CONFIRMATIONS]
     after = ConfirmationHistory(sent=sent, worn_out=asked.worn_out, never=asked.never)
     worn_out = asked.worn_out or _count_recent(after, now) >= MAX_CONFIRMATIONS
@@ -65,7 +66,7 @@ def record_confirmation(asked: ConfirmationHistory, now: datetime) -> Confirmati
 
 
 def _count_recent(asked: ConfirmationHistory, now: datetime) -> int:
-    """Mails that count. What lies far ahead was written while a clock was wrong, and counts no more."""
+    """Mails within the window. Instants far in the future were written by a wrong clock and do not count."""
     return sum(abs(now - at) < CONFIRMATION_WINDOW for at in asked.sent)
 
 
@@ -75,19 +76,19 @@ def may_ask_again(asked_at: datetime | None, now: datetime) -> bool:
 
 
 class SignUpOutcome(StrEnum):
-    """What a sign-up comes to. Never told to whoever signs up."""
+    """The result of a sign-up. Whoever signs up never learns it."""
 
-    ASK = "ask"  # a mail asks to confirm
+    ASK = "ask"  # send a mail that asks for confirmation
     NOTHING = "nothing"  # already a reader, asked a moment ago, or suppressed
-    MAILBOX = "mailbox"  # the mailbox has had as many as it may
-    NEVER = "never"  # its owner wants none
-    DOMAIN = "domain"  # the domain has had as many as it may
+    MAILBOX = "mailbox"  # the mailbox has reached its limit
+    NEVER = "never"  # its owner wants no confirmation mails
+    DOMAIN = "domain"  # the domain has reached its limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignUpRequest:
-    """One person's wish: the same address on one list or several. `readers` are by the list's slug; `mailbox`
-    is the key that counts it; `domain` is "" where the domain is not counted.
+    """One sign-up: the same address on one list or several. `readers` are by list slug; `mailbox` is the key
+    under which its mails are counted; `domain` is "" if the domain is not counted.
     """
 
     readers: Mapping[str, NewReader]
@@ -98,7 +99,7 @@ class SignUpRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignUpDecision:
-    """What it came to, and the lists that the mail asks about, in the order of the wish. `mailing` is its
+    """The result, and the lists that the mail asks about, in the order of the request. `mailing` is its
     number once it is planned.
     """
 
@@ -108,5 +109,5 @@ class SignUpDecision:
 
 
 def counted_domain(domain: str) -> str:
-    """The domain as it is counted; "" for one of PROVIDERS."""
+    """The domain under which mails are counted; "" for one of MAILBOX_PROVIDERS."""
     return "" if domain in MAILBOX_PROVIDERS else domain

@@ -36,7 +36,7 @@ EXPORT_COLUMNS: tuple[str, ...] = ("email", "list", "state", "since", "confirmed
 """The columns of an export. A file that has them all is read as an export of Publisher."""
 
 _FORMULA = lazy(r"'*[=+\-@\t\r]")
-"""What a spreadsheet runs or drops at the start of a cell (OWASP, "CSV Injection"), and our own guard."""
+"""What a spreadsheet would run or drop at the start of a cell (OWASP, "CSV Injection"), and our own guard."""
 
 _LANGUAGE = lazy(r"[A-Za-z0-9]{1,8}(?:-[A-Za-z0-9]{1,8})*")
 _HOUR = lazy(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
@@ -73,7 +73,7 @@ class RowStatus:
 
 
 SUBSCRIBED = RowStatus(status=SourceStatus.SUBSCRIBED)
-"""The status of a row that says nothing else: it is on a list of subscribers."""
+"""The status of a row that does not state one: it is in a list of subscribers."""
 
 
 def more_severe(one: RowStatus, other: RowStatus) -> RowStatus:
@@ -98,8 +98,8 @@ _WORDS: Mapping[SourceStatus, str] = {
 STATUS_WORDS: Mapping[str, SourceStatus] = MappingProxyType(
     {word: status for status, words in _WORDS.items() for word in words.split("|")}
 )
-"""Status words that mean the same everywhere, normalized by `plain`. "inactive" means unsubscribed at beehiiv
-and unconfirmed at Kit; in an unknown file the stricter reading counts.
+"""Status words that mean the same everywhere, in the form of `normalized`. "inactive" means unsubscribed at
+beehiiv and unconfirmed at Kit; in an unknown file the stricter reading counts.
 """
 
 
@@ -151,7 +151,7 @@ class InvalidPreference(Exception):
 
 
 def guard_formula(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula: an apostrophe goes before one that looks like it."""
+    """A cell that no spreadsheet takes for a formula: one that looks like it gets an apostrophe in front."""
     return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
@@ -161,8 +161,8 @@ def unguard_formula(cell: str) -> str:
 
 
 def to_cells(choices: Preferences) -> dict[str, str]:
-    """A cell for each of CHOICES; "" is the list's own. Topics stand in one cell, apart by ";"; one with a
-    ";" or a quote in it is quoted, as in CSV.
+    """A cell for each of PREFERENCE_COLUMNS; "" is the list's default. Topics are in one cell, separated by
+    ";"; one with a ";" or a quote in it is quoted, as in CSV.
     """
     schedule, content = choices.pace, choices.taste
     topics = StringIO()
@@ -179,8 +179,8 @@ def to_cells(choices: Preferences) -> dict[str, str]:
 
 
 def from_cells(cells: Mapping[str, str], cadences: Collection[str]) -> Preferences:
-    """What cells of those names say; missing ones are empty. `cadences` names those there are. Raises
-    InvalidPreference.
+    """The preferences in cells by column name; missing ones are empty. `cadences` are the known cadences.
+    Raises InvalidPreference.
     """
     given = {name: cells.get(name, "").strip() for name in PREFERENCE_COLUMNS}
     _require(given, "cadence", given["cadence"] in cadences, f"use one of {', '.join(cadences)}")

@@ -1,8 +1,9 @@
-"""Departures: somebody left, or must not be mailed. Which subscriptions one ends, and when it is applied.
+"""Departures: somebody left, or must not be mailed. Which subscriptions each one ends, and whether it has
+been applied.
 
 A departure is written to the journal before the store is changed, so a crash in between loses nothing: it is
-replayed, and replaying one that the store has, or that was never committed, does no harm. It ends the life of
-the subscription it was about, and never a later one: somebody who came back stays.
+replayed, and replaying one that the store already has, or that was never committed, does no harm. It ends the
+life of the subscription it was about and no later one: somebody who came back stays.
 """
 
 from collections.abc import Collection, Sequence
@@ -12,23 +13,23 @@ from datetime import datetime
 from publisher.core.subscribers.subscription import SubscriptionState
 
 ALL_LISTS = ""
-"""The list of a departure that holds on every list."""
+"""The `list` of a departure from every list."""
 
 LEFT, ERASED, BOUNCE = "left", "erased", "bounce"
-"""The kinds that are not like the others. A mailbox that bounces keeps its subscription, for the day it works
+"""The kinds with rules of their own. A mailbox that bounces keeps its subscription, in case it works
 again.
 """
 
 READER_KINDS = (LEFT, ERASED)
-"""The kinds that a reader who confirms in person lifts."""
+"""The kinds that are lifted when the reader confirms in person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Departure:
-    """`key` is the keyed hash of the address, `list` is EVERYWHERE for all lists, `kind` the name of the
+    """`key` is the keyed hash of the address, `list` is ALL_LISTS or a list's slug, `kind` the name of the
     suppression it leaves. It ends lives up to (`subscription`, `generation`): subscriptions are numbered in
     the order they were made, and no number is used twice. `generation` None: every life of that subscription.
-    `subscription` None (written by 0.1 before it was recorded): of every subscription of that address.
+    `subscription` None (written by 0.1 before it was recorded): every subscription of that address.
 
     A change of address is the old address's departure; `to` and `to_key` are the subscription of the new
     address, which takes the old one's place, and that address's key.
@@ -46,7 +47,7 @@ class Departure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionLife:
-    """A subscription of the address that a departure is about, as it stands."""
+    """A subscription of the address that a departure is about, as it is now."""
 
     subscription: int
     list: str
@@ -55,7 +56,7 @@ class SubscriptionLife:
 
 
 def lives_ended_by(departure: Departure, lives: Sequence[SubscriptionLife]) -> list[SubscriptionLife]:
-    """The lives still standing that a departure ends."""
+    """The current lives that a departure ends."""
     if departure.kind == BOUNCE:
         return []
     here = [life for life in lives if departure.list in (ALL_LISTS, life.list)]
@@ -65,7 +66,7 @@ def lives_ended_by(departure: Departure, lives: Sequence[SubscriptionLife]) -> l
 
 
 def has_returned(departure: Departure, lives: Sequence[SubscriptionLife]) -> bool:
-    """Whether a later life shows that the reader returned, and so lifted what only they could lift."""
+    """Whether a later life shows that the reader returned, which lifts what only they can lift."""
     here = [life for life in lives if departure.list in (ALL_LISTS, life.list)]
     return departure.kind in READER_KINDS and any(not _covers(departure, life) for life in here)
 

@@ -69,7 +69,7 @@ class UnknownStatus:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanOptions:
     """What the operator says about a file: `states` are columns that tell the status, `ignored` are columns
-    that do not, and `left` means that everybody in it unsubscribed. Names are normalized by `plain`.
+    that do not, and `left` means that everybody in it unsubscribed. Names are `normalized`.
     """
 
     states: frozenset[str] = frozenset()
@@ -93,7 +93,7 @@ class FileScan:
                 self._seen.append((index, set(), self.values.setdefault(column, {})))
 
     def row(self, cells: Sequence[str]) -> None:
-        """Takes note of a row."""
+        """Records a row's values."""
         self.rows += 1
         if has_extra_cells(cells, len(self.head)):
             return
@@ -156,8 +156,8 @@ class RowClassifier:
 
 
 def classifier(scan: FileScan) -> RowClassifier:
-    """The classifier for a file. Raises Refused if a column may tell who unsubscribed and cannot be
-    understood, or stands twice.
+    """The classifier for a file. Raises Refused if a column that may tell who unsubscribed is not understood,
+    or occurs twice.
     """
     options = scan.options
     stated = [_generic_column(name) for name in scan.columns if name in options.states]
@@ -245,7 +245,9 @@ def _may_tell_status(name: str) -> bool:
 
 
 def _generic_column(name: str) -> StatusColumn:
-    """A status column of no known service: common words; yes and no if its name says of what; or dates."""
+    """A status column of an unknown service: common words; yes and no, if the name tells what they mean; or
+    dates.
+    """
     words: dict[str, SourceStatus] = dict(STATUS_WORDS)
     if _GONE.fullmatch(name):
         words |= dict.fromkeys(YES_WORDS, SourceStatus.LEFT) | dict.fromkeys(
@@ -289,7 +291,7 @@ def has_extra_cells(cells: Sequence[str], width: int) -> bool:
 
 
 def email_column(columns: Sequence[str]) -> int | None:
-    """The index of the address column; names are normalized by `plain`."""
+    """The index of the address column; names are `normalized`."""
     for name in EMAIL_COLUMNS:
         if name in columns:
             return columns.index(name)

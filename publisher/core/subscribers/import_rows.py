@@ -63,10 +63,10 @@ class ImportRow(NamedTuple):
 
 
 class ImportOutcome(StrEnum):
-    """What a row came to."""
+    """The result of a row."""
 
     ADDED = "added"
-    ASKED = "asked"  # added as pending, with a mail that asks to confirm
+    ASKED = "asked"  # added as pending, with a mail that asks for confirmation
     ACTIVATED = "activated"  # was pending, and the operator states consent
     ALREADY = "already"  # pending or active before, and unchanged
     BARRED = "barred"  # unsubscribed or suppressed here: the row changes nothing
@@ -106,8 +106,9 @@ DEPARTURE_KINDS: Mapping[SourceStatus, str] = {
 
 
 class DepartureEffect(NamedTuple):
-    """What a departure changes: `ends` the subscription; leaves a suppression of `kind` ("": none); and, for
-    an address without a subscription, adds an ended one (`record`), so that it is listed and exported.
+    """What a departure changes: `ends` tells whether the subscription ends; `kind` is the suppression it
+    leaves ("": none); `record` adds an ended subscription for an address without one, so that it is listed
+    and exported.
     """
 
     outcome: ImportOutcome
@@ -117,8 +118,8 @@ class DepartureEffect(NamedTuple):
 
 
 def confirmed_since(held: ExistingSubscription, at: datetime | None) -> bool:
-    """Whether a subscription was confirmed here after `at`; if that is None, whether its reader confirmed it
-    at all. An import that stated consent is no confirmation: another file may say otherwise.
+    """Whether a subscription was confirmed here after `at`, or at all if `at` is None. An import that stated
+    consent is no confirmation: another file may say otherwise.
     """
     if held.confirmed_at is None:
         return False
@@ -131,7 +132,7 @@ def confirmed_since(held: ExistingSubscription, at: datetime | None) -> bool:
 def departure_effect(
     said: RowStatus, spec: str, held: Sequence[ExistingSubscription], kinds: Collection[str]
 ) -> DepartureEffect:
-    """What a row changes that says somebody left, bounced, complained or was blocked. `held` are the
+    """What changes if a row says that somebody left, bounced, complained or was blocked. `held` are the
     address's subscriptions on all lists, `kinds` the suppressions that apply to list `spec`.
     """
     kind = DEPARTURE_KINDS[said.status]
