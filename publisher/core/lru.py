@@ -8,17 +8,13 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-def _one(_value: Any) -> int:
-    return 1
-
-
 class LruCache:
     """Values by key, up to a total of `limit` as `size_of` measures each value; by default, that many values.
     A value must depend on its key alone. Safe to share between threads: two that ask for the same key at once
     may both make its value, and neither waits for the other.
     """
 
-    def __init__(self, limit: int, size_of: Callable[[Any], int] = _one) -> None:
+    def __init__(self, limit: int, size_of: Callable[[Any], int] = lambda _: 1) -> None:
         self._limit, self._size_of = limit, size_of
         self._size = 0
         self._values: OrderedDict[Hashable, Any] = OrderedDict()

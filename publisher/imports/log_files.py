@@ -1,4 +1,4 @@
-"""Log files as a disk has them: rotated, compressed, of any size; read line by line."""
+"""Log files: rotated, compressed, of any size; read line by line."""
 
 import bz2
 import gzip
@@ -17,7 +17,7 @@ MAX_LINE = 1_000_000
 """Bytes of one line that are read; the rest of it is skipped."""
 
 MAX_UNDATED = 100
-"""Lines at the beginning of a file in which a time is looked for."""
+"""How many lines at the beginning of a file are searched for a time."""
 
 _DECOMPRESS: dict[bytes, Callable[[BinaryIO], BinaryIO]] = {
     b"\x1f\x8b": lambda file: cast("BinaryIO", gzip.GzipFile(fileobj=file)),
@@ -43,7 +43,7 @@ def lines_of(
 
 
 def in_order(files: Sequence[str], time_of: Callable[[bytes], datetime | None]) -> list[str]:
-    """`files` ordered by when they begin; as given if one of them does not tell. Raises SourceError."""
+    """`files` in order of their first time; as given if one of them has none. Raises SourceError."""
     if len(files) < 2:
         return list(files)
     begin = {file: first_time(file, time_of) for file in files}
@@ -57,7 +57,7 @@ def size_of(files: Sequence[str]) -> int | None:
 
 
 def first_time(file: str, time_of: Callable[[bytes], datetime | None]) -> datetime | None:
-    """When the log begins; None if its first lines do not tell."""
+    """When the log begins; None if its first lines have no time."""
     if file == "-":
         return None
     for number, (line, _) in enumerate(_lines(file)):
@@ -87,6 +87,6 @@ def _lines(file: str) -> Iterator[tuple[bytes, int]]:
                     line = plain.readline(MAX_LINE)  # the rest of an overlong line
     except (EOFError, zlib.error, lzma.LZMAError) as error:
         what = f"is damaged after line {number:,} ({error})"
-        raise SourceError(file, what, "give a whole copy of it") from error
+        raise SourceError(file, what, "use a complete copy of it") from error
     except OSError as error:
         raise SourceError(file, f"cannot be read ({error.strerror or error})") from error

@@ -44,10 +44,10 @@ _MARKS = re.compile(r"[*_`\\~^]+")
 _SPACE = re.compile(r"\s+")
 
 MediaFault = tuple[int, str]
-"""(line of the body from 1, 0 if it is not known; what is wrong, with the value; what to do)."""
+"""(line of the body from 1, 0 if unknown; what is wrong, with the value and what to do)."""
 
 MAX_FAULTS = 50
-"""Faults that are reported of one post."""
+"""The most faults reported for one post."""
 
 _TARGET = re.compile(
     r"""(?P<inline>\]\(\s*<?(?P<t1>[^\s)>]*))|^[ ]{0,3}\[[^\]\n]+\]:\s*<?(?P<t2>\S*)"""

@@ -148,7 +148,7 @@ class Format(Protocol):
     """A feed format."""
 
     name: str
-    label: str  # what readers call it
+    label: str  # its name for readers
     suffix: str
     media_type: str
 
@@ -159,8 +159,8 @@ class Format(Protocol):
 
 class Cadence(Protocol):
     """When digests are sent, by the wall clock of a time zone. `at_once`: as soon as there are posts.
-    `max_late`: how late a digest may be before it waits for the next time, unless the list says otherwise;
-    None: however late.
+    `max_late`: how late a digest may be before it waits for the next time, unless the list sets its own;
+    None: no limit.
     """
 
     name: str
@@ -208,9 +208,8 @@ class Renderer(Protocol):
 
 
 class PublicFolder(Protocol):
-    """The public/ folder. Files are staged beside their place, then renamed into it, and documents that are
-    text have their encodings beside them (core.feeds.documents.ENCODINGS). Every method may raise
-    OutputError.
+    """The public/ folder. Files are staged beside their final path, then renamed; text documents have their
+    encodings beside them (core.feeds.documents.ENCODINGS). Every method may raise OutputError.
     """
 
     def stage(self, path: str, data: bytes) -> None:
@@ -309,7 +308,7 @@ class Transport(Protocol):
         ...
 
     async def rest(self) -> None:
-        """Says that no more messages come for now."""
+        """Tells the transport that no more messages come for now."""
         ...
 
     def lookup(self, key: str, message_id: str) -> Outcome | None:
@@ -363,41 +362,41 @@ class Journal(Protocol):
 
 
 class HttpReply(NamedTuple):
-    """What a server said: the address where it was at last, the status (0: there was no answer), the first of
-    its text, and status or failure in a person's words.
+    """A server's reply: the final URL, the status (0: no reply), the beginning of its text, and the status or
+    failure in words.
     """
 
     url: str
     status: int
     text: str
-    why: str
+    summary: str
 
 
 class WebClient(Protocol):
-    """HTTP. Hosts in private networks are reached only where they are `trusted`: named by the author."""
+    """HTTP. Hosts in private networks are used only if they are `trusted`: named by the author."""
 
     def get(self, url: str, trusted: Collection[str]) -> tuple[str, bytes]:
-        """Where it was at last, and the document. Raises OutputError, Refused."""
+        """The final URL and the document. Raises OutputError, Refused."""
         ...
 
     def ask(self, url: str, trusted: Collection[str]) -> HttpReply:
-        """Who answers there, redirects followed; never raises for what the network or the server does."""
+        """The reply at `url`, redirects followed; never raises for what the network or the server does."""
         ...
 
     def post(self, url: str, form: Mapping[str, str], trusted: Collection[str]) -> PingResult:
-        """One form; never raises for what the network or the server does."""
+        """Posts a form; never raises for what the network or the server does."""
         ...
 
 
 class FeedReader(Protocol):
-    """Feeds of others."""
+    """Reads other sites' feeds."""
 
     def feed(self, data: bytes, where: str) -> OldFeed:
-        """The feed fetched from `where`. Raises Refused: it is none."""
+        """The feed fetched from `where`. Raises Refused if it is not one."""
         ...
 
     def related(self, data: bytes, where: str) -> str:
-        """The feed that a web page names; "" where it names none."""
+        """The feed that a web page links to; "" if there is none."""
         ...
 
 
@@ -414,7 +413,7 @@ class FeedRedirectsFile(Protocol):
     """The file of feeds that moved or ended, beside publisher.toml. Raises OutputError, SettingsError."""
 
     def moves(self) -> Sequence[Redirect] | None:
-        """By path; None where there is no file."""
+        """By path; None if there is no file."""
         ...
 
     def save(self, moves: Sequence[Redirect]) -> None: ...

@@ -1,4 +1,4 @@
-"""DKIM (RFC 6376): which part of a message is signed, and the header field that says so. No keys here.
+"""DKIM (RFC 6376): what of a message is signed, and the header field for it. Keys are in `transports.dkim`.
 
 Header and body are both canonicalized as "relaxed" (3.4.2, 3.4.4). A cohort's message is canonicalized once,
 placeholders included; for each reader only what follows the body's first placeholder is hashed again.
@@ -19,10 +19,10 @@ SIGNED_FIELDS = (
     "from", "to", "subject", "date", "message-id", "reply-to", "list-id", "list-unsubscribe",
     "list-unsubscribe-post", "feedback-id", "mime-version", "content-type",
 )  # fmt: skip
-"""The fields a signature covers. One that a message lacks is signed as absent (RFC 6376 5.4)."""
+"""The fields that a signature covers. Those that a message lacks are signed as absent (RFC 6376 5.4)."""
 
 OVERSIGNED_FIELDS = frozenset({"from", "subject", "date", "list-unsubscribe", "list-unsubscribe-post"})
-"""Listed once more than they occur, so that a second one added on the way breaks the signature (RFC 6376
+"""Listed once more than they occur, so that adding another one in transit breaks the signature (RFC 6376
 8.15).
 """
 

@@ -1,8 +1,8 @@
 """Header fields as bytes (RFC 5322 2.2, 3.6; RFC 2047; RFC 2369).
 
-Python's own serializer encodes long structured fields, which breaks one-click unsubscribe. Here, structured
+Python's own serializer encodes long structured fields, which breaks one-click unsubscribe. Here structured
 fields are folded only between their items and never encoded; only text and display names are. Lines end in
-CRLF, are folded at 78 octets (76 with encoded words) and never reach 998. No control character of the data
+CRLF, are folded at 78 octets (76 with encoded words) and never exceed 998. No control character in the data
 gets into a field.
 
 Each encoded word (RFC 2047) has at most 75 characters, is valid UTF-8 on its own and never splits a grapheme
@@ -30,7 +30,7 @@ _EXTENDING = frozenset({"Mn", "Me", "Mc"})
 
 
 FOLD_AT, MAX_LINE_OCTETS = 78, 998
-"""RFC 5322 2.1.1: octets in a line, without CRLF: towards and at most."""
+"""RFC 5322 2.1.1: octets in a line without its CRLF, recommended and at most."""
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -76,9 +76,7 @@ def _b_length(text: str) -> int:
 
 
 def grapheme_clusters(text: str) -> Iterator[str]:
-    """Letters with everything that belongs to them, close to UAX 29: good enough for where to split a
-    header.
-    """
+    """Letters with everything that belongs to them: close enough to UAX 29 to split a header."""
     start = 0
     for at in range(1, len(text)):
         if not _extends(text[start:at], text[at]):

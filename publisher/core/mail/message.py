@@ -1,7 +1,7 @@
-"""A message: MIME bytes and envelope, made from segments frozen once for a cohort and a reader's own values.
+"""A message: MIME bytes and envelope, made of segments frozen once for a cohort and a reader's own values.
 
 A recipe is a tuple of strings: "s:<sha256>" names a stored byte segment, "p:<placeholder>" a reader's value.
-Filling a recipe only joins bytes. Nothing is parsed or rendered, so nothing of one reader can reach another.
+Filling a recipe only joins bytes: nothing is parsed or rendered, so no reader's values can reach another.
 
 The plain text of a mail carries marks for wrapping and translation. They are noncharacters, which no text may
 contain (Unicode 23.7), so nothing an author writes can be mistaken for one. `strip_marks` removes them.
@@ -15,13 +15,13 @@ from enum import StrEnum
 
 
 class Placeholder(StrEnum):
-    """Where a reader's own value goes. Tokens and MESSAGE_ID are URL-safe ASCII; TO and DATE are header
+    """The place of a reader's own value. Tokens and MESSAGE_ID are URL-safe ASCII; TO and DATE are header
     values written by `headers.to_value` and `headers.date_value`.
     """
 
     TO = "to"
     DATE = "date"
-    MESSAGE_ID = "message-id"  # its left part: the message itself has "<", "@", the From domain and ">"
+    MESSAGE_ID = "message-id"  # the left part: the message itself has "<", "@", the domain of From and ">"
     UNSUBSCRIBE = "unsubscribe"  # the token, not the URL
     CONFIRM = "confirm"  # the token, not the URL
     PREFERENCES = "preferences"  # the token, not the URL
@@ -43,8 +43,8 @@ class Envelope:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One message for one reader. `key` identifies the delivery and is the same on every attempt
-    ("12-000345"). `data` is the whole message with CRLF line ends, not dot-stuffed. `dotless`: it is known
-    that no line begins with a dot; `plain`: it is known to be ASCII.
+    ("12-000345"). `data` is the whole message with CRLF line ends, not dot-stuffed. `dotless`: no line is
+    known to begin with a dot; `plain`: it is known to be ASCII.
     """
 
     key: str
@@ -56,7 +56,7 @@ class Message:
 
 
 class SendVerdict(StrEnum):
-    """What a transport says about one message."""
+    """The outcome of one message, according to a transport."""
 
     ACCEPTED = "accepted"
     DEFERRED = "deferred"
@@ -67,18 +67,18 @@ class SendVerdict(StrEnum):
 class Phase(StrEnum):
     """How far a message got before its outcome was decided."""
 
-    QUOTA = "quota"  # the relays take no more for a while
-    CONNECT = "connect"  # there was no connection, TLS or login: nothing is the message's fault
-    SENDER = "sender"  # the server would not take mail from this sender, or would not take any now
-    RECIPIENT = "recipient"  # the server would not take this recipient
+    QUOTA = "quota"  # the relays take no more messages for a while
+    CONNECT = "connect"  # no connection, TLS or login: not the message's fault
+    SENDER = "sender"  # the server refused the sender, or takes no mail now
+    RECIPIENT = "recipient"  # the server refused this recipient
     DATA = "data"  # before the end of the data
-    END = "end"  # the answer to the whole message, or none
+    END = "end"  # the reply to the whole message, or none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """A verdict and the server's reply ("250 2.0.0 queued as 4Z..."), one line of at most 500 characters.
-    `until` is when the message may be tried again, where a quota is used up.
+    `until` is when the message may be tried again, if a quota is used up.
     """
 
     verdict: SendVerdict
@@ -92,14 +92,12 @@ Recipe = tuple[str, ...]
 
 
 def fill(segments: Sequence[Segment], values: Mapping[Placeholder, bytes]) -> bytes:
-    """The finished bytes. Raises KeyError if a reader's value is missing: no mail is better than half of
-    one.
-    """
+    """The finished bytes. Raises KeyError if a reader's value is missing: better no mail than half of one."""
     return b"".join([values[s] if isinstance(s, Placeholder) else s for s in segments])
 
 
 class SegmentTemplate:
-    """Segments to be filled for many readers: it finds the placeholders only once."""
+    """Segments to be filled in for many readers: the placeholders are found only once."""
 
     __slots__ = ("_holes", "_pieces", "places")
 
@@ -109,7 +107,7 @@ class SegmentTemplate:
         self.places = frozenset(place for _, place in self._holes)
 
     def fill(self, values: Mapping[Placeholder, bytes], before: bytes = b"") -> bytes:
-        """`fill`, with `before` in front of it. Raises KeyError."""
+        """The same as `fill`, after the bytes `before`. Raises KeyError."""
         pieces = self._pieces.copy()
         for at, place in self._holes:
             pieces[at] = values[place]
@@ -118,8 +116,8 @@ class SegmentTemplate:
 
 
 def is_dotless(segments: Sequence[Segment]) -> bool:
-    """Whether no line of a message begins with a dot, whatever the placeholders are filled with. Values
-    contain no line break, and the value of a placeholder at the start of a line begins with no dot.
+    """Whether no line of a message begins with a dot, whatever fills the placeholders. Values contain no line
+    break, and the value of a placeholder at the start of a line never begins with a dot.
     """
     whole = b"".join(b"x" if isinstance(segment, Placeholder) else segment for segment in segments)
     return not (b"\n." in whole or b"\r." in whole or whole.startswith(b"."))
@@ -150,7 +148,7 @@ class EmailContent:
 
 
 def split_at_marks(text: str, marks: Mapping[str, Placeholder]) -> list[str | Placeholder]:
-    """`text` with each mark replaced by its placeholder: strings and placeholders in order, no empty
+    """`text` with each mark replaced by its placeholder: strings and placeholders in order, without empty
     strings.
     """
     pieces: list[str | Placeholder] = [text]
@@ -171,16 +169,16 @@ def split_at_marks(text: str, marks: Mapping[str, Placeholder]) -> list[str | Pl
 
 
 TEXT_WIDTH = 74
-"""Columns of a mail's text part: quoted once or twice in a reply, its lines still fit 78."""
+"""Columns of a mail's text part: its lines still fit 78 when they are quoted once or twice in a reply."""
 
 FIRST_WIDE_CHARACTER = "\u1100"
 """No earlier character is wide (UAX 11)."""
 
 VERBATIM = "\ufdd0"
-"""Begins a line that is kept as it is, white space included: code, or a row of a table."""
+"""At the beginning of a line that must not change, white space included: code, or a row of a table."""
 
 HANGING_INDENT = "\ufdd1"
-"""Ends the prefix of a line ("- ", "> "); continuation lines are indented to this column."""
+"""After the prefix of a line ("- ", "> "): continuation lines are indented to this column."""
 
 START_CODE, END_CODE = "\ufdd2", "\ufdd3"
 """Around code in a sentence: lines are not broken inside it."""

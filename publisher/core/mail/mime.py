@@ -1,10 +1,11 @@
 """An email as bytes: headers and bodies of one message, in segments with placeholders for a reader's values.
 
-    multipart/alternative       RFC 2046 5.1.4: the last part is the best
+    multipart/alternative       RFC 2046 5.1.4: the last part is the preferred one
         text/plain              UTF-8, quoted-printable
         text/html               UTF-8, quoted-printable
 
-Composed once for a cohort; filling it in for a reader only joins bytes. Equal contents give equal bytes.
+A message is composed once for a cohort; filling it in for a reader only joins bytes. Equal contents give
+equal bytes.
 
 Python's encoder for quoted-printable (RFC 2045 6.7) knows nothing of placeholders: its soft line breaks would
 split a token filled in later. Here each placeholder has a line of its own between soft breaks, so no line
@@ -36,8 +37,8 @@ _PLAIN = {chr(c): chr(c) for c in range(32, 127) if chr(c) != "="} | {"\t": "\t"
 
 def compose(content: EmailContent) -> tuple[Segment, ...]:
     """The segments of the whole message, in order. Raises AddressError (sender, reply_to), SettingsError (a
-    value that no header can carry), TemplateError (a mark in the subject) and ValueError (a mark that stands
-    for something other than a token).
+    value that no header can carry), TemplateError (a mark in the subject) and ValueError (a mark for
+    something other than a token).
     """
     if not _TOKENS.issuperset(content.marks.values()):
         raise ValueError("marks in content stand for tokens only")
@@ -86,7 +87,7 @@ def thaw_recipe(recipe: Recipe, data: Mapping[str, bytes]) -> tuple[Segment, ...
 def _address_fields(content: EmailContent) -> list[Segment]:
     sender = parse_mailbox(content.sender, where="sender")
     if any(mark in content.subject for mark in content.marks):
-        what = f"a link of one reader stands in the subject {content.subject[:80]!r}"
+        what = f"a reader's own link is in the subject ({content.subject[:80]!r})"
         raise TemplateError("subject.txt", what, "put it into the body")
     segments: list[Segment] = [
         headers.mailbox_field("From", sender) + b"To: ",
@@ -105,12 +106,12 @@ def _address_fields(content: EmailContent) -> list[Segment]:
 
 
 def _list_fields(content: EmailContent) -> list[Segment]:
-    """RFC 2919, 2369 and 8058 for a list; RFC 3834 for what one reader asked for."""
+    """RFC 2919, 2369 and 8058 for a list; RFC 3834 for mail that one reader asked for."""
     if not content.list_id:
         return [headers.field("Auto-Submitted", ["auto-generated"])]
     if not _LIST_ID.fullmatch(content.list_id) or len(content.list_id) > 255:
-        what = f"{content.list_id[:80]!r} is no list id"
-        raise SettingsError("List-Id", what, "use contents, digits and hyphens in parts with dots between")
+        what = f"{content.list_id[:80]!r} is not a list id"
+        raise SettingsError("List-Id", what, "use letters, digits and hyphens, in parts separated by dots")
     title = headers.phrase(content.list_title, MAX_ENCODED_LINE - len("List-Id: "))
     segments: list[Segment] = [headers.field("List-Id", [*title, f"<{content.list_id}>"])]
     if content.unsubscribe:
@@ -126,7 +127,9 @@ def _list_fields(content: EmailContent) -> list[Segment]:
 
 
 def _unsubscribe_field(pieces: Sequence[str | Placeholder]) -> list[Segment]:
-    """List-Unsubscribe on one line, however long: a folded or encoded URL breaks one-click unsubscribe."""
+    """List-Unsubscribe on one line, however long: folding or encoding the URL breaks one-click
+    unsubscribe.
+    """
     url = [piece if isinstance(piece, Placeholder) else headers.uri(piece) for piece in pieces]
     longest = "".join("x" * _MAX_VALUE if isinstance(piece, Placeholder) else piece for piece in url)
     headers.field("List-Unsubscribe", [f"<{longest}>"])  # raises if it can become too long for a line
@@ -158,7 +161,7 @@ def encode_body(pieces: Sequence[str | Placeholder]) -> list[Segment]:
 
 
 def _between_placeholders(text: str, *, after_place: bool, last: bool) -> bytes:
-    """The text between two placeholders. It ends at the start of a line, or at the end of the body."""
+    """The text between two placeholders, up to the start of a line or the end of the body."""
     *whole, rest = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     lines = [row for line in whole for row in _rows(line, hard=True)]
     if rest or last:

@@ -96,7 +96,7 @@ def first_heading(source: str) -> tuple[int, int, str] | None:
 
 
 def outermost_blocks(source: str) -> Iterator[tuple[int, int]]:
-    """(start, end) of each; text and inline elements between two blocks count as one block."""
+    """(start, end) of each outermost block; text and inline elements between two blocks count as one."""
     depth, start = 0, 0
     for piece in pieces(source):
         if piece.tag and piece.tag not in VOID:
@@ -115,7 +115,7 @@ def outermost_blocks(source: str) -> Iterator[tuple[int, int]]:
 def excerpt(html: str, limit: int) -> tuple[str, bool]:
     """The leading blocks of safe HTML that fit in `limit` bytes of UTF-8, and whether any were left out.
 
-    Blocks are never cut: if the first one alone is too long, the excerpt is empty.
+    No block is shortened: if the first one alone is too long, the excerpt is empty.
     """
     if len(html) * 4 <= limit or len(html.encode()) <= limit:
         return html, False

@@ -1,4 +1,4 @@
-"""Safe HTML to text as a person would type it, with the same meaning: headings, lists, quotations, code."""
+"""Safe HTML as plain text, as a person would type it: headings, lists, quotations, code."""
 
 import html
 import re
@@ -89,7 +89,7 @@ class OpenTable:
 
 
 class TextWriter:
-    """Reads pieces in order, tracks open elements, writes blocks of text. `brief`: words only."""
+    """Reads pieces in order, tracks open elements and writes blocks of text. `brief`: words only."""
 
     def __init__(self, found: Sequence[Piece], *, title: str = "", brief: bool = False) -> None:
         self.pieces, self.brief = found, brief

@@ -86,7 +86,7 @@ _SOURCE = re.compile(r"""\bsrc\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.
 
 
 def without_illegal(text: str) -> str:
-    """`text` without what XML 1.0 cannot represent (2.2 Char) and without C1 controls."""
+    """`text` without characters that XML 1.0 cannot represent (2.2 Char) and without C1 controls."""
     return _ILLEGAL.sub("", text)
 
 
@@ -96,8 +96,8 @@ def sanitize(
     files: Mapping[str, AssetLocation] = NO_ASSETS,
     unusable: list[UnusableMedia] | None = None,
 ) -> str:
-    """Safe HTML. An iframe becomes a link to what it would show; a name of `files` becomes its URL. Pictures
-    and links without an address become their words and are added to `unusable`.
+    """Safe HTML. An iframe becomes a link to its content; a reference to one of `files` becomes its URL.
+    Pictures and links without a usable address become their text and are added to `unusable`.
     """
     html = with_noscripts(html)
     replaced: list[str] = []
@@ -172,10 +172,10 @@ def _iframe_link(match: re.Match[str], base: str) -> str:
 
 @lru_cache(maxsize=4096)
 def absolute(url: str, base: str, *, image: bool = False) -> str | None:
-    """`url` as an absolute URL; None if it has no place in a feed or mail (javascript:, file:, ...).
+    """`url` as an absolute URL; None if a feed or mail must not have it (javascript:, file:, ...).
 
-     http and https always; mailto: and the like for links; data: for images. A bare "#fragment" is a place on
-    the post's own page.
+    http and https are always allowed, mailto: and the like for links, data: for images. A bare "#fragment" is
+    resolved against the post's own page.
     """
     url = _CONTROLS.sub("", url).strip()
     if not url:

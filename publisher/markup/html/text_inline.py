@@ -1,7 +1,7 @@
 """The words of a paragraph in plain text: links, code, superscripts, pictures, abbreviations.
 
-Addresses of links are numbered and listed below the text, so that sentences read well aloud; an address
-that is its own words stays in place.
+Addresses of links are numbered and listed below the text, so that sentences read well aloud. A link whose
+text is its address stays in place.
 """
 
 import re
@@ -83,7 +83,7 @@ class OpenSpan:
 
 
 class InlineText:
-    """The paragraph being written, and what must be remembered of those before: links, explanations, alt
+    """The paragraph being written, and what must be remembered of earlier ones: links, explanations, alt
     texts. `brief`: words only, without pictures, notes and addresses.
     """
 
@@ -276,7 +276,7 @@ def subscript(before: str, words: str) -> str:
 
 
 def _is_ordinal(before: str, words: str) -> bool:
-    """ "4th", "XIXe", "1er", "nº", "Mme": raised by custom, not an exponent."""
+    """Whether it is raised by convention and no exponent: "4th", "XIXe", "1er", "nº", "Mme"."""
     may_be_ending = words.isalpha() and words.islower() and (len(words) > 1 or words in "or")
     if may_be_ending and _ABBREVIATED.search(before):
         return True

@@ -1,6 +1,4 @@
-"""Tables in plain text: one line per row with aligned columns; if that is too wide, a list of what each
-row says.
-"""
+"""Tables in plain text: one line per row with aligned columns, or a list of the rows if that is too wide."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,11 +7,11 @@ from publisher.core.mail.message import HANGING_INDENT, VERBATIM, display_width,
 from publisher.markup.html.fragments import Piece, names
 
 MAX_COLUMNS = 200
-"""Columns of one table that are told apart."""
+"""The most columns of a table; cells beyond them are dropped."""
 
 _SEPARATOR = " | "
 _NOT_IN_DATA = names("audio blockquote dl h1 h2 h3 h4 h5 h6 pre table video")
-"""Elements that a data table does not contain: a table with one of these lays out a page."""
+"""Elements that a data table does not contain: a table with one of these is a layout."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""TeX in Markdown stays as its author wrote it: a backslash does not escape, and `_` begins no emphasis.
+"""TeX in Markdown stays as its author wrote it: a backslash does not escape, and `_` is not emphasis.
 
-$$a_1 \\\\ b_2$$    in kramdown always, elsewhere if the blog says so     $a_1$    if the blog says so
+$$a_1 \\\\ b_2$$    in kramdown always, elsewhere if the blog enables it   $a_1$    if the blog enables it
 \\(a_1\\)  \\[a_1\\]  if the blog says so
 
 Readers see the source with its delimiters: no mail program and few feed readers typeset it.
@@ -31,7 +31,7 @@ _DELIMITERS = {
 
 
 def hide_math(source: str, extensions: Collection[MarkdownExtension]) -> str:
-    """`source` with its formulas hidden from every parser, except those with template code, which is to be
+    """`source` with its formulas hidden from every parser, except those with template code, which must be
     removed. Code stays as it is.
     """
 

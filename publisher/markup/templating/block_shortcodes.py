@@ -1,6 +1,6 @@
 """Shortcodes that are opened and closed: notes and quotations become quotations, buttons become links.
 
-Only closed ones, and notes only if they begin a line.
+Only those that are closed, and notes only at the beginning of a line.
 
 {% note info %} ... {% endnote %}                     Hexo
 {{< notice tip >}}, {{% callout title="Mind" %}},
@@ -46,7 +46,7 @@ MAX_TAGS = 1_000
 
 
 def replace_block_shortcodes(source: str, *, markdown: bool) -> str:
-    """`source` with HTML around what is between the tags; notes are headed by their title or type."""
+    """`source` with HTML around the text between the tags; notes are headed by their title or type."""
     if ("{%" not in source or "end" not in source) and "{{" not in source:
         return source
     if not _CLOSED.search(source):

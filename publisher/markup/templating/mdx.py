@@ -1,5 +1,5 @@
-"""MDX's code in a body: imports, exports, attributes and expressions, of which only what they plainly say
-remains. Braces are counted, as MDX's own parser does, whatever is between them.
+"""MDX's code in a body: imports, exports, attributes and expressions, of which only literal values remain.
+Like MDX's own parser, it counts braces, whatever is between them.
 
 import photo from './a.png'          removed; names a file for attributes
 export const Chart = ...             removed                       <>words</>   its words
@@ -68,11 +68,11 @@ _CONTINUES = re.compile(r"\s*(?:[.?:+)\]}]|&&|\|\|)")
 _NAME_OR_VALUE = re.compile(r"[^\s=/>{}\"'<]+")
 _EQUALS = re.compile(r"\s*=\s*")
 _SILENT = names("tocinline head")
-"""Components that show nothing anyway."""
+"""Components that never show anything."""
 
 
 class MdxKind(StrEnum):
-    """What a piece of MDX's code is."""
+    """The kind of a piece of MDX code."""
 
     IMPORT = "imported"
     EXPORT = "exported"
@@ -82,7 +82,7 @@ class MdxKind(StrEnum):
 
 
 class MdxPart(NamedTuple):
-    """A piece of code, from where to where."""
+    """A piece of code and its position."""
 
     kind: MdxKind
     start: int
@@ -205,7 +205,7 @@ def mdx_parts(source: str, prose: str) -> Iterator[MdxPart]:
 
 
 def _end_of_braces(source: str, start: int) -> int:
-    """Where the braces that open at `start` end; 0 if they do not."""
+    """Where the braces that open at `start` end; 0 if they are not closed."""
     depth = 0
     for token in _BRACES.finditer(source, start, start + MAX_PART):
         if len(token[0]) == 1:
@@ -230,8 +230,8 @@ def _end_of_tag(source: str, at: int) -> int:
 
 
 def _end_of_export(source: str, start: int) -> tuple[int, int]:
-    """(end, characters searched). An export ends with the line by which every bracket is closed and nothing
-    must follow, else before the first blank line; the end is 0 if neither is near.
+    """(end, characters searched). An export ends with the line on which every bracket is closed and nothing
+    has to follow, or else before the first blank line; the end is 0 if neither is near.
     """
     depth, blank, line = 0, 0, start
     for token in _BRACKETS_AND_LINES.finditer(source, start, start + MAX_PART):
@@ -249,7 +249,7 @@ def _end_of_export(source: str, start: int) -> tuple[int, int]:
 
 
 def _plain_tag(text: str) -> str:
-    """A tag on one line, with those of its attributes that say something plain."""
+    """A tag on one line, with those of its attributes whose value is known."""
     ends = " />" if text.endswith("/>") else ">"
     at = len(text) - len(text.lstrip("</"))
     name = _NAME_OR_VALUE.match(text, at)

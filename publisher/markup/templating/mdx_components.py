@@ -1,11 +1,11 @@
-"""MDX's components and the HTML elements of MDX: what can be shown of them, with the Markdown inside.
+"""MDX components, and HTML elements in MDX: what can be shown of them, with the Markdown inside.
 
 <Image src="/a.png" alt="A" />   a picture; likewise <Figure>, <YouTube id="..."> and the like
 <Callout type="tip"> ... </...>  a quotation, as `:::tip` is
 <TabItem label="npm"> ... </...> its label in bold, and what is inside
 <Link to="/a">words</Link>       a link
 <div>*words*</div>               Markdown too, if MDX reads the post
-others                           what is inside; nothing for those without an inside
+others                           their content, if any
 """
 
 import re
@@ -64,7 +64,7 @@ def replace_components(source: str, *, mdx: bool = False) -> str:
 
 
 def _inline_component(tag: re.Match[str]) -> str:
-    """What the tag of a component among words becomes."""
+    """What replaces a component's tag within a paragraph."""
     name = tag[2].lower()
     if name in _HTML_NAMES:
         return tag[0]

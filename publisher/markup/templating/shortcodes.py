@@ -18,7 +18,7 @@ from publisher.markup.templating.block_shortcodes import NOTES, QUOTES, button_t
 
 Arguments = dict[str, str]
 Embed = Callable[[Arguments], str]
-"""A link for the arguments of a shortcode; "" if they do not suffice."""
+"""Makes a link from the arguments of a shortcode; "" if they are not enough."""
 
 _VIDEO_URL = re.compile(
     r"(?:https?:)?//(?:www\.|m\.|player\.)?(?:youtu\.be/|youtube(?:-nocookie)?\.com/(?:watch\?v=|embed/|shorts/)"
@@ -49,7 +49,7 @@ SILENT = names(
 
 
 def by_id(address: str, words: str, pattern: str = r"[\w-]{5,20}") -> Embed:
-    """A shortcode whose argument is an id, which takes the place of "*" in `address`, or a whole URL."""
+    """A shortcode whose argument is a whole URL, or an id that replaces "*" in `address`."""
 
     def embed(arguments: Arguments) -> str:
         id = _first(arguments, "id", "url", "src")
@@ -89,7 +89,7 @@ def codepen(arguments: Arguments) -> str:
 
 
 def qr(arguments: Arguments) -> str:
-    """Hugo's `qr`: the content of the QR code, which a reader of text cannot scan."""
+    """Hugo's `qr`: the content of the QR code, since nobody can scan text."""
     text = _first(arguments, "text")
     return _link(text, text) if _URL.match(text) else escape(text)
 

@@ -255,7 +255,7 @@ def expression_pattern(context: ShortcodeContext) -> re.Pattern[str]:
 
 
 def value_of(match: re.Match[str], context: ShortcodeContext) -> str | None:
-    """The value of an expression; None if only its generator could tell."""
+    """The value of an expression; None if only its generator could know it."""
     groups = match.groupdict()
     if groups.get("call"):
         return expand_shortcode(match["call"].replace("(", " ", 1).removesuffix(")"), context)

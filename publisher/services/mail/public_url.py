@@ -64,10 +64,10 @@ def _probe(deps: Deps, now: datetime) -> ProofAnswer:
     reply = deps.adapters.http_client().ask(f"{url}{PROOF_PATH}?challenge={challenge}", {host})
     if reply.status == 0 or reply.status == 429 or reply.status >= 500:
         return ProofAnswer(
-            url=url, at=now, answer=SiteIdentity.NONE, words=f"nobody answers at {url} ({reply.why})"
+            url=url, at=now, answer=SiteIdentity.NONE, words=f"nobody answers at {url} ({reply.summary})"
         )
     if not verifies_proof(reply.text, challenge, deps.process.keyring()):
-        words = f"another site answers at {url} ({reply.why} for {url}{PROOF_PATH})"
+        words = f"another site answers at {url} ({reply.summary} for {url}{PROOF_PATH})"
         if reply.text.startswith("alive\n"):
             words = f"another Publisher answers at {url}: its secret is another, or its version older"
         return ProofAnswer(url=url, at=now, answer=SiteIdentity.OTHER, words=words)

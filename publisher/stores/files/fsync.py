@@ -1,4 +1,4 @@
-"""Durable writes: what every file of the state folder and of public/ needs, with errors in plain words."""
+"""Durable writes for the files of the state folder and of public/, with errors in plain words."""
 
 import errno
 import os
@@ -29,8 +29,8 @@ def output_error(path: Path, error: OSError) -> OutputError:
 
 
 def private_folder(folder: Path) -> None:
-    """Makes a folder, and missing ones above it, that only their owner may enter. Existing ones stay as they
-    are. Raises OSError.
+    """Makes a folder that only its owner may enter, and missing folders above it. Existing ones are not
+    changed. Raises OSError.
     """
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     for one in (*reversed(missing), folder):
@@ -38,7 +38,7 @@ def private_folder(folder: Path) -> None:
 
 
 def flush_folder(folder: Path) -> None:
-    """Makes the names in a folder durable, so that a new or renamed file survives a crash."""
+    """Syncs a folder, so that a new or renamed file in it survives a crash."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)

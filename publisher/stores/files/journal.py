@@ -1,6 +1,6 @@
 """The journal: departures and mailings, one JSON object a line, in a file beside the store.
 
-A store that was restored from a backup is compared with it: what the journal says has happened.
+A store restored from a backup is compared with it: whatever is in the journal has happened.
 """
 
 import json
@@ -29,9 +29,7 @@ class FileJournal:
         self.append_all([(event, fields)])
 
     def append_all(self, entries: Sequence[tuple[str, Mapping[str, object]]]) -> None:
-        """`append` of many events with one write and one sync. After a crash in between, some of the first
-        may be there.
-        """
+        """Appends many events with one write and one sync. After a crash some of the first may be there."""
         lines: list[str] = []
         for event, fields in entries:
             if "event" in fields:
@@ -45,9 +43,9 @@ class FileJournal:
             raise output_error(self.path, error) from error
 
     def read(self) -> list[tuple[str, dict[str, Any]]]:
-        """Every event and its fields, oldest first; empty where there is no file.
+        """Every event and its fields, oldest first; empty if there is no file.
 
-        Skips a line that a crash tore: it was never confirmed to anybody. Raises OutputError.
+        Skips lines that a crash cut short: nobody was told that they were written. Raises OutputError.
         """
         try:
             lines = self.path.read_bytes().split(b"\n")
@@ -58,8 +56,9 @@ class FileJournal:
         return [entry for line in lines if (entry := _entry(line)) is not None]
 
     def since(self, position: int) -> tuple[Iterator[tuple[str, dict[str, Any]]], int]:
-        """The events after byte `position`, read a line at a time, and the number of bytes there are now. A
-        file shorter than `position` is another one, so all of it. Raises OutputError, also while it is read.
+        """The events after byte `position`, read line by line, and the number of bytes there are now. A file
+        shorter than `position` is a different one and is read from its beginning. Raises OutputError, also
+        during iteration.
         """
         try:
             whole = self._complete_size()
@@ -98,7 +97,7 @@ class FileJournal:
         try:
             size = os.fstat(handle).st_size
             if size > 0 and os.pread(handle, 1, size - 1) != b"\n":
-                line = b"\n" + line  # a torn line must not swallow this event
+                line = b"\n" + line  # an incomplete line must not swallow this event
             if os.write(handle, line) != len(line):
                 raise OutputError(str(self.path), "does not fit on the disk", "make room and run again")
             os.fsync(handle)

@@ -1,6 +1,6 @@
-"""The secret keys of a site, in a file that only its owner may read, a key a line: `number hex`.
+"""The secret keys of a site, in a file that only its owner may read, one key a line: `number hex`.
 
-1 8f0c...    32 random bytes; the highest number signs, all of them verify
+1 8f0c...    32 random bytes; the key with the highest number signs, all of them verify
 """
 
 import contextlib
@@ -20,9 +20,10 @@ _MIN_BYTES = 16
 
 
 def load_keyring(path: Path, *, create: bool, random: Callable[[int], bytes]) -> KeyRing:
-    """The keys in `path`. If it is missing, `create` makes a first key of `random(32)`; two processes that do
-    so at once get the same one. Other users lose access to a file of ours that they could read. Raises
-    SettingsError (no keys, or not keys; it never shows them), OutputError (cannot be created or read).
+    """The keys in `path`. If the file is missing, `create` makes a first key of `random(32)`; two processes
+    that do so at once get the same one. If other users can read our file, that permission is removed. Raises
+    SettingsError (there are no valid keys; the text never shows them), OutputError (cannot be created or
+    read).
     """
     if create and not path.exists():
         try:

@@ -15,11 +15,11 @@ _held: set[int] = set()
 
 @contextmanager
 def lock(path: Path, *, wait: bool, on_wait: Callable[[], None] | None = None) -> Generator[None, None, None]:
-    """Holds the lock `path` for the block; a process that dies releases it. One thread must not take it
-    twice.
+    """Holds the lock `path` for the block; if the process dies, the lock is released. A thread must not take
+    it twice.
 
-    If another holds it: with `wait`, calls `on_wait` once and waits, else raises Refused with the process id
-    of the holder. Raises OutputError if the file cannot be made.
+    If somebody else holds it: with `wait`, calls `on_wait` once and waits, else raises Refused with the
+    holder's process id. Raises OutputError if the file cannot be created.
     """
     try:
         private_folder(path.parent)

@@ -1,15 +1,15 @@
-"""The public/ folder: files staged beside their place, then renamed into it.
+"""The public/ folder: files are staged beside their final path, then renamed.
 
     stage   .3f2a9c01d4e5b678.part     written and flushed, hidden; its encodings too
     place   index.html.gz, .br         those of the old bytes removed
             index.html                 its time set, renamed
             index.html.gz, .br         renamed, the folder flushed
 
-A reader sees either the old file or the new one, whole, with its own time. No encoding ever stands beside
-other bytes than its own: after a crash it may be missing, but not wrong.
+A reader sees either the complete old file or the complete new one, with its own time. An encoding never
+differs from the file beside it: after a crash it may be missing, but not wrong.
 
-Encodings are made once, when a document is written: gzip and Brotli. The same bytes give the same encodings:
-gzip carries neither a time nor a name (RFC 1952 2.3.1, MTIME 0).
+The encodings, gzip and Brotli, are made once, when a document is written. The same bytes give the same
+encodings: the gzip header has neither a time nor a name (RFC 1952 2.3.1, MTIME 0).
 """
 
 import contextlib
@@ -53,7 +53,7 @@ def encode(coding: str, data: bytes) -> bytes:
 
 
 def encodes(coding: str, encoded: bytes, data: bytes) -> bool:
-    """Whether `encoded` is `data` in that coding. Never unpacks much more than the length of `data`."""
+    """Whether `encoded` is `data` in that coding. Never decompresses much more than the length of `data`."""
     try:
         if coding == "gzip":
             unpacker = zlib.decompressobj(_GZIP)
@@ -64,7 +64,7 @@ def encodes(coding: str, encoded: bytes, data: bytes) -> bool:
 
 
 def _unpack_brotli(encoded: bytes, limit: int) -> bytes:
-    """The first `limit` bytes of a complete Brotli stream; b"\0" * limit if it breaks off."""
+    """The first `limit` bytes of a complete Brotli stream; b"\0" * limit if it is incomplete."""
     reader = _brotli.Decompressor()
     found = bytearray(reader.process(encoded, output_buffer_limit=limit))
     while len(found) < limit and not reader.is_finished():
@@ -76,7 +76,7 @@ def _unpack_brotli(encoded: bytes, limit: int) -> bytes:
 
 
 MAX_NAME_BYTES = 255
-"""The longest file name that every file system allows. A document with a name this long has no encodings."""
+"""The longest file name that every file system allows. A document with a longer one has no encodings."""
 
 _STAGED = re.compile(r"\.[0-9a-f]{16}\.part")
 

@@ -186,7 +186,7 @@ def test_what_is_no_log_is_refused_and_what_is_damaged_changes_nothing(site: Mai
         resolve(site, "--log", str(odd))
     whole = gzip.compress(a_log(site, dict.fromkeys(range(1, 11), "taken")).read_bytes())
     odd.write_bytes(whole[:-20])
-    with pytest.raises(SourceError, match=r"odd: is damaged after line \d+ .*; give a whole copy of it"):
+    with pytest.raises(SourceError, match=r"odd: is damaged after line \d+ .*; use a complete copy of it"):
         resolve(site, "--log", str(odd))
     with pytest.raises(UsageError, match="--log decides by itself; leave out --resend and --accept"):
         resolve(site, "--log", str(odd), "--accept")

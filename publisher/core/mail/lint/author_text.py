@@ -1,10 +1,10 @@
 """A digest without its authors' text, and placeholders that a template should have filled in.
 
-Authors may write `{{ name }}`, so a mail is linted with their text taken out: whatever is still wrong, its
-templates did. The shape stays: as many posts, and images where there were some. Titles, names and summaries
-keep their length and lose only what looks like a placeholder; bodies become a sample, addresses an address
-that works. Every post has a title, a summary, an author and a category, so that nothing is empty because of
-a post.
+Authors may write `{{ name }}`, so a mail is linted without their text: whatever is still wrong comes from its
+templates. The shape stays: as many posts as before, and pictures where there were some. Titles, names and
+summaries keep their length and lose only what looks like a placeholder; bodies become a sample, addresses an
+address that works. Every post gets a title, a summary, an author and a category, so that no post leaves a
+part of the template empty.
 """
 
 import re
@@ -24,23 +24,23 @@ SAMPLE_BODY = (
     '<table><tbody><tr><th>A</th><td>1</td></tr></tbody></table><pre><code>a = 1</code></pre>'
     '<p><img src="https://post.example/picture.png" alt="A picture"></p>'
 )  # fmt: skip
-"""What stands for every body: one of each thing that bodies hold."""
+"""Takes the place of every body: one of each kind of content."""
 
 _BRACES = str.maketrans("{}", "()")
 _PERCENT = re.compile(r"%(?=\()")
 _MARK = re.compile(r"mark(?=[0-9a-f]{24})")
 
 PLACEHOLDER_START = re.compile(r"\{\{|\{%|%\(\w+\)s")
-"""How what a template should have filled in begins."""
+"""The beginning of a placeholder that a template should have filled in."""
 
 READER_MARK = re.compile(r"mark[0-9a-f]{24}")
-"""Stands where the link of one reader goes (services.digests.compose)."""
+"""Takes the place of a reader's own link (services.digests.compose)."""
 
 _CODE = ("code", "pre", "kbd", "samp", "var")
 
 
 def without_author_text(digest: Digest) -> Digest:
-    """`digest` without any text that its authors or its settings wrote."""
+    """`digest` without any text from authors or settings."""
     return replace(
         digest,
         site=site_without_author_text(digest.site),
@@ -50,7 +50,7 @@ def without_author_text(digest: Digest) -> Digest:
 
 
 def site_without_author_text(site: Site) -> Site:
-    """The site with its own words taken out. Its addresses stay: they are in every mail."""
+    """The site without its own text. Its addresses stay, since they are in every mail."""
     return replace(
         site,
         title=without_placeholders(site.title),
@@ -63,14 +63,14 @@ def site_without_author_text(site: Site) -> Site:
 
 
 def list_without_author_text(spec: MailingList) -> MailingList:
-    """The list with its own words taken out. Its subject is a template, and stays."""
+    """The list without its own text. Its subject stays, since it is a template."""
     return replace(
         spec, title=without_placeholders(spec.title), description=without_placeholders(spec.description)
     )
 
 
 def post_without_author_text(post: DigestPost) -> DigestPost:
-    """One post with its author's text taken out."""
+    """One post without its author's text."""
     return replace(
         post,
         title=without_placeholders(post.title) if post.title.strip() else "Title",
@@ -87,7 +87,7 @@ def post_without_author_text(post: DigestPost) -> DigestPost:
 
 
 def without_placeholders(text: str) -> str:
-    """`text` as long as it was, without what opens a place in any template, and without a reader's mark."""
+    """`text` in the same length, without anything that opens a placeholder, and without readers' marks."""
     return _MARK.sub("sign", _PERCENT.sub("'", text.translate(_BRACES)))
 
 
@@ -97,12 +97,12 @@ def _person(person: Person) -> Person:
 
 
 def _address(url: str) -> str:
-    """The same address for the same `url`: templates may compare them."""
+    """An address that is the same for equal `url`s, because templates may compare them."""
     return f"https://post.example/{sha256(url.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
 def line_leftovers(where: str, text: str) -> Iterator[LintProblem]:
-    """The first leftover of the subject or of the text part."""
+    """The first leftover placeholder in the subject or in the text part."""
     if found := PLACEHOLDER_START.search(text):
         yield _placeholder(where, f"{found.group()!r} in {_around(text, found.start())!r}")
     if READER_MARK.search(text):
@@ -110,7 +110,7 @@ def line_leftovers(where: str, text: str) -> Iterator[LintProblem]:
 
 
 def page_leftovers(html: str, tree: Tree) -> Iterator[LintProblem]:
-    """Leftovers in the addresses, alternative words and text of the HTML. Code may show them."""
+    """Leftover placeholders in the addresses, alternative texts and text of the HTML. Code may show them."""
     if READER_MARK.search(html):
         yield _placeholder("html", "a mark that was to become a reader's own link")
     for element in tree.elements:
@@ -129,5 +129,5 @@ def _placeholder(where: str, what: str) -> LintProblem:
 
 
 def _around(text: str, at: int) -> str:
-    """What stands around a place, on one line."""
+    """The text around a position, on one line."""
     return " ".join(text[max(0, at - 30) : at + 50].split())

@@ -112,7 +112,7 @@ def declarations(style: str) -> Declarations:
 
 
 def style_rules(sheet: str) -> Iterator[StyleRule]:
-    """The rules of a style element, a Rule for each selector of a group."""
+    """The rules of a style sheet, one for each selector of a group."""
     yield from _rules(_COMMENT.sub("", sheet), "")
 
 
@@ -141,15 +141,17 @@ def _close(css: str, start: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Compound:
-    """One part of a selector: "td.head[dir=rtl]". `never`: it has something we do not judge."""
+    """One part of a selector: "td.head[dir=rtl]". `never`: it uses something that is not supported here, so
+    it never matches.
+    """
 
     tag: str
     classes: frozenset[str]
     attrs: tuple[tuple[str, str | None], ...]
     never: bool
 
-    def fits(self, element: Element) -> bool:
-        """Whether it means `element`."""
+    def matches(self, element: Element) -> bool:
+        """Whether `element` matches it."""
         return (
             not self.never
             and self.tag in ("", "*", element.tag)
@@ -184,11 +186,11 @@ def _compound(text: str) -> Compound:
 def selects(selector: str, element: Element) -> bool:
     """Whether the descendant selector matches `element`. Pseudo-classes never do."""
     parts = compounds(selector)
-    if not parts or not parts[-1].fits(element):
+    if not parts or not parts[-1].matches(element):
         return False
     at, left = element.parent, len(parts) - 2
     while left >= 0 and at is not None:
-        if parts[left].fits(at):
+        if parts[left].matches(at):
             left -= 1
         at = at.parent
     return left < 0
