@@ -202,6 +202,11 @@ class Renderer(Protocol):
         """templates/web/<name>.html, a complete HTML document. Raises TemplateError."""
         ...
 
+    def server_config(self, name: str, values: Mapping[str, object]) -> str:
+        """templates/servers/<name>, a text in the syntax of that server; a site cannot replace it. Raises
+        TemplateError."""
+        ...
+
     def ready(self, *names: str) -> None:
         """Loads templates before they are needed. Never raises."""
         ...

@@ -15,7 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from publisher.core.errors import TemplateError
 from publisher.rendering.display_text import one_line
-from publisher.rendering.filters import FILTERS, GLOBALS
+from publisher.rendering.filters import FILTERS, GLOBALS, Filters
 
 _FROM_SETTING = "<setting>"
 _MAX_SIZE = 1_000_000  # bytes of one template
@@ -78,7 +78,7 @@ def escapes(name: str | None) -> bool:
 class Templates:
     """The templates of a site: `render` by name, `render_source` for a template kept in a setting."""
 
-    def __init__(self, folders: Sequence[Path]) -> None:
+    def __init__(self, folders: Sequence[Path], filters: Filters = FILTERS) -> None:
         self._loader = Folders(folders)
         self._environment = ImmutableSandboxedEnvironment(
             loader=self._loader,
@@ -90,7 +90,7 @@ class Templates:
             cache_size=100,
             extensions=["jinja2.ext.i18n"],
         )
-        self._environment.filters.update(FILTERS)
+        self._environment.filters.update(filters)
         self._environment.globals |= GLOBALS
         self._environment.policies["ext.i18n.trimmed"] = True
         self._environment.newstyle_gettext = True  # type: ignore[attr-defined]  # the extension's own

@@ -1,4 +1,4 @@
-"""JinjaRenderer: digests and letters as mails, and web pages, from the template folders."""
+"""JinjaRenderer: digests and letters as mails, web pages and configuration of web servers, from templates."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -83,6 +83,15 @@ class JinjaRenderer:
         wanted = str(values.get("language") or (site.language if isinstance(site, Site) else "en"))
         language = _language_values(self._languages.words(wanted))
         return display_text.clean(self._templates.render(f"web/{name}.html", {**values, **language}))
+
+    def server_config(self, name: str, values: Mapping[str, object]) -> str:
+        """templates/servers/<name> as packaged, whatever the site's own folder holds under that name. Raises
+        TemplateError.
+        """
+        from publisher.rendering.environment import Templates
+        from publisher.rendering.filters import SERVER_FILTERS
+
+        return Templates(self._folders[-1:], SERVER_FILTERS).render(f"servers/{name}", values)
 
     def ready(self, *names: str) -> None:
         """Loads those templates ("web/feed.html") before they are needed. Never raises: rendering a template

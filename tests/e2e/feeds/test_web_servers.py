@@ -13,6 +13,9 @@ import pytest
 from webservers import free_port, program, serving
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><script>alert(1)</script></svg>'
+HOSTILE = """a"b $1 ${HOME} {host} {$HOME} `t` ;} & 100% $"""
+"""What means something to one of the servers, in the address of a post."""
+
 TOML = """
 [[feeds]]
 slug = "feed"
@@ -49,12 +52,15 @@ def served(request: Any, site: Any, running: Any, tmp_path: Path) -> Iterator[An
     front = "title: A\ndate: 2024-10-01\ntags: [Été, 潮 汐]"
     site.post("a.md", f"---\n{front}\nslug: one\n---\n" + "Sea. " * 100)
     site.post("b.md", "---\ntitle: B\ndate: 2024-10-02\nslug: gone é\n---\nB.\n")
+    site.post("d.md", "---\ntitle: D\ndate: 2024-10-04\nslug: four\n---\nD.\n")
     site.post("c/index.md", "---\ntitle: C\ndate: 2024-10-03\n---\n![x](x.svg)\n")
     site.post("c/x.svg", SVG)
     site.publish("2024-10-20T03:00:00Z")
     front += "\nslug: zwei ü\naliases: ['/old (1) é/', /old.html]"
     site.post("a.md", f"---\n{front}\n---\n" + "Sea. " * 100)
     site.post("b.md", "---\ntitle: B\ndate: 2024-10-02\nslug: gone é\ndraft: true\n---\nB.\n")
+    front = f"title: D\ndate: 2024-10-04\nslug: {HOSTILE!r}\naliases: ['{quote(f'/{HOSTILE}/')}']"
+    site.post("d.md", f"---\n{front}\n---\nD.\n")
     site.publish("2024-10-20T04:00:00Z")
     site.run("feeds", "move", "old.atom", "feed.atom")
     site.run("feeds", "end", "gone.xml")
@@ -117,6 +123,8 @@ def test_other_servers_redirect_and_end_addresses_as_publisher_run_does(served: 
         "/posts/2024/10/01/one": 301,
         "/old%20%281%29%20%C3%A9/": 301,
         "/old.html": 301,
+        "/posts/2024/10/04/four/": 301,
+        f"/{quote(HOSTILE)}/": 301,
         "/old.atom": 301,
         "/gone.xml": 410,
         "/posts/2024/10/02/gone%20%C3%A9/": 410,
