@@ -258,13 +258,8 @@ def describe_wait(post: Post, now: datetime) -> str:
 
 def public_posts(posts: Iterable[Post], now: datetime) -> list[Post]:
     """The one gate (invariant 2): the posts that may be seen at `now`, oldest first by (instant, path)."""
-    seen = [p for p in posts if wait_reason(p, now) is None]
-
-    def by_instant(post: Post) -> tuple[datetime, str]:
-        assert post.instant is not None  # noqa: S101  # wait_reason let it pass
-        return (post.instant, post.path)
-
-    return sorted(seen, key=by_instant)
+    seen = [(p.instant, p.path, p) for p in posts if p.instant is not None and wait_reason(p, now) is None]
+    return [post for _, _, post in sorted(seen, key=lambda it: it[:2])]
 
 
 def next_publication(posts: Iterable[Post], now: datetime) -> datetime | None:

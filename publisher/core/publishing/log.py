@@ -86,6 +86,18 @@ class PublishedPost:
         """
         return self.stored_as or self.post.revision
 
+    @property
+    def instant(self) -> datetime:
+        """When it was published, as readers see it (aware, UTC): its own date, which every post has that
+        passes the gate.
+        """
+        return self.post.instant or self.updated_at
+
+    @property
+    def edited_at(self) -> datetime:
+        """When it was last edited, as its author says: its own dates, where these are not in the future."""
+        return min(max(self.instant, self.post.modified or self.instant), self.updated_at)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdRules:

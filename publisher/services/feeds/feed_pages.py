@@ -43,13 +43,13 @@ def home_page(deps: Deps) -> DocumentSpec:
     ]
     posts: list[Values] = [
         {
-            "title": post.title,
-            "url": post.url,
-            "date": post.instant,
-            "summary": post.summary,
-            "language": post.language,
+            "title": known.post.title,
+            "url": known.post.url,
+            "date": known.instant,
+            "summary": known.post.summary,
+            "language": known.post.language,
         }
-        for post in (known.post for known in deps.adapters.store.newest_posts(RECENT_POSTS))
+        for known in deps.adapters.store.newest_posts(RECENT_POSTS)
     ]
     values: Values = {
         "site": deps.rules.site,

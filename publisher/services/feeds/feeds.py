@@ -24,7 +24,7 @@ from publisher.core.site import license_url
 from publisher.services.deps import Deps
 from publisher.services.feeds.documents import ARCHIVE_FOLDER, DocumentSpec, fingerprint, write_documents
 from publisher.services.feeds.feed_views import MAX_CHANGES, FeedView, feed_views, forget_archives
-from publisher.services.posts.content import placed_assets, post_image, post_summary, render_html
+from publisher.services.posts.content import PostContent, stored_contents
 
 MAX_TOMBSTONES = 100
 """Tombstones in a document."""
@@ -193,8 +193,7 @@ def _feed(
     one of `times`.
     """
     site, logo = deps.rules.site, deps.rules.site.logo
-    bodies = deps.adapters.store.bodies({known.post.body_hash for known in posts})
-    entries = tuple(feed_entry(deps, view.spec, known, bodies[known.post.body_hash]) for known in posts)
+    entries = tuple(feed_entry(deps, view.spec, content) for content in stored_contents(deps, posts))
     feed = Feed(
         id=f"tag:{site.id_authority}:feed/{quote(view.path, safe='/~')}",
         title=view.title,
@@ -215,24 +214,21 @@ def _feed(
     return truncate_feed(feed)
 
 
-def feed_entry(deps: Deps, spec: FeedSpec, known: PublishedPost, body: str) -> FeedEntry:
-    """A post as an entry of a feed; `body` is its source."""
-    post = known.post
-    assert post.instant is not None  # noqa: S101  # every post in the log has one
-    files = placed_assets(deps, post)
-    html = render_html(deps.adapters.markup, post, body, files)
+def feed_entry(deps: Deps, spec: FeedSpec, content: PostContent) -> FeedEntry:
+    """A post as an entry of a feed."""
+    known, post = content.known, content.known.post
     return FeedEntry(
         id=known.id,
         url=post.url,
         title=post.title,
-        published=post.instant,
-        updated=max(known.updated_at, post.instant),
-        summary=post_summary(deps.adapters.markup, post, body, html),
-        content=html if spec.content == "full" else None,
+        published=known.instant,
+        updated=max(known.updated_at, known.instant),
+        summary=content.summary,
+        content=content.html if spec.content == "full" else None,
         language="" if post.language == deps.rules.site.language else post.language,
         authors=post.authors,
         categories=_categories(deps.rules.site.id_authority, post),
-        image=post_image(deps, post),
+        image=content.image,
         enclosures=_enclosures(deps, post),
     )
 

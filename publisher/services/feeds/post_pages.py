@@ -7,9 +7,7 @@ import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import PurePosixPath
-from textwrap import shorten
 
-from publisher.core.digests.digest import DigestPost
 from publisher.core.feeds.paging import MAX_SEQ
 from publisher.core.posts.assets import ASSETS_FOLDER as ASSETS
 from publisher.core.posts.assets import Asset
@@ -20,7 +18,7 @@ from publisher.core.publishing.log import PublishedPost, mint
 from publisher.services.deps import Deps
 from publisher.services.feeds.documents import DocumentSpec, fingerprint
 from publisher.services.feeds.feed_pages import Values, feed_links
-from publisher.services.posts.content import placed_assets, post_image, post_summary, render_html
+from publisher.services.posts.content import stored_contents, whole_post
 
 OWNED_FOLDERS = (POSTS, ASSETS)
 """Folders under public/ that hold only what today's posts need."""
@@ -79,12 +77,7 @@ def post_pages(deps: Deps, posts: Sequence[PublishedPost], paths: Mapping[str, s
     """
     feeds = feed_links(deps)["feeds"]
     shared = fingerprint(deps.process.template_fingerprint, deps.rules.site, feeds)
-
-    def by_instant(known: PublishedPost) -> tuple[float, int]:
-        assert known.post.instant is not None  # noqa: S101  # every published post has one
-        return known.post.instant.timestamp(), known.first_seq
-
-    row = sorted(posts, key=by_instant)
+    row = sorted(posts, key=lambda known: (known.instant.timestamp(), known.first_seq))
     specs: list[DocumentSpec] = []
     for at, known in enumerate(row):
         if known.id not in paths:
@@ -101,48 +94,22 @@ def post_pages(deps: Deps, posts: Sequence[PublishedPost], paths: Mapping[str, s
 
 def post_page(deps: Deps, known: PublishedPost, values: Values) -> bytes:
     """The page of a post; `values` are the links that it shares with others."""
-    post = known.post
-    edited = known.updated_at
-    if known.first:
-        # A post that came out after its date was not edited then.
-        dated = max(filter(None, (post.instant, post.modified)), default=known.updated_at)
-        edited = min(dated, known.updated_at)
+    (content,) = stored_contents(deps, [known])
     given = {
         "site": deps.rules.site,
-        "post": _whole_post(deps, known),
-        "tags": post.tags,
-        "updated": edited,
+        "post": whole_post(content),
+        "tags": known.post.tags,
+        # A post that came out after its date was not edited then.
+        "updated": known.edited_at if known.first else known.updated_at,
         **values,
     }
     return deps.adapters.renderer.page("post", given).encode()
 
 
-def _whole_post(deps: Deps, known: PublishedPost) -> DigestPost:
-    """The post as pages show it, with its whole body."""
-    post = known.post
-    assert post.instant is not None  # noqa: S101  # every published post has one
-    body = deps.adapters.store.bodies([post.body_hash])[post.body_hash]
-    html = render_html(deps.adapters.markup, post, body, placed_assets(deps, post))
-    return DigestPost(
-        id=known.id,
-        revision=post.revision,
-        title=post.title,
-        url=post.url,
-        instant=post.instant,
-        language=post.language,
-        html=html,
-        text="",
-        summary=post_summary(deps.adapters.markup, post, body, html),
-        authors=post.authors,
-        categories=post.categories,
-        image=post_image(deps, post),
-    )
-
-
 def _link(deps: Deps, known: PublishedPost) -> Values:
-    """What a link to a post says: its title, else the beginning of its text."""
+    """A link to a post."""
     post = known.post
-    title = post.title or shorten(_whole_post(deps, known).summary, 60, placeholder="…") or post.slug
+    title = post.title or stored_contents(deps, [known])[0].stand_in_title
     return {"title": title, "url": post.url, "language": post.language}
 
 

@@ -1,9 +1,13 @@
-"""What readers see of a post: its body as safe HTML, its summary, its picture and the files beside it, on
-pages and in feeds; and the post as digests show it.
+"""What readers see of a post: `PostContent`, from which feeds, pages and digests are made.
+
+The body of a post becomes safe HTML here and nowhere else. Nothing that was rendered outlives its
+`PostContent`, but for what digests show: many cohorts get the same posts.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
+from textwrap import shorten
 
 from publisher.core.digests.digest import DigestPost, Layout
 from publisher.core.posts.assets import NO_ASSETS, AssetLocation
@@ -17,6 +21,68 @@ MAX_TITLE, MAX_SUMMARY, MAX_NAME, MAX_IMAGE_URL = 300, 1_000, 100, 2_000
 
 MAX_NAMES = 20
 """How many authors, and how many categories, a mail shows of a post."""
+
+MAX_STAND_IN = 60
+"""Characters that stand in for a title where a page links to a post."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostContent:
+    """A post of the log with its `body` (the source). What is made of the body is made when it is first asked
+    for. `files` tells where readers find the files beside it, by the names that the body uses.
+    """
+
+    known: PublishedPost
+    body: str
+    files: Mapping[str, AssetLocation]
+    markup: Markup
+
+    @cached_property
+    def html(self) -> str:
+        """The whole body as safe HTML."""
+        return render_html(self.markup, self.known.post, self.body, self.files)
+
+    @cached_property
+    def summary(self) -> str:
+        """The author's summary, else the text before the "more" mark, else the first paragraph. Plain text,
+        may be empty.
+        """
+        post = self.known.post
+        if post.summary:
+            return post.summary
+        if 0 < post.lead < len(self.body):
+            lead = render_html(self.markup, post, self.body[: post.lead])
+            if found := self.markup.summary(lead, whole=True):
+                return found
+        return self.markup.summary(self.html)
+
+    @property
+    def image(self) -> Image | None:
+        """The post's picture with the URL where readers find it; its own size where the post names none."""
+        image = self.known.post.image
+        found = self.files.get(image.file) if image else None
+        if image is None or found is None:
+            return image
+        width, height = (image.width, image.height) if image.width else (found.width, found.height)
+        return replace(image, url=found.url, width=width, height=height)
+
+    @property
+    def stand_in_title(self) -> str:
+        """What a link to the post says where it has no title: the beginning of its text."""
+        return shorten(self.summary, MAX_STAND_IN, placeholder="…") or self.known.post.slug
+
+
+def post_content(deps: Deps, known: PublishedPost, body: str) -> PostContent:
+    """The content of a post whose body is at hand."""
+    return PostContent(
+        known=known, body=body, files=placed_assets(deps, known.post), markup=deps.adapters.markup
+    )
+
+
+def stored_contents(deps: Deps, posts: Sequence[PublishedPost]) -> list[PostContent]:
+    """The contents of posts of the log, with their bodies from the store. Raises StoreError."""
+    bodies = deps.adapters.store.bodies({known.post.body_hash for known in posts})
+    return [post_content(deps, known, bodies[known.post.body_hash]) for known in posts]
 
 
 def placed_assets(deps: Deps, post: Post) -> Mapping[str, AssetLocation]:
@@ -33,16 +99,6 @@ def placed_assets(deps: Deps, post: Post) -> Mapping[str, AssetLocation]:
     }
 
 
-def post_image(deps: Deps, post: Post) -> Image | None:
-    """The post's picture with the URL where readers find it; its own size where the post names none."""
-    image = post.image
-    found = placed_assets(deps, post).get(image.file) if image else None
-    if image is None or found is None:
-        return image
-    width, height = (image.width, image.height) if image.width else (found.width, found.height)
-    return replace(image, url=found.url, width=width, height=height)
-
-
 def render_html(markup: Markup, post: Post, body: str, files: Mapping[str, AssetLocation] = NO_ASSETS) -> str:
     """The body of `post`, or a part of it, as safe HTML."""
     return markup.html(
@@ -55,19 +111,6 @@ def render_html(markup: Markup, post: Post, body: str, files: Mapping[str, Asset
         values=post.values,
         language=post.language,
     )
-
-
-def post_summary(markup: Markup, post: Post, body: str, html: str) -> str:
-    """The author's summary, else the text before the "more" mark, else the first paragraph. Plain text, may
-    be empty. `html` is the whole body, already made safe.
-    """
-    if post.summary:
-        return post.summary
-    if 0 < post.lead < len(body):
-        lead = render_html(markup, post, body[: post.lead])
-        if found := markup.summary(lead, whole=True):
-            return found
-    return markup.summary(html)
 
 
 def removed_markup(markup: Markup, post: Post, body: str) -> Sequence[tuple[int, str]]:
@@ -96,29 +139,41 @@ def digest_post(deps: Deps, known: PublishedPost, body: str, layout: Layout) -> 
     """
     post = known.post
     key = ("post", known.id, post.revision, post.body_hash, post.extensions, post.assets, layout)
-    return deps.process.render_cache.get_or_make(key, lambda: _make_digest_post(deps, known, body, layout))
+    return deps.process.render_cache.get_or_make(
+        key, lambda: _mailed_post(deps, post_content(deps, known, body), layout)
+    )
 
 
-def _make_digest_post(deps: Deps, known: PublishedPost, body: str, layout: Layout) -> DigestPost:
-    post, markup, full = known.post, deps.adapters.markup, layout is Layout.FULL
-    assert post.instant is not None  # noqa: S101  # every post in the log has one
-    html = ""
-    if full or not post.summary:
-        html = render_html(markup, post, body, placed_assets(deps, post))
-    image = post_image(deps, post)
-    if image is not None:
-        too_long = len(image.url) > MAX_IMAGE_URL
-        image = None if too_long else replace(image, alt=_shorten(image.alt, MAX_SUMMARY))
+def whole_post(content: PostContent, *, with_body: bool = True) -> DigestPost:
+    """The post as its page shows it, in full length."""
+    known, post = content.known, content.known.post
     return DigestPost(
         id=known.id,
         revision=post.revision,
-        title=_shorten(post.title, MAX_TITLE),
+        title=post.title,
         url=post.url,
-        instant=post.instant,
+        instant=known.instant,
         language=post.language,
-        html=html if full else "",
-        text=markup.text(html, post.title) if full else "",
-        summary=_shorten(post_summary(markup, post, body, html), MAX_SUMMARY),
+        html=content.html if with_body else "",
+        text="",
+        summary=content.summary,
+        authors=post.authors,
+        categories=post.categories,
+        image=content.image,
+    )
+
+
+def _mailed_post(deps: Deps, content: PostContent, layout: Layout) -> DigestPost:
+    post = whole_post(content, with_body=layout is Layout.FULL)
+    image = post.image
+    if image is not None:
+        too_long = len(image.url) > MAX_IMAGE_URL
+        image = None if too_long else replace(image, alt=_shorten(image.alt, MAX_SUMMARY))
+    return replace(
+        post,
+        title=_shorten(post.title, MAX_TITLE),
+        text=deps.adapters.markup.text(post.html, post.title) if layout is Layout.FULL else "",
+        summary=_shorten(post.summary, MAX_SUMMARY),
         authors=tuple(replace(who, name=_shorten(who.name, MAX_NAME)) for who in post.authors[:MAX_NAMES]),
         categories=tuple(_shorten(name, MAX_NAME) for name in post.categories[:MAX_NAMES]),
         image=image,

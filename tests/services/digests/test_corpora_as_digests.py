@@ -1,12 +1,14 @@
 """Every block of every post of six real blogs stands in a digest, and holds none."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from declared import source_rules
 from mailed import LISTS, Paper
 from paths import SHARED
+from plans import known
 from unpacking import unpack
 
 from publisher.core.digests.digest import Digest, DigestPost, Layout
@@ -14,7 +16,7 @@ from publisher.core.posts.post import ParsedPost, Post
 from publisher.markup import SafeMarkup
 from publisher.markup.html.fragments import outermost_blocks
 from publisher.services.digests.compose import lint_digest
-from publisher.services.posts.content import post_summary
+from publisher.services.posts.content import PostContent, whole_post
 from publisher.sources import FolderSource
 
 ARCHIVE = SHARED / "corpora" / "posts.tar.gz"
@@ -37,30 +39,10 @@ def pieces_of(html: str) -> Iterator[str]:
 
 
 def as_shown(markup: SafeMarkup, post: Post, body: str) -> Iterator[DigestPost]:
-    html = markup.html(
-        body,
-        post.markup,
-        base_url=post.base_url,
-        title=post.title,
-        extensions=post.extensions,
-        values=post.values,
-    )
-    assert post.instant is not None
-    for part in pieces_of(html):
-        yield DigestPost(
-            id=post.path,
-            revision="",
-            title=post.title,
-            url=post.url,
-            instant=post.instant,
-            language=post.language,
-            html=part,
-            text=markup.text(part),
-            summary=post_summary(markup, post, body, html),
-            authors=post.authors,
-            categories=post.categories,
-            image=post.image,
-        )
+    content = PostContent(known=known(post.path, post=post), body=body, files={}, markup=markup)
+    whole = whole_post(content)
+    for part in pieces_of(whole.html):
+        yield replace(whole, html=part, text=markup.text(part))
 
 
 @pytest.mark.parametrize("share", [25, pytest.param(1, marks=pytest.mark.soak)])

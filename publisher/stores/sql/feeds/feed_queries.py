@@ -266,9 +266,7 @@ def _as_it_was(row: Row[Any], since: int) -> PublishedPost:
     known = published_post(row)
     if row.kind is not LogKind.PUBLISHED or (not row.backfill and row.told_seq > since):
         return known
-    post = known.post
-    said = max(filter(None, (post.instant, post.modified)), default=known.updated_at)
-    return replace(known, updated_at=min(said, known.updated_at))
+    return replace(known, updated_at=known.edited_at)
 
 
 def _log_times(connection: Connection) -> int:
