@@ -1,5 +1,4 @@
-"""`ports.Markup`: bodies of posts as safe HTML, text, summaries and excerpts. HTML is cached by its
-inputs.
+"""Bodies of posts as safe HTML, text, summaries and excerpts. HTML is cached by its inputs.
 
 The code that makes them is loaded with the first body: most commands need none.
 """

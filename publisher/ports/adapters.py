@@ -94,14 +94,14 @@ class Markup(Protocol):
         values: Sequence[tuple[str, str]] = (),
         language: str = "",
     ) -> str:
-        """Sanitized HTML with absolute URLs; a first heading equal to `title` is dropped. If `language` is
-        written from right to left, code is marked as left to right.
+        """Sanitized HTML with absolute URLs; a first heading equal to `title` is dropped, and a picture among
+        `files` gets its size. If `language` is written from right to left, code is marked as left to right.
         """
         ...
 
     def text(self, html: str, title: str = "") -> str:
         """Sanitized HTML as plain text: paragraphs unwrapped, separated by blank lines. Leaves out an alt
-        text that only repeats `title`. May contain marks of `core.mail.plain_text`.
+        text that only repeats `title`. May contain marks of `core.mail.message`.
         """
         ...
 
@@ -180,7 +180,10 @@ class Renderer(Protocol):
     """Jinja templates with inlined styles. Touches no network, and no files but templates."""
 
     def digest(self, digest: Digest, links: DigestLinks) -> DigestContent:
-        """The subject, text and HTML of a digest. Raises TemplateError."""
+        """A digest as a mail or, without an unsubscribe link, as the web page of that mail. The template
+        "single" shows a digest of one post, unless the site has a digest template of its own. Styles are
+        inlined. Raises TemplateError.
+        """
         ...
 
     def letter(
@@ -193,13 +196,15 @@ class Renderer(Protocol):
         language: str,
         posts: Sequence[DigestPost] = (),
     ) -> DigestContent:
-        """A mail to one reader about their subscription, in `language` (BCP 47; English if there is no
-        translation). Contains no text that a visitor typed. Raises TemplateError.
+        """A mail to one reader about their subscription, templates/email/<occasion>/, in `language` (BCP 47;
+        English if there is no translation). Contains no text that a visitor typed. Raises TemplateError.
         """
         ...
 
     def page(self, name: str, values: Mapping[str, object]) -> str:
-        """templates/web/<name>.html, a complete HTML document. Raises TemplateError."""
+        """templates/web/<name>.html, a complete HTML document, in the `language` of `values`, else that of
+        their `site`; in English if there is no translation. Raises TemplateError.
+        """
         ...
 
     def server_config(self, name: str, values: Mapping[str, object]) -> str:

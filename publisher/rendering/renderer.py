@@ -22,7 +22,7 @@ MAX_SUBJECT = 300
 class JinjaRenderer:
     """`ports.Renderer` over folders of templates: the site's own first, the packaged ones last.
 
-     A file in an earlier folder replaces the one of the same name in a later one. Templates are read when
+    A file in an earlier folder replaces the one of the same name in a later one. Templates are read when
     they are first needed, and again when they change on disk.
     """
 
@@ -30,11 +30,6 @@ class JinjaRenderer:
         self._folders = tuple(folders)
 
     def digest(self, digest: Digest, links: DigestLinks) -> DigestContent:
-        """The digest as a mail or, without an unsubscribe link, as the web page of that mail.
-
-         The template "single" makes a digest of one post, unless the list has a template of its own. Styles
-        are inlined. Raises TemplateError.
-        """
         name = self._template(digest)
         words = self._languages.words(digest.language)
         values: dict[str, object] = {
@@ -60,10 +55,6 @@ class JinjaRenderer:
         language: str,
         posts: Sequence[DigestPost] = (),
     ) -> DigestContent:
-        """A mail to one reader about their subscription: templates/email/<occasion>/.
-
-        It contains nothing a visitor typed. Raises TemplateError.
-        """
         values: dict[str, object] = {
             "list": spec,
             "links": links,
@@ -74,28 +65,19 @@ class JinjaRenderer:
         return self._content(f"email/{occasion.value}", values)
 
     def page(self, name: str, values: Mapping[str, object]) -> str:
-        """templates/web/<name>.html as a whole HTML document. Raises TemplateError.
-
-         Without `language` in `values` it is the site's. The page is in English if there are no words for the
-        language.
-        """
         site = values.get("site")
         wanted = str(values.get("language") or (site.language if isinstance(site, Site) else "en"))
         language = _language_values(self._languages.words(wanted))
         return display_text.clean(self._templates.render(f"web/{name}.html", {**values, **language}))
 
     def server_config(self, name: str, values: Mapping[str, object]) -> str:
-        """templates/servers/<name> as packaged, whatever the site's own folder holds under that name. Raises
-        TemplateError.
-        """
         from publisher.rendering.environment import Templates
         from publisher.rendering.filters import SERVER_FILTERS
 
+        # Not from the site's own folder, which may hold configuration of the same name that is no template.
         return Templates(self._folders[-1:], SERVER_FILTERS).render(f"servers/{name}", values)
 
     def ready(self, *names: str) -> None:
-        """Loads those templates ("web/feed.html") before they are needed. Never raises: rendering a template
-        reports what is wrong with it."""
         for name in names:
             self._templates.ready(name)
 
