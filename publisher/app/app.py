@@ -287,7 +287,7 @@ class App(OpenSite):
         """When the next thing happens without anybody's doing: a post's time, a digest, a deferred batch."""
         known = (
             self._next_post,
-            services.schedule.next_mail(self.deps, self.clock()),
+            services.due_readers.next_mail(self.deps, self.clock()),
             self.store.next_batch_at(),
         )
         return min((at for at in known if at is not None), default=None)

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from publisher.services.digests import due_readers as due_readers
     from publisher.services.digests import planner as planner
     from publisher.services.digests import preview as preview
-    from publisher.services.digests import schedule as schedule
     from publisher.services.digests import withdrawn_posts as withdrawn_posts
     from publisher.services.feeds import documents as documents
     from publisher.services.feeds import websub as websub
@@ -40,7 +39,6 @@ _ROOMS = {
     "public_url": "mail",
     "publish": "publishing",
     "scan": "publishing",
-    "schedule": "digests",
     "status": "operations",
     "subscribe": "subscribers",
     "websub": "feeds",

@@ -30,7 +30,6 @@ from publisher.core.publishing.log import PublishedPost
 from publisher.core.subscribers.subscription import ContentPreference, MailingList, Subscription
 from publisher.core.tokens import address_key
 from publisher.services.deps import Deps
-from publisher.services.digests.cohorts import group_cohorts, projected_digest
 from publisher.services.digests.compose import LintedMail, lint_digest
 from publisher.services.digests.due_readers import (
     DigestMaterial,
@@ -41,6 +40,7 @@ from publisher.services.digests.due_readers import (
     due_report,
     log_after_publish,
 )
+from publisher.services.digests.planner import group_cohorts, projected_digest
 from publisher.services.mail.messages import reader_tokens
 
 RECENT = 5

@@ -24,9 +24,9 @@ from publisher.core.publishing.plan import Plan
 from publisher.core.publishing.planner import make_plan
 from publisher.core.subscribers.subscription import MailingList
 from publisher.services.deps import Deps
-from publisher.services.digests.cohorts import cohort_digests
 from publisher.services.digests.compose import lint_digest, mail_problems
 from publisher.services.digests.due_readers import DigestMaterial, due_report
+from publisher.services.digests.planner import cohort_digests
 from publisher.services.mail.letters import account_letter, confirmation_letter, welcome_letter
 from publisher.services.operations.findings import Finding, findings_of
 from publisher.services.posts.content import digest_post

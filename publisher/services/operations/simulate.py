@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from publisher.core.delivery.mailing import Mailing
 from publisher.core.publishing.plan import Change
 from publisher.services.deps import Deps
+from publisher.services.digests.due_readers import next_mail
 from publisher.services.digests.planner import Skipped, plan_mail
-from publisher.services.digests.schedule import next_mail
 from publisher.services.publishing.folder_snapshot import SnapshotCache
 from publisher.services.publishing.publish import update_log
 

@@ -10,8 +10,7 @@ from paths import SHARED
 
 from publisher.app import App, fixed
 from publisher.config import load
-from publisher.services.digests.compose import compose_mail, digest_of, mail_problems
-from publisher.services.digests.size_limit import LIMIT
+from publisher.services.digests.compose import MAX_HTML_BYTES, compose_mail, digest_of, mail_problems
 
 NOW = datetime(2026, 10, 5, 9, tzinfo=UTC)
 TOML = """
@@ -39,7 +38,7 @@ def check(app: App, count: int) -> None:
     pairs = tuple((known.id, known.post.revision) for known in reversed(newest))
     digest = digest_of(app.deps, spec, pairs, NOW)
     letter, message = compose_mail(app.deps, digest, 1)
-    assert len(letter.html.encode()) <= LIMIT
+    assert len(letter.html.encode()) <= MAX_HTML_BYTES
     for known, post in zip(reversed(newest), digest.posts, strict=True):
         assert known.post.url in letter.text
         whole = post.html in ("", letter.html) or letter.text.count(known.post.url) == 1

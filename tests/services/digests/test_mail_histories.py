@@ -38,8 +38,8 @@ from publisher.core.subscribers.subscription import (
     SubscriptionState,
 )
 from publisher.services.deps import Deps
+from publisher.services.digests import due_readers
 from publisher.services.digests import planner as planning
-from publisher.services.digests import schedule
 from publisher.services.digests.planner import plan_mail
 from publisher.services.subscribers.subscribe import next_due_after
 
@@ -361,7 +361,7 @@ def _let_all_come(world: World) -> None:
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(planning, "CHUNK", 2)
-    monkeypatch.setattr(schedule, "CHUNK", 2)
+    monkeypatch.setattr(due_readers, "CHUNK", 2)
     return
 
 

@@ -10,7 +10,7 @@ from publisher.app import App, fixed
 from publisher.config import load
 from publisher.core.digests.digest import Digest, DigestLinks, DigestPost, Layout
 from publisher.services.deps import Deps
-from publisher.services.digests.size_limit import LIMIT, fit_content, shorten
+from publisher.services.digests.compose import MAX_HTML_BYTES, fit_content, shorten
 
 NOW = datetime(2026, 10, 5, 9, tzinfo=UTC)
 TOML = """
@@ -56,7 +56,7 @@ def digest(deps: Deps, *posts: DigestPost) -> Digest:
 def test_small_posts_stay_whole_and_large_ones_share_the_rest(deps: Deps) -> None:
     posts = [post(0, 1), *(post(n, 40) for n in range(1, 20))]
     content = fit_content(deps, digest(deps, *posts), LINKS)
-    assert 60_000 < len(content.html.encode()) <= LIMIT
+    assert 60_000 < len(content.html.encode()) <= MAX_HTML_BYTES
     assert content.html.count("Continue reading:") == content.text.count("Continue reading:") == 19
     assert "Post 0 of 1" in content.text
     assert "Continue reading: Post 0 of 1" not in content.text
@@ -74,7 +74,7 @@ def test_what_is_cut_ends_after_a_whole_paragraph_in_both_parts(deps: Deps) -> N
 def test_a_post_of_one_huge_block_becomes_its_summary_and_a_link(deps: Deps) -> None:
     huge = replace(post(1, 1), html=f"<p>{WORDS * 400}</p>", text=(WORDS * 400).strip())
     content = fit_content(deps, digest(deps, huge), LINKS)
-    assert len(content.html.encode()) <= LIMIT
+    assert len(content.html.encode()) <= MAX_HTML_BYTES
     assert "Continue reading:" in content.html
     assert WORDS[:70].strip() in content.text
 
@@ -82,7 +82,7 @@ def test_a_post_of_one_huge_block_becomes_its_summary_and_a_link(deps: Deps) -> 
 def test_posts_that_find_no_room_at_all_are_counted(deps: Deps) -> None:
     many = replace(digest(deps, *(post(n, 1) for n in range(500))), layout=Layout.TITLES)
     content = fit_content(deps, many, LINKS)
-    assert len(content.html.encode()) <= LIMIT
+    assert len(content.html.encode()) <= MAX_HTML_BYTES
     assert "Post 499 of 1" in content.html
     assert "Post 0 of 1" not in content.html
     assert " more posts at " in content.text

@@ -24,9 +24,8 @@ from publisher.app import SCHEDULE, App
 from publisher.cli import publisher
 from publisher.config import load
 from publisher.core.digests.digest import Digest, DigestContent, DigestLinks
-from publisher.services.digests.due_readers import Waiting, backlog
+from publisher.services.digests.due_readers import UPGRADED, Waiting, backlog
 from publisher.services.digests.planner import plan_mail
-from publisher.services.digests.schedule import UPGRADED
 from publisher.services.publishing.folder_snapshot import SnapshotCache
 from publisher.services.publishing.publish import update_log
 from publisher.services.subscribers import subscribe

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from publisher.core.delivery.mailing import DeliveryState
 from publisher.core.errors import StoreError
 from publisher.core.subscribers.subscription import NO_CHOICES
-from publisher.services.digests.schedule import UPGRADED
+from publisher.services.digests.due_readers import UPGRADED
 from publisher.stores import migrate, open_store
 from publisher.stores.sql import opening as migrating_module
 from publisher.stores.sql.engine.database import Database
