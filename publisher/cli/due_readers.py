@@ -41,7 +41,7 @@ def print_due_report(
     """
     spec = report.spec
     nobody = f"nobody is due before {next_at}" if next_at and "later" in left_out else "nobody is due"
-    posts = max((len(group.share.posts) for group in report.of(DueDecision.MAIL)), default=0)
+    posts = max((len(group.selection.posts) for group in report.of(DueDecision.MAIL)), default=0)
     text = f"{count(posts, 'post')} to {count(report.readers, 'reader')}" if report.readers else nobody
     note = ", to be approved" if report.readers and spec.approve else ""
     echo(f"digest     {spec.slug}: {text}{note}")
@@ -50,9 +50,11 @@ def print_due_report(
         echo(f"           left out: {', '.join(others)}")
     groups = groups_by_place(report)
     for reader in who or ():
-        group = None if reader.why else groups.get((reader.rhythm, reader.stand, reader.skipped))
+        group = (
+            None if reader.left_out else groups.get((reader.schedule_id, reader.cohort_key, reader.skipped))
+        )
         why = (
-            reason_in_words(report, group) if group else LEFT_OUT[reader.why or "later"]
+            reason_in_words(report, group) if group else LEFT_OUT[reader.left_out or "later"]
         )  # or due since we looked
         echo(f"           {reader.address}: {why}")
 
@@ -69,15 +71,17 @@ def left_out_in_words(report: DueReport, left_out: Mapping[str, int]) -> Mapping
 
 def groups_by_place(report: DueReport) -> Mapping[ReaderPlace, DueReaderGroup]:
     """The group of readers at each place."""
-    return {(group.due.rhythm, group.due.stand, group.due.skipped): group for group in report.groups}
+    return {
+        (group.due.schedule_id, group.due.cohort_key, group.due.skipped): group for group in report.groups
+    }
 
 
 def reason_in_words(report: DueReport, group: DueReaderGroup) -> str:
     """What the readers of a group get, or why they get nothing."""
-    number = len(group.share.posts)
+    number = len(group.selection.posts)
     match group.decision:
         case DueDecision.MAIL:
-            wish = [*group.taste.topics, *filter(None, [group.taste.language])]
+            wish = [*group.content.topics, *filter(None, [group.content.language])]
             return count(number, "post") + (f" ({', '.join(wish)})" if wish else "")
         case DueDecision.WAITS:
             return f"{count(number, 'post')}, which waits for more (min_posts = {report.spec.min_posts})"
@@ -95,9 +99,9 @@ def due_report_json(
         {
             "due": utc(group.due.oldest),
             "readers": group.due.readers,
-            "posts": [known.id for known in group.share.posts],
-            "topics": list(group.taste.topics),
-            "language": group.taste.language,
+            "posts": [known.id for known in group.selection.posts],
+            "topics": list(group.content.topics),
+            "language": group.content.language,
             "verdict": group.decision.value,
         }
         for group in report.groups
@@ -110,9 +114,11 @@ def due_report_json(
         return value
     rows: list[dict[str, Any]] = []
     for reader in who:
-        group = None if reader.why else places.get((reader.rhythm, reader.stand, reader.skipped))
-        verdict = group.decision.value if group else reader.why or "later"
-        posts = [known.id for known in group.share.posts] if group else []
+        group = (
+            None if reader.left_out else places.get((reader.schedule_id, reader.cohort_key, reader.skipped))
+        )
+        verdict = group.decision.value if group else reader.left_out or "later"
+        posts = [known.id for known in group.selection.posts] if group else []
         rows.append({"address": reader.address, "verdict": verdict, "posts": posts})
     return value | {"who": rows}
 

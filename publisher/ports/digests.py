@@ -70,18 +70,19 @@ class PlanningStore(Protocol):
         due: DueQuery,
         *,
         limit: int,
-        rhythms: Sequence[int] | None = None,
-        stands: Sequence[CohortKey] | None = None,
+        schedule_ids: Sequence[int] | None = None,
+        cohort_keys: Sequence[CohortKey] | None = None,
         suppressed: bool = False,
         pass_over: bool = False,
     ) -> int:
         """Moves at most `limit` due readers to the next time of their schedule: those with the schedules
-        `rhythms`, or with the cohort keys `stands`, or the `suppressed` ones. With `pass_over` their offset
-        becomes `due.head`, so they will not get those posts. Returns how many.
-        """
+        `schedule_ids`, or with `cohort_keys`, or the `suppressed` ones. With `pass_over` their offset becomes
+        `due.head`, so they will not get those posts. Returns how many."""
         ...
 
-    def skip_digest(self, due: DueQuery, rhythm: int, stands: Sequence[CohortKey], *, limit: int) -> int:
+    def skip_digest(
+        self, due: DueQuery, schedule_id: int, cohort_keys: Sequence[CohortKey], *, limit: int
+    ) -> int:
         """Skips the digest of at most `limit` due readers of one schedule, with these cohort keys, unless
         their last one was skipped. Their offset stays. Returns how many.
         """

@@ -139,7 +139,7 @@ class World:
     def cohort(self, n: int, offset: int, *posts: tuple[str, str]) -> Cohort:
         """Of readers at `offset` who want everything."""
         recipe = ("s:aa", "p:to", "s:bb")
-        return Cohort(n=n, posts=posts, recipe=recipe, language="en", stands=(CohortKey(offset),))
+        return Cohort(n=n, posts=posts, recipe=recipe, language="en", cohort_keys=(CohortKey(offset),))
 
     def beat(self, due: datetime | None = NOW + DAY) -> None:
         """Every rhythm is due next at `due`."""

@@ -34,8 +34,8 @@ def test_due_readers_are_grouped_by_offset_with_their_oldest_due_time(world: Any
     world.active("eve", list="daily")
     world.join(world.reader("pat"))
     assert world.store.due_groups(world.due()) == [
-        DueGroup(rhythm=1, stand=CohortKey(0), readers=2, oldest=NOW - HOUR),
-        DueGroup(rhythm=1, stand=CohortKey(1), readers=1, oldest=NOW),
+        DueGroup(schedule_id=1, cohort_key=CohortKey(0), readers=2, oldest=NOW - HOUR),
+        DueGroup(schedule_id=1, cohort_key=CohortKey(1), readers=1, oldest=NOW),
     ]
 
 
@@ -65,11 +65,11 @@ def test_readers_put_off_are_due_when_their_rhythm_is_and_stand_where_they_stood
     world.active("cy", due=NOW)
     world.beat()
     due = world.due()
-    assert world.store.reschedule(due, limit=9, stands=[CohortKey(0)]) == 1
+    assert world.store.reschedule(due, limit=9, cohort_keys=[CohortKey(0)]) == 1
     assert _stands(world) == [(0, NOW + DAY), (0, NOW + HOUR), (1, NOW)]
-    assert world.store.reschedule(due, limit=9, stands=[CohortKey(0), CohortKey(1, taste=7)]) == 0
-    assert world.store.reschedule(due, limit=9, rhythms=[99]) == 0
-    assert world.store.reschedule(due, limit=9, rhythms=[1]) == 1
+    assert world.store.reschedule(due, limit=9, cohort_keys=[CohortKey(0), CohortKey(1, content_id=7)]) == 0
+    assert world.store.reschedule(due, limit=9, schedule_ids=[99]) == 0
+    assert world.store.reschedule(due, limit=9, schedule_ids=[1]) == 1
     assert _stands(world)[2] == (1, NOW + DAY)
 
 
@@ -79,8 +79,8 @@ def test_readers_passed_over_stand_at_the_head_and_never_further_back(world: Any
     world.active("bob", due=NOW)
     world.beat()
     due = world.due(head=1)
-    assert world.store.reschedule(due, limit=9, stands=[CohortKey(0), CohortKey(2)], pass_over=True) == 2
-    assert world.store.reschedule(due, limit=9, stands=[CohortKey(1), CohortKey(2)], pass_over=True) == 0
+    assert world.store.reschedule(due, limit=9, cohort_keys=[CohortKey(0), CohortKey(2)], pass_over=True) == 2
+    assert world.store.reschedule(due, limit=9, cohort_keys=[CohortKey(1), CohortKey(2)], pass_over=True) == 0
     assert _stands(world) == [(1, NOW + DAY), (2, NOW + DAY)]
 
 
@@ -88,7 +88,7 @@ def test_readers_are_put_off_in_chunks(world: Any) -> None:
     world.active(*(f"r{n}" for n in range(7)))
     world.beat()
     moved = []
-    while number := world.store.reschedule(world.due(), limit=3, stands=[CohortKey(0)], pass_over=True):
+    while number := world.store.reschedule(world.due(), limit=3, cohort_keys=[CohortKey(0)], pass_over=True):
         moved.append(number)
     assert moved == [3, 3, 1]
 
@@ -107,10 +107,10 @@ def test_readers_served_at_once_are_due_when_something_lies_after_them(world: An
     world.publish("one")
     world.active("bob", due=NOW)
     world.beat(None)
-    assert [group.stand for group in world.store.due_groups(world.due())] == [CohortKey(0)]
+    assert [group.cohort_key for group in world.store.due_groups(world.due())] == [CohortKey(0)]
     assert world.store.due_groups(world.due(head=0)) == []
     assert world.store.next_due_at() is None
-    assert world.store.reschedule(world.due(), limit=9, stands=[CohortKey(0)], pass_over=True) == 1
+    assert world.store.reschedule(world.due(), limit=9, cohort_keys=[CohortKey(0)], pass_over=True) == 1
     assert _stands(world) == [(1, NOW + timedelta(milliseconds=1)), (1, NOW)]
 
 
@@ -143,7 +143,7 @@ def test_readers_of_another_taste_or_rhythm_are_groups_of_their_own(world: Any) 
         world.join(replace(world.reader(name, active=True, due=NOW), choices=choices))
     groups = world.store.due_groups(world.due())
     assert sorted(group.readers for group in groups) == [1, 1, 2]
-    tastes = world.store.content_preferences([group.stand.taste for group in groups])
+    tastes = world.store.content_preferences([group.cohort_key.content_id for group in groups])
     assert set(tastes.values()) == {ContentPreference(), english.taste}
     assert {beat.pace for beat in world.store.next_runs("weekly")} == {SchedulePreference(), evening.pace}
     assert [s.choices for s in world.store.subscriptions(None, None)] == [
@@ -183,10 +183,10 @@ def test_each_reader_of_a_list_is_told_where_they_stand_and_why_they_are_left_ou
     [gone] = world.active("dee")
     world.store.unsubscribe(gone.id, 1, NOW)
     found = list(world.store.candidates(world.due()))
-    said = [(reader.address.partition("@")[0], reader.why, reader.stand.offset) for reader in found]
+    said = [(reader.address.partition("@")[0], reader.left_out, reader.cohort_key.offset) for reader in found]
     assert said == [("ann", "", 0), ("bob", "later", 1), ("fay", "paused", 1), ("dee", "unsubscribed", 1)]
     assert list(world.store.candidates(world.due(), found[1].subscription)) == [found[1]]
-    called = [reader.why for reader in world.store.candidates(world.due(everyone=True))]
+    called = [reader.left_out for reader in world.store.candidates(world.due(everyone=True))]
     assert called == ["", "", "paused", "unsubscribed"]
     assert sum(group.readers for group in world.store.due_groups(world.due(everyone=True))) == 2
 
@@ -203,7 +203,7 @@ def test_corrections_are_for_those_who_had_the_post(world: Any) -> None:
     assert correction == (3, 1, world.id("first"))
     world.store.make_due("weekly", NOW, limit=9)
     groups = world.store.due_groups(world.due(corrections=(correction,)))
-    assert [(group.stand.had, group.readers) for group in groups] == [(0, 2), (1, 1)]
+    assert [(group.cohort_key.corrections, group.readers) for group in groups] == [(0, 2), (1, 1)]
     assert world.store.corrections(0, 2, limit=5) == [(2, 1, world.id("first"))]
     assert world.store.corrections(3, 9, limit=5) == []
 
@@ -219,7 +219,7 @@ def test_a_correction_is_not_for_who_had_the_post_in_an_earlier_life(world: Any)
     world.apply(world.change(LogKind.CORRECTED, "first", body="Edited."), body="Edited.")
     world.store.make_due("weekly", NOW, limit=9)
     groups = world.store.due_groups(world.due(corrections=tuple(world.store.corrections(0, 9, limit=5))))
-    had = {group.stand.had: group.readers for group in groups}
+    had = {group.cohort_key.corrections: group.readers for group in groups}
     assert (back.generation, had) == (ann.generation + 1, {0: 1, 1: 1})
 
 
@@ -433,8 +433,10 @@ def test_readers_whose_digest_is_skipped_are_due_when_their_rhythm_is_and_never_
     assert (group.readers, group.skipped, group.oldest) == (2, True, NOW + DAY)
     assert [who.skipped for who in world.store.candidates(later)] == [True, True]
     assert world.store.skip_digest(later, 1, [CohortKey(0)], limit=9) == 0
-    assert world.store.reschedule(later, limit=9, stands=[CohortKey(0)]) == 2  # for more posts: still skipped
+    assert (
+        world.store.reschedule(later, limit=9, cohort_keys=[CohortKey(0)]) == 2
+    )  # for more posts: still skipped
     again = replace(due, now=NOW + 2 * DAY)
     assert [one.skipped for one in world.store.due_groups(again)] == [True]
-    assert world.store.reschedule(again, limit=9, stands=[CohortKey(0)], pass_over=True) == 2
+    assert world.store.reschedule(again, limit=9, cohort_keys=[CohortKey(0)], pass_over=True) == 2
     assert [one.skipped for one in world.store.due_groups(replace(due, now=NOW + 3 * DAY))] == [False]

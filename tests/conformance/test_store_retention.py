@@ -135,10 +135,10 @@ def test_a_correction_after_folding_is_for_those_who_had_the_post(world: Any) ->
     world.store.finish_batch(batch, world.now)
     due = world.due(head=2, now=world.now + timedelta(days=2), corrections=(Correction(2, 1, post[0]),))
     world.beat()
-    before = [(group.stand, group.readers) for group in world.store.due_groups(due)]
-    assert before == [(CohortKey(1, had=0), 1), (CohortKey(1, had=1), 1)]
+    before = [(group.cohort_key, group.readers) for group in world.store.due_groups(due)]
+    assert before == [(CohortKey(1, corrections=0), 1), (CohortKey(1, corrections=1), 1)]
     assert (_fold(world), _rows(world)) == (2, 0)
-    assert [(group.stand, group.readers) for group in world.store.due_groups(due)] == before
+    assert [(group.cohort_key, group.readers) for group in world.store.due_groups(due)] == before
 
 
 def test_what_a_reader_was_shown_is_known_after_folding(world: Any) -> None:

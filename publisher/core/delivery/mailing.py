@@ -178,16 +178,16 @@ class NewMailing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cohort:
-    """Readers of one mailing who get the same content: those who are due and have one of the cohort keys
-    `stands`. `recipe` is the message as names of stored segments and placeholders, in order (see
-    `mail.message`); `posts` are (post id, revision), oldest first; `language` is a BCP 47 tag.
+    """Readers of one mailing who get the same content: those who are due and have one of `cohort_keys`.
+    `recipe` is the message as names of stored segments and placeholders, in order (see `mail.message`);
+    `posts` are (post id, revision), oldest first; `language` is what it speaks (BCP 47).
     """
 
     n: int
     posts: tuple[tuple[str, str], ...]
     recipe: tuple[str, ...]
     language: str = ""
-    stands: tuple[CohortKey, ...] = ()
+    cohort_keys: tuple[CohortKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -138,7 +138,7 @@ class DigestSelector:
         seqs, posts = self._wanted[content]
         found = [(known.first_seq, known) for known in posts[bisect_right(seqs, key.offset) :]]
         for place, (correction, known) in self._corrected.items():
-            if key.had >> place & 1:
+            if key.corrections >> place & 1:
                 found.append((correction.seq, known))
         chosen = tuple(known for _, known in sorted(found, key=lambda pair: pair[0]))
         return DigestSelection(posts=chosen, waits=0 < len(chosen) < least)

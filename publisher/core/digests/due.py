@@ -1,5 +1,5 @@
-"""Who is due: readers in groups that get the same digest, and how a store is asked for them. And the log as a
-plan will leave it, for previews of what will be due.
+"""Who is due: readers in groups that get the same digest, and the query that a store answers with them. Also
+the log as a plan will leave it, for previews of what will be due.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,13 +21,12 @@ MAX_CORRECTIONS = 60
 
 class CohortKey(NamedTuple):
     """What readers of one cohort have in common: their `offset` in the log, the store's number of their
-    content preference (`taste`), and which of a mailing's corrections are for them: bit i of `had` is the
-    i-th.
+    content preference, and which of a mailing's corrections they get: bit i stands for the i-th.
     """
 
     offset: int
-    taste: int = DEFAULT_CONTENT_ID
-    had: int = 0
+    content_id: int = DEFAULT_CONTENT_ID
+    corrections: int = 0
 
 
 class Correction(NamedTuple):
@@ -40,9 +39,9 @@ class Correction(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueQuery:
-    """The question: who of `list` is due at `now`, when posts up to log seq `head` may be mailed?
-    `corrections` lie at or before `head`, oldest first. With `everyone` those are due too whose time is
-    still to come.
+    """Asks a store which readers of `list` are due at `now`, if posts up to log seq `head` may be mailed.
+    `corrections` lie at or before `head`, oldest first. With `everyone`, readers whose time is still to come
+    are due too.
     """
 
     list: str
@@ -54,46 +53,46 @@ class DueQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueGroup:
-    """Due readers with one schedule (`rhythm` is the store's number of it) and one cohort key (`stand`).
-    `oldest` is their earliest next_due_at; `skipped`: their last digest was skipped.
+    """Due readers with one schedule (by the store's number of it) and one cohort key. `oldest` is their
+    earliest next_due_at; `skipped`: their last digest was skipped.
     """
 
-    rhythm: int
-    stand: CohortKey
+    schedule_id: int
+    cohort_key: CohortKey
     readers: int
     oldest: datetime
     skipped: bool = False
 
 
 class ReaderStatus(NamedTuple):
-    """A reader of a list, and where they stand. `why` they are left out: "pending", "unsubscribed", "paused",
-    "suppressed", or "later" where their time has not come; "" for those who are due.
+    """A reader of a list, due or not. `left_out` says why they are not due: "pending", "unsubscribed",
+    "paused", "suppressed", or "later" if their time has not come; "" for those who are due.
     """
 
     subscription: int
     address: str
-    why: str
-    rhythm: int
-    stand: CohortKey
+    left_out: str
+    schedule_id: int
+    cohort_key: CohortKey
     skipped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextRun:
-    """A schedule that readers of a list have, and when it is next due as far as the store knows; None if that
-    is whenever something is published, or not known yet.
+    """A schedule that readers of a list have, and when it is next due; None if that is whenever something is
+    published, or not known yet.
     """
 
     id: int
-    pace: SchedulePreference
+    preference: SchedulePreference
     next_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectedLog:
-    """`head` is the log's seq afterwards. `new` are posts that enter the log and may be mailed, in log order;
-    `posts` the known ones that change, by id, and `live` those that readers cease to see, or see again.
-    `corrected` are the seqs of `corrected` rows by the id of their post.
+    """The log as a plan will leave it. `head` is its last seq. `new` are posts that enter the log and may be
+    mailed, in log order; `posts` the known ones that change, by id, and `live` those that readers cease to
+    see, or see again. `corrected` are the seqs of `corrected` rows by the id of their post.
     """
 
     head: int = 0
@@ -127,7 +126,7 @@ class ProjectedLog:
 
 
 def project_log(made: Plan, now: datetime) -> ProjectedLog:
-    """What `made`, carried out at `now`, will leave. One that is stopped leaves everything as it is."""
+    """The log after `made` is carried out at `now`. A plan that is stopped leaves it as it is."""
     if made.stops:
         return ProjectedLog(head=made.head)
     rows = [(made.head + n, change) for n, change in enumerate(made.changes, start=1)]

@@ -113,11 +113,11 @@ class DueDecision(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueReaderGroup:
-    """Due readers who stand alike, with what they want and what is for them."""
+    """Due readers with one schedule and one cohort key, what they want, and the posts that are for them."""
 
     due: DueGroup
-    taste: ContentPreference
-    share: DigestSelection
+    content: ContentPreference
+    selection: DigestSelection
     decision: DueDecision
 
 
@@ -136,9 +136,9 @@ class DueReport:
 
     def group(self, reader: ReaderStatus) -> DueReaderGroup | None:
         """The group a reader is in; None for who is not due."""
-        place = (reader.rhythm, reader.stand, reader.skipped)
-        found = (g for g in self.groups if (g.due.rhythm, g.due.stand, g.due.skipped) == place)
-        return None if reader.why else next(found, None)
+        place = (reader.schedule_id, reader.cohort_key, reader.skipped)
+        found = (g for g in self.groups if (g.due.schedule_id, g.due.cohort_key, g.due.skipped) == place)
+        return None if reader.left_out else next(found, None)
 
     def of(self, decision: DueDecision) -> list[DueReaderGroup]:
         """The groups of which that is decided."""
@@ -186,29 +186,29 @@ def due_report(
     groups = deps.adapters.store.due_groups(due)
     if not groups:
         return DueReport(spec=spec, due=due)
-    back = min(group.stand.offset for group in groups)
+    back = min(group.cohort_key.offset for group in groups)
     due, corrected = _with_corrections(log, due, back)
-    if due.corrections:  # which of them are for a reader is now part of where that reader stands
+    if due.corrections:  # which of them are for a reader is now part of the cohort key
         groups = deps.adapters.store.due_groups(due)
-    shares = DigestSelector(spec, log.fresh(back, due.head), corrected)
-    tastes = deps.adapters.store.content_preferences([group.stand.taste for group in groups])
+    selector = DigestSelector(spec, log.fresh(back, due.head), corrected)
+    preferences = deps.adapters.store.content_preferences([group.cohort_key.content_id for group in groups])
     newest: dict[int, datetime] = {}
     for group in groups:
-        newest[group.rhythm] = max(group.oldest, newest.get(group.rhythm, group.oldest))
+        newest[group.schedule_id] = max(group.oldest, newest.get(group.schedule_id, group.oldest))
     late = set[int]() if at_once else late_schedules(deps, spec, newest, due.now)
     decided: list[DueReaderGroup] = []
     for group in groups:
-        taste = content_for(spec, tastes[group.stand.taste])
-        share = shares.of(group.stand, taste, least=1 if at_once else spec.min_posts)
-        if share.waits:
+        content = content_for(spec, preferences[group.cohort_key.content_id])
+        selection = selector.of(group.cohort_key, content, least=1 if at_once else spec.min_posts)
+        if selection.waits:
             decision = DueDecision.WAITS
-        elif not share.posts:
+        elif not selection.posts:
             decision = DueDecision.NOTHING
-        elif group.rhythm in late and not group.skipped:  # never two in a row
+        elif group.schedule_id in late and not group.skipped:  # never two in a row
             decision = DueDecision.LATE
         else:
             decision = DueDecision.MAIL
-        decided.append(DueReaderGroup(due=group, taste=taste, share=share, decision=decision))
+        decided.append(DueReaderGroup(due=group, content=content, selection=selection, decision=decision))
     return DueReport(spec=spec, due=due, groups=tuple(decided))
 
 
@@ -267,16 +267,16 @@ def _list_backlog(deps: Deps, spec: MailingList, now: datetime, *, paused: bool)
     at_once = {run.id for run in deps.adapters.store.next_runs(spec.slug) if run.next_at is None}
     found: dict[tuple[bool, datetime, Reason], Waiting] = {}
     for group in report.groups:
-        if not group.share.posts:
+        if not group.selection.posts:
             continue
-        due = None if group.due.rhythm in at_once or group.due.oldest <= now else group.due.oldest
+        due = None if group.due.schedule_id in at_once or group.due.oldest <= now else group.due.oldest
         why, until = _reason(spec, group, due, delayed_until)
         key = (until is None, until or now, why)
         before = found.get(key, Waiting(list=spec.slug, why=why, readers=0, until=until))
         found[key] = replace(
             before,
             readers=before.readers + group.due.readers,
-            posts=max(before.posts, len(group.share.posts)),
+            posts=max(before.posts, len(group.selection.posts)),
         )
     result = [found[key] for key in sorted(found)]
     if paused and (number := deps.adapters.store.count_not_due(report.due).get("paused", 0)):
@@ -288,7 +288,7 @@ def _reason(
     spec: MailingList, group: DueReaderGroup, due: datetime | None, delayed_until: datetime | None
 ) -> tuple[Reason, datetime | None]:
     """Why a group that is due at `due` waits, and until when."""
-    if len(group.share.posts) < spec.min_posts:
+    if len(group.selection.posts) < spec.min_posts:
         return Reason.MIN_POSTS, None
     if due is None:
         return (Reason.DELAY, delayed_until) if delayed_until is not None else (Reason.DUE, None)
@@ -301,7 +301,7 @@ def fix_due_times(deps: Deps, spec: MailingList, now: datetime) -> None:
     """
     times: dict[int, datetime | None] = {}
     for run in deps.adapters.store.next_runs(spec.slug):
-        schedule = schedule_for(spec, run.pace)
+        schedule = schedule_for(spec, run.preference)
         cadence = CADENCES[schedule.cadence]
         next_at = None if cadence.at_once else cadence.after(now, schedule)
         if next_at != run.next_at:
@@ -343,7 +343,7 @@ def late_schedules(deps: Deps, spec: MailingList, newest: dict[int, datetime], n
     for run in deps.adapters.store.next_runs(spec.slug):
         if run.id not in newest:
             continue
-        schedule = schedule_for(spec, run.pace)
+        schedule = schedule_for(spec, run.preference)
         cadence = CADENCES[schedule.cadence]
         most = max_lateness(deps, spec, schedule.cadence, upgraded=upgraded)
         if cadence.at_once or most is None:

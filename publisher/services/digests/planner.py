@@ -106,7 +106,7 @@ def _plan_list(
     while at_once and deps.adapters.store.make_due(spec.slug, now, limit=CHUNK):
         pass
     report = due_report(deps, spec, now, at_once=at_once)
-    skipped += _skip_late(deps, report)  # before the others: they may stand where others do
+    skipped += _skip_late(deps, report)  # before the others: they may have the cohort keys of others
     planned: list[int] = []
     if report.readers:
         if (wrong := elsewhere()) is not None:
@@ -125,11 +125,11 @@ def _skip_late(deps: Deps, report: DueReport) -> Iterator[Skipped]:
     """Readers whose digest is too late get its posts with the next."""
     late: defaultdict[int, list[DueGroup]] = defaultdict(list)
     for group in report.of(DueDecision.LATE):
-        late[group.due.rhythm].append(group.due)
+        late[group.due.schedule_id].append(group.due)
     times = {run.id: run.next_at for run in deps.adapters.store.next_runs(report.spec.slug)} if late else {}
     for schedule, groups in late.items():
-        stands, readers = sorted({group.stand for group in groups}), 0
-        while moved := deps.adapters.store.skip_digest(report.due, schedule, stands, limit=CHUNK):
+        keys, readers = sorted({group.cohort_key for group in groups}), 0
+        while moved := deps.adapters.store.skip_digest(report.due, schedule, keys, limit=CHUNK):
             readers += moved
         due = min(group.oldest for group in groups)
         next_at = times[schedule] or report.due.now  # a schedule that is late has a time
@@ -138,9 +138,9 @@ def _skip_late(deps: Deps, report: DueReport) -> Iterator[Skipped]:
 
 def _reschedule(deps: Deps, report: DueReport, decision: DueDecision) -> None:
     """Readers who get nothing now are due when their schedule is; what did not match, they pass over."""
-    stands = sorted({group.due.stand for group in report.of(decision)})
+    keys = sorted({group.due.cohort_key for group in report.of(decision)})
     over = decision is DueDecision.NOTHING
-    while stands and deps.adapters.store.reschedule(report.due, limit=CHUNK, stands=stands, pass_over=over):
+    while keys and deps.adapters.store.reschedule(report.due, limit=CHUNK, cohort_keys=keys, pass_over=over):
         pass
 
 
@@ -176,11 +176,13 @@ def group_cohorts(
     """
     found: dict[CohortContent, list[DueReaderGroup]] = {}
     for group in groups:
-        pairs = tuple((known.id, known.revision) for known in group.share.posts)
-        found.setdefault((pairs, group.taste.language or language), []).append(group)
+        pairs = tuple((known.id, known.revision) for known in group.selection.posts)
+        found.setdefault((pairs, group.content.language or language), []).append(group)
 
     def rank(cohort: tuple[CohortContent, list[DueReaderGroup]]) -> tuple[int, int]:
-        usual = sum(group.due.readers for group in cohort[1] if group.due.stand.taste == DEFAULT_CONTENT_ID)
+        usual = sum(
+            group.due.readers for group in cohort[1] if group.due.cohort_key.content_id == DEFAULT_CONTENT_ID
+        )
         return -usual, -sum(group.due.readers for group in cohort[1])
 
     return sorted(found.items(), key=rank)
@@ -197,7 +199,7 @@ def cohort_digests(
         if log is None:
             digest = digest_of(deps, spec, pairs, now, language=language)
         else:
-            digest = projected_digest(deps, spec, log, groups[0].share.posts, now, language=language)
+            digest = projected_digest(deps, spec, log, groups[0].selection.posts, now, language=language)
         yield (pairs, language), groups, digest
 
 
@@ -229,8 +231,8 @@ def build_mailing(deps: Deps, report: DueReport, number: int | None) -> NewMaili
         recipe, new = freeze_segments(message)
         segments |= new
         subject = subject or letter.subject
-        stands = tuple(sorted({group.due.stand for group in groups}))
-        cohorts.append(Cohort(n=n, posts=pairs, recipe=recipe, language=language, stands=stands))
+        keys = tuple(sorted({group.due.cohort_key for group in groups}))
+        cohorts.append(Cohort(n=n, posts=pairs, recipe=recipe, language=language, cohort_keys=keys))
     return NewMailing(
         list=spec.slug,
         kind=MailingKind.DIGEST,

@@ -187,7 +187,7 @@ def next_mailing_for(
     return ReaderMailing(
         reader=reader,
         mailing=deps.adapters.store.next_mailing_id() + before,
-        posts=group.share.posts,
+        posts=group.selection.posts,
         language=cohorts[place][0][1],
         own=place > 0,
         note=note,
@@ -199,15 +199,15 @@ def _group_of(
 ) -> tuple[DueReaderGroup | None, ReaderStatus]:
     """The group the reader is in, and where they stand. Raises Refused: they get no mail."""
     candidate = next(iter(deps.adapters.store.candidates(report.due, reader.id)))
-    if candidate.why in NOT_MAILED:
-        what = f"{reader.address} {NOT_MAILED[candidate.why]}"
+    if candidate.left_out in NOT_MAILED:
+        what = f"{reader.address} {NOT_MAILED[candidate.left_out]}"
         raise Refused(f"preview {spec.slug}", what, "`publisher subscribers show` tells more")
     return report.group(candidate), candidate
 
 
 def _why_not_now(spec: MailingList, candidate: ReaderStatus, group: DueReaderGroup | None) -> str:
     shown = f"this is what `publisher publish --send {spec.slug}` would bring now"
-    if candidate.why or group is None:
+    if candidate.left_out or group is None:
         return f"{candidate.address} is not due yet; {shown}"
     match group.decision:
         case DueDecision.WAITS:

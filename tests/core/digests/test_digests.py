@@ -61,8 +61,8 @@ def test_a_correction_is_for_those_whose_bit_is_set_and_stands_where_it_was_made
     old = known(2)
     corrected = {1: (Correction(seq=4, first_seq=2, post_id=old.id), old)}
     shares = DigestSelector(a_list(), [known(3), known(5)], corrected)
-    assert seqs(shares.of(CohortKey(2, had=0b10), ContentPreference(), least=1)) == [3, 2, 5]
-    assert seqs(shares.of(CohortKey(2, had=0b01), ContentPreference(), least=1)) == [3, 5]
+    assert seqs(shares.of(CohortKey(2, corrections=0b10), ContentPreference(), least=1)) == [3, 2, 5]
+    assert seqs(shares.of(CohortKey(2, corrections=0b01), ContentPreference(), least=1)) == [3, 5]
 
 
 @pytest.mark.parametrize(

@@ -47,9 +47,9 @@ readers = [
 ]
 store.subscribe("weekly", readers, Consent(at=now, origin="x", form="import", wording="y"))
 groups = store.due_groups(DueQuery(list="weekly", now=now, head=1))
-stands = sorted({group.stand for group in groups})
+stands = sorted({group.cohort_key for group in groups})
 assert [len(groups), len(stands)] == [4, 2]
-made = [Cohort(n=n, posts=(), recipe=(), stands=(stand,)) for n, stand in enumerate(stands, 1)]
+made = [Cohort(n=n, posts=(), recipe=(), cohort_keys=(stand,)) for n, stand in enumerate(stands, 1)]
 store.start_mailing(
     NewMailing(list="weekly", kind=MailingKind.DIGEST, head=1, due_before=now, sender="a@b.example",
                subject="S", cohorts=tuple(made), segments={}), now)

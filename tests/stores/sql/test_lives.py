@@ -142,7 +142,7 @@ class DeliveryLife(Machine):
     def plan(self) -> None:
         for n in range(READERS):
             self.wish(f"r{n}", active=True, own_wish=False)
-        cohort = Cohort(n=1, posts=(), recipe=(), stands=(CohortKey(0),))
+        cohort = Cohort(n=1, posts=(), recipe=(), cohort_keys=(CohortKey(0),))
         self.mailing = self.store.start_mailing(
             NewMailing(
                 list="weekly",

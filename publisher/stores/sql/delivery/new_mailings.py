@@ -83,7 +83,17 @@ def add_cohorts(connection: Connection, mailing: int, new: Sequence[Cohort]) -> 
     ]
     if shown:
         connection.execute(insert(mailing_posts), shown)
-    keys = [{"mailing": mailing, "cohort": c.n, **stand._asdict()} for c in new for stand in c.stands]
+    keys = [
+        {
+            "mailing": mailing,
+            "cohort": c.n,
+            "offset": key.offset,
+            "taste": key.content_id,
+            "had": key.corrections,
+        }
+        for c in new
+        for key in c.cohort_keys
+    ]
     if keys:
         connection.execute(insert(stands), keys)
 
@@ -94,7 +104,7 @@ def cohort_chunks(given: Sequence[Cohort]) -> Iterator[Sequence[Cohort]]:
     rows = 0
     for cohort in given:
         chunk.append(cohort)
-        rows += 1 + len(cohort.posts) + len(cohort.stands)
+        rows += 1 + len(cohort.posts) + len(cohort.cohort_keys)
         if rows >= ROWS:
             yield chunk
             chunk, rows = [], 0

@@ -59,7 +59,7 @@ class DueReaders:
     def next_runs(self, slug: str) -> Sequence[NextRun]:
         with self._db.read() as connection:
             rows = connection.execute(select(rhythms).where(rhythms.c.list == slug)).all()
-        return [NextRun(id=row.id, pace=schedule_value(row), next_at=row.next_at) for row in rows]
+        return [NextRun(id=row.id, preference=schedule_value(row), next_at=row.next_at) for row in rows]
 
     def set_next_runs(self, times: Mapping[int, datetime | None]) -> None:
         moved = update(rhythms).where(rhythms.c.id == bindparam("this"))
@@ -124,19 +124,19 @@ class DueReaders:
             rows = connection.execute(counted.order_by(subscriptions.c.offset, subscriptions.c.rhythm)).all()
         return [
             DueGroup(
-                rhythm=rhythm,
-                stand=CohortKey(offset, taste, mask),
+                schedule_id=schedule,
+                cohort_key=CohortKey(offset, content, corrections),
                 readers=number,
                 oldest=oldest,
                 skipped=bool(skipped),
             )
-            for rhythm, offset, taste, mask, skipped, number, oldest in rows
+            for schedule, offset, content, corrections, skipped, number, oldest in rows
         ]
 
     def next_due_at(self) -> datetime | None:
         first = select(_DUE_AT).where(_OF_SCHEDULE, _DUE_AT.is_not(None), ~is_suppressed())
-        of_rhythm = first.order_by(_DUE_AT).limit(1).correlate(rhythms).scalar_subquery()
-        earliest = select(of_rhythm.label("at")).where(rhythms.c.next_at.is_not(None)).subquery()
+        of_schedule = first.order_by(_DUE_AT).limit(1).correlate(rhythms).scalar_subquery()
+        earliest = select(of_schedule.label("at")).where(rhythms.c.next_at.is_not(None)).subquery()
         with self._db.read() as connection:
             return connection.execute(select(func.min(earliest.c.at))).scalar()
 
@@ -145,8 +145,8 @@ class DueReaders:
         due: DueQuery,
         *,
         limit: int,
-        rhythms: Sequence[int] | None = None,
-        stands: Sequence[CohortKey] | None = None,
+        schedule_ids: Sequence[int] | None = None,
+        cohort_keys: Sequence[CohortKey] | None = None,
         suppressed: bool = False,
         pass_over: bool = False,
     ) -> int:
@@ -154,15 +154,18 @@ class DueReaders:
         with self._db.write() as connection:
             if suppressed:
                 return _reschedule(connection, due, is_suppressed(), values, limit)
-            if rhythms is not None:
-                return _reschedule(connection, due, subscriptions.c.rhythm.in_(rhythms), values, limit)
-            return _reschedule_at(connection, due, stands or (), values, limit)
+            if schedule_ids is not None:
+                theirs = subscriptions.c.rhythm.in_(schedule_ids)
+                return _reschedule(connection, due, theirs, values, limit)
+            return _reschedule_at(connection, due, cohort_keys or (), values, limit)
 
-    def skip_digest(self, due: DueQuery, rhythm: int, stands: Sequence[CohortKey], *, limit: int) -> int:
-        theirs = and_(subscriptions.c.rhythm == rhythm, ~WAS_SKIPPED)
+    def skip_digest(
+        self, due: DueQuery, schedule_id: int, cohort_keys: Sequence[CohortKey], *, limit: int
+    ) -> int:
+        theirs = and_(subscriptions.c.rhythm == schedule_id, ~WAS_SKIPPED)
         values = _next_time(due.now) | {"skipped_at": due.now}
         with self._db.write() as connection:
-            return _reschedule_at(connection, due, stands, values, limit, theirs)
+            return _reschedule_at(connection, due, cohort_keys, values, limit, theirs)
 
     def make_due(self, slug: str, now: datetime, *, limit: int) -> int:
         later = select(subscriptions.c.id).select_from(active_readers())
@@ -221,14 +224,14 @@ def _of_schedule(value: ColumnElement[Any]) -> Any:
 def _reschedule_at(
     connection: Connection,
     due: DueQuery,
-    stands: Sequence[CohortKey],
+    cohort_keys: Sequence[CohortKey],
     values: dict[str, Any],
     limit: int,
     *which: ColumnElement[bool],
 ) -> int:
     key = tuple_(subscriptions.c.offset, subscriptions.c.taste, corrections_for(due))
-    for part in slices(stands):
-        here = key.in_([tuple(stand) for stand in part])
+    for part in slices(cohort_keys):
+        here = key.in_([tuple(cohort_key) for cohort_key in part])
         if moved := _reschedule(connection, due, and_(here, *which), values, limit):
             return moved
     return 0
@@ -267,17 +270,17 @@ class NotDueReaders:
     _db: Database
 
     def count_not_due(self, due: DueQuery) -> Mapping[str, int]:
-        why = _reason(due)
-        counted = select(why, func.count()).select_from(_EVERY_READER).where(rhythms.c.list == due.list)
+        reason = _left_out(due)
+        counted = select(reason, func.count()).select_from(_EVERY_READER).where(rhythms.c.list == due.list)
         with self._db.read() as connection:
-            rows = connection.execute(counted.group_by(why)).all()
-        return {reason: number for reason, number in rows if reason}
+            rows = connection.execute(counted.group_by(reason)).all()
+        return {left_out: number for left_out, number in rows if left_out}
 
     def candidates(self, due: DueQuery, subscription: int | None = None) -> Iterator[ReaderStatus]:
         theirs = _EVERY_READER.join(subscribers)
-        stand = (subscriptions.c.offset, subscriptions.c.taste, corrections_for(due))
-        about = (subscriptions.c.id, subscribers.c.address, _reason(due), rhythms.c.id, WAS_SKIPPED)
-        query = select(*about, *stand)
+        reader = (subscriptions.c.id, subscribers.c.address, _left_out(due), rhythms.c.id, WAS_SKIPPED)
+        cohort_key = (subscriptions.c.offset, subscriptions.c.taste, corrections_for(due))
+        query = select(*reader, *cohort_key)
         query = query.select_from(theirs).where(rhythms.c.list == due.list).order_by(subscriptions.c.id)
         if subscription is not None:
             query = query.where(subscriptions.c.id == subscription)
@@ -286,14 +289,14 @@ class NotDueReaders:
             page = query.where(subscriptions.c.id > last).limit(PAGE)
             with self._db.read() as connection:
                 rows = connection.execute(page).all()
-            for id, address, why, rhythm, skipped, *stand_of in rows:
-                yield ReaderStatus(id, address, why, rhythm, CohortKey(*stand_of), skipped)
+            for id, address, left_out, schedule, skipped, *key in rows:
+                yield ReaderStatus(id, address, left_out, schedule, CohortKey(*key), skipped)
                 last = id
             if len(rows) < PAGE:
                 return
 
 
-def _reason(due: DueQuery) -> ColumnElement[str]:
+def _left_out(due: DueQuery) -> ColumnElement[str]:
     """Why a reader is not due; "" if they are."""
     return case(
         (~ACTIVE, type_coerce(subscriptions.c.state, String)),
