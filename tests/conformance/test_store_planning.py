@@ -145,7 +145,10 @@ def test_readers_of_another_taste_or_rhythm_are_groups_of_their_own(world: Any) 
     assert sorted(group.readers for group in groups) == [1, 1, 2]
     tastes = world.store.content_preferences([group.cohort_key.content_id for group in groups])
     assert set(tastes.values()) == {ContentPreference(), english.taste}
-    assert {beat.pace for beat in world.store.next_runs("weekly")} == {SchedulePreference(), evening.pace}
+    assert {beat.preference for beat in world.store.next_runs("weekly")} == {
+        SchedulePreference(),
+        evening.pace,
+    }
     assert [s.choices for s in world.store.subscriptions(None, None)] == [
         Preferences(),
         english,
