@@ -27,9 +27,9 @@ _FILL = """
 import sys
 from datetime import UTC, datetime
 from publisher.core.digests.due import CohortKey, DueQuery
-from publisher.core.subscribers.subscription import Consent, NewReader
+from publisher.core.subscribers.subscription import Consent, ContentPreference, NewReader, Preferences
+from publisher.core.subscribers.subscription import SchedulePreference
 from publisher.core.delivery.mailing import Cohort, MailingKind, NewMailing
-from publisher.core.subscribers.preferences import ContentPreference, Preferences, SchedulePreference
 from publisher.stores import open_store
 now = datetime(2024, 10, 25, 8, tzinfo=UTC)
 store = open_store(sys.argv[1], create=True)
