@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from publisher.core.feeds.feed import Feed, FeedEntry, FeedFormat
 from publisher.core.publishing.log import as_iri
 from publisher.core.site import Person
-from publisher.formats.clean import email, feed_author, prepare, rfc3339, with_names
+from publisher.formats.clean import email, feed_author, prepare, rfc3339, shared_author, with_names
 from publisher.formats.elements import add_child, complete_entry, complete_feed, set_text
 
 if TYPE_CHECKING:
@@ -57,13 +57,15 @@ def with_iris(feed: Feed) -> Feed:
 
 
 def feed_authors(feed: Feed) -> list[Person]:
-    """The feed's author; the site's title if neither the feed nor every entry has one (RFC 4287 4.1.1)."""
-    author = feed_author(feed)
+    """The author that entries share; nobody where each names its own; else the site's title (RFC 4287 4.1.1
+    asks for an author of the feed or of every entry).
+    """
+    author = shared_author(feed)
     if author:
         return [author]
     if feed.entries and all(with_names(entry.authors) for entry in feed.entries):
         return []
-    return [Person(name=feed.title)]
+    return [feed_author(feed) or Person(name=feed.title)]
 
 
 def person_constructs(people: list[Person]) -> list[dict[str, str]]:
@@ -75,6 +77,9 @@ def complete_atom_feed(feed: Feed, element: "Element") -> None:
     """What feedgen does not write: a title that is text, links, history and tombstones (RFC 6721 3)."""
     set_text(element, "title", feed.title, type="text")
     set_text(element, "updated", rfc3339(feed.updated))
+    links = element.findall("link")
+    if len(links) == 2:  # some readers take the first link of a feed for its site
+        links[0].addprevious(links[1])
     complete_feed(feed, element, (Atom.name, Atom.media_type), "link")
     for tombstone in feed.tombstones:
         attributes = {"ref": tombstone.id, "when": rfc3339(tombstone.at)}

@@ -93,6 +93,16 @@ def feed_author(feed: Feed) -> Person | None:
     return next(iter(with_names((feed.author,) if feed.author else ())), None)
 
 
+def shared_author(feed: Feed) -> Person | None:
+    """The feed's author, unless every entry names its own and one of them is somebody else: Miniflux adds the
+    feed's author to each byline, and feedparser shows it instead of several.
+    """
+    author = feed_author(feed)
+    own = [with_names(entry.authors) for entry in feed.entries]
+    names = {person.name for people in own for person in people}
+    return None if own and all(own) and author and names != {author.name} else author
+
+
 def email(person: Person) -> str:
     """The person's address; "" if it is not one (RFC 4287 3.2.3)."""
     return person.email if person.email and re.fullmatch(r"[^\s@]+@[^\s@]+", person.email) else ""

@@ -50,7 +50,7 @@ def complete_feed(feed: Feed, element: "Element", format: tuple[str, str], link:
 def namespaces(feed: Feed) -> dict[str, str]:
     """The namespaces of the elements that this feed needs, by prefix."""
     used = {
-        "media": MEDIA if any(entry.image for entry in feed.entries) else "",
+        "media": MEDIA if any(entry.image or len(entry.enclosures) > 1 for entry in feed.entries) else "",
         "fh": HISTORY if feed.history.archive or feed.history.complete else "",
     }
     return {prefix: uri for prefix, uri in used.items() if uri}

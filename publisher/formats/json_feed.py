@@ -2,7 +2,7 @@
 
 from publisher.core.feeds.feed import Feed, FeedEntry, FeedFormat
 from publisher.core.site import Person
-from publisher.formats.clean import feed_author, prepare, rfc3339, shown_categories, with_names
+from publisher.formats.clean import prepare, rfc3339, shared_author, shown_categories, with_names
 
 Json = dict[str, object]
 
@@ -26,7 +26,7 @@ class JsonFeed:
 
 def document(feed: Feed) -> Json:
     """The whole feed. All its pages share its feed_url, by which readers know a feed."""
-    author = feed_author(feed)
+    author = shared_author(feed)
     urls = feed.history.current or feed.self_urls
     return {
         "version": "https://jsonfeed.org/version/1.1",

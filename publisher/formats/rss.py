@@ -1,12 +1,13 @@
 """RSS 2.0, by the RSS Advisory Board's Best Practices Profile."""
 
+import re
 from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING
 
 from publisher.core.feeds.feed import Feed, FeedEntry, FeedFormat
 from publisher.formats.clean import email, feed_author, prepare, rfc3339, with_names
-from publisher.formats.elements import add_child, complete_entry, complete_feed
+from publisher.formats.elements import MEDIA, add_child, complete_entry, complete_feed
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element  # pyright: ignore[reportPrivateUsage]  # its only name
@@ -19,6 +20,11 @@ MINUTES_TO_LIVE = 60
 WIDEST, HIGHEST = 144, 400
 """Pixels of the channel's image (RSS 2.0)."""
 
+_CDATA_END, _SPLIT = "]]>", "]]\ue000>"
+"""What would end a CDATA section, and what stands for it until the document is written."""
+_CDATA = re.compile(rb"(<!\[CDATA\[.*?\]\]>)", re.DOTALL)
+_TITLE = re.compile(rb"<title>[^<]*</title>")
+
 
 class Rss:
     """Writes application/rss+xml."""
@@ -29,9 +35,9 @@ class Rss:
     media_type = "application/rss+xml"
 
     def write(self, feed: Feed) -> bytes:
-        """The document. & and < are written as the profile recommends, which more readers understand.
-
-        A summary is plain text and `description` holds HTML, hence the escape.
+        """The document. Content is a CDATA section, which is smaller and which every reader decodes; in
+        titles & and < are written as the profile recommends. A summary is plain text and `description` holds
+        HTML, hence the escape.
         """
         from publisher.formats.generator import new_entry, new_feed  # loads feedgen
 
@@ -46,7 +52,14 @@ class Rss:
         for entry in feed.entries:
             new_entry(generator, entry, complete_item).description(escape(entry.summary, quote=False))
         data: bytes = generator.rss_str(pretty=True)
-        return data.replace(b"&amp;", b"&#x26;").replace(b"&lt;", b"&#x3C;")
+        parts = _CDATA.split(data)
+        parts[::2] = [_TITLE.sub(_with_numeric_references, part) for part in parts[::2]]
+        return b"".join(parts).replace(_SPLIT.encode(), b"]]]]><![CDATA[>")
+
+
+def _with_numeric_references(title: re.Match[bytes]) -> bytes:
+    """A title element with & and < as the profile recommends ("Character Data")."""
+    return title[0].replace(b"&amp;", b"&#x26;").replace(b"&lt;", b"&#x3C;")
 
 
 def rfc822(instant: datetime) -> str:
@@ -89,15 +102,27 @@ def complete_item(entry: FeedEntry, element: "Element") -> None:
 
     pubDate is not left to feedgen: it would change the locale of the whole process for each date.
     """
+    from lxml.etree import CDATA  # feedgen has loaded it
+
     complete_entry(entry, element)
     if not entry.summary and (entry.content is not None or not entry.title):
         # Content must come after a description (the profile, "content:encoded"); an item has one, or a title.
         add_child(element, "description", "")
     add_child(element, "pubDate", rfc822(entry.published))
     add_child(element, f"{{{ATOM}}}updated", rfc3339(entry.updated))
-    for person in with_names(entry.authors):
-        add_child(element, f"{{{DC}}}creator", person.name)
+    if names := ", ".join(person.name for person in with_names(entry.authors)):
+        add_child(element, f"{{{DC}}}creator", names)  # one: of several, readers keep the first or the last
+    if entry.language:
+        add_child(element, f"{{{DC}}}language", entry.language)
+    for category in element.findall("category"):
+        category.attrib.pop("domain", "")  # rss-parser would give an object instead of the text
     if entry.content is not None:
-        add_child(element, f"{{{CONTENT}}}encoded", entry.content)
-    for file in entry.enclosures[:1]:
+        content = add_child(element, f"{{{CONTENT}}}encoded")
+        content.text = CDATA(entry.content.replace(_CDATA_END, _SPLIT))
+    for file in entry.enclosures[:1]:  # RSS has one (the profile, "enclosure")
         add_child(element, "enclosure", url=file.url, type=file.media_type, length=str(file.size))
+    for file in entry.enclosures[1:]:
+        kind = file.media_type.partition("/")[0]
+        medium = kind if kind in ("image", "audio", "video") else "document"
+        sizes = {"type": file.media_type, "fileSize": str(file.size), "medium": medium}
+        add_child(element, f"{{{MEDIA}}}content", url=file.url, **sizes)

@@ -117,7 +117,7 @@ def read_entry(e: Any, name: str, feed_language: str) -> Read:
         published=datetime.fromtimestamp(calendar.timegm(e.published_parsed), UTC),
         updated=datetime.fromtimestamp(calendar.timegm(e.updated_parsed), UTC),
         language=e.title_detail.language or feed_language,
-        authors=tuple(a.name for a in e.get("authors", ())),
+        authors=tuple(name for a in e.get("authors", ()) for name in a.name.split(", ")),
         tags=tuple(t.term for t in e.get("tags", ())),
         image=e.media_content[0]["url"] if "media_content" in e else "",
     )
@@ -180,6 +180,26 @@ def test_every_field_reads_back_as_it_was_meant(name: str) -> None:
 def test_ids_dates_order_and_content_are_the_same_in_all_formats() -> None:
     atom, rss, js = (read(name, FORMATS[name].write(FULL))[1] for name in ("atom", "rss", "json"))
     assert atom == rss == js
+
+
+@every_format
+def test_bylines_hold_the_authors_of_an_entry_alone(name: str) -> None:
+    """Miniflux adds the feed's author to each byline, and feedparser shows it instead of several."""
+    ann, bo, cy = Person(name="Ann"), Person(name="Bo"), Person(name="Cy")
+
+    def shared(*authors: tuple[Person, ...]) -> bool:
+        made = feed(*(entry(n, authors=people) for n, people in enumerate(authors, 1)), author=ann)
+        data = FORMATS[name].write(made)
+        if name == "json":
+            return "authors" in json.loads(data)
+        found = etree.fromstring(data)
+        return found.find("{*}author") is not None or found.find("channel/{*}creator") is not None
+
+    assert shared((), ())
+    assert shared((ann,), (ann,))
+    assert shared((), (bo,))
+    if name != "rss":
+        assert not shared((ann,), (bo, cy))
 
 
 @every_format

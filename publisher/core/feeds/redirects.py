@@ -86,7 +86,7 @@ def alias_redirects(
         for alias in post.aliases:
             if alias == post.page or found.get(alias) == post.page:
                 continue
-            if _leads_back(alias, post.page, operator_moves):
+            if _leads_back(alias, post.page, operator_moves, found):
                 problems.append(f"{post.file}: its alias {alias} is where its page moved to; remove it")
                 continue
             if alias in taken or alias in found:
@@ -94,20 +94,20 @@ def alias_redirects(
                 problems.append(f"{post.file}: its alias {alias} is {whose}; remove it")
                 continue
             found[alias], owners[alias] = post.page, post.file
-    found |= {
-        path: page
-        for path, page in former.items()
-        if path not in found and path not in taken and not _leads_back(path, page, operator_moves)
-    }
+    for path, page in former.items():
+        if path not in found and path not in taken and not _leads_back(path, page, operator_moves, found):
+            found[path] = page
     return found, problems
 
 
-def _leads_back(path: str, page: str, moves: Mapping[str, str]) -> bool:
-    """Whether a redirect from `path` to `page` would lead back to `path`."""
+def _leads_back(path: str, page: str, moves: Mapping[str, str], found: Mapping[str, str]) -> bool:
+    """Whether a redirect from `path` to `page` would lead back to `path`, by what an operator moved and by
+    the redirects found so far.
+    """
     seen: set[str] = set()
     while page not in seen:
         if page == path:
             return True
         seen.add(page)
-        page = moves.get(page, page)
+        page = moves.get(page, found.get(page, page))
     return False

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from publisher.core.feeds.redirects import (
@@ -44,6 +44,13 @@ _PATHS = [f"{name}/index.html" for name in "abcdefgh"]
 _SOME = st.lists(st.sampled_from(_PATHS), max_size=5)
 
 
+@example(  # an operator moved each page to where the other one was before
+    pages=["c/index.html", "d/index.html"],
+    aliases=[["b/index.html"], ["a/index.html"], [], [], []],
+    before={},
+    documents=set(),
+    wishes={"c/index.html": "a/index.html", "d/index.html": "b/index.html"},
+)
 @given(
     st.lists(st.sampled_from(_PATHS), unique=True, max_size=5),
     st.lists(_SOME, min_size=5, max_size=5),
