@@ -8,7 +8,6 @@ import click
 from publisher.cli.common import SiteOptions, echo, say, site_options, the_list
 from publisher.core.mail.lint import LintProblem
 from publisher.core.mail.message import SendVerdict
-from publisher.preview_server import PreviewFiles, serve
 from publisher.services.digests.preview import send_test
 
 
@@ -68,6 +67,8 @@ def say_problems(problems: Iterable[LintProblem]) -> None:
 
 def serve_preview(site: SiteOptions, list_slug: str, reader: str, port: int) -> None:
     """`preview --serve`: drawn again whenever a template, a setting or a document changes."""
+    from publisher.web.preview import PreviewFiles, PreviewServer
+
     opened = site.open(reads=True)
     spec = the_list(opened, list_slug)
     watched = [*opened.template_folders, site.folder / "publisher.toml", opened.public / "manifest.json"]
@@ -89,4 +90,6 @@ def serve_preview(site: SiteOptions, list_slug: str, reader: str, port: int) -> 
             public=(app.settings.site.public_url, app.public),
         )
 
-    serve(draw, watched, port, lambda url: say(f"preview on {url} (Ctrl-C ends it)"))
+    server = PreviewServer(draw, watched, port)
+    say(f"preview on {server.url} (Ctrl-C ends it)")
+    server.serve()

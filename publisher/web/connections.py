@@ -135,7 +135,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self.between_requests = True
-        super().on_message_complete()
+        if cast("RequestResponseCycle | None", self.cycle) is not None:  # uvicorn has answered a request
+            super().on_message_complete()
 
     def all_answered(self) -> bool:
         """Whether every request before this one has been answered."""

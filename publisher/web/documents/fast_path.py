@@ -8,7 +8,7 @@ Feed readers repeat themselves, so the bytes of a request are remembered and nee
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from publisher.web.connections import BoundedProtocol
 from publisher.web.documents.request import UNUSUAL_HEADERS, DocumentRequest, parse_request
@@ -59,15 +59,10 @@ class FastPathProtocol(BoundedProtocol):
             super().on_headers_complete()
         self.in_headers = False
 
-    def on_message_complete(self) -> None:
-        self.between_requests = True
-        if self.cycle is not None:  # none: every request so far was answered here
-            super().on_message_complete()
-
     def _plain_request(self) -> tuple[str, DocumentRequest] | None:
         """The request whose headers are complete, if it asks for a document and for nothing unusual."""
-        parser, url = self.parser, self.url
-        method = parser.get_method()
+        parser, url = cast("Any", self.parser), self.url  # it has none once the connection is lost
+        method: bytes = parser.get_method()
         if method not in (b"GET", b"HEAD") or b"%" in url or b"#" in url or len(url) > MAX_QUERY:
             return None
         if parser.get_http_version() != "1.1" or not parser.should_keep_alive():

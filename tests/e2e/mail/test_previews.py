@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from publisher.core.errors import TemplateError
-from publisher.preview_server import PreviewFiles, in_scheme, make_server
+from publisher.web.preview import PreviewFiles, PreviewServer, in_scheme
 
 MAIL = '<meta name="color-scheme" content="light dark"><style>@media (prefers-color-scheme: dark) { p { } }'
 
@@ -97,23 +97,23 @@ def desk(tmp_path: Path) -> Iterator[Any]:
         files = {"body.html": (MAIL + text + PICTURE).encode(), "subject.txt": b"S\n"}
         return PreviewFiles(title="<Mail>", files=files, public=("https://a.example/", watched))
 
-    server = make_server(draw, [watched], 0)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    server = PreviewServer(draw, [watched], 0)
+    thread = threading.Thread(target=server.serve)
     thread.start()
-    with httpx.Client(base_url=f"http://127.0.0.1:{server.server_address[1]}", trust_env=False) as client:
+    with httpx.Client(base_url=server.url, trust_env=False) as client:
         yield client, watched
-    server.shutdown()
+    server.stop()
     thread.join()
-    server.server_close()
 
 
 def test_the_preview_server_shows_light_and_dark_and_no_images(desk: Any) -> None:
     client, _ = desk
     assert "&lt;Mail&gt;" in client.get("/").text
-    light, dark, bare = (client.get(f"/body.html?{asked}") for asked in ("", "dark=1", "bare=1"))
+    light, dark, bare = (client.get(f"/body.html?{asked}") for asked in ("", "dark", "dark&bare&0f"))
     assert "@media not all" in light.text
     assert "@media all" in dark.text
     assert "only dark" in dark.text
+    assert "only dark" in bare.text
     assert "img-src 'self' http: https: data:" in light.headers["Content-Security-Policy"]
     assert "img-src 'none'" in bare.headers["Content-Security-Policy"]
     assert "sandbox" in light.headers["Content-Security-Policy"]
@@ -125,7 +125,8 @@ def test_the_preview_server_shows_the_sites_own_pictures_and_no_other_file(desk:
     (watched.parent / "secret").write_bytes(b"no")
     assert 'src="/public/a.png"' in client.get("/body.html").text
     assert client.get("/public/a.png").content == b"PNG"
-    assert client.get("/public/%2e%2e/secret").status_code == 404
+    for path in ("%2e%2e/secret", "../secret", "%00", "a" * 300, "", "%2fetc%2fpasswd"):
+        assert client.get(f"/public/{path}").status_code == 404, path
     assert client.get("/a.png").status_code == 404
 
 
@@ -145,7 +146,9 @@ def test_the_preview_server_draws_anew_when_a_template_changes(desk: Any) -> Non
 
 def test_the_preview_server_is_for_this_machine_only(desk: Any) -> None:
     client, _ = desk
-    assert client.get("/", headers={"Host": "evil.example"}).status_code == 403
+    for name in ("evil.example", "127.0.0.1.evil.example", "localhost@evil.example", ""):
+        for path in ("/", "/body.html", "/public/a.png", "/nothing"):
+            assert client.get(path, headers={"Host": name}).status_code == 403, name
     assert json.loads(client.get("/state.json", headers={"Host": "localhost:1"}).text)["subject"] == "S"
 
 

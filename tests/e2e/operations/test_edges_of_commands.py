@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import stat
 import subprocess
 import sys
@@ -191,5 +192,8 @@ def test_the_preview_in_a_browser_answers_every_request(site: Any) -> None:
                 answer = httpx.get(url + name, trust_env=False, timeout=30)
                 assert (answer.status_code, bool(answer.content)) == (200, True), name
             assert not [note for note in answer.json()["notes"] if note[0] == "error"]
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0
+            assert process.stderr.read() == ""
         finally:
-            process.terminate()
+            process.kill()

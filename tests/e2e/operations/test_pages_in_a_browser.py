@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import product
 from typing import Any, Literal
@@ -110,18 +112,24 @@ def test_a_reader_is_forgotten_by_a_link_that_was_mailed(browser: Browser, serve
     page.emulate_media(color_scheme="dark")
     page.goto(f"{served.url}/preferences/{token}")
     look_at(page, "preferences")
-    page.get_by_role("button", name="Forget this address").click()
+    press(page, "Forget this address")
     look_at(page, "check-your-mail")
     served.site.run("deliver")
     text = served.site.mails_to("ann@example.org")[-1].get_body(("plain",)).get_content()
     [path] = re.findall(r"https://harbour\.example(/account/erase/\S+)", text)
     page.goto(served.url + path)
     look_at(page, "be-forgotten")
-    page.get_by_role("button", name="Forget this address").click()
+    press(page, "Forget this address")
     look_at(page, "forgotten")
     assert "You are forgotten" in page.inner_text("h1")
     assert page.goto(served.url + path).status == 404
     context.close()
+
+
+def press(page: Page, button: str) -> None:
+    """Presses a button and waits for the page that it leads to."""
+    with page.expect_navigation():
+        page.get_by_role("button", name=button).click()
 
 
 def look_at(page: Page, name: str) -> None:
@@ -158,3 +166,30 @@ def test_the_sign_up_form_works_with_the_keyboard_alone(browser: Browser, served
         page.keyboard.press("Enter")
     assert "check your mail" in page.inner_text("main").lower()
     context.close()
+
+
+def test_a_preview_shows_the_mail_at_each_width_light_and_dark(browser: Browser, served: Any) -> None:
+    command = [sys.executable, "-m", "publisher", "preview", "daily", "--serve", "--port", "0"]
+    with subprocess.Popen(
+        [*command, "--site", str(served.site.folder)], stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        try:
+            line = next(line for line in process.stderr if "http://" in line)
+            url = line[line.index("http://") :].split()[0]
+            for width, scheme in zip((375, 1200), SCHEMES, strict=True):
+                page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+                page.route("https://images.example/**", lambda route: route.abort())
+                page.goto(url)
+                for n in range(3):
+                    mail = page.frame_locator("iframe").nth(n)
+                    said = mail.locator("meta[name=color-scheme]").get_attribute("content")
+                    assert said == f"only {scheme}"
+                assert page.evaluate("document.documentElement.scrollWidth") <= width
+                page.screenshot(path=ARTEFACTS / f"preview-{width}-{scheme}.png", full_page=True)
+                page.get_by_label("dark").set_checked(True)
+                with page.expect_request(re.compile(r"body\.html\?dark&bare&")):
+                    page.get_by_label("images off").check()
+                page.close()
+        finally:
+            process.kill()
