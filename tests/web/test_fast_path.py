@@ -332,8 +332,8 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Any:
     (folder / "posts").mkdir()
     (folder / "publisher.toml").write_text('[site]\ntitle = "T"\nurl = "https://t.example/"\n')
     app = App(load(folder), clock=lambda: AT, environ={})
-    app.parts.shelf.stage("feed.atom", b"<feed/>" * 100)
-    app.parts.shelf.place("feed.atom", AT)
+    app.deps.adapters.public_folder.stage("feed.atom", b"<feed/>" * 100)
+    app.deps.adapters.public_folder.place("feed.atom", AT)
     yield asgi(app)
     app.close()
 

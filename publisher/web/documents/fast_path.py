@@ -45,9 +45,9 @@ class FastPathProtocol(BoundedProtocol):
         if between and (known := self._known.get(data)) and self._answer(*known):
             self._unset_keepalive_if_required()
             return
-        self.begun, self._plain = 0, None
+        begun, self._plain = self.begun, None
         super().parse(data)
-        whole = between and self.begun == 1 and self.between_requests  # these bytes, and nothing else
+        whole = between and self.begun == begun + 1 and self.between_requests  # these bytes, and nothing else
         if whole and self._plain is not None and len(data) <= MAX_KNOWN_BYTES and b"?" not in self.url:
             if len(self._known) >= MAX_KNOWN_REQUESTS:
                 self._known.clear()
