@@ -9,6 +9,7 @@ from publisher.app import App
 from publisher.cli.common import SiteOptions, count, echo, say, show_json, site_options, utc
 from publisher.core.errors import UsageError
 from publisher.core.posts.post import BadPost, Post, WaitReason, describe_wait
+from publisher.core.site import DEFAULT_TIMEZONE
 from publisher.services.operations.check import ListedPost
 
 NO_VALUES: dict[str, Any] = {
@@ -93,7 +94,7 @@ def explain_post(app: App, given: str, *, as_json: bool) -> None:
     values = {"front_matter": found.container} | more_values(post) | post_values(post)
     because = reasons_for_settings(app, rules.profile, rules.timezone, rules.origins) | dict(reasons)
     because["front_matter"] = "how the file begins"
-    values = {"profile": rules.profile, "timezone": rules.timezone or "UTC"} | values
+    values = {"profile": rules.profile, "timezone": rules.timezone or DEFAULT_TIMEZONE} | values
     rows = [
         {
             "name": name,

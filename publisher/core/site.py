@@ -91,6 +91,10 @@ def _luminance(color: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
+DEFAULT_LANGUAGE, DEFAULT_TIMEZONE = "en", "UTC"
+"""Of a site, and of its posts, where neither settings nor a generator's configuration say another."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
     """An author. Only `name` is required (RFC 4287 3.2). `key` is what posts call an author whose name is in

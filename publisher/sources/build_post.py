@@ -18,6 +18,7 @@ from publisher.core.posts.post import (
     body_hash,
 )
 from publisher.core.posts.private_passages import remove_private_passages
+from publisher.core.site import DEFAULT_TIMEZONE
 from publisher.sources.fields import authors_and_terms, urls
 from publisher.sources.fields.permalinks import PermalinkFacts, undated_name
 from publisher.sources.fields.plain_text import (
@@ -136,7 +137,7 @@ def build_post(
     is_html = is_html_file(path)
     conventions = rules.conventions
     zones = DateZones(
-        site=find_zone(rules.timezone or "UTC") or UTC,
+        site=find_zone(rules.timezone or DEFAULT_TIMEZONE) or UTC,
         utc=conventions.utc_dates,
         quoted=conventions.utc_quoted,
         order=conventions.date_order,

@@ -15,6 +15,7 @@ from publisher.core.posts.post import (
     original_line,
 )
 from publisher.core.posts.private_passages import remove_private_passages
+from publisher.core.site import DEFAULT_LANGUAGE
 from publisher.sources.build_post import NO_FRONT_MATTER, Reasons, build_post, defaults_for, is_html_file
 from publisher.sources.fields import urls
 from publisher.sources.fields.links import LinkedBody
@@ -34,7 +35,7 @@ from publisher.sources.frontmatter.values import (
 from publisher.sources.generators.markdown_flavors import disables_templates
 from publisher.sources.ignored.paths import conflicted_original
 from publisher.sources.liquid.includes import ReadBeside, expand_includes, extract_constants
-from publisher.sources.rules import DEFAULT_LANGUAGE, SourceRules
+from publisher.sources.rules import SourceRules
 from publisher.sources.stable_files import find_conflict, is_blank
 
 ResolveLinks: TypeAlias = Callable[[str, str], LinkedBody]

@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from publisher.sources.ignored.paths import Articles
 
 
-DEFAULT_LANGUAGE = "en"
-"""The language of posts where nobody names one."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults:
     """Front matter that files under `scope` need not write: a folder or pattern from the blog's root; "" is

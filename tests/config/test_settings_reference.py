@@ -11,18 +11,19 @@ from paths import ROOT
 
 from publisher.config import check_settings, load, reference
 from publisher.config.declaration import Section
-from publisher.config.sections import SECTIONS
+from publisher.config.sections import SECTIONS, site
 from publisher.config.sections.feeds import FEEDS, LISTS
 from publisher.config.sections.mail import MAIL, RELAYS
-from publisher.config.sections.site import AUTHORITY_DATE, POSTS, SITE
+from publisher.config.sections.site import POSTS, SITE
 from publisher.core.delivery.relays import Relay
 from publisher.core.feeds.feed import FeedSpec
 from publisher.core.site import Site
 from publisher.core.subscribers.cadences import CADENCES
 from publisher.core.subscribers.subscription import MailingList
+from publisher.rendering.post_bodies import COLUMN
 from publisher.sources import SourceRules
-from publisher.sources.generators.profiles import DEFAULT_PERMALINK
-from publisher.sources.rules import DEFAULT_LANGUAGE
+from publisher.sources.fields.permalinks import NAMED_PERMALINKS
+from publisher.sources.generators.profiles import DEFAULT_PERMALINK, PROFILES
 
 
 def test_the_packaged_settings_are_up_to_date() -> None:
@@ -75,6 +76,10 @@ def test_a_sentence_that_names_a_default_names_the_one_that_holds() -> None:
             assert late.type.read(said[1]) == cadence.max_late
     canary = MAIL.settings["canary"]
     assert canary.type.read(tomllib.loads(f"shown = {canary.shown}")["shown"]) == canary.unset
-    assert SITE.settings["id_authority"].help.endswith(f"and {AUTHORITY_DATE}.")
     assert POSTS.settings["permalink"].help.endswith(f"else {DEFAULT_PERMALINK}.")
-    assert SITE.settings["language"].help.endswith(f"else {DEFAULT_LANGUAGE}.")
+
+
+def test_settings_name_the_generators_and_permalinks_that_sources_know() -> None:
+    assert set(site.PROFILES) == {"auto", *PROFILES}
+    assert set(site.JEKYLL_PERMALINKS) == NAMED_PERMALINKS.keys()
+    assert site.WIDEST_LOGO == COLUMN

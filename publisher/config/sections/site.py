@@ -37,13 +37,22 @@ from publisher.config.types import (
 )
 from publisher.core.addresses import parse_address
 from publisher.core.publishing.adoption import host_of
-from publisher.core.site import FONT_FIELDS, Logo, Palette, Person, Site, lighten_for_dark
+from publisher.core.site import (
+    DEFAULT_LANGUAGE,
+    DEFAULT_TIMEZONE,
+    FONT_FIELDS,
+    Logo,
+    Palette,
+    Person,
+    Site,
+    lighten_for_dark,
+)
 
 AUTHORITY_DATE = "2026"
 """The date in a default id_authority (RFC 4151 2.1). Never by a clock: a lost store mints the same ids."""
 
 PERMALINK_WORDS = ("year", "month", "day", "slug", "title", "categories", "sections", "filename")
-JEKYLL_PERMALINKS = ("pretty", "date", "ordinal", "none")
+JEKYLL_PERMALINKS = ("pretty", "date", "ordinal", "weekdate", "none")
 WIDEST_LOGO = 536
 """Pixels: the column of a mail."""
 
@@ -200,13 +209,13 @@ class SiteSettings(SectionValues):
     language: str | None = setting(
         LANGUAGE,
         help="The language of the site, and of posts that name none. Default: for posts, the generator's "
-        "own; else en.",
+        f"own; else {DEFAULT_LANGUAGE}.",
         shown='"en"',
     )
     timezone: str | None = setting(
         ZONE,
         help="The time zone of dates in posts that name none, and of lists. Default: for posts, the "
-        "generator's own; else UTC.",
+        f"generator's own; else {DEFAULT_TIMEZONE}.",
         shown='"UTC"',
     )
     author: Person | None = setting(
@@ -224,7 +233,7 @@ class SiteSettings(SectionValues):
     id_authority: str | None = setting(
         AUTHORITY,
         help="What ids of posts begin with. Never change it, not even with the domain. Default: the host "
-        "of url, and 2026.",
+        f"of url, and {AUTHORITY_DATE}.",
         shown='"example.org,2026"',
     )
     secret_file: Path = setting(
@@ -254,8 +263,8 @@ class SiteSettings(SectionValues):
             self,
             public_url=public_url or self.url,
             id_authority=self.id_authority or default_authority(self.url),
-            language=self.language or "en",
-            timezone=self.timezone or "UTC",
+            language=self.language or DEFAULT_LANGUAGE,
+            timezone=self.timezone or DEFAULT_TIMEZONE,
             logo=Logo(**logo) if self.logo else None,
         )
 

@@ -6,10 +6,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from publisher.core.patterns import lazy
-from publisher.core.site import Person
+from publisher.core.site import DEFAULT_LANGUAGE, Person
 from publisher.sources.fields.plain_text import literal_line, plain_line, split_terms
 from publisher.sources.frontmatter.values import FrontMatter, Value, fold, folded_map, scalars, word_set
-from publisher.sources.rules import DEFAULT_LANGUAGE, SourceRules
+from publisher.sources.rules import SourceRules
 
 if TYPE_CHECKING:
     pass

@@ -22,11 +22,12 @@ from html import unescape
 from urllib.parse import quote
 
 from publisher.core.patterns import lazy
+from publisher.core.site import DEFAULT_LANGUAGE
 from publisher.sources.fields.authors_and_terms import language_of_path, language_suffix
 from publisher.sources.fields.publication_date import date_in_name, post_name
 from publisher.sources.frontmatter.values import FrontMatter, scalars
 from publisher.sources.generators.profiles import HugoPaths
-from publisher.sources.rules import DEFAULT_LANGUAGE, SourceRules
+from publisher.sources.rules import SourceRules
 
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",

@@ -8,6 +8,7 @@ from publisher.core.patterns import lazy
 from publisher.core.posts.assets import referenced_name
 from publisher.core.posts.permalinks import public_permalink
 from publisher.core.posts.post import Image
+from publisher.core.site import DEFAULT_LANGUAGE
 from publisher.sources.fields.permalinks import (
     PermalinkFacts,
     content_folders,
@@ -20,7 +21,7 @@ from publisher.sources.fields.plain_text import plain_line
 from publisher.sources.frontmatter.values import COMPUTED, FrontMatter, Value, legal, scalars
 from publisher.sources.generators.profiles import GENERIC
 from publisher.sources.ignored.paths import posts_root
-from publisher.sources.rules import DEFAULT_LANGUAGE, SourceRules
+from publisher.sources.rules import SourceRules
 
 ELSEWHERE_FIELDS = ("external_url", "source_url")
 IMAGE_FIELDS = (
