@@ -121,7 +121,7 @@ class App(OpenSite):
         rules of the lint that do not stop a mail.
         """
         with self.lock("publish"), gc_paused(), reading_ahead(self):
-            must_be_up_to_date(self)
+            must_be_up_to_date(self, publishing=True)
             now = self.time_to_write()
             # A template, or the file of adopted ids, may be another than last time.
             deps = replace(

@@ -83,16 +83,21 @@ def accept_clock(site: "OpenSite", *, dry_run: bool) -> "ClockLag | None":
         return clock_checks.accept_clock(site.store, now)
 
 
-def must_be_up_to_date(site: "OpenSite", deps: "Deps | None" = None) -> None:
+def must_be_up_to_date(site: "OpenSite", deps: "Deps | None" = None, *, publishing: bool = False) -> None:
     """Raises Refused where the store, that of `deps` if it is a copy, lacks what was sent. Departures that
-    the journal has and a crash kept out of the store are carried out now.
+    the journal has and a crash kept out of the store are carried out now. So are withdrawals before
+    `publishing` a site without lists, which has nobody to mail.
     """
     from publisher.services.operations import reconcile
+    from publisher.services.publishing import withdrawals
 
     deps = deps or site.deps
     lacks = reconcile.store_lag(deps, _manifest(site))
     if lacks is not None and lacks.departures_only:
         reconcile.finish_departures(deps.adapters.store, lacks)
+    elif lacks is not None and not deps.rules.lists:
+        if publishing:
+            withdrawals.replay_withdrawals(deps.adapters.store, lacks.withdrawn)
     elif lacks is not None:
         raise Refused("store", f"is behind the journal beside it: {lacks}", "run `publisher reconcile` first")
 

@@ -55,8 +55,8 @@ def restore(site: SiteOptions, as_json: bool, file: Path, dry_run: bool, yes: bo
 @click.option("--dry-run", is_flag=True, help="Say what the store lacks; change nothing.")
 @click.option("--clock", is_flag=True, help="Accept the clock as it is, though the log is ahead of it.")
 def reconcile(site: SiteOptions, as_json: bool, dry_run: bool, clock: bool) -> None:
-    """After a restore: departures since are replayed, and what may have been sent is not sent again. With
-    --clock: after a clock that was wrong, Publisher goes on by the present one.
+    """After a restore: departures and withdrawals since are replayed, and what may have been sent is not sent
+    again. With --clock: after a clock that was wrong, Publisher goes on by the present one.
     """
     app = site.open()
     if clock:
@@ -71,6 +71,8 @@ def reconcile(site: SiteOptions, as_json: bool, dry_run: bool, clock: bool) -> N
         say(f"the store was behind: {lacks}")
         if done.departures:
             say(f"replayed {count(done.departures, 'departure')}")
+        if done.withdrawn:
+            say(f"withdrew {count(done.withdrawn, 'post')} again")
         for slug, readers in done.moved.items():
             say(f"{count(readers, 'reader')} of {slug} had what was published until then")
         if done.doubts:
@@ -83,6 +85,7 @@ def reconcile(site: SiteOptions, as_json: bool, dry_run: bool, clock: bool) -> N
                 "departures": done.departures if done else 0,
                 "in_doubt": done.doubts if done else 0,
                 "moved": done.moved if done else {},
+                "withdrawn": done.withdrawn if done else 0,
             }
         )
 

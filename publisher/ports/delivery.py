@@ -118,11 +118,13 @@ class LedgerStore(Protocol):
         ...
 
     def unsent_with_withdrawn_posts(self) -> Sequence[int]:
-        """Ids of digests with deliveries left to send that show a post which was withdrawn since."""
+        """Ids of digests and welcome mails with deliveries left to send that show a post which was withdrawn
+        since."""
         ...
 
     def withdrawn_posts_in(self, mailing: int) -> Sequence[str]:
-        """Ids of the posts of a mailing that were withdrawn since, sorted."""
+        """Ids of the posts of a mailing that were withdrawn since, sorted. Of a welcome mail that an older
+        version planned, those that it may show."""
         ...
 
     def replace_messages(

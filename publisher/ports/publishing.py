@@ -6,7 +6,7 @@ from typing import Protocol
 
 from publisher.core.posts.post import FileStat, Post
 from publisher.core.publishing.incremental import IndexUpdate, PostKeys
-from publisher.core.publishing.log import LogHead, PublishedPost
+from publisher.core.publishing.log import LogHead, LogKind, LogRow, PublishedPost
 from publisher.core.publishing.plan import Plan
 from publisher.core.times import LastEntry
 
@@ -16,6 +16,10 @@ class LogStore(Protocol):
 
     def head(self) -> LogHead:
         """The seq and instant of the last log row, and the instant of the baseline."""
+        ...
+
+    def rows_of_kinds(self, kinds: Collection[LogKind], after: int) -> Sequence[LogRow]:
+        """The log's rows of these kinds with a seq beyond `after`, in their order."""
         ...
 
     def last_entry(self) -> LastEntry | None:

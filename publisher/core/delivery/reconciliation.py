@@ -1,7 +1,7 @@
 """Reconciliation: whether a store is behind the files beside it, and what it missed.
 
 A store that was restored from a backup, or made anew, knows nothing of what came later. The journal has every
-departure and the start of every mailing, public/manifest.json the last numbers; both are always right.
+departure, withdrawal and start of a mailing, public/manifest.json the last numbers; both are always right.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -46,11 +46,24 @@ class StartedMailing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JournaledWithdrawal:
+    """A post that was withdrawn `at`, in row `seq` of the log. `page` is the path that its page had under
+    public/.
+    """
+
+    post: str
+    seq: int
+    at: datetime
+    page: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JournalSummary:
     """What the journal says: departures and mailings in order. `last_mailing` is the highest number of a
     mailing of any kind. `turn` counts how often a batch was begun or ended: a store with a lower count does
     not know what was sent since. `never` maps mailboxes whose owners want no confirmation mail to the time
-    they said so; `allowed` lifts what came before it.
+    they said so; `allowed` lifts what came before it. `withdrawn` are the posts that were withdrawn and have
+    not come back.
     """
 
     departures: tuple[Departure, ...] = ()
@@ -59,6 +72,7 @@ class JournalSummary:
     started: tuple[StartedMailing, ...] = ()
     last_mailing: int = 0
     turn: int = 0
+    withdrawn: tuple[JournaledWithdrawal, ...] = ()
 
 
 KINDS: Mapping[str, str] = {"unsubscribed": "left", "erased": "erased"}
@@ -71,6 +85,7 @@ def summarize_journal(entries: Iterable[tuple[str, Mapping[str, Any]]]) -> Journ
     never: dict[str, datetime] = {}
     allowed: list[AllowedAddress] = []
     started: list[StartedMailing] = []
+    withdrawn: dict[str, JournaledWithdrawal] = {}
     last = turn = 0
     for event, fields in entries:
         try:
@@ -98,6 +113,16 @@ def summarize_journal(entries: Iterable[tuple[str, Mapping[str, Any]]]) -> Journ
                     )
                     started.append(start)
                     last = max(last, start.mailing)
+                case "withdrawn":
+                    gone = JournaledWithdrawal(
+                        post=str(fields["post"]),
+                        seq=int(fields["seq"]),
+                        at=_instant(fields["at"]),
+                        page=str(fields.get("page", "")),
+                    )
+                    withdrawn[gone.post] = gone
+                case "restored":
+                    withdrawn.pop(str(fields["post"]), None)
                 case "transactional":
                     last = max(last, _int_or_none(fields.get("mailing")) or 0)
                 case "batch":
@@ -113,6 +138,7 @@ def summarize_journal(entries: Iterable[tuple[str, Mapping[str, Any]]]) -> Journ
         started=tuple(started),
         last_mailing=last,
         turn=turn,
+        withdrawn=tuple(withdrawn.values()),
     )
 
 

@@ -78,6 +78,12 @@ class DigestMaterial:
         known = self._deps.adapters.store.posts_matching(PostKeys(ids=frozenset(ids)))
         return {k.id: k for k in self._projected.then(known)}
 
+    def newest(self, limit: int) -> Sequence[PublishedPost]:
+        """The posts that readers saw last, oldest first, without those that they will cease to see."""
+        hidden = len(self._projected.live) - len(self._projected.back)
+        known = self._projected.then(self._deps.adapters.store.newest_posts(limit + hidden))
+        return known[:limit][::-1]
+
     def versions(self, posts: Sequence[PublishedPost]) -> Sequence[PublishedPost]:
         """As `ports.LogStore.post_versions`, of posts that are in the log or about to enter it."""
         old = [k for k in posts if k.id not in self._new and k.id not in self._projected.posts]

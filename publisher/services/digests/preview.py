@@ -110,7 +110,7 @@ def preview(deps: Deps, spec: MailingList, now: datetime, *, reader: str = "") -
         mail = lint_digest(deps, digest, mine.mailing, own=mine.own)
         return _rendered(deps, mail, now, parse_address(mine.reader.address), sample, note=mine.note)
     log = log_after_publish(deps, now)
-    posts = _pending_posts(deps, spec, log, now) or tuple(reversed(deps.adapters.store.newest_posts(RECENT)))
+    posts = _pending_posts(deps, spec, log, now) or log.newest(RECENT)
     if not posts:
         raise Refused(f"preview {spec.slug}", "no post is published yet", "run `publisher publish` first")
     digest = projected_digest(deps, spec, log, posts, now, language="")

@@ -7,13 +7,15 @@ from dataclasses import replace
 from datetime import datetime
 
 from publisher.core.delivery.holds import MailingCommand
-from publisher.core.delivery.mailing import RecomposeResult
+from publisher.core.delivery.mailing import Mailing, MailingKind, RecomposeResult
 from publisher.core.errors import PublisherError, Refused
 from publisher.core.mail.message import Recipe
 from publisher.core.mail.mime import freeze_segments
 from publisher.core.publishing.incremental import PostKeys
+from publisher.core.subscribers.subscription import MailingList
 from publisher.services.deps import Deps
 from publisher.services.digests.compose import digest_message, digest_of
+from publisher.services.mail.letters import welcome_message
 
 MAX_NAMED = 3
 """Posts that a message names; it counts the others."""
@@ -61,7 +63,8 @@ def remake_before_sending(deps: Deps, id: int, now: datetime) -> None:
     if became is RecomposeResult.STOPPED:
         raise Refused(where, f"{gone} while it was being sent", "say it again in a moment")
     withdrawn = {*deps.adapters.store.withdrawn_posts_in(id)}
-    if all(post in withdrawn for _, posts, _ in deps.adapters.store.cohorts(id) for post, _ in posts):
+    shown = {post for _, posts, _ in deps.adapters.store.cohorts(id) for post, _ in posts}
+    if shown <= withdrawn and mailing.kind is not MailingKind.WELCOME:
         raise Refused(where, f"{gone}, and it shows no other post", "nothing of it can be sent")
 
 
@@ -73,6 +76,9 @@ def _remake(deps: Deps, id: int, now: datetime) -> tuple[RecomposeResult, str]:
     if mailing is None or spec is None:
         deps.adapters.store.apply_command(id, MailingCommand.CANCEL, now)
         return RecomposeResult.SAME, f"cancelled, since {gone}, and its list is no longer in publisher.toml"
+    if mailing.kind is MailingKind.WELCOME:
+        became = _remake_welcome(deps, mailing, spec, now)
+        return became, _RESULTS[became].format(gone=gone)
     recipes: dict[int, Recipe] = {}
     segments: dict[str, bytes] = {}
     subject, anything_left = mailing.subject, False
@@ -92,6 +98,15 @@ def _remake(deps: Deps, id: int, now: datetime) -> tuple[RecomposeResult, str]:
         return RecomposeResult.SAME, f"cancelled, since {gone}, and it shows no other post"
     became = deps.adapters.store.replace_messages(id, recipes, segments, subject, now)
     return became, _RESULTS[became].format(gone=gone)
+
+
+def _remake_welcome(deps: Deps, mailing: Mailing, spec: MailingList, now: datetime) -> RecomposeResult:
+    """A welcome mail greets its reader, whatever is left of the latest posts."""
+    [(n, posts, language)] = deps.adapters.store.cohorts(mailing.id)
+    live = {known.id for known in deps.adapters.store.post_versions(posts) if known.live}
+    shown = tuple(pair for pair in posts if pair[0] in live)
+    subject, recipe, segments = welcome_message(deps, spec, shown, language)
+    return deps.adapters.store.replace_messages(mailing.id, {n: recipe}, segments, subject, now)
 
 
 def _withdrawn(deps: Deps, id: int) -> str:

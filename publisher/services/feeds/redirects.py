@@ -130,11 +130,17 @@ def recover_former_addresses(deps: Deps, paths: Mapping[str, str]) -> None:
 
 
 def mark_withdrawn_pages(
-    deps: Deps, known: Sequence[PublishedPost], taken: Collection[str], now: datetime
+    deps: Deps,
+    known: Sequence[PublishedPost],
+    taken: Collection[str],
+    now: datetime,
+    recalled: Collection[str] = (),
 ) -> None:
-    """The pages of withdrawn posts answer 410, at each address they had, except paths that are `taken`."""
+    """The pages of withdrawn posts answer 410, at each address they had, except paths that are `taken`. So do
+    those `recalled` from before the store was lost.
+    """
     withdrawn = {k.id for k in known if not k.live}
-    paths = {page_path(k.post.permalink) for k in known if k.id in withdrawn}
+    paths = {page_path(k.post.permalink) for k in known if k.id in withdrawn} | {*recalled}
     if withdrawn:
         paths |= {path for path, id in deps.adapters.store.former_addresses().items() if id in withdrawn}
     deps.adapters.store.set_withdrawn_addresses(paths - set(taken), now)

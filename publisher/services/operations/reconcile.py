@@ -1,7 +1,7 @@
 """Reconcile: a store that was restored, or made anew, catches up with the files beside it.
 
-    behind -> what could be sent is in doubt -> departures -> for each mailing missed: the log as it was then,
-    and its readers have had it -> numbers -> no longer behind
+    behind -> what could be sent is in doubt -> departures -> withdrawals -> for each mailing missed: the log
+    as it was then, and its readers have had it -> numbers -> no longer behind
 
 Each step may be the last before a crash: the store stays behind until all are done, and each does no harm
 twice. Nothing is sent. A reader may miss a post that was back-dated meanwhile; nobody gets one twice.
@@ -16,6 +16,7 @@ from datetime import datetime
 from publisher.core.delivery.reconciliation import (
     MAILING_NUMBERS_SKIPPED,
     SUBSCRIPTION_NUMBERS_SKIPPED,
+    JournaledWithdrawal,
     JournalSummary,
     StartedMailing,
     missed_mailings,
@@ -27,6 +28,11 @@ from publisher.services.delivery.unknown_outcomes import RESTORED
 from publisher.services.deps import Deps
 from publisher.services.publishing.folder_snapshot import SnapshotCache
 from publisher.services.publishing.publish import update_log
+from publisher.services.publishing.withdrawals import (
+    missing_withdrawals,
+    recall_withdrawn_pages,
+    replay_withdrawals,
+)
 
 SEEN, HEAD, BEGUN = "journal_seen", "reconciled_head", "reconcile_begun"
 """Facts: how many bytes of the journal the store knows of, the log's head that was given up, and since when a
@@ -45,18 +51,20 @@ class StoreLag:
     never: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
     sent: bool = False
     begun: bool = False
+    withdrawn: tuple[JournaledWithdrawal, ...] = ()
 
     @property
     def departures_only(self) -> bool:
         """Whether nothing is lacking but departures: no mail went out that the store does not know of."""
         return bool(self.departures or self.never) and not (
-            self.started or self.log_head or self.sent or self.begun
+            self.started or self.log_head or self.sent or self.begun or self.withdrawn
         )
 
     def __str__(self) -> str:
-        gone, missed = len(self.departures), len(self.started)
+        gone, missed, hidden = len(self.departures), len(self.started), len(self.withdrawn)
         words = [f"{gone} departure{'s' * (gone > 1)}"] if gone else []
         words += [f"{missed} mailing{'s' * (missed > 1)}"] if missed else []
+        words += [f"{hidden} withdrawal{'s' * (hidden > 1)}"] if hidden else []
         words += [f"the log up to {self.log_head}"] if self.log_head else []
         words += [f"{len(self.never)} of those who want no confirmation mail"] if self.never else []
         words += ["what was sent since"] if self.sent else []
@@ -65,22 +73,30 @@ class StoreLag:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciled:
-    """What a reconcile did: departures replayed, deliveries now in doubt, readers moved on, by list."""
+    """What a reconcile did: departures and withdrawals replayed, deliveries now in doubt, readers moved on by
+    list.
+    """
 
     departures: int
     doubts: int
     moved: dict[str, int]
+    withdrawn: int = 0
 
 
 def store_lag(deps: Deps, manifest: bytes | None) -> StoreLag | None:
     """Whether the store lacks what the journal or public/manifest.json tell; None: it is up to date. A site
-    without lists mails nobody, and is never behind.
+    without lists mails nobody, and can lack nothing but withdrawals.
     """
-    if not deps.rules.lists:
-        return None
     seen = _seen(deps.adapters.store)
     entries, size = deps.adapters.journal.since(seen)
     told = summarize_journal(entries)
+    withdrawn = missing_withdrawals(deps.adapters.store, told.withdrawn, after=deps.adapters.store.head().seq)
+    if not deps.rules.lists:
+        if withdrawn:
+            return StoreLag(departures=(), started=(), log_head=0, withdrawn=withdrawn)
+        if size != seen:
+            deps.adapters.store.set_meta(SEEN, str(size))
+        return None
     last, head = _last(deps.adapters.store), _told(manifest, "log_head")
     new = size != seen
     if deps.adapters.store.head().baseline_at is None and not size and not _told(manifest, "last_mailing"):
@@ -97,6 +113,7 @@ def store_lag(deps: Deps, manifest: bytes | None) -> StoreLag | None:
         },
         sent=told.turn > deps.adapters.store.batch_count() or told.last_mailing > last,
         begun=bool(deps.adapters.store.meta(BEGUN)),
+        withdrawn=withdrawn,
     )
     if lacks != StoreLag(departures=(), started=(), log_head=0):
         return lacks
@@ -133,6 +150,9 @@ def reconcile(deps: Deps, lacks: StoreLag, manifest: bytes | None, now: datetime
     _stop_asking(deps.adapters.store, told.never)
     departures = deps.adapters.store.missing_departures(told.departures)
     deps.adapters.store.apply_departures(departures)
+    withdrawn = missing_withdrawals(deps.adapters.store, told.withdrawn, after=0)
+    replay_withdrawals(deps.adapters.store, withdrawn)
+    recall_withdrawn_pages(deps.adapters)
     deps.process.failpoint("reconcile:departed")
     moved = _serve(deps, told)
     deps.process.failpoint("reconcile:served")
@@ -146,7 +166,7 @@ def reconcile(deps: Deps, lacks: StoreLag, manifest: bytes | None, now: datetime
         deps.adapters.store.set_meta(HEAD, str(lacks.log_head))
     deps.adapters.store.set_meta(SEEN, str(size))
     deps.adapters.store.set_meta(BEGUN, "")
-    return Reconciled(departures=len(departures), doubts=doubts, moved=moved)
+    return Reconciled(departures=len(departures), doubts=doubts, moved=moved, withdrawn=len(withdrawn))
 
 
 def _serve(deps: Deps, told: JournalSummary) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """Publish: from the folder to the log, then to the documents.
 
-    scan -> [publish:planned] -> apply -> [publish:applied] -> remember -> [publish:remembered] -> documents
+    scan -> [publish:planned] -> apply -> [publish:applied] -> remember -> [publish:remembered] -> journal
+    -> documents
 
 The process may die at any arrow: the next publish finds the same plan, or an applied one, and goes on.
 Nothing is written before the plan is complete.
@@ -36,6 +37,11 @@ from publisher.services.feeds.redirects import (
 )
 from publisher.services.publishing.folder_snapshot import FolderSnapshot, SnapshotCache
 from publisher.services.publishing.scan import ScanResult, remember_rules, scan_folder
+from publisher.services.publishing.withdrawals import (
+    journal_withdrawals,
+    recall_withdrawn_pages,
+    recalled_pages,
+)
 
 NEXT_POST = "next_post"
 """The fact of when the next known post becomes public: an ISO instant, or ""."""
@@ -70,6 +76,8 @@ def publish(
     SourceError, StoreError, OutputError.
     """
     cache = cache or SnapshotCache()
+    if deps.adapters.store.head().baseline_at is None:
+        recall_withdrawn_pages(deps.adapters)
     scan = update_log(
         deps,
         now,
@@ -81,6 +89,7 @@ def publish(
         answers=answers,
     )
     plan = scan.plan
+    journal_withdrawals(deps.adapters)
     deps.adapters.store.set_problems("posts", [str(b) for b in plan.bad], now)
     deps.adapters.store.set_problems(
         "held posts", [str(h) for h in plan.held if h.reason is HoldReason.AMBIGUOUS], now
@@ -156,6 +165,6 @@ def write_site(deps: Deps, now: datetime, page_only: Sequence[Post]) -> tuple[st
     recover_former_addresses(deps, paths)
     redirects, bad_aliases = update_page_redirects(deps, shown, paths, taken, now)
     deps.adapters.store.set_problems("pages", [*clashes, *bad_aliases], now)
-    mark_withdrawn_pages(deps, known, taken | redirects.keys(), now)
+    mark_withdrawn_pages(deps, known, taken | redirects.keys(), now, recalled_pages(deps.adapters.store))
     specs += redirect_pages(deps, shown, paths, redirects, taken)
     return write_documents(deps, [s for s in specs if s.path not in moved], now, owned=OWNED_FOLDERS)

@@ -30,7 +30,7 @@ from publisher.core.subscribers.subscription import (
 from publisher.core.tokens import KeyRing, Purpose, address_key, mailbox_key, verify
 from publisher.ports import Journal, Store
 from publisher.services.deps import Adapters, Deps, SiteRules
-from publisher.services.mail.letters import FrozenMail, confirmation_message, welcome_message
+from publisher.services.mail.letters import FrozenMail, PostVersions, confirmation_message, welcome_message
 from publisher.services.subscribers.admin import departure_of, journal_departures
 
 WELCOME_POSTS, WELCOME_SAMPLE = 5, 100
@@ -115,9 +115,10 @@ def welcome_mailing(deps: Deps, spec: MailingList, found: Subscription, now: dat
     pairs = tuple((known.id, known.revision) for known in newest[:WELCOME_POSTS])
     language = deps.rules.language(spec, taste)
     frozen = welcome_message(deps, spec, pairs, language)
-    return replace(
-        single_mailing(deps.adapters.store, spec, MailingKind.WELCOME, frozen, now, language), head=head
+    mailing = single_mailing(
+        deps.adapters.store, spec, MailingKind.WELCOME, frozen, now, language, posts=pairs
     )
+    return replace(mailing, head=head)
 
 
 def unsubscribe(deps: Deps, token: str, now: datetime) -> Subscription:
@@ -256,9 +257,15 @@ def plan_single_mailing(
 
 
 def single_mailing(
-    store: Store, spec: MailingList, kind: MailingKind, frozen: FrozenMail, now: datetime, language: str = ""
+    store: Store,
+    spec: MailingList,
+    kind: MailingKind,
+    frozen: FrozenMail,
+    now: datetime,
+    language: str = "",
+    posts: PostVersions = (),
 ) -> NewMailing:
-    """A mailing to one reader, not yet planned."""
+    """A mailing to one reader, not yet planned. `posts` are what it shows."""
     subject, recipe, segments = frozen
     return NewMailing(
         list=spec.slug,
@@ -267,7 +274,7 @@ def single_mailing(
         due_before=now,
         sender=str(parse_mailbox(spec.sender).address),
         subject=subject,
-        cohorts=(Cohort(n=1, posts=(), recipe=recipe, language=language),),
+        cohorts=(Cohort(n=1, posts=posts, recipe=recipe, language=language),),
         segments=segments,
     )
 

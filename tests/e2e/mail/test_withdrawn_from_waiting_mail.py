@@ -4,9 +4,16 @@ that post, or says why it cannot.
 
 import re
 import signal
+import sqlite3
+from contextlib import closing
+from datetime import datetime
 from typing import Any
 
 import pytest
+
+from publisher.app import App, fixed
+from publisher.config import load
+from publisher.services.subscribers import subscribe
 
 EVENING, NIGHT, MORNING = "2024-10-20T05:00:00Z", "2024-10-20T06:00:00Z", "2024-10-20T07:00:00Z"
 DUE = "2024-10-20T09:05:00Z"  # 16:00 in Phnom Penh is 09:00
@@ -129,3 +136,53 @@ def test_what_is_sent_again_is_sent_without_it(site: Any) -> None:
     site.run("mailings", "resolve", "1", "--resend", "--yes", "--at", LATER, code=None)
     site.run("deliver", "--at", LATER)
     assert "Rare" not in sent(site)
+
+
+def waiting_welcome(site: Any) -> None:
+    """A reader has confirmed, and the mail that greets them with the latest posts is not sent yet."""
+    text = (site.folder / "publisher.toml").read_text("utf-8")
+    site.settings(text.replace('cadence = "daily"', 'cadence = "daily"\nwelcome = "latest"'))
+    write(site, "Usual")
+    write(site, "Rare")
+    site.publish(EVENING)
+    site.run("subscribers", "add", "ann@example.org", "--list", "daily", "--at", NIGHT)
+    site.run("deliver", "--at", NIGHT)
+    [asked] = site.mails()
+    token = re.search(r"/confirm/([\w-]+)", asked.get_body(("plain",)).get_content())
+    app = App(load(site.folder), clock=fixed(datetime.fromisoformat(MORNING)), environ={})
+    subscribe.confirm(app.deps, token[1], datetime.fromisoformat(MORNING))
+    app.close()
+    next(site.outbox.glob("*.eml")).unlink()
+
+
+def test_a_waiting_welcome_greets_without_a_post_that_was_hidden_since(site: Any) -> None:
+    waiting_welcome(site)
+    write(site, "Rare", "hidden: true")
+    assert "mailing 2: made again, since Rare.md was withdrawn" in site.publish(HIDDEN)
+    assert "made again" not in site.publish(LATER)
+    site.run("deliver", "--at", LATER)
+    assert "Rare" not in sent(site)
+    assert "Usual words" in sent(site)
+
+
+def test_a_waiting_welcome_of_an_older_version_shows_nothing_that_may_be_hidden(site: Any) -> None:
+    waiting_welcome(site)
+    with closing(sqlite3.connect(site.folder / ".publisher/publisher.db")) as store, store:
+        store.execute("DELETE FROM mailing_posts")  # which it did not write
+    for name in ("Rare", "Usual"):
+        write(site, name, "draft: true")
+    site.publish(HIDDEN, code=-signal.SIGKILL, PUBLISHER_FAILPOINT="publish:applied")
+    site.run("deliver", "--at", LATER)
+    assert "tides" not in sent(site)
+
+
+def test_a_preview_of_the_newest_posts_shows_none_that_its_file_hides_by_now(site: Any) -> None:
+    write(site, "Usual")
+    write(site, "Rare")
+    site.publish(EVENING)
+    write(site, "Rare", "password: x")
+    shown = site.run("preview", "daily", "--at", NIGHT, "--out", str(site.folder / "seen"))
+    assert shown.returncode == 0
+    files = [file.read_text("utf-8") for file in (site.folder / "seen").rglob("*") if file.is_file()]
+    assert any("Usual words" in text for text in files)
+    assert not any("Rare" in text for text in files)

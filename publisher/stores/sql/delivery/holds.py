@@ -29,6 +29,7 @@ from publisher.core.delivery.mailing import (
 )
 from publisher.core.delivery.throttling import SERVER_SCOPE, mailing_scope
 from publisher.core.mail.message import Recipe
+from publisher.core.publishing.log import LogKind
 from publisher.stores.sql.delivery.batches import deliveries_of, end_mailing_if_done
 from publisher.stores.sql.delivery.bounces import record_refusals
 from publisher.stores.sql.delivery.counts import recount_batches
@@ -38,7 +39,15 @@ from publisher.stores.sql.delivery.transitions import resolve_unknown
 from publisher.stores.sql.engine.database import Database
 from publisher.stores.sql.schema.base import BatchState, Suppression, is_
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions, suppressions
-from publisher.stores.sql.schema.tables import batches, cohorts, deliveries, mailing_posts, mailings, posts
+from publisher.stores.sql.schema.tables import (
+    batches,
+    cohorts,
+    deliveries,
+    log,
+    mailing_posts,
+    mailings,
+    posts,
+)
 
 
 class MailingHolds:
@@ -184,18 +193,27 @@ class WithdrawnPosts:
         open = is_(batches.c.state, BatchState.OPEN) | is_(batches.c.state, BatchState.LEASED)
         left = exists().where(batches.c.mailing == mailings.c.id, open)
         going = select(mailings.c.id).where(
-            mailings.c.kind == MailingKind.DIGEST,
+            mailings.c.kind.in_((MailingKind.DIGEST, MailingKind.WELCOME)),
             mailings.c.state.in_(_UNFINISHED),
             mailings.c.frozen,
             left | is_(mailings.c.state, MailingState.PLANNING),
         )
+        shows = _SHOWN.where(mailing_posts.c.mailing == mailings.c.id, ~posts.c.live)
+        may_show = _MAY_BE_SHOWN.where(_GREETS_WITH_UNKNOWN_POSTS, log.c.seq > mailings.c.head)
         with self._db.read() as connection:
-            ids = connection.scalars(going.order_by(mailings.c.id)).all()
-            return [id for id in ids if connection.execute(_withdrawn_posts(id).limit(1)).first()]
+            withdrawn = going.where(or_(shows.exists(), may_show.exists()))
+            return connection.scalars(withdrawn.order_by(mailings.c.id)).all()
 
     def withdrawn_posts_in(self, mailing: int) -> Sequence[str]:
         with self._db.read() as connection:
-            return connection.scalars(_withdrawn_posts(mailing)).all()
+            found = connection.scalars(
+                _SHOWN.where(mailing_posts.c.mailing == mailing, ~posts.c.live).order_by(posts.c.id)
+            ).all()
+            if found:
+                return found
+            this = mailings.c.id == mailing, _GREETS_WITH_UNKNOWN_POSTS, log.c.seq > mailings.c.head
+            query = _MAY_BE_SHOWN.add_columns(mailings.c.id).where(*this).order_by(posts.c.id)
+            return list(dict.fromkeys(row.post for row in connection.execute(query)))
 
     def replace_messages(
         self,
@@ -235,11 +253,19 @@ class WithdrawnPosts:
             connection.execute(planning.values(hold=MailingHold.OPERATOR, hold_why=why))
 
 
-def _withdrawn_posts(mailing: int) -> Any:
-    shown = (
-        select(posts.c.id).distinct().join_from(mailing_posts, posts, mailing_posts.c.post_id == posts.c.id)
-    )
-    return shown.where(mailing_posts.c.mailing == mailing, ~posts.c.live).order_by(posts.c.id)
+_SHOWN = select(posts.c.id).distinct().join_from(mailing_posts, posts, mailing_posts.c.post_id == posts.c.id)
+
+_GREETS_WITH_UNKNOWN_POSTS = is_(mailings.c.kind, MailingKind.WELCOME) & ~exists().where(
+    mailing_posts.c.mailing == mailings.c.id
+)
+"""A welcome mail that an older version planned, which did not write down its posts."""
+
+_MAY_BE_SHOWN = (
+    select(posts.c.id.label("post"))
+    .join_from(log, posts, log.c.post_id == posts.c.id)
+    .where(is_(log.c.kind, LogKind.WITHDRAWN), ~posts.c.live, posts.c.first_seq <= mailings.c.head)
+)
+"""What it may show: posts of the log as it was, withdrawn after that."""
 
 
 def _paused(why: str, until: datetime | None) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from publisher.core.errors import LogConflict, StoreError
 from publisher.core.publishing.incremental import PostKeys
-from publisher.core.publishing.log import LogHead, LogKind, PublishedPost
+from publisher.core.publishing.log import LogHead, LogKind, LogRow, PublishedPost
 from publisher.core.publishing.plan import Change, Plan
 from publisher.core.times import LastEntry
 from publisher.stores.sql.engine.database import Database, insert_new, slices
@@ -68,6 +68,21 @@ class Log(PostRenames):
     def head(self) -> LogHead:
         with self._db.read() as connection:
             return _head(connection)
+
+    def rows_of_kinds(self, kinds: Collection[LogKind], after: int) -> Sequence[LogRow]:
+        found = select(log).where(log.c.seq > after, log.c.kind.in_(kinds)).order_by(log.c.seq)
+        with self._db.read() as connection:
+            return [
+                LogRow(
+                    seq=row.seq,
+                    kind=row.kind,
+                    post_id=row.post_id,
+                    at=row.at,
+                    revision=row.revision,
+                    backfill=row.backfill,
+                )
+                for row in connection.execute(found)
+            ]
 
     def last_entry(self) -> LastEntry | None:
         last = select(mailings.c.id, mailings.c.created_at).order_by(mailings.c.id.desc()).limit(1)
