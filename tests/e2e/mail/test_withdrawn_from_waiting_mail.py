@@ -148,7 +148,7 @@ def waiting_welcome(site: Any) -> None:
     site.run("subscribers", "add", "ann@example.org", "--list", "daily", "--at", NIGHT)
     site.run("deliver", "--at", NIGHT)
     [asked] = site.mails()
-    token = re.search(r"/confirm/([\w-]+)", asked.get_body(("plain",)).get_content())
+    token: Any = re.search(r"/confirm/([\w-]+)", asked.get_body(("plain",)).get_content())
     app = App(load(site.folder), clock=fixed(datetime.fromisoformat(MORNING)), environ={})
     subscribe.confirm(app.deps, token[1], datetime.fromisoformat(MORNING))
     app.close()
