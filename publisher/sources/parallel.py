@@ -6,7 +6,6 @@ is not possible, one process does it all.
 """
 
 import os
-import pickle
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -23,7 +22,7 @@ from publisher.sources.walk import Found, to_file_stat
 from publisher.worker_pool import start_pool
 
 if TYPE_CHECKING:
-    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures import Future, ProcessPoolExecutor
 
 MIN_PARALLEL = 400
 """Fewer items than this are quicker done alone."""
@@ -31,7 +30,7 @@ MIN_PARALLEL = 400
 CHUNK_SIZE = 200
 """Items that a worker is given together."""
 
-CHUNKS_AHEAD = 5
+CHUNKS_AHEAD = 8
 """Chunks that are begun before the first one's results are taken: they are what is held in memory."""
 
 A = TypeVar("A")
@@ -96,7 +95,7 @@ def results_in_order(
         begun = deque(pool.submit(_do_work, chunk) for chunk in islice(chunks, CHUNKS_AHEAD))
         yield None
         while begun:
-            results = pickle.loads(begun.popleft().result())  # noqa: S301  # our own process wrote it
+            results = begun.popleft().result()
             begun.extend(pool.submit(_do_work, chunk) for chunk in islice(chunks, 1))
             number += len(results)
             yield from map(unpack, results)
@@ -118,12 +117,11 @@ def run_meanwhile(work: Callable[[], B]) -> Generator[Callable[[], B], None, Non
         return
     from concurrent.futures.process import BrokenProcessPool
 
-    future = pool.submit(_do_work, None)
+    future: Future[B] = pool.submit(_do_work, None)
 
     def result() -> B:
         try:
-            found: B = pickle.loads(future.result())  # noqa: S301  # our own process wrote it
-            return found
+            return future.result()
         except BrokenProcessPool:
             return work()
         finally:
@@ -156,11 +154,8 @@ def _set_work(work: Callable[[Any], Any]) -> None:
     _work = work
 
 
-def _do_work(item: Any) -> bytes:
-    """The result, pickled. The pool would unpickle it in a thread of its own, whose memory no other uses
-    again.
-    """
-    return pickle.dumps(_work(item), pickle.HIGHEST_PROTOCOL)
+def _do_work(item: Any) -> Any:
+    return _work(item)
 
 
 def pack_reading(reading: FileReading) -> PackedReading:
