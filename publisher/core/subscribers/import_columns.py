@@ -7,8 +7,9 @@ value in it. Otherwise the whole file is refused: guessing would mail people who
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
 from publisher.core.errors import Refused, UsageError
 from publisher.core.patterns import lazy
@@ -125,7 +126,7 @@ class RowClassifier:
         self.base, self._left = base, scan.options.left
         places = {name: place for place, name in reversed([*enumerate(scan.columns)])}
         self._columns = [
-            (places[column.name], scan.head[places[column.name]].strip(), column, places.get(column.at))
+            (places[column.name], _status_reader(scan, places[column.name], column), places.get(column.at))
             for column in columns
             if column.name in places
         ]
@@ -133,18 +134,12 @@ class RowClassifier:
             at for *_, at in self._columns if at is not None
         }
         self.tells = bool(self._columns) or base.status is not SourceStatus.SUBSCRIBED
-        self._known: dict[tuple[int, str], RowStatus | UnknownStatus] = {}
 
     def __call__(self, cells: Sequence[str]) -> RowStatus | UnknownStatus:
         """The status that a row states."""
         found = self.base
-        for place, head, column, at in self._columns:
-            cell = cells[place] if place < len(cells) else ""
-            status = self._known.get((place, cell))
-            if status is None:
-                status = _cell_status(head, column, cell)
-                if column.words is not None and len(self._known) < 10 * MAX_VALUES:
-                    self._known[place, cell] = status
+        for place, status_of, at in self._columns:
+            status = status_of(cells[place] if place < len(cells) else "")
             if isinstance(status, UnknownStatus):
                 if self._left:
                     continue
@@ -260,6 +255,14 @@ def _generic_column(name: str) -> StatusColumn:
         )
         words[ANY_DATE] = SourceStatus.SUBSCRIBED
     return StatusColumn(name=name, words=words, at=name if _GONE.fullmatch(name) else "")
+
+
+def _status_reader(
+    scan: FileScan, place: int, column: StatusColumn
+) -> Callable[[str], RowStatus | UnknownStatus]:
+    """Tells the status that a cell of a column states; a column of words repeats a few of them."""
+    status_of = partial(_cell_status, scan.head[place].strip(), column)
+    return status_of if column.words is None else lru_cache(maxsize=10 * MAX_VALUES)(status_of)
 
 
 def _cell_status(head: str, column: StatusColumn, cell: str) -> RowStatus | UnknownStatus:

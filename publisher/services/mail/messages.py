@@ -8,6 +8,7 @@ from typing import Protocol
 from publisher.core.addresses import is_common_address, parse_address
 from publisher.core.delivery.bounces import return_path
 from publisher.core.delivery.mailing import Batch, Delivery, Mailing
+from publisher.core.lru import LruCache
 from publisher.core.mail.dkim import CanonicalMessage, canonical_message
 from publisher.core.mail.headers import date_value
 from publisher.core.mail.message import Envelope, Message, Placeholder, Segment, SegmentTemplate, is_dotless
@@ -71,7 +72,6 @@ def _whole_id(left: str, sender: str) -> str:
 class _CohortMessages:
     """What the messages of a cohort share: their form, and how they are signed."""
 
-    segments: Sequence[Segment]  # what `form` was made of; a cohort may be reworded while it waits
     form: SegmentTemplate
     tokens: Mapping[Placeholder, tuple[Purpose, int]]  # and when each expires, in minutes
     domain: str
@@ -135,11 +135,13 @@ class MessageBuilder:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
         self._bounces = parse_address(deps.rules.bounce_address) if deps.rules.bounce_address else None
-        self._cohorts: dict[tuple[int, int, datetime], _CohortMessages] = {}
+        self._cohorts = LruCache(MAX_COHORTS)
 
     def begin(self, batch: Batch, row: Delivery, segments: Sequence[Segment]) -> PendingMessage:
         """Begins the message of one delivery."""
-        cohort, ring = self._of_cohort(batch, row, segments), self._deps.process.keyring()
+        key = row.sender, batch.date, tuple(segments)  # not its number: it may be reworded while it waits
+        cohort = self._cohorts.get_or_make(key, lambda: self._cohort_messages(*key))
+        ring = self._deps.process.keyring()
         address = row.address if is_common_address(row.address) else str(parse_address(row.address))
         left = _left_part(ring, row.mailing, row.n)
         values: dict[Placeholder, bytes] = {
@@ -160,30 +162,20 @@ class MessageBuilder:
         envelope = Envelope(mail_from=mail_from, rcpt_to=address)
         return PendingMessage(cohort, values, _key(row.mailing, row.n), _whole_id(left, row.sender), envelope)
 
-    def _of_cohort(self, batch: Batch, row: Delivery, segments: Sequence[Segment]) -> _CohortMessages:
-        key = row.mailing, row.cohort, batch.date
-        cohort = self._cohorts.get(key)
-        if cohort is not None and cohort.segments is not segments and cohort.segments == segments:
-            cohort.segments = segments  # read again, and the same
-        if cohort is None or cohort.segments is not segments:
-            domain = row.sender.rpartition("@")[2]
-            signer = self._deps.adapters.signer()  # keys are read when the first message is made
-            signer = signer if signer is not None and signer.signs(domain) else None
-            form = SegmentTemplate(segments)
-            cohort = _CohortMessages(
-                segments=segments,
-                form=form,
-                tokens=_token_purposes(form.places, batch.date),
-                domain=domain,
-                signer=signer,
-                signable=canonical_message(segments) if signer else None,
-                dotless=is_dotless(segments),
-                plain=all(isinstance(it, Placeholder) or it.isascii() for it in segments),
-            )
-            if len(self._cohorts) >= MAX_COHORTS and key not in self._cohorts:
-                del self._cohorts[next(iter(self._cohorts))]
-            self._cohorts[key] = cohort
-        return cohort
+    def _cohort_messages(self, sender: str, date: datetime, segments: Sequence[Segment]) -> _CohortMessages:
+        domain = sender.rpartition("@")[2]
+        signer = self._deps.adapters.signer()  # keys are read when the first message is made
+        signer = signer if signer is not None and signer.signs(domain) else None
+        form = SegmentTemplate(segments)
+        return _CohortMessages(
+            form=form,
+            tokens=_token_purposes(form.places, date),
+            domain=domain,
+            signer=signer,
+            signable=canonical_message(segments) if signer else None,
+            dotless=is_dotless(segments),
+            plain=all(isinstance(it, Placeholder) or it.isascii() for it in segments),
+        )
 
 
 class TokenOwner(Protocol):

@@ -134,7 +134,7 @@ class _Import:
         self._where, self._done = where, done
         self._consent = Consent(at=now, origin="", form="import", wording="stated by the operator")
         self._ring = deps.process.keyring()
-        self._due = lru_cache(maxsize=None)(self._due_of)
+        self._due = lru_cache(maxsize=4096)(self._due_of)  # of many readers it is the same
         self._ask = lru_cache(maxsize=1)(self._confirmation)
 
     def take(self, chunk: Sequence[ImportRow]) -> Imported:
