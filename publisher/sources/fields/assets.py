@@ -1,6 +1,6 @@
-"""Assets: which references of a body name a file beside the post, and that file's hash, size and dimensions.
+"""Assets: which references in a body name a file beside the post, and that file's hash, size and dimensions.
 
-Nothing outside the folder of posts is ever opened.
+Files outside the folder of posts are never opened.
 """
 
 import hashlib
@@ -22,16 +22,16 @@ from publisher.sources.stable_files import StabilityCheck, read_stable
 ImageSize = tuple[int, int]
 
 _SEGMENTS = 10_000
-"""Segments of a JPEG that are looked at: a file with more is made to keep us busy."""
+"""The most segments of a JPEG that are read: a file with more was made to waste time."""
 
 MAX_ASSET_BYTES = 25 * 1024 * 1024
-"""Bytes of an asset; larger ones belong elsewhere."""
+"""The most bytes of an asset."""
 
 ASSET_SUFFIXES = frozenset(
     "aac avif csv epub flac gif ics jpeg jpg m4a m4v mov mp3 mp4 oga ogg ogv opus pdf png srt svg txt vtt wav"  # noqa: SIM905  # a list of suffixes reads better as one line
     " webm webp zip".split()
 )
-"""What a file may be, by its suffix."""
+"""The suffixes that an asset may have."""
 
 _TARGETS = lazy(
     r"""\]\(\s*(?:<(?P<angled>[^<>\n]+)>|(?P<bare>[^\s()<>]+(?:\([^\s()]*\)[^\s()]*)*))"""
@@ -43,14 +43,14 @@ _TARGETS = lazy(
 PICTURE_SUFFIXES = frozenset(["avif", "gif", "jpeg", "jpg", "png", "svg", "webp"])
 _SHOWN = lazy(r"<(?:img|source|video)\b[^<>]*$|!\[[^\[\]]*$", re.IGNORECASE)
 _LOOKBEHIND = 2_000
-"""Characters before an address in which its picture begins."""
+"""How many characters before a URL are searched for the beginning of its picture."""
 
 _ESCAPED = lazy(r"\\([!-/:-@\[-`{-~])")
 AssetCache = dict[tuple[str, int, int], Asset]
 
 
 def image_size(data: bytes) -> ImageSize | None:
-    """Width and height in pixels as shown (a JPEG's orientation counts); None where that is not known."""
+    """Width and height in pixels as shown (a JPEG's orientation counts); None if unknown."""
     found: ImageSize | None = None
     try:
         if data.startswith(b"\x89PNG\r\n\x1a\n") and data[12:16] == b"IHDR":
@@ -82,8 +82,8 @@ def webp_size(data: bytes) -> ImageSize | None:
 
 
 def jpeg_size(data: bytes) -> ImageSize | None:
-    """Width and height from a JPEG's frame header (ITU T.81 B.2.2), swapped where Exif says that the camera
-    was held sideways.
+    """Width and height from a JPEG's frame header (ITU T.81 B.2.2), swapped if Exif says that the camera was
+    held sideways.
     """
     at, turned = 2, False
     for _ in range(_SEGMENTS):
@@ -104,7 +104,7 @@ def jpeg_size(data: bytes) -> ImageSize | None:
 
 
 def exif_orientation(exif: bytes) -> int:
-    """Tag 0x0112 of the first directory (TIFF 6.0); 1 where there is none."""
+    """Tag 0x0112 of the first directory (TIFF 6.0); 1 if there is none."""
     order = "<" if exif[:2] == b"II" else ">"
     (start,) = struct.unpack_from(f"{order}I", exif, 4)
     (count,) = struct.unpack_from(f"{order}H", exif, start)
@@ -116,8 +116,8 @@ def exif_orientation(exif: bytes) -> int:
 
 
 def find_references(body: str) -> dict[str, int]:
-    """The names of files that a body, Markdown or HTML, may refer to, each with the line (from 0) that
-    first shows it as a picture; -1 where none does. Some may stand in code.
+    """The names of files that a body, Markdown or HTML, may refer to, each with the line (from 0) that first
+    shows it as a picture, or -1. Some may be in code.
     """
     found: dict[str, int] = {}
     code: CodeRanges | None = None
@@ -144,7 +144,7 @@ def find_references(body: str) -> dict[str, int]:
 
 
 class AssetFolder:
-    """The files of one folder of posts. What was hashed is remembered while size and time stay."""
+    """The files of one folder of posts. Hashes are cached while a file's size and time stay the same."""
 
     def __init__(self, folder: Path, rest: StabilityCheck | None = None) -> None:
         self.folder = folder
@@ -152,9 +152,9 @@ class AssetFolder:
         self._seen: AssetCache = {}
 
     def find(self, post: Post, names: Mapping[str, int]) -> tuple[list[Asset], list[str]]:
-        """Those of `names` that are files beside the post or in the folder of its name, and warnings: among
-        them one for each picture that is not there, with the line that `names` has for it (0: none). Raises
-        FileBusy when one is still being written.
+        """Those of `names` that are files beside the post or in the folder of its name; and warnings, among
+        them one for each missing picture, with the line that `names` has for it (0: none). Raises FileBusy if
+        a file is still being written.
         """
         assets: list[Asset] = []
         warnings: list[str] = []
@@ -175,13 +175,15 @@ class AssetFolder:
         return assets, warnings
 
     def read(self, path: str) -> bytes | None:
-        """The bytes of the file at `path`, relative to the folder; None: gone, or none that may go out."""
+        """The bytes of the file at `path`, relative to the folder; None: it is gone or may not be
+        published.
+        """
         real = self._real(path)
         data = None if real is None else read_asset(real)
         return data[0] if isinstance(data, tuple) else None
 
     def _asset(self, name: str, path: str) -> Asset | str | None:
-        """The asset at `path`; a text says why a file that is there is not taken."""
+        """The asset at `path`; None if there is no such file; a text if it cannot be used, and why."""
         real = self._real(path)
         if real is None:
             return None
@@ -201,7 +203,9 @@ class AssetFolder:
         return replace(self._seen[key], name=name)
 
     def _real(self, path: str) -> Path | None:
-        """The file at `path`, links followed: regular, inside the folder, not hidden, of a known type."""
+        """The file at `path` with links resolved, if it is regular, inside the folder, not hidden, and of a
+        known type.
+        """
         root = Path(os.path.realpath(self.folder))
         try:
             real = (root / path).resolve(strict=True)
@@ -218,7 +222,7 @@ def suffix_of(name: str) -> str:
 
 
 def read_asset(real: Path, rest: StabilityCheck | None = None) -> tuple[bytes] | str:
-    """The bytes, or the system's reason. Opened without waiting: a pipe may have taken the file's place."""
+    """The bytes, or the system's error. Opened without blocking: a pipe may have replaced the file."""
     try:
         handle = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:

@@ -1,18 +1,14 @@
-"""Who wrote a post, in which language, and under which words it is filed."""
+"""A post's authors, language, tags and categories."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from publisher.core.patterns import lazy
 from publisher.core.site import DEFAULT_LANGUAGE, Person
 from publisher.sources.fields.plain_text import literal_line, plain_line, split_terms
 from publisher.sources.frontmatter.values import FrontMatter, Value, fold, folded_map, scalars, word_set
 from publisher.sources.rules import SourceRules
-
-if TYPE_CHECKING:
-    pass
 
 LANGUAGE_NAMES = {
     "arabic": "ar", "bengali": "bn", "bulgarian": "bg", "burmese": "my", "catalan": "ca", "chinese": "zh",
@@ -47,14 +43,14 @@ _IN_NAME = lazy(r"\.([a-z]{2}(?:[-_][A-Za-z]{2,4})?)$")
 
 
 def language_suffix(stem: str) -> str:
-    """The ".de" of "index.de" or "post.pt-br"; "" where a name ends in no language."""
+    """The ".de" of "index.de" or "post.pt-br"; "" if a name does not end in a language."""
     match = _IN_NAME.search(stem)
     return match[0] if match and match[1][:2] in _CODES else ""
 
 
 def find_language(front: FrontMatter, path: str, rules: SourceRules) -> tuple[str, str]:
-    """A BCP 47 tag and where it stands: `lang`, `language` or `locale`; the file's name (index.de.md); a
-    folder (/de/...); else the settings' or the blog's own.
+    """A BCP 47 tag and where it is from: `lang`, `language` or `locale`; the file's name (index.de.md); a
+    folder (/de/...); else the settings or the blog's own.
     """
     for name in ("lang", "language", "locale"):
         text = front.text(name)
@@ -79,14 +75,14 @@ def find_language(front: FrontMatter, path: str, rules: SourceRules) -> tuple[st
 
 
 def language_of_path(path: str, rules: SourceRules) -> str:
-    """The BCP 47 tag that the path of a post gives to it, else the blog's."""
+    """The BCP 47 tag in the path of a post, else the blog's."""
     return find_language(_NO_FRONT_MATTER, path, rules)[0]
 
 
 @lru_cache(maxsize=4096)
 def language_of_folders(folders: str) -> str:
-    """The BCP 47 tag that the first folder named after a language gives; "" where there is none. A code such
-    as "de" counts only in folders that keep languages apart: elsewhere "ml" or "it" is a topic.
+    """The BCP 47 tag of the first folder named after a language; "" if there is none. Codes that are words,
+    such as "it" or "ml", count only in folders for languages: elsewhere they are topics.
     """
     parts = folders.split("/")
     for above, folder in zip(("content", *parts), parts, strict=False):
@@ -99,8 +95,8 @@ def language_of_folders(folders: str) -> str:
 
 
 def find_authors(front: FrontMatter, rules: SourceRules) -> tuple[tuple[Person, ...], str]:
-    """The authors in order, each once, those named by a key as the blog's data files describe them; the
-    site's where the post names none.
+    """The authors in order, each once; those named by a key are as the blog's data files describe them. If
+    the post names none, the site's author.
     """
     for name in ("authors", "author"):
         people: dict[str, Person] = {}
@@ -122,8 +118,8 @@ def find_authors(front: FrontMatter, rules: SourceRules) -> tuple[tuple[Person, 
 def find_tags(
     front: FrontMatter, *, words: bool = True, labels: Mapping[str, str] = NO_LABELS
 ) -> tuple[tuple[str, ...], str]:
-    """`tags` or `tag`, as they are written; `keywords` are for search engines. `words`: a text is parted at
-    spaces, and the singular key comes first. `labels` are what the blog's own file of tags calls them.
+    """`tags` or `tag`, as written; not `keywords`, which are for search engines. `words`: a text is split at
+    spaces, and the singular key comes first. `labels` are the names in the blog's own file of tags.
     """
     for name in ("tag", "tags") if words else ("tags", "tag"):
         if found := read_terms(front, name, words=words):
@@ -134,8 +130,8 @@ def find_tags(
 def find_categories(
     front: FrontMatter, *, words: bool = True, single: bool = False, topics: bool = True
 ) -> tuple[tuple[str, ...], str]:
-    """`categories` and `category`; where there is neither, `topics` if these are read. `words` as for tags:
-    Jekyll takes the words of both keys. `single`: what `category` says is one, whatever signs are in it.
+    """`categories` and `category`, or else `topics` if those are read. `words` as for tags: Jekyll takes the
+    words of both keys. `single`: `category` is one category, whatever characters are in it.
     """
     if single and (text := plain_line(front.text("category"))):
         return (text,), "category"
@@ -156,7 +152,7 @@ def add_collected_tags(front: FrontMatter, collected: Value) -> FrontMatter:
 
 
 def parse_person(value: Value, key: str) -> Person | None:
-    """An author of a data file, or None where it holds no name: a map, or the name alone."""
+    """An author in a data file: a map, or the name alone. None if there is no name."""
     if isinstance(value, str):
         return Person(name=plain_line(value), key=key) if plain_line(value) else None
     entry = folded_map(value)
@@ -231,7 +227,7 @@ def first_text(value: dict[str, Value], *keys: str) -> str:
 
 
 def parse_language(text: str) -> str:
-    """What people write for a language as a BCP 47 tag; "" where it is none."""
+    """A language as people write it, as a BCP 47 tag; "" if it is none."""
     if text.casefold() in LANGUAGE_NAMES:
         return LANGUAGE_NAMES[text.casefold()]
     tag = text.split(".")[0].replace("_", "-")  # locale: en_US.UTF-8

@@ -1,16 +1,16 @@
-"""Links from one post to another's file, as each generator writes them: they become that post's address.
+"""Links from one post to another's file, as each generator writes them, become links to that post's URL.
 
     {% post_url NAME %}  {% link PATH %}      Jekyll        {{< ref "PATH" >}}  {{< relref "PATH" >}}    Hugo
     {% post_path NAME %}  {% post_link NAME %}  Hexo        [words](@/PATH)                              Zola
     [words]({filename}PATH)                   Pelican       {{ get_url(path="@/PATH") }}                 Zola
     [words](./PATH.md)                        Docusaurus, Jekyll, Eleventy
 
-Paths also stand in reference definitions (`[1]: ./PATH.md`) and in raw HTML. Where a path may mean several
+Paths also occur in reference definitions (`[1]: ./PATH.md`) and in raw HTML. If a path may mean several
 files, the one with exactly that path wins, then one in the post's language, then any other. Pelican's
 `{static}`, `{attach}`, `{index}`, `{tag}`, `{category}` and `{author}` become addresses too, and a path into
 the folder that the generator copies (`../static/img/x.png`) becomes the address of the copy.
 
-A link to no file of the folder stays as it is written and is reported.
+A link to a file that is not in the folder stays as written and is reported.
 """
 
 import posixpath
@@ -61,30 +61,30 @@ _ENDS = lazy(r"\.(?:md|mdx|markdown|html|htm|rst)$", re.IGNORECASE)
 _INDEX = lazy(r"(?:^|/)_?index$", re.IGNORECASE)
 _SAFE = "/!$'()*+,:;=@~&%"
 MAX_LINKS = 2_000
-"""Links of one body that are looked at; with more it is no post."""
+"""The most links of one body that are resolved; with more it is not a post."""
 
 _MAX_CANDIDATES = 50_000
-"""Places of one body where a link may stand."""
+"""The most places in one body that may be links."""
 
 _TAGS = ("{% post_", "{%- post_", "{% link", "{%- link", "ref ", "@/")
 _SIGNS = ("static", "attach", "filename", "public/", "{index}", "{author}", "{category}", "{tag}")
 
 Address = Callable[[str], tuple[str, str]]
-"""The URL and the title of the post at a path of the folder; "" where there is none."""
+"""The URL and the title of the post at a path of the folder; "" if there is none."""
 
 Dead = tuple[int, str]
-"""(line of the body from 1, what stands there) of a link that leads to no post."""
+"""(line of the body from 1, link) of a link that leads to no post."""
 
 
 class LinkedBody(NamedTuple):
-    """A body with the addresses of what it links to, and its links that lead nowhere."""
+    """A body with the URLs that it links to, and its links that lead nowhere."""
 
     body: str
     dead: Sequence[Dead] = ()
 
 
 class LinkIndex:
-    """Finds posts by the ways they are named in bodies. `paths` are all files of the folder."""
+    """Finds posts by the names that bodies use for them. `paths` are all files of the folder."""
 
     def __init__(self, paths: Sequence[str], rules: SourceRules) -> None:
         self._rules = rules
@@ -104,7 +104,7 @@ class LinkIndex:
         self._roots = ("", *(f"{root}/" for root in sorted(roots) if root))
 
     def resolved(self, path: str, body: str, address: Address, *, markdown: bool = True) -> LinkedBody:
-        """`body` of the post at `path` with the addresses of what it links to, code left alone."""
+        """`body` of the post at `path` with links to URLs; code stays as it is."""
         source = blank_code(body) if markdown else body
         address = cache(address)
         parts: list[str] = []
@@ -123,7 +123,7 @@ class LinkIndex:
         return LinkedBody("".join((*parts, body[at:])) if parts else body, dead)
 
     def _replace_tag(self, match: re.Match[str], path: str, address: Address) -> str | None:
-        """The address, or Hexo's whole link, that a template tag becomes; None: it leads nowhere."""
+        """The URL, or Hexo's whole link, that replaces a template tag; None if it leads nowhere."""
         words = (match["words"] or "").split()
         target = match["path"][1:-1] if match["path"] else words[0].strip("\"'")
         name, mark, fragment = target.partition("#")

@@ -67,7 +67,7 @@ STRFTIME_WORDS: Mapping[str, str] = {
     "%A": "long_day", "%u": "w_day", "%V": "week", "%G": "w_year",
     "%H": "hour", "%M": "minute", "%S": "second",
 }  # fmt: skip
-"""The signs of strftime, as Pelican and Liquid know them, by our words."""
+"""strftime directives, as in Pelican and Liquid, and our words for them."""
 
 STRFTIME_DIRECTIVE = lazy(r"%-?[A-Za-z]")
 
@@ -92,7 +92,7 @@ _ANY_WORD = lazy(r":([A-Za-z]\w*)")
 
 
 def expand_strftime(pattern: str, at: datetime) -> str:
-    """`pattern` with each sign of strftime as the part of the date that it stands for."""
+    """`pattern` with each strftime directive replaced by that part of the date."""
     return STRFTIME_DIRECTIVE.sub(
         lambda match: DATE_WORDS[STRFTIME_WORDS[match[0]]](at) if match[0] in STRFTIME_WORDS else "", pattern
     )
@@ -100,8 +100,8 @@ def expand_strftime(pattern: str, at: datetime) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PermalinkFacts:
-    """What an address is made of. `local` is the instant in the site's zone; None: no date. `suffixed` is
-    whether the file's name ends in its language; `stem` is Eleventy's page.filePathStem.
+    """What a permalink is made of. `local` is the instant in the site's time zone, None without a date;
+    `suffixed`: the file's name ends in its language; `stem` is Eleventy's page.filePathStem.
     """
 
     path: str
@@ -118,7 +118,7 @@ class PermalinkFacts:
 
 
 def expand(pattern: str, facts: PermalinkFacts, rules: SourceRules) -> str:
-    """`pattern` with its words filled in, not yet a clean path. Words that have no value are left out."""
+    """`pattern` with its words filled in, not yet a clean path. Words without a value are left out."""
     pattern = NAMED_PERMALINKS.get(pattern, pattern)
     if ":" not in pattern:
         return pattern
@@ -148,13 +148,13 @@ def expand(pattern: str, facts: PermalinkFacts, rules: SourceRules) -> str:
 
 
 def locale_of(facts: PermalinkFacts, rules: SourceRules) -> str:
-    """The locale of Docusaurus among whose translations a post stands; "" for the blog's own."""
+    """The Docusaurus locale whose translations a post belongs to; "" for the blog's own."""
     match = _TRANSLATED.match(rules.in_blog(facts.path)) if rules.profile == "docusaurus" else None
     return match[1] if match else ""
 
 
 def undated_name(path: str) -> str:
-    """The file's or bundle's own name without the date that it begins with."""
+    """The file's or bundle's own name without the date at its beginning."""
     name = post_name(path)
     if match := date_in_name(path):
         return _SEPARATORS.sub("", name[match.end() :]) or name
@@ -162,7 +162,7 @@ def undated_name(path: str) -> str:
 
 
 def slugify(text: str) -> str:
-    """Words in small letters, joined by hyphens."""
+    """Words in lower case, joined by hyphens."""
     return _NOT_SLUG.sub("-", text.casefold()).strip("-")
 
 
@@ -172,7 +172,7 @@ def file_stem(path: str) -> str:
 
 
 def fill_date(part: Callable[[datetime], str]) -> Callable[[PermalinkFacts, SourceRules], str]:
-    """What fills a word of DATE_WORDS in; a post without a date has nothing there."""
+    """Makes the function for a word of DATE_WORDS; it gives "" for a post without a date."""
     return lambda facts, rules: part(facts.local) if facts.local else ""
 
 
@@ -190,7 +190,7 @@ def fill_title(facts: PermalinkFacts, rules: SourceRules) -> str:
 
 
 def hexo_title_parts(facts: PermalinkFacts, rules: SourceRules) -> list[str]:
-    """Hexo's :title: the file by its folders and name. Hexo takes no slug from front matter."""
+    """Hexo's :title: the file's folders and name. Hexo does not use the slug in front matter."""
     inside = "_posts" in rules.in_blog(facts.path).split("/")
     own = undated_name(facts.path) if rules.strips_dates else post_name(facts.path)
     return [*content_path(facts, rules), own] if inside else [own]
@@ -231,7 +231,7 @@ def fill_slug_or_title(facts: PermalinkFacts, rules: SourceRules) -> str:
     """:titleslug: the slug of the front matter, else one made of the title."""
     given = facts.front.text("slug")
     if given and rules.profile == "pelican":
-        return quote(given, safe=_SEGMENT_SAFE)  # as it stands
+        return quote(given, safe=_SEGMENT_SAFE)  # unchanged
     return spell_words(given, rules) if given else fill_title_only(facts, rules)
 
 
@@ -300,7 +300,7 @@ def fill_hash(facts: PermalinkFacts, rules: SourceRules) -> str:
 
 
 def content_path(facts: PermalinkFacts, rules: SourceRules) -> list[str]:
-    """The folders between the content's root and the post, without the one of its bundle."""
+    """The folders between the content's root and the post, without its bundle's."""
     parts = rules.in_blog(facts.path).split("/")[:-1]
     if (
         parts
@@ -335,7 +335,7 @@ def fill_sections(facts: PermalinkFacts, rules: SourceRules) -> str:
 
 
 def section(facts: PermalinkFacts, rules: SourceRules) -> str:
-    """The outermost folder of the content; "" for a post that stands in none."""
+    """The outermost folder of the content; "" for a post in none."""
     return spell_name(folders[0], rules, facts.path) if (folders := content_path(facts, rules)) else ""
 
 

@@ -1,5 +1,5 @@
-"""Titles and summaries as plain text: entities decoded once, no tags, and of Markdown's marks only those
-without which the text would say something else: "~~free~~ paid", "10^6".
+"""Titles and summaries as plain text: entities decoded once, no tags, and no Markdown except where the text
+would mean something else without it: "~~free~~ paid", "10^6".
 """
 
 import html
@@ -52,18 +52,20 @@ _MORE = lazy(
 )
 _FENCE = lazy(r"^[ \t]*(?:`{3,}(?=[^`\n]*$)|~~~)", re.MULTILINE)
 _SIMPLE = lazy(r"(?:[!-%'-)+-;=-Z^a-z|}\]]+(?: |$))*")  # nothing here that could be a mark
-_LIMIT = 10_000  # characters of a title or summary that are looked at; beyond that it is neither
+_LIMIT = 10_000  # the most characters of a title or summary
 
 
 def literal_line(text: str) -> str:
-    """One line of a text that its generator reads neither as HTML nor as Markdown; entities are decoded."""
+    """One line of a text that its generator takes literally, not as HTML or Markdown; entities are
+    decoded.
+    """
     text = html.unescape(text[:_LIMIT]) if "&" in text else text[:_LIMIT]
     return _SPACE.sub(" ", legal(text)).strip()
 
 
 def plain_line(text: str) -> str:
-    """One line of plain text. Well-formed pairs of tags are removed. Any other "<" is the author's, and so is
-    what looks like template code, which no generator runs in front matter.
+    """One line of plain text. Well-formed pairs of tags are removed. Any other "<" stays, and so does what
+    looks like template code, which no generator runs in front matter.
     """
     if text.isascii() and _SIMPLE.fullmatch(text):
         return text[:_LIMIT].rstrip()
@@ -79,7 +81,7 @@ def plain_line(text: str) -> str:
 
 
 def split_terms(text: str, sign: str) -> list[str]:
-    """`text` split at each `sign`, but not at the ";" that ends an entity: `Ann &amp; Bob` is one term."""
+    """`text` split at each `sign`, except the ";" of an entity: `Ann &amp; Bob` is one term."""
     if sign != ";" or "&" not in text:
         return text.split(sign)
     parts = [""]
@@ -93,15 +95,15 @@ def split_terms(text: str, sign: str) -> list[str]:
 
 
 def plain_summary(text: str) -> str:
-    """A summary as one line of plain text; tags are removed even where they are not in pairs."""
+    """A summary as one line of plain text; tags are removed even if they are not in pairs."""
     if "<" in text:
         text = _TAG.sub("", _STRUCK.sub("~~", _POWER.sub(r"^\1", text[:_LIMIT])))
     return plain_line(text)
 
 
 def strip_tag_pairs(text: str) -> str:
-    """`text` without the HTML tags that open and close; those in code, and unpaired ones, stay. Struck-out
-    words stay marked, and so does a power.
+    """`text` without pairs of HTML tags; tags in code and unpaired ones stay. Struck-out words and powers
+    stay marked.
     """
     opened: list[re.Match[str]] = []
     gone: list[tuple[re.Match[str], str]] = []  # with what stands in its place
@@ -124,10 +126,10 @@ def strip_tag_pairs(text: str) -> str:
 
 
 def lead_length(body: str, separator: str = "") -> int:
-    """How many characters of `body` stand before the mark that ends its summary; 0 where there is none.
+    """How many characters of `body` are before the mark that ends its summary; 0 if there is none.
 
-    Marks: `<!-- more -->` and the like, and `separator` where it is more than blank space. One in a code
-    block is a text about marks.
+    Marks are `<!-- more -->` and the like, and `separator` unless it is blank. Marks in code blocks do not
+    count.
     """
     if separator.strip() and (at := body.find(separator)) > 0 and body[:at].strip():
         return at
@@ -142,9 +144,9 @@ def lead_length(body: str, separator: str = "") -> int:
 
 
 def first_heading(body: str, *, is_html: bool, templates: bool) -> str:
-    """The heading that opens the body, as plain text; "" where it begins with anything else. Comments, MDX's
-    imports and template tags on lines of their own come before the beginning. `templates`: the generator runs
-    every `{{ expression }}` of a body.
+    """The heading at the beginning of the body, as plain text; "" if it begins with anything else. Comments,
+    MDX imports and template tags on lines of their own are skipped. `templates`: the generator runs every
+    `{{ expression }}` in a body.
     """
     start = body[:20_000]
     while (rest := start.lstrip()).startswith("<!--") and (end := rest.find("-->")) > 0:
@@ -161,7 +163,7 @@ def first_heading(body: str, *, is_html: bool, templates: bool) -> str:
 
 
 def markdown_heading(line: str, below: str) -> str:
-    """The text of the heading in `line`: "# Words", or words that `below` underlines with "=" or "-"."""
+    """The text of the heading in `line`: "# Words", or words underlined with "=" or "-" in `below`."""
     text, under = line.strip(), below.strip()
     if match := _ATX.match(text):
         return match[1] if not line.startswith(("    ", "\t")) else ""

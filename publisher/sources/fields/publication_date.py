@@ -1,4 +1,4 @@
-"""Where a post's date is looked for: front matter first, then its name, then its path. Never the mtime."""
+"""A post's date: from its front matter, else its file name, else its path. Never the file's mtime."""
 
 import re
 from collections.abc import Sequence
@@ -28,8 +28,8 @@ _IN_PATH = lazy(r"(?:^|/)(\d{4})[/-](\d{1,2})[/-](\d{1,2})(?=[/-]|$)")
 
 @dataclass(frozen=True, slots=True)
 class DateZones:
-    """The zone of dates that name none. `utc` matches those that the generator reads as UTC: with `quoted`
-    True only those in quotes, with False only the others. `order` and `bare` are for `read_date`.
+    """The time zone of dates that name none. `utc` matches those that the generator reads as UTC: with
+    `quoted` True only those in quotes, with False only unquoted ones. `order` and `bare` are for `read_date`.
     """
 
     site: tzinfo
@@ -39,7 +39,7 @@ class DateZones:
     bare: bool = True
 
     def of(self, text: str) -> tzinfo:
-        """The zone of the date in `text`, a scalar as front matter has it."""
+        """The zone of the date in `text`, a scalar of front matter."""
         if self.utc is None or self.quoted not in (None, isinstance(text, Quoted)):
             return self.site
         return UTC if self.utc.fullmatch(text.strip()) else self.site
@@ -48,8 +48,8 @@ class DateZones:
 def find_instant(
     front: FrontMatter | None, path: str, zones: DateZones, warnings: list[str], last: tuple[str, ...] = ()
 ) -> tuple[datetime | None, str]:
-    """A post's instant (UTC; None: nowhere a date) and where it stands. `last` are fields that date it where
-    nothing else does. Adds to `warnings` what was passed over on the way to it.
+    """A post's instant (UTC; None: there is no date) and where it is from. `last` are fields to use if
+    nothing else has a date. What cannot be read on the way is added to `warnings`.
     """
     if front is not None:
         found, name = first_date(front, DATE_FIELDS, zones, warnings)
@@ -75,8 +75,8 @@ def find_instant(
 def find_ordered_date(
     front: FrontMatter, order: Sequence[str], path: str, zones: DateZones, warnings: list[str]
 ) -> tuple[datetime | None, str]:
-    """The date that the first of `order` gives (see hugo.DateSources), and which it is. Warns of those passed
-    over that only the generator's machine knows.
+    """The date from the first of `order` that has one (see hugo.DateSources), and which that is. Warns of
+    skipped ones that only the generator's machine knows.
     """
     from publisher.sources.generators import hugo  # no other generator lets a site order its dates
 
@@ -102,7 +102,7 @@ def find_ordered_date(
 def find_embargo(
     front: FrontMatter, instant: datetime | None, zones: DateZones, warnings: list[str]
 ) -> datetime | None:
-    """An embargo: the publish date of a post that has a date of its own too, where it is the later one."""
+    """An embargo: the publish date of a post that also has another date, if it is the later one."""
     if instant is None or front.get("date") is None:
         return None
     found, _ = first_date(front, EMBARGO_FIELDS, zones, warnings)
@@ -112,8 +112,8 @@ def find_embargo(
 def first_date(
     front: FrontMatter, names: tuple[str, ...], zones: DateZones, warnings: list[str]
 ) -> tuple[datetime | None, str]:
-    """The first of the fields `names` that holds a date we can read (UTC), and its name; warns of those we
-    cannot. Raises FrontMatterError where one is a list or a map.
+    """The first of the fields `names` with a date we can read (UTC), and its name; warns of those we cannot.
+    Raises FrontMatterError if one is a list or a map.
     """
     for name in names:
         value = front.values.get(name)
@@ -138,7 +138,7 @@ def first_date(
 
 
 def date_in_name(path: str) -> re.Match[str] | None:
-    """The YYYY-MM-DD that the file's name, or its bundle's, begins with, and Zola's time after it."""
+    """The YYYY-MM-DD at the beginning of the file's or bundle's name, and Zola's time after it."""
     return _IN_NAME.match(post_name(path))
 
 
@@ -148,7 +148,7 @@ def date_in_path(path: str) -> re.Match[str] | None:
 
 
 def post_name(path: str) -> str:
-    """The name that is the post's own: the file's without suffix, or the folder's of an index file."""
+    """A post's own name: the file's without its suffix, or the folder's for an index file."""
     folders, _, name = path.rpartition("/")
     stem = name.rpartition(".")[0] or name
     if "." in stem:

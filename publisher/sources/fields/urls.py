@@ -1,4 +1,4 @@
-"""A post's addresses: slug, permalink, the URL that readers are sent to, aliases, and its image."""
+"""A post's URLs: slug, permalink, canonical URL, aliases, and its image."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -42,8 +42,8 @@ _MADE_BY_FUNCTION = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostAddress:
-    """As in core.posts.Post, with the rules that decided. `unknown` says why only the generator could know
-    the permalink.
+    """A post's URLs as in core.posts.post.Post, with the rules that decided. `unknown` is why only the
+    generator could know the permalink, "" if it is known.
     """
 
     permalink: str
@@ -79,7 +79,7 @@ def find_address(facts: PermalinkFacts, rules: SourceRules) -> PostAddress:
 
 
 def find_slug(front: FrontMatter, path: str) -> tuple[str, str]:
-    """The slug in front matter, else the file's or bundle's name without its date; and which it is."""
+    """The slug in front matter, else the file's or bundle's name without its date; and which of them."""
     if slug := front.text("slug").strip("/"):
         return slug, "slug"
     return undated_name(path), "file name"
@@ -108,7 +108,7 @@ def folder_categories(path: str, rules: SourceRules) -> tuple[str, ...]:
 
 
 def local_path(text: str) -> str:
-    """A URL path, percent-encoded once: what is already encoded stays, "." and ".." are resolved away."""
+    """A URL path, percent-encoded once: what is already encoded stays, "." and ".." are resolved."""
     for path in (text, "/" + text):
         if _PLAIN_PATH.fullmatch(path):
             return path
@@ -126,12 +126,14 @@ def local_path(text: str) -> str:
 
 
 def absolute_url(text: str, base: str) -> str | None:
-    """`text` as an absolute http(s) URL, resolved against `base` and percent-encoded; None if it is none."""
+    """`text` as an absolute http(s) URL, resolved against `base` and percent-encoded; None if it is not
+    one.
+    """
     text = "".join(legal(text).split("\n")).strip().replace("\\", "/")
     if _PLAIN_URL.fullmatch(text):
         return text
     if text[:1] == "/" and _PLAIN_PATH.fullmatch(text):
-        return base[: base.find("/", 8)] + text  # joined by hand: urljoin takes as long as all the rest
+        return base[: base.find("/", 8)] + text  # without urljoin, which takes as long as all the rest
     if not text or (_SCHEME.match(text) and not text.lower().startswith(("http://", "https://"))):
         return None
     try:
@@ -143,8 +145,8 @@ def absolute_url(text: str, base: str) -> str | None:
 
 
 def find_image(front: FrontMatter, base: str, rules: SourceRules) -> tuple[Image | None, str]:
-    """The post's picture, a string or a map, made absolute, and the key it stands under. `file`: the name
-    it may have beside the post.
+    """The post's picture, a string or a map in front matter, with an absolute URL; and its key. Its `file` is
+    the name of the file it may be beside the post.
     """
     for name in IMAGE_FIELDS:
         value = front.values.get(name)
@@ -170,8 +172,8 @@ def find_image(front: FrontMatter, base: str, rules: SourceRules) -> tuple[Image
 
 
 def find_aliases(front: FrontMatter, permalink: str, rules: SourceRules) -> tuple[str, ...]:
-    """Former permalinks: `aliases`, `redirect_from`, `redirects`. Full URLs are kept by their path; with
-    pages also as a page would have it. To Hugo, one without a slash is beside the post at `permalink`.
+    """Former permalinks: `aliases`, `redirect_from`, `redirects`. Of full URLs the path is kept; if posts
+    have pages, also in the form of a page's path. In Hugo, one without a slash is relative to `permalink`.
     """
     above = permalink.rstrip("/").rpartition("/")[0] if rules.profile == "hugo" else ""
     found: dict[str, None] = {}
@@ -186,13 +188,13 @@ def find_aliases(front: FrontMatter, permalink: str, rules: SourceRules) -> tupl
                     path = urlsplit(text).path
             path = local_path(path if path.startswith("/") or not path else f"{above}/{path}")
             if path == "/":
-                continue  # no post was ever the home page
+                continue  # a post is never the home page
             found |= {path: None, public_permalink(path): None} if rules.pages else {path: None}
     return tuple(found)
 
 
 def find_permalink(facts: PermalinkFacts, rules: SourceRules, unknown: list[str]) -> tuple[str, str]:
-    """The permalink, and what decided it. `unknown` gets the reason where only the generator can know it."""
+    """The permalink, and what decided it. If only the generator can know it, `unknown` gets the reason."""
     computed = rules.profile == "eleventy" and facts.front.get(COMPUTED) is not None
     for name in (COMPUTED, *_PERMALINK_FIELDS) if computed else _PERMALINK_FIELDS:
         text = facts.front.text(name)
@@ -233,7 +235,7 @@ def find_permalink(facts: PermalinkFacts, rules: SourceRules, unknown: list[str]
 def find_canonical(
     facts: PermalinkFacts, base: str, rules: SourceRules, warnings: list[str]
 ) -> tuple[str, str]:
-    """The URL that readers are sent to, and what decided it; a post without text may be about another."""
+    """The canonical URL, and what decided it. A post without text may have that of another page."""
     fields = (*rules.link_fields, *(ELSEWHERE_FIELDS if facts.blank else ()))
     for name in fields:
         text = facts.front.text(name)
@@ -255,7 +257,7 @@ def find_canonical(
 
 
 def first_inner_text(value: Value, *keys: str) -> str:
-    """The first of `keys` that holds a text in a map; "" for none."""
+    """The first of `keys` of a map that is a text; "" for none."""
     if isinstance(value, dict):
         for key in keys:
             found = value.get(key)
@@ -265,6 +267,6 @@ def first_inner_text(value: Value, *keys: str) -> str:
 
 
 def read_pixels(value: Value, key: str) -> int | None:
-    """A width or height such as 640 or 640px; None where it is none."""
+    """A width or height such as 640 or 640px; None if it is not one."""
     text = first_inner_text(value, key).removesuffix("px")
     return int(text) if text.isascii() and text.isdigit() and 0 < len(text) < 6 else None

@@ -1,4 +1,4 @@
-"""Why a file is never public. Each rule looks at one thing and returns its reason, or None."""
+"""Why a file is never public. Each rule checks one thing and returns its reason, or None."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -21,18 +21,18 @@ HIDDEN_STATES = frozenset(
     {"draft", "auto-draft", "hidden", "skip", "private", "pending", "trash", "trashed", "unlisted"}
 )
 HIDING_KEYS = ("encrypted", "encrypt", "hidden", "private", "isDraft")
-"""Keys by which a generator, a theme or a plugin keeps a post private, or behind a password."""
+"""Keys with which a generator, a theme or a plugin keeps a post private or behind a password."""
 
 PUBLIC_WORDS = frozenset({"public", "published", "listed"})
-"""What such a key may say of a post that everybody may read."""
+"""Values with which such a key hides nothing."""
 
 DRAFT_FOLDERS = frozenset({"_drafts", "drafts", "draft"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisibilityInput:
-    """What the rules look at. `folders` are the names of the folders above the file, from the blog's root;
-    `profile` is the generator's name, and `whole` whether the posts folder is the blog's own root.
+    """What the rules check. `folders` are the names of the folders above the file, from the blog's root;
+    `profile` is the generator's name; `whole`: the posts folder is the blog's root.
     """
 
     path: str
@@ -83,7 +83,7 @@ def in_drafts_folder(file: VisibilityInput) -> str | None:
 
 
 def page_of_the_generator(file: VisibilityInput) -> str | None:
-    """What generators keep apart from posts, dates or not."""
+    """Pages, which generators keep apart from posts even if they have a date."""
     if file.profile in ("jekyll", "hexo") and file.whole and "_posts" not in file.folders:
         return "not in _posts"
     if file.profile == "pelican" and "pages" in file.folders:
@@ -113,8 +113,8 @@ def marked_unlisted(file: VisibilityInput) -> str | None:
 
 
 def kept_private(file: VisibilityInput) -> str | None:
-    """What the author keeps private or behind a password. A value that nobody can judge hides the post: what
-    was meant to be seen can be shown later, what was not cannot be taken back.
+    """What the author keeps private or behind a password. An unclear value hides the post: a hidden post can
+    be published later, but a published one cannot be taken back.
     """
     front = file.front
     if front is None:
@@ -123,11 +123,11 @@ def kept_private(file: VisibilityInput) -> str | None:
         return "publish: false"
     password = front.get("password")
     if isinstance(password, Quoted) and password.strip().casefold() not in ("", "false"):
-        locked = password.strip().casefold() not in PUBLIC_WORDS  # in quotes "no" or "0" is a password too
+        locked = password.strip().casefold() not in PUBLIC_WORDS  # in quotes, "no" or "0" is a password too
     else:
         locked = is_hiding(password)
     if locked:
-        return "password is set"  # the word itself is nobody's business
+        return "password is set"  # never show the password itself
     visibility = front.get("visibility")
     if is_hiding(visibility) and not (
         isinstance(visibility, str) and (is_true(visibility) or visibility.strip().casefold() == "visible")
@@ -145,20 +145,20 @@ def why_locked(front: FrontMatter, tags: Collection[str], locked: Collection[str
 
 
 def is_hiding(value: Value) -> bool:
-    """Whether the value of a key that can hide a post does so: not where it is false, empty or `public`,
-    `published` or `listed`. A list or a map hides where anything in it does.
+    """Whether the value of a key that can hide a post does so: not if it is false, empty, `public`,
+    `published` or `listed`. A list or a map hides the post if anything in it does.
     """
     return any(not is_false(text) and text.casefold() not in PUBLIC_WORDS for text in scalars(value))
 
 
 def describe_key(key: str, value: Value) -> str:
-    """The key with its value, where that is a word or two."""
+    """The key, with its value if that is short."""
     short = isinstance(value, str) and len(value) <= 30 and value.isprintable()
     return f"{key}: {value}" if short else f"{key} is set"
 
 
 def why_page_only(front: FrontMatter | None) -> str:
-    """Why a post is in no feed and no mail, though everybody may see its page; "" where nothing says so."""
+    """Why a post is in no feed and no mail although its page is public; "" if it is not kept out."""
     if front is None:
         return ""
     for key in ("disable_feed", "hiddenInRss"):
@@ -174,7 +174,7 @@ def why_page_only(front: FrontMatter | None) -> str:
 
 
 def not_built(file: VisibilityInput) -> str | None:
-    """What the generator is told not to make a page of, or not to list."""
+    """The generator is told not to make a page of it, or not to list it."""
     front = file.front
     if front is None:
         return None
@@ -210,7 +210,7 @@ RULES: tuple[Callable[[VisibilityInput], str | None], ...] = (
 
 
 def find_mail_options(front: FrontMatter, warnings: list[str]) -> PostMailOptions:
-    """What the post says of its mail: `never` (or `false`), `correction`, or nothing."""
+    """The post's `mail`: `never` (or `false`), `correction`, or not set."""
     word = front.text("mail").casefold()
     if front.flag("mail") is False or word == PostMailOptions.NEVER:
         return PostMailOptions.NEVER

@@ -1,9 +1,9 @@
-"""Where front matter ends and the body begins: YAML, TOML and JSON in fences, and headers without one, which
-are Pelican's `Key: value` lines and Hexo's YAML or JSON.
+"""Where front matter ends and the body begins: YAML, TOML and JSON between fences, and headers without
+fences, which are Pelican's `Key: value` lines and Hexo's YAML or JSON.
 
-python-frontmatter's own `parse` strips the body and overlooks a BOM, a `...` and, without a package that
-is no longer maintained, TOML: the metadata is lost and the front matter published. So its frame is used
-(BaseHandler, detect_format) with handlers of ours, and its two steps, split and load, are taken here.
+python-frontmatter's own `parse` strips the body and overlooks a BOM, a `...` and, without a package that is
+no longer maintained, TOML: the metadata would be lost and the front matter published. So we use its framework
+(BaseHandler, detect_format) with our own handlers, and do its two steps, split and load, here.
 """
 
 import json
@@ -33,7 +33,7 @@ HEADER_KEYS = word_set(
     "language status template saveas url layout description translation permalink cover subtitle id "
     "comments draft published series image thumbnail excerpt created publishdate"
 )
-"""What a header's first line may begin with; other words and a colon are the beginning of a text."""
+"""What a header's first line may begin with; other words before a colon begin a text."""
 
 _LINE = lazy(r"[ ]{0,3}([A-Za-z][A-Za-z0-9_-]*)[ \t]*:(?:[ \t]+(.*)|[ \t]*)$")
 _QUOTED = lazy(r"\"([\w-]+)\"[ \t]*:")
@@ -56,9 +56,9 @@ _JSON_TOKEN = lazy(r'"(?:[^"\\\n]|\\.)*"|[{}]')
 
 
 def split_header(text: str, limit: int) -> tuple[str, str, str] | None:
-    """("pelican", "hexo" or "json"; header; body) of a file that begins with keys; None for a plain text.
+    """("pelican", "hexo" or "json"; header; body) of a file that begins with keys; None for plain text.
 
-    Pelican's header ends at the first blank line, or at one that is neither a key nor indented (as in
+    Pelican's header ends at the first line that is blank, or neither a key nor indented (as in
     Python-Markdown's meta extension); Hexo's at a line of "---", or ";;;" for JSON.
     """
     first = text[:limit].partition("\n")[0]
@@ -83,8 +83,8 @@ def split_header(text: str, limit: int) -> tuple[str, str, str] | None:
 
 
 def unindented_header(text: str, lines: list[str]) -> tuple[str, str, str] | None:
-    """The header of a file whose next line continues the value above without being indented; None where a
-    single key, which may be the beginning of a text, stands before it.
+    """The header of a file in which an unindented line follows; None if only one key is before it, which may
+    be the beginning of a text.
     """
     keys = {fold(found[1]) for line in lines if (found := _LINE.match(line))} & HEADER_KEYS
     if len(keys) < 2 or keys.isdisjoint({"title", "date"}):
@@ -112,14 +112,14 @@ def read_pelican(header: str, line: int) -> FrontMatter:
             else:
                 pairs[-1] = (key, f"{value} {more}" if value else more, at)
         else:
-            raise FrontMatterError("a header's line is no `Key: value`; mend the line", number)
+            raise FrontMatterError("a line of the header is not `Key: value`; fix the line", number)
     front = build_front_matter(pairs, line)
     return replace(front, warnings=(*front.warnings, *warnings)) if warnings else front
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """A file taken apart. `front` is None where there is no front matter; `kind` is as in ParsedPost."""
+    """The front matter and body of a file. `front` is None if there is none; `kind` is as in ParsedPost."""
 
     front: FrontMatter | None
     body: str
@@ -134,10 +134,10 @@ class FenceHandler(Protocol):
 
 
 def open_container(text: str, *, blank: bool = False) -> Container:
-    """Front matter and body of a whole file, whose line breaks are "\\n" and whose BOM is gone.
+    """Front matter and body of a file with "\\n" line breaks and without a BOM.
 
-    The body is everything after the line break that ends the closing fence, unstripped. Raises
-    FrontMatterError, also for a fence that yields no metadata: that must never pass for a body.
+    The body is everything after the line of the closing fence, unstripped. Raises FrontMatterError, also for
+    fences without metadata: those must never be published as a body.
     """
     start = text.lstrip("\n \t")
     line = 1 + text.count("\n", 0, len(text) - len(start))
@@ -181,7 +181,7 @@ def open_named_fence(start: str, named: re.Match[str], line: int) -> Container:
 
 
 def load_script(text: str, line: int) -> FrontMatter:
-    """JavaScript, which is not run: an object, or constants, as far as they are written out."""
+    """JavaScript, which is not run: an object, or constants, as far as they are literals."""
     from publisher.sources.generators.js_literals import declared, exported, known
 
     found = exported(f"export default {text}") or {} if text.strip().startswith("{") else declared(text)
@@ -219,8 +219,8 @@ def load_json(text: str, line: int) -> FrontMatter:
 
 
 def open_header(text: str, start: str, line: int) -> Container:
-    """A file that begins with a header without a fence, or with its body; `start` is `text` without what is
-    blank before it.
+    """A file that begins with a header without a fence, or with its body; `start` is `text` without leading
+    white space.
     """
     found = split_header(start, MAX_SIZE)
     if found is None:
@@ -290,7 +290,7 @@ _HANDLERS = (_Yaml(), _Toml(), _Json())
 
 
 def to_value(value: Raw) -> Value:
-    """A value that tomllib or json yields, with its scalars as text."""
+    """A value from tomllib or json, with its scalars as text."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Dates in the forms that people write them. An impossible or unknown one is None, never an exception."""
+"""Dates in the forms in which people write them. An impossible or unknown one is None, never an exception."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from publisher.core.patterns import lazy
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_ABBREVIATIONS = {  # the ones of RFC 822 and those that posts use; hours from UTC
+_ABBREVIATIONS = {  # those of RFC 822 and others that posts use; hours from UTC
     "Z": 0, "UT": 0, "UTC": 0, "GMT": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6,
     "PST": -8, "PDT": -7, "AKST": -9, "AKDT": -8, "HST": -10, "WET": 0, "WEST": 1, "BST": 1, "CET": 1,
     "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3, "JST": 9, "KST": 9, "ICT": 7, "SGT": 8, "HKT": 8, "AEST": 10,
@@ -50,10 +50,10 @@ _ZONE = (
 _WRITTEN = tuple(f"{_BETWEEN}{clock}{_ZONE}" for clock in _TIME_FORMS)
 _TIMES = tuple(lazy(source, re.IGNORECASE) for source in _WRITTEN)
 _BARE = _WRITTEN[3:5]
-"""Times that Ruby passes over: its own have a colon, an "h", or am and pm."""
+"""Times that Ruby ignores: it needs a colon, an "h", or am or pm."""
 _ODD_OFFSET = lazy(r"\s*[+-]\d")
 _TIMELIKE = lazy(r"\d|\b(?:[ap]\.?m\b|noon|midnight)", re.IGNORECASE)
-"""What is left of a text and may be a time."""
+"""In the rest of a text: something that may be a time."""
 
 _OFFSET = lazy(r"(?:UTC|GMT)?([+-])(\d{1,2}):?(\d{2})?")
 _AT_THE_END = lazy(r":\d{2}(?:\.\d+)?\s*([Zz]|[+-]\d{2}:?\d{2})$")
@@ -66,13 +66,13 @@ class DateOrder(StrEnum):
 
     DAY_FIRST = "day"  # Ruby's Date
     MONTH_FIRST = "month"  # JavaScript's Date, Python's dateutil
-    NONE = "none"  # not at all, or nobody knows
+    NONE = "none"  # not at all, or unknown
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedDate:
-    """What a text says of an instant (aware, UTC; None: no date, or one that no calendar has), and what of it
-    a person should see to ("" for nothing).
+    """The instant that a text names (aware, UTC; None: no date, or an impossible one), and what the author
+    should check about it ("" for nothing).
     """
 
     at: datetime | None
@@ -82,15 +82,15 @@ class ParsedDate:
 def parse_date(text: str, zone: tzinfo) -> datetime | None:
     """The instant `text` names, aware and UTC, to the microsecond; `zone` where it names none.
 
-    A day without a time is its first moment. Words after the date are passed over ("2016-07-19
-    (optional)"). None: no date, or one that no calendar has.
+    A day without a time means its first moment. Words after the date are ignored ("2016-07-19 (optional)").
+    None: no date, or an impossible one.
     """
     return read_date(text, zone).at
 
 
 def read_date(text: str, zone: tzinfo, order: DateOrder = DateOrder.NONE, *, bare: bool = True) -> ParsedDate:
-    """As `parse_date`, with what is in doubt. `order` is how the generator reads 05/11/2026, `bare`
-    whether it reads a time without a colon (18.30).
+    """Like `parse_date`, with doubts. `order` is how the generator reads 05/11/2026, `bare` whether it reads
+    a time without a colon (18.30).
     """
     if (found := parse_iso(text, zone)) is not None:
         return ParsedDate(found)
@@ -105,7 +105,7 @@ def read_date(text: str, zone: tzinfo, order: DateOrder = DateOrder.NONE, *, bar
 
 
 def with_time(day: tuple[int, int, int], text: str, end: int, zone: tzinfo, *, bare: bool) -> ParsedDate:
-    """`day` with the time that stands in `text` from `end` on, and whether all of that was understood."""
+    """`day` with the time in `text` after position `end`, and a doubt if not all of it was understood."""
     time = next((found for pattern in _TIMES if (found := pattern.match(text, end))), None)
     try:
         if time and _ODD_OFFSET.match(text, time.end()):
@@ -122,8 +122,8 @@ def with_time(day: tuple[int, int, int], text: str, end: int, zone: tzinfo, *, b
 
 
 def parse_iso(text: str, zone: tzinfo) -> datetime | None:
-    """The instant of a date and time as most are written; None: it is written otherwise, or is none. It says
-    what the patterns would, in a fifth of the time.
+    """The instant of a date and time in the most common form; None for anything else. Agrees with the
+    patterns in a fifth of the time.
     """
     if _ISO_FORM.fullmatch(text) is None:
         return None
@@ -135,8 +135,8 @@ def parse_iso(text: str, zone: tzinfo) -> datetime | None:
 
 
 def parse_numeric_date(text: str, zone: tzinfo, order: DateOrder, *, bare: bool) -> ParsedDate:
-    """05/11/2026 and the like, in the generator's order. Where nobody knows one, "/" is read month first,
-    as in JavaScript, and other signs only where there is one way to read them.
+    """05/11/2026 and the like, in the generator's order. If that is unknown, "/" is read month first, as in
+    JavaScript, and other separators only if there is just one way to read them.
     """
     match = _NUMERIC_FORM.match(text)
     if match is None:
@@ -155,7 +155,7 @@ def parse_numeric_date(text: str, zone: tzinfo, order: DateOrder, *, bare: bool)
 
 
 def offset_in(text: str) -> tzinfo | None:
-    """The offset that a date ends with ("...T08:00:00+02:00", "... -0500", "...Z"); None: it has none."""
+    """The offset at the end of a date ("...T08:00:00+02:00", "... -0500", "...Z"); None if it has none."""
     match = _AT_THE_END.search(text)
     if match is None:
         return None
@@ -164,7 +164,7 @@ def offset_in(text: str) -> tzinfo | None:
 
 @lru_cache(maxsize=64)
 def find_zone(name: str) -> tzinfo | None:
-    """The zone of an IANA name; None where there is none."""
+    """The time zone of an IANA name; None if there is none."""
     try:
         return ZoneInfo(name)
     except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError

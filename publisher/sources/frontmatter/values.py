@@ -1,4 +1,4 @@
-"""Front matter as values: keys without case, scalars as text, lines for the messages."""
+"""Front matter as values: case-insensitive keys, scalars as text, and line numbers for messages."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -14,19 +14,19 @@ _TRUE = frozenset({"true", "yes", "on", "y", "1"})
 _FALSE = frozenset({"false", "no", "off", "n", "0"})
 
 COMPUTED, COLLECTED = "computedpermalink", "eleventytags"
-"""What Eleventy's data files say beside front matter: what `eleventyComputed` makes permalinks of, which
-counts before what posts say themselves; and that what is in a folder is in a collection.
+"""Keys for what only Eleventy's data files say: the permalink in `eleventyComputed`, which overrides a post's
+own; and that the posts in a folder belong to a collection.
 """
 
 
 class Quoted(str):
-    """A scalar that stands in quotes: to YAML it is a text, whatever it looks like."""
+    """A scalar in quotes: to YAML it is text, whatever it looks like."""
 
     __slots__ = ()
 
 
 class FrontMatterError(Exception):
-    """Front matter that cannot be read. `line` counts from 1 in the file. Never leaves this folder."""
+    """Front matter that cannot be read. `line` counts from 1 in the file. Handled within `sources`."""
 
     def __init__(self, reason: str, line: int) -> None:
         super().__init__(reason)
@@ -35,7 +35,9 @@ class FrontMatterError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrontMatter:
-    """What stands above a body. `values` is keyed by `fold`; `lines` holds the key's line in the file."""
+    """The front matter of a post. `values` and `lines` are by `fold` of the key; a line is that of the key in
+    the file.
+    """
 
     values: Mapping[str, Value]
     lines: Mapping[str, int]
@@ -43,7 +45,7 @@ class FrontMatter:
     warnings: tuple[str, ...] = ()
 
     def get(self, *names: str) -> Value:
-        """The value of the first of `names` that is there and not null."""
+        """The value of the first of `names` that is set and not null."""
         for name in names:
             value = self.values.get(fold(name))
             if value is not None:
@@ -51,11 +53,11 @@ class FrontMatter:
         return None
 
     def has(self, name: str) -> bool:
-        """Whether the key is there at all, be it null."""
+        """Whether the key is set, even to null."""
         return fold(name) in self.values
 
     def text(self, *names: str) -> str:
-        """The first of `names` that is a scalar with something in it, trimmed; else ""."""
+        """The first of `names` that is a scalar and not blank, trimmed; else ""."""
         for name in names:
             value = self.values.get(fold(name))
             if value and isinstance(value, str) and (text := value.strip()):
@@ -63,35 +65,35 @@ class FrontMatter:
         return ""
 
     def flag(self, name: str) -> bool | None:
-        """True or False where the scalar says so in YAML's words, else None."""
+        """True or False if the scalar is one of YAML's words for it, else None."""
         if fold(name) not in self.values:
             return None
         word = self.text(name)
         return True if is_true(word) else False if is_false(word) else None
 
     def over(self, defaults: Mapping[str, Value]) -> "FrontMatter":
-        """This front matter, with `defaults` (keyed by `fold`) where a key is missing."""
+        """This front matter, with `defaults` (keyed by `fold`) for missing keys."""
         return replace(self, values={**defaults, **self.values}) if defaults else self
 
     def line_of(self, name: str) -> int:
-        """The line of a key in the file; the front matter's first line where it is not known."""
+        """The line of a key in the file; the front matter's first line if it is not known."""
         return self.lines.get(fold(name), self.line)
 
 
 @lru_cache(maxsize=4096)  # each file asks for the same sixty names
 def fold(name: str) -> str:
-    """A key as it is looked up: `Publish_Date`, `publish-date` and `publishDate` are one."""
+    """The form in which keys are compared: `Publish_Date`, `publish-date` and `publishDate` are the same."""
     return name.strip().casefold().replace("_", "").replace("-", "")
 
 
 def build_front_matter(pairs: Iterable[tuple[str, Value, int]], line: int) -> FrontMatter:
-    """Front matter of (key, value, line) triples. Of a repeated key the last wins, with a warning."""
+    """Front matter made of (key, value, line) triples. The last of a repeated key wins, with a warning."""
     values: dict[str, Value] = {}
     lines: dict[str, int] = {}
     warnings: list[str] = []
     for key, value, at in pairs:
         name = fold(key)
-        if name in values and lines[name]:  # 0: merged in by YAML's "<<", and meant to be overridden
+        if name in values and lines[name]:  # 0: merged in by YAML's "<<", to be overridden
             warnings.append(f"line {at}: {legal(key)!r} is given again; the last one counts")
         values[name] = legal_value(value)
         lines[name] = at
@@ -99,22 +101,22 @@ def build_front_matter(pairs: Iterable[tuple[str, Value, int]], line: int) -> Fr
 
 
 def is_true(word: str) -> bool:
-    """Whether a scalar says yes, in YAML's words."""
+    """Whether a scalar is one of YAML's words for true."""
     return word.strip().casefold() in _TRUE
 
 
 def is_false(word: str) -> bool:
-    """Whether a scalar says no, in YAML's words."""
+    """Whether a scalar is one of YAML's words for false."""
     return word.strip().casefold() in _FALSE
 
 
 def word_set(text: str) -> frozenset[str]:
-    """The words of `text`, which spaces separate."""
+    """The words of `text`, as a set."""
     return frozenset(text.split())
 
 
 def legal(text: str) -> str:
-    """`text` without characters that XML 1.0 or UTF-8 cannot carry, and without C1 controls."""
+    """`text` without characters that XML 1.0 or UTF-8 cannot represent, and without C1 controls."""
     return text if text.isascii() and text.isprintable() else _ILLEGAL.sub("", text)
 
 
@@ -124,12 +126,12 @@ def text_of(value: Value) -> str:
 
 
 def folded_map(value: Value) -> dict[str, Value]:
-    """A map's items keyed by `fold`; nothing where it is no map."""
+    """A map's items keyed by `fold`; empty if the value is not a map."""
     return {fold(key): item for key, item in value.items()} if isinstance(value, dict) else {}
 
 
 def scalars(value: Value) -> list[str]:
-    """Every scalar of a value that has text, in order, trimmed."""
+    """All scalars in a value that are not blank, in order, trimmed."""
     if isinstance(value, str):
         return [value.strip()] if value.strip() else []
     if isinstance(value, list):
@@ -140,7 +142,7 @@ def scalars(value: Value) -> list[str]:
 
 
 def legal_value(value: Value) -> Value:
-    """`legal` of every text in a value."""
+    """A value with `legal` applied to every text in it."""
     if isinstance(value, str):
         return legal(value)
     if isinstance(value, list):

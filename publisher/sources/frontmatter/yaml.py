@@ -1,8 +1,8 @@
-"""YAML with every scalar as the text it was written as: `title: no` and `slug: 300` mean what they say.
+"""YAML with every scalar as the text it was written as: `title: no` and `slug: 300` are texts.
 
 Most front matter has one key on a line, scalars and lists of scalars. `read_simple_yaml` reads that ten times
-as fast as `load_yaml`. It returns None as soon as it is not sure, and agrees with `load_yaml` wherever it
-returns anything else (a property that the tests hold).
+as fast as `load_yaml`. It returns None as soon as it is not sure; otherwise it agrees with `load_yaml` (a
+test checks that property).
 """
 
 import re
@@ -60,7 +60,7 @@ def load_yaml(text: str, first_line: int) -> FrontMatter:
 
 
 class _NodeReader:
-    """Nodes to values, counting every visit, so that aliases cannot expand without end."""
+    """Turns nodes into values, and counts every visit, so that aliases cannot expand without end."""
 
     def __init__(self, first_line: int) -> None:
         self.first_line = first_line
@@ -100,7 +100,9 @@ class _NodeReader:
 
 
 def refuse_deep_nesting(text: str, first_line: int) -> None:
-    """libyaml's composer recurses in C without a limit: too deep ends the process, so it is never asked."""
+    """Raises FrontMatterError for YAML that is nested too deep: libyaml's composer recurses in C without a
+    limit, which would end the process.
+    """
     depth = 0
     for match in _BRACKETS.finditer(text):
         depth += 1 if match[0] in "[{" else -1
@@ -122,7 +124,7 @@ def refuse_deep_nesting(text: str, first_line: int) -> None:
 
 
 def explain_error(error: yaml.MarkedYAMLError) -> str:
-    """What is wrong with a YAML text, and what to do about it."""
+    """What is wrong with a YAML text, and what to do."""
     problem = " ".join(str(error.problem or error.context or "it cannot be read").split())
     if "mapping values are not allowed" in problem:
         return 'a second ":" on one line; put the value in quotes'
@@ -132,13 +134,13 @@ def explain_error(error: yaml.MarkedYAMLError) -> str:
 
 
 def read_simple_yaml(text: str, first_line: int) -> FrontMatter | None:
-    """The front matter in `text`, whose first line is line `first_line` of its file; None: it is not
+    """The front matter in `text`, whose first line is line `first_line` of its file; None if it is not
     simple.
     """
     if _UNUSUAL.search(text):
         return None
     pairs: list[tuple[str, Value, int]] = []
-    items: list[Value] | None = None  # of the key above, which has no value of its own
+    items: list[Value] | None = None  # of the key above, if it has no value on its line
     indent = ""
     for number, line in enumerate(text.split("\n"), start=first_line):
         key, colon, rest = line.partition(": ")
@@ -164,8 +166,8 @@ def read_simple_yaml(text: str, first_line: int) -> FrontMatter | None:
 
 
 def simple_scalar(key: str, rest: str) -> str | None:
-    """The scalar after a key, where no sign in it means anything to YAML; None: the patterns decide. It
-    agrees with them, in a fifth of the time.
+    """The scalar after a key, if no character in it means anything to YAML; None: the patterns decide. It
+    agrees with them in a fifth of the time.
     """
     if not (key.isalnum() and key.isascii() and key[0].isalpha()):
         return None
@@ -179,7 +181,7 @@ def simple_scalar(key: str, rest: str) -> str | None:
 
 
 def matched_scalar(match: re.Match[str]) -> Value:
-    """The scalar that a match of `_SCALAR` holds."""
+    """The scalar in a match of `_SCALAR`."""
     plain = match["plain"]
     if plain is None:
         double, single = match["double"], match["single"]
@@ -190,7 +192,7 @@ def matched_scalar(match: re.Match[str]) -> Value:
 
 
 def matched_value(match: re.Match[str]) -> tuple[Value, bool]:
-    """The scalar or list that a match of `_PAIR` holds, and whether it was understood."""
+    """The scalar or list in a match of `_PAIR`, and whether it was understood."""
     flow = match["flow"]
     if flow is None:
         return matched_scalar(match), True

@@ -1,4 +1,4 @@
-"""Astro: where its pages show the posts of a collection, and what its schemas fill in. Nothing is run.
+"""Astro: on which pages it shows the posts of a collection, and the defaults in its schemas. No code is run.
 
 src/content.config.ts, src/content/config.ts     const notes = defineCollection({ ... }): the folder it loads,
                                                  with the pattern of files, and `.default("Ann")` of a field
@@ -19,7 +19,7 @@ from publisher.sources.globs import glob_to_regex, matches_whole
 from publisher.sources.ignored.paths import is_inside
 
 MAX_PAGES = 500
-"""Files of pages that are looked into."""
+"""The most pages that are read."""
 
 MAX_DEPTH = 6
 _SCHEMAS = (
@@ -50,9 +50,9 @@ _NO_SLASH = lazy(r"""\btrailingSlash\s*:\s*["'`]never["'`]|\bformat\s*:\s*["'`]f
 
 @dataclass(frozen=True, slots=True)
 class AstroSite:
-    """`permalinks` are by the folder that posts are in, in lower case; `defaults` is front matter that posts
-    need not write, by the path of their folder from the blog's root; `folders` hold the collections, and
-    `patterns` says which files those take; `post_tables` are data files whose entries pages show as posts.
+    """`permalinks` are by the folder of the posts, in lower case. `defaults` is front matter that posts need
+    not repeat, by the path of their folder from the blog's root. `folders` are those of collections, and
+    `patterns` selects files in them. `post_tables` are data files whose entries pages show as posts.
     """
 
     permalinks: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -64,7 +64,7 @@ class AstroSite:
 
 @dataclass(frozen=True, slots=True)
 class CollectionPatterns:
-    """Which files collections take: folders, each with its patterns; () for all in it."""
+    """Which files belong to collections: folders, each with its patterns; () for all files in it."""
 
     of: tuple[tuple[str, tuple[str, ...]], ...]
 
@@ -89,17 +89,17 @@ class CollectionPatterns:
             elif not matching and any(not is_exclusion(glob) for glob in globs):
                 reasons.append("not in the pattern")
             else:
-                return None  # one collection that takes it is enough
+                return None  # one collection that has it is enough
         return reasons[0] if reasons else None
 
 
 def is_exclusion(glob: str) -> bool:
-    """Whether a pattern takes files out again: "!drafts/**", but not "!(a|b)", which is any other name."""
+    """Whether a pattern excludes files: "!drafts/**", but not "!(a|b)", which matches any other name."""
     return glob.startswith("!") and not glob.startswith("!(")
 
 
 def read_astro_site(root: Path, config: str) -> AstroSite:
-    """What the files of the blog at `root` say; `config` is the text of its configuration."""
+    """The collections and pages of the blog at `root`; `config` is the text of its configuration."""
     schemas = "\n".join(read_source(root / name) for name in _SCHEMAS)
     collections = read_collections(schemas)
     tables: dict[str, str] = {}  # the data files that collections are made of
@@ -113,7 +113,7 @@ def read_astro_site(root: Path, config: str) -> AstroSite:
     patterns: list[tuple[str, tuple[str, ...]]] = []
     for name, code in collections:
         folder, base = folders[name], _BASE.search(code)
-        # A folder that only code knows is "" or has a "$": what its patterns are relative to is unknown.
+        # A folder that only code knows is "" or has a "$", so its patterns cannot be resolved.
         known_folder = "$" not in folder and (bool(folder) or base is None or base[1] in (".", "./", ""))
         match = _PATTERN.search(code) if known_folder and _GLOB.search(code) else None
         globs = [one or two or three for one, two, three in _QUOTED.findall(match[1])] if match else []
@@ -135,7 +135,7 @@ def read_astro_site(root: Path, config: str) -> AstroSite:
 
 
 def read_collections(schemas: str) -> list[tuple[str, str]]:
-    """The name of each collection that is defined, and the code from its definition to the next one."""
+    """The name of each collection, and the code from its definition to the next one."""
     found = list(_DEFINED.finditer(schemas))
     ends = [*(match.start() for match in found[1:]), len(schemas)]
     exports = _COLLECTIONS.search(schemas)
@@ -150,9 +150,9 @@ def read_collections(schemas: str) -> list[tuple[str, str]]:
 def folders_read(
     root: Path, collections: Sequence[tuple[str, str]], folders: Sequence[str], *, tables: bool
 ) -> tuple[str, ...]:
-    """The folders that pages are made of: those of collections and src/pages; none where it cannot be told.
+    """The folders that pages are made from: those of collections and src/pages; none if that is unknown.
     Until Astro 5 (src/content/config.ts) each folder in src/content was a collection. Without any, a page may
-    ask for any file in src.
+    read any file in src.
     """
     if not collections and not tables:
         return () if any((root / name).is_file() for name in _SCHEMAS) else ("src",)
@@ -164,7 +164,7 @@ def folders_read(
 
 
 def read_source(file: Path) -> str:
-    """The text of a file of code; "" where it is none that can be read, or is too long."""
+    """The text of a source file; "" if it cannot be read or is too long."""
     try:
         if file.is_file() and file.stat().st_size < 500_000:
             return file.read_text(encoding="utf-8-sig", errors="replace")
@@ -174,7 +174,7 @@ def read_source(file: Path) -> str:
 
 
 def collection_folder(name: str, part: str, text: str) -> str:
-    """The folder that a collection loads, by its path from the blog's root."""
+    """The folder of a collection, by its path from the blog's root."""
     match = _BASE.search(part)
     if match is None:
         return "" if _GLOB.search(part) else f"src/content/{name}"
@@ -185,7 +185,7 @@ def collection_folder(name: str, part: str, text: str) -> str:
 
 
 def schema_defaults(part: str) -> dict[str, Value]:
-    """The values that a collection's schema fills in, keyed by values.fold."""
+    """The default values in a collection's schema, keyed by values.fold."""
     found: dict[str, Value] = {}
     for match in islice(_DEFAULT.finditer(part), 200):
         top = exported(f"export default {{ it: {match[2]} }}") or {}
@@ -195,7 +195,7 @@ def schema_defaults(part: str) -> dict[str, Value]:
 
 
 def page_routes(root: Path) -> dict[str, str]:
-    """Where the posts of each collection are shown: the first page that shows one of it, by its address."""
+    """The URL below which the posts of each collection are shown, by the first page that shows them."""
     found: dict[str, str] = {}
     for place in sorted(islice(list_pages(root / "src/pages", "", MAX_DEPTH), MAX_PAGES)):
         route = route_above(place)

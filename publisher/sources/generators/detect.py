@@ -1,7 +1,7 @@
 """Which generator a blog is made with, and what its configuration says of dates, addresses and defaults.
 
-Configuration that is code (pelicanconf.py, astro.config.mjs, ...) is never run: only what is written out in
-it is read.
+Configuration that is code (pelicanconf.py, astro.config.mjs, ...) is never run: only literal values in it are
+read.
 """
 
 import os
@@ -44,24 +44,23 @@ _PACKAGES = {
 
 _HUGO_PARTS = ("permalinks", "module", "cascade", "frontmatter")
 _ZOLA_SPELLINGS = {"off": profiles.as_written, "false": profiles.as_written, "safe": profiles.zola_safe_slug}
-"""How names are spelled, by `slugify.paths` where that is not "on"."""
+"""How names are spelled, by the value of `slugify.paths` unless that is "on"."""
 
 _CODE_ENDS = ("js", "mjs", "cjs", "ts", "mts", "cts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratorConfig:
-    """What was found in `file`. Empty values: it says nothing of that.
+    """What was found in `file`. Empty values: it does not say.
 
     `section_permalinks` are those of single sections, by name. `pelican_settings` are Pelican's, as far as
-    they are written out. `languages` and `date_sources` are Hugo's, `category_addresses` Hexo's.
-    `dated_names`: whether names of files begin with dates that are no part of addresses. `author` is the
-    blog's: a name, a key of its data, or a map. `content_folder` is the folder that addresses begin in (""
-    for the root itself; None: not said). `spelling` is how names are spelled in addresses, where that is not
-    the generator's usual way. `ignore_rules` say which files it leaves alone; `content_folders` are those it
-    reads, where it reads no others. `cascade` is Hugo's front matter for many pages. `site_config` is
-    Jekyll's configuration by its keys as written. `encrypted_tags` are the tags, casefolded, whose posts Hexo
-    encrypts.
+    they are literals. `languages` and `date_sources` are Hugo's, `category_addresses` Hexo's. `dated_names`:
+    whether names of files begin with dates that are not part of URLs. `author` is the blog's: a name, a key
+    in its data, or a map. `content_folder` is the folder where URLs begin ("" for the root itself; None: not
+    set). `spelling` is how names are spelled in URLs, if not in the generator's usual way. `ignore_rules` are
+    for files it ignores; `content_folders` are the only ones it reads, if any are set. `cascade` is Hugo's
+    front matter for many pages. `site_config` is Jekyll's configuration by its keys as written.
+    `encrypted_tags` are the tags, casefolded, whose posts Hexo encrypts.
     """
 
     profile: str
@@ -90,20 +89,20 @@ class GeneratorConfig:
 
 
 def detect_config(folder: Path) -> GeneratorConfig | None:
-    """The configuration of the generator whose site `folder` is; None where it is no site's root."""
+    """The configuration of the generator whose site is in `folder`; None if it is not a site's root."""
     for name, reader in _CONFIG_FILES.items():
-        # Asked of dozens of names in every folder at each start, so no Path is made of what is not there.
+        # Dozens of names are tried in every folder at each start, so no Path is made for missing files.
         if os.path.isfile(f"{folder}/{name}") and (found := reader(folder / name)):  # noqa: PTH113
             return found
     return None
 
 
 def read_config_map(file: Path) -> dict[str, Value]:
-    """The map at the top of a YAML, TOML or JSON file, keyed by values.fold; {} where it cannot be read."""
+    """The map at the top of a YAML, TOML or JSON file, keyed by values.fold; {} if it cannot be read."""
     text = read_text(file) if file.suffix in (".yml", ".yaml", ".toml", ".json") else ""
     if not text:
         return {}
-    # Imported late: YAML takes long to import, and most starts read no such file.
+    # Imported here because YAML takes long to import, and most starts read no such file.
     from publisher.sources.frontmatter.containers import load_json, load_toml
     from publisher.sources.frontmatter.yaml import load_yaml
 
@@ -115,7 +114,7 @@ def read_config_map(file: Path) -> dict[str, Value]:
 
 
 def read_text(file: Path) -> str:
-    """A file's text; "" where it cannot be read, or is too long for a configuration."""
+    """A file's text; "" if it cannot be read or is too long for a configuration."""
     try:
         if not file.is_file() or file.stat().st_size > MAX_SIZE:
             return ""
@@ -125,7 +124,7 @@ def read_text(file: Path) -> str:
 
 
 def read_page_front_matter(file: Path) -> FrontMatter | None:
-    """The front matter of a page, such as that of a section; None where it has none that can be read."""
+    """The front matter of a page, such as that of a section; None if it has none that can be read."""
     from publisher.sources.frontmatter.containers import open_container
 
     try:
@@ -138,15 +137,15 @@ def read_page_front_matter(file: Path) -> FrontMatter | None:
 
 
 def read_config_yml(file: Path) -> GeneratorConfig:
-    """A `_config.yml`, which is Jekyll's or Hexo's."""
+    """A `_config.yml` of Jekyll or Hexo."""
     from publisher.sources.generators import hexo
 
     top = read_config_map(file)
-    packaged = read_package_json(file.parent / "package.json")  # says more than a short configuration
+    packaged = read_package_json(file.parent / "package.json")  # tells more than a short configuration
     if hexo.is_hexo_config(top) or (packaged and packaged.profile == "hexo"):
         return read_hexo_config(file, top)
     posts = folded_map(folded_map(top.get("collections")).get("posts"))
-    # Liquid knows the settings by their keys as they are written.
+    # Liquid uses the keys of settings as written.
     keys = dict.fromkeys(_KEY.findall(read_text(file)))
     return GeneratorConfig(
         profile="jekyll",
@@ -219,7 +218,7 @@ def read_hugo_config(file: Path) -> GeneratorConfig:
 
 
 def read_hugo_parts(folder: Path) -> dict[str, Value]:
-    """languages.toml, languages.de.toml and permalinks.toml, as they would stand in one file."""
+    """languages.toml, languages.de.toml and permalinks.toml, as if they were one file."""
     parts: dict[str, dict[str, Value]] = {name: {} for name in ("languages", *_HUGO_PARTS)}
     for end in (".toml", ".yaml", ".yml", ".json"):
         for name, part in parts.items():
@@ -234,7 +233,7 @@ def read_hugo_parts(folder: Path) -> dict[str, Value]:
 
 
 def read_config_toml(file: Path) -> GeneratorConfig | None:
-    """Both have a config.toml: Zola's must name base_url, Hugo writes baseURL."""
+    """A `config.toml` of Zola or Hugo: Zola requires base_url, Hugo writes baseURL."""
     text = read_text(file)
     if re.search(r"^\s*base_url\s*=", text, re.MULTILINE):
         return read_zola_config(file)
@@ -338,7 +337,7 @@ def read_package_json(file: Path) -> GeneratorConfig | None:
 
 
 def first_word(top: Mapping[str, Value], *keys: str) -> str:
-    """The first word that stands under one of `keys`, alone or in a list."""
+    """The first text under one of `keys`, alone or in a list."""
     return next((word for key in keys for word in scalars(top.get(key))), "")
 
 
@@ -368,4 +367,4 @@ _CONFIG_FILES: dict[str, _Reader] = {
     },
     "package.json": read_package_json,
 }
-"""The files that make a folder the root of a generator's site, the surest first."""
+"""The files that make a folder the root of a generator's site, the most certain first."""

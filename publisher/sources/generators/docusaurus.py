@@ -1,12 +1,12 @@
-"""Docusaurus: the folders of its blogs, what its settings leave out of them, and where its locales are.
+"""Docusaurus: the folders of its blogs, which files its settings exclude, and the URLs of its locales.
 
-The configuration is code, of which only what is written out is read
+The configuration is code, of which only literal values are read
 (https://docusaurus.io/docs/api/plugins/@docusaurus/plugin-content-blog).
 
-path           the folder of a blog, "blog" where none is named; translations are under i18n/
-exclude        globs from there; partials, whose names begin with "_", and tests are excluded without it
-routeBasePath  where its posts are, "blog" where it is not said
-trailingSlash  of the site: whether addresses end in one; they have none where it is not said
+path           the folder of a blog, "blog" by default; translations are in i18n/
+exclude        globs relative to it; by default tests, and partials, whose names begin with "_"
+routeBasePath  the base of its posts' URLs, "blog" by default
+trailingSlash  of the site: whether URLs end in a slash; by default they do not
 i18n.localeConfigs.fr   path: the folder of translations in i18n/; baseUrl and url: where its pages are
 """
 
@@ -35,8 +35,8 @@ MAX_BLOGS = 20
 
 
 def blog_folders(config: str) -> tuple[tuple[str, ...], tuple[IgnoreRule, ...]]:
-    """The folders of blogs that a configuration names, and what it leaves out of them. No folders: they are
-    not written out, and may be anywhere.
+    """The folders of blogs in a configuration, and the rules for what it excludes. No folders: they are not
+    literals, and posts may be anywhere.
     """
     places: dict[str, tuple[str, ...]] = {}
     for match in islice(_BLOCK.finditer(config), MAX_BLOGS):
@@ -60,9 +60,9 @@ def blog_folders(config: str) -> tuple[tuple[str, ...], tuple[IgnoreRule, ...]]:
 
 
 def locale_addresses(config: str, suffix: str = ".js") -> dict[str, str]:
-    """Where the pages of locales are, by their folders in i18n/, as far as it is not "/fr/": a path below
-    the site's base, or a whole address where they are on another host, or outside of it. The default locale,
-    which has no folder, is under "". `suffix` is that of the configuration's name.
+    """Where the pages of locales are if not at "/fr/", by their folders in i18n/: a path below the site's
+    base, or a whole URL if they are on another host or outside the base. The default locale, which has no
+    folder, is under "". `suffix` is that of the configuration file's name.
     """
     match = _LOCALES.search(config)
     if match is None:
@@ -90,20 +90,18 @@ def locale_addresses(config: str, suffix: str = ".js") -> dict[str, str]:
 
 
 def first_match(pattern: Pattern[str], text: str) -> str:
-    """The first group where `pattern` is first found; "" where it is not."""
+    """The first group of the first match of `pattern`; "" without a match."""
     match = pattern.search(text)
     return match[1] if match else ""
 
 
 def plain_text(value: Value) -> str:
-    """A text that is written out; "" for anything else."""
+    """A literal text; "" for anything else."""
     return value if isinstance(value, str) and not isinstance(value, JsCode) else ""
 
 
 def permalink(config: str) -> str:
-    """The permalink of posts, of the first blog that is written out; "" where the configuration says nothing
-    of it.
-    """
+    """The permalink of posts of the first blog that is a literal; "" if the configuration does not set it."""
     match = _BLOCK.search(config)
     route = _ROUTE.search(block_after(config, match.end())) if match else None
     end = "/" if _TRAILING_SLASH.search(config) else ""
@@ -114,13 +112,13 @@ def permalink(config: str) -> str:
 
 
 def content_folder(config: str) -> str | None:
-    """The folder of the only blog, by its path from the root; None where there are several."""
+    """The folder of the only blog, by its path from the root; None if there are several."""
     places = [place for place in blog_folders(config)[0] if place != "i18n"]
     return places[0] if len(places) == 1 else None
 
 
 def block_after(text: str, at: int) -> str:
-    """What stands in the braces that open just before `at`."""
+    """The text between the braces that open just before `at`."""
     depth, end = 1, at
     while depth and end < min(len(text), at + 20_000):
         depth += {"{": 1, "}": -1}.get(text[end], 0)

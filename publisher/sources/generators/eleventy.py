@@ -97,17 +97,17 @@ _KEYS_WE_READ = word_set(
 )
 
 MAX_FOLDERS = 2_000
-"""Folders whose data are looked for."""
+"""The most folders whose data files are read."""
 
 _COLLECTION_TAGS = frozenset({"all", "post", "posts", "blog"})
-"""Tags that make a collection of all posts, and are no word that a post is filed under."""
+"""Tags that only make a collection of all posts, and are no tags for readers."""
 
 _DATA_MARK = ".11tydata."
 _ENDS = (".json", ".11tydata.json", *(f".11tydata{end}" for end in CODE_ENDS))
 
 
 def expand_permalink(template: str, facts: PermalinkFacts) -> tuple[str | None, str]:
-    """The permalink that `template` stands for, and, where only Eleventy could tell, None and why."""
+    """The permalink that `template` makes, and ""; or None and the reason, if only Eleventy could know it."""
     known: dict[str, Callable[[], str]] = {
         "page.fileSlug": lambda: undated_name(facts.path),
         "page.filePathStem": lambda: facts.stem,
@@ -153,17 +153,18 @@ def expand_permalink(template: str, facts: PermalinkFacts) -> tuple[str | None, 
 
 
 def input_folder(config: str, package: str) -> str | None:
-    """The folder in which addresses begin, by a configuration or by the command in package.json: "src", or
-    "" for the root itself; None where neither says it.
+    """The folder where URLs begin, by the configuration or by the command in package.json: "src", or "" for
+    the root itself; None if neither sets it.
     """
     found = _INPUT.search(config) or _COMMAND_INPUT.search(package)
     return "/".join(part for part in found[1].split("/") if part not in ("", ".")) if found else None
 
 
 def template_from_function(code: str, file: str = "") -> str | None:
-    """The template, for `expand_permalink`, that a function such as `data => `/a/${data.slug}/`` stands for;
-    "" where it returns the post's own, `data.permalink`. None where it does neither, or one of several.
-    `file` is the text of the function's file. What it returns for drafts does not matter: they are hidden.
+    """The template, for `expand_permalink`, that is equivalent to a function such as `data =>
+    `/a/${data.slug}/``; "" if it returns the post's own, `data.permalink`; None if it does neither, or either
+    of them. `file` is the text of the function's file. What it returns for drafts does not matter, since they
+    are hidden.
     """
     match = _FUNCTION.fullmatch(code.strip())
     if match is None:
@@ -200,8 +201,8 @@ def template_from_function(code: str, file: str = "") -> str | None:
 def template_expression(
     inside: str, given: str, names: Sequence[str] | None, slugs: Sequence[str]
 ) -> str | None:
-    """The expression in `${...}` as a template has it; None where it is not the post's data, which the
-    function gets as the argument `given`, or of which it takes `names` alone.
+    """The expression in `${...}` in the syntax of templates; None if it is not the post's data, which the
+    function gets as the argument `given`, or destructured into `names`.
     """
     if call := _CALL.fullmatch(inside):
         inner = template_expression(call[3], given, names, slugs)
@@ -217,7 +218,7 @@ def template_expression(
 
 
 def apply_text_filter(value: str, filter: str) -> str | None:
-    """A text through one filter, as it stands in a template; None: only the blog's code could tell."""
+    """A text after one filter of a template; None if only the blog's code could tell."""
     name, given = parse_filter(filter)
     if name in _NO_OP_FILTERS:
         return value
@@ -230,7 +231,7 @@ def apply_text_filter(value: str, filter: str) -> str | None:
 
 
 def apply_date_filter(at: datetime, filter: str) -> str | None:
-    """A date through one filter; None as for texts."""
+    """A date after one filter; None as for texts."""
     name, given = parse_filter(filter)
     pattern = given[0] if len(given) >= 1 else ""
     if name == "date" and "%" in pattern:  # Liquid's own
@@ -245,7 +246,7 @@ def apply_date_filter(at: datetime, filter: str) -> str | None:
 
 
 def parse_filter(filter: str) -> tuple[str, list[str]]:
-    """The name of a filter, and those of its arguments that are texts."""
+    """The name of a filter, and those of its arguments that are literal texts."""
     match = _FILTER.fullmatch(filter.strip())
     if match is None:
         return filter.strip(), []
@@ -255,17 +256,15 @@ def parse_filter(filter: str) -> tuple[str, list[str]]:
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """What a data file says, keyed by values.fold; `whole` is False where it says more than was
-    understood.
-    """
+    """The contents of a data file, keyed by values.fold; `whole` is False if not all of it was understood."""
 
     values: Mapping[str, Value]
     whole: bool = True
 
 
 def read_data_file(file: Path) -> DataFile:
-    """What `file` says; nothing where there is none. A permalink that a function returns is a template, or
-    stays JsCode where it cannot be told; that of `eleventyComputed` is under COMPUTED.
+    """The contents of `file`; empty if there is none. A permalink that a function returns becomes a template,
+    or stays JsCode if that is not possible; that of `eleventyComputed` is under COMPUTED.
     """
     if file.suffix not in CODE_ENDS:
         return understood(read_config_map(file), "")
@@ -300,14 +299,14 @@ def understood(top: dict[str, Value], text: str) -> DataFile:
 
 
 def has_no_code(value: Value) -> bool:
-    """Whether a value is written out to its last item."""
+    """Whether a value is entirely literal."""
     if isinstance(value, (list, dict)):
         return all(map(has_no_code, value.values() if isinstance(value, dict) else value))
     return not isinstance(value, JsCode)
 
 
 def apply_data_files(rules: SourceRules, folder: Path, root: Path, paths: Sequence[str]) -> SourceRules:
-    """`rules` with what the data files of a blog at `root` say; the posts at `paths` are in `folder`."""
+    """`rules` with the data files of the blog at `root`; the posts at `paths` are in `folder`."""
     unread: list[str] = []
     defaults = (*site_metadata(root, rules, unread), *folder_defaults(folder, rules, paths, unread))
     of_posts = defaults_of_posts(folder, rules, paths, unread)
@@ -316,7 +315,7 @@ def apply_data_files(rules: SourceRules, folder: Path, root: Path, paths: Sequen
 
 
 def site_metadata(root: Path, rules: SourceRules, unread: list[str]) -> tuple[Defaults, ...]:
-    """What the blog says of itself, where settings do not."""
+    """The blog's own author and language, unless our settings name them."""
     for place, name in product(("_data", "src/_data", "content/_data"), ("metadata", "site", "meta")):
         if top := read_data_named(root, f"{place}/{name}", (".json", *CODE_ENDS), unread):
             values: dict[str, Value] = {}
@@ -331,7 +330,7 @@ def site_metadata(root: Path, rules: SourceRules, unread: list[str]) -> tuple[De
 def folder_defaults(
     folder: Path, rules: SourceRules, paths: Sequence[str], unread: list[str]
 ) -> tuple[Defaults, ...]:
-    """What the folders of the posts at `paths` give to them, the broadest scope first."""
+    """The defaults that folders set for the posts at `paths`, the broadest scope first."""
     root = folder / rules.below if rules.below else folder
     if rules.above and not rules.below:
         root = folder.parents[len(rules.above) - 1]
@@ -349,7 +348,7 @@ def folder_defaults(
 def defaults_of_posts(
     folder: Path, rules: SourceRules, paths: Sequence[str], unread: list[str]
 ) -> Mapping[str, Mapping[str, Value]]:
-    """What posts' own data files give to them. Each folder is listed once, to see whether it has any."""
+    """The defaults in posts' own data files. Each folder is listed once to see whether it has any."""
     posts = {path.rpartition(".")[0]: path for path in paths}
     found: dict[str, Mapping[str, Value]] = {}
     for place in sorted({path.rpartition("/")[0] for path in paths})[:MAX_FOLDERS]:
@@ -376,7 +375,7 @@ def defaults_of_posts(
 
 
 def read_data_named(root: Path, stem: str, ends: Sequence[str], unread: list[str]) -> dict[str, Value]:
-    """What the files named `stem` with one of `ends` say; the last of them wins."""
+    """The contents of the files named `stem` with one of `ends`; the last of them wins."""
     values: dict[str, Value] = {}
     for end in ends:
         data = read_data_file(root / (stem + end))
@@ -387,7 +386,7 @@ def read_data_named(root: Path, stem: str, ends: Sequence[str], unread: list[str
 
 def post_defaults(values: Mapping[str, Value], folder: str) -> dict[str, Value]:
     """A data file's values as front matter of posts, without the tags that only make a collection."""
-    public = (tag for tag in scalars(values.get("tags")) if not tag.startswith("_"))  # by convention internal
+    public = (tag for tag in scalars(values.get("tags")) if not tag.startswith("_"))  # internal by convention
     tags: list[Value] = [tag for tag in public if tag not in _COLLECTION_TAGS and tag != folder]
     rest = {name: value for name, value in values.items() if name != "tags"}
     if scalars(values.get("tags")):

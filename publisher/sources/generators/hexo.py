@@ -1,13 +1,13 @@
-"""Hexo: what its configuration says of addresses, and how it is told from Jekyll's, which has the same name.
+"""Hexo: what its configuration says about URLs, and how to tell it from Jekyll's, which has the same name.
 
-category_map          the words of addresses for categories named otherwise
-default_category      that of a post that has none
-filename_case         1: categories are in small letters
-permalink_defaults    words of addresses that posts need not write
-source_dir            the folder that is read; only its _posts holds posts
-skip_render, exclude  patterns of files in it that are no posts (https://hexo.io/docs/configuration)
-ignore                patterns of files and folders that are not looked at
-encrypt.tags          of hexo-blog-encrypt: tags whose posts are locked, each with its password
+category_map          what categories are called in URLs, if not by their names
+default_category      the category of a post that has none
+filename_case         1: categories are in lower case
+permalink_defaults    words of permalinks that posts need not set
+source_dir            the folder that is read; posts are only in its _posts
+skip_render, exclude  patterns for files in it that are not posts (https://hexo.io/docs/configuration)
+ignore                patterns for files and folders that are not read
+encrypt.tags          of hexo-blog-encrypt: tags whose posts are encrypted, each with its password
 """
 
 from collections.abc import Mapping
@@ -21,19 +21,19 @@ from publisher.sources.ignored.paths import IgnoreRule, name_patterns
 _HEXO_KEYS = word_set("sourcedir publicdir newpostname defaultlayout skiprender postassetfolder")
 _WEAK_KEYS = word_set("tagdir archivedir")
 _JEKYLL_KEYS = word_set("baseurl plugins gems collections markdown kramdown sass defaults paginate")
-"""Plugins of Jekyll know `tag_dir` too: beside these it is no sign of Hexo."""
+"""Jekyll plugins use `tag_dir` too, so beside one of these it does not mean Hexo."""
 
 UNCATEGORIZED = "uncategorized"
 _ZONED = lazy(r"\d{4}-\d\d?-\d\d?(?:[Tt]|[ \t]+)\d\d?:\d\d:\d\d(?:\.\d*)?[ \t]*(?:Z|[-+]\d\d?(?::\d\d)?)")
-"""What YAML knows as a time with a zone."""
+"""What YAML reads as a time with a zone."""
 
 _OF_EACH_POST = word_set("title date updated slug permalink tags categories category published")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CategoryAddresses:
-    """How categories are named in addresses: `words` by the names of categories, `default` for a post without
-    any; `lowercase` where names keep their case elsewhere.
+    """What categories are called in URLs: `words` by the names of categories, `default` for a post without
+    any. `lowercase`: all of them in lower case.
     """
 
     words: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -41,7 +41,7 @@ class CategoryAddresses:
     lowercase: bool = False
 
     def word(self, category: str) -> str:
-        """The word for `category` in an address, not yet made fit for a URL."""
+        """What `category` is called in a URL, not yet escaped."""
         word = self.words.get(category, category)
         return word.lower() if self.lowercase else word
 
@@ -52,7 +52,7 @@ def is_hexo_config(top: Mapping[str, Value]) -> bool:
 
 
 def category_addresses(top: Mapping[str, Value]) -> CategoryAddresses:
-    """What a configuration says of categories."""
+    """What a configuration says about categories in URLs."""
     found = top.get("categorymap")
     words = {name: first_word(word) for name, word in found.items()} if isinstance(found, dict) else {}
     return CategoryAddresses(
@@ -63,13 +63,13 @@ def category_addresses(top: Mapping[str, Value]) -> CategoryAddresses:
 
 
 def post_folders(top: Mapping[str, Value]) -> tuple[str, ...]:
-    """The folders that hold posts: `hexo.posts` are made of these alone (plugins/processor/post.ts)."""
+    """The folders of posts: `hexo.posts` are made from these alone (plugins/processor/post.ts)."""
     source = first_word(top.get("sourcedir")).strip("/").removeprefix("./") or "source"
     return f"{source}/_posts", f"{source}/_drafts"
 
 
 def ignore_rules(top: Mapping[str, Value]) -> tuple[IgnoreRule, ...]:
-    """What the settings leave out."""
+    """Rules for what the settings exclude."""
     source = post_folders(top)[0].removesuffix("/_posts")
     within = (
         name_patterns(name, scalars(top.get(fold(name))), below=source) for name in ("skip_render", "exclude")
@@ -86,15 +86,15 @@ def encrypted_tags(top: Mapping[str, Value]) -> tuple[str, ...]:
 
 
 def permalink_defaults(top: Mapping[str, Value]) -> dict[str, Value]:
-    """Front matter that posts need not write, as far as it is none of what each post says of itself."""
+    """Front matter that posts need not repeat, without fields that each post sets itself."""
     found = top.get("permalinkdefaults")
     entries = found.items() if isinstance(found, dict) else ()
     return {name: value for name, value in entries if name not in _OF_EACH_POST}
 
 
 def permalink_time(value: Value, at: datetime, site: tzinfo) -> datetime | None:
-    """The time by which Hexo makes the address of a post at `at` (UTC) whose date names a zone: it takes the
-    clock of UTC for that of the site (hexo-front-matter). None for other dates.
+    """The time that Hexo uses in the URL of a post at `at` (UTC) whose date has a zone: it takes the UTC time
+    for the site's (hexo-front-matter). None for other dates.
     """
     if isinstance(value, Quoted) or not isinstance(value, str) or not _ZONED.fullmatch(value.strip()):
         return None

@@ -47,7 +47,7 @@ _DEFAULT_DATE_FIELDS = {
     "lastmod": ("lastmod", "modified"),
     "expirydate": ("expirydate", "unpublishdate"),
 }
-"""What ":default" stands for; of `lastmod` without Git and without what is no change."""
+"""What ":default" means, without Git for `lastmod`, and without dates that are not of a change."""
 
 _ALIASES = {
     "lastmod": ("modified",),
@@ -56,7 +56,7 @@ _ALIASES = {
 }
 
 _OF_EACH_PAGE = frozenset({"title", "slug", "url", "aliases", "date", "id", "guid"})
-"""What each page says of itself, and no cascade for many."""
+"""Fields that only a page itself sets, never a cascade."""
 
 _KINDS = frozenset({"", "page"})
 _FILES = "the files of its mount"
@@ -64,11 +64,11 @@ _FILES = "the files of its mount"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HugoLanguages:
-    """The languages of a blog. `codes`: all that it names. `contents`: the folders, by their paths from the
-    blog's root, that hold content, each with the language of all in it ("" where names of files tell it).
-    `main` is the language whose posts have no folder in their addresses; "": all have one. `disabled` are the
-    codes of those that are turned off. `targets` are the content folders that the folders of mounts stand
-    for, where that is not the content's root itself.
+    """The languages of a blog. `codes` are all that it names. `contents` are the content folders, by their
+    paths from the blog's root, each with the language of its files ("" if names of files tell it). `main` is
+    the language whose posts have no folder in their URLs; "": all have one. `disabled` are the codes of
+    languages that are turned off. `targets` maps the folders of mounts to content folders other than the
+    root.
     """
 
     codes: tuple[str, ...] = ()
@@ -78,7 +78,7 @@ class HugoLanguages:
     targets: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def of_folder(self, path: str) -> tuple[str, str]:
-        """The folder of content that the file at `path` is in, and that folder's language."""
+        """The content folder of the file at `path`, and that folder's language."""
         found = [place for place in self.contents if path.startswith(place + "/")]
         place = max(found, key=len, default="")
         return place, self.contents.get(place, "")
@@ -86,8 +86,8 @@ class HugoLanguages:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DateSources:
-    """Where the dates of posts are taken from, in order: front matter by values.fold, `FILENAME`, and what
-    only the generator's machine knows, `UNKNOWN_SOURCES`. Empty: the configuration says nothing of it.
+    """Where the dates of posts are taken from, in order: fields of front matter by values.fold, `FILENAME`,
+    and `UNKNOWN_SOURCES`, which only the generator's machine knows. Empty: the configuration does not say.
     """
 
     date: tuple[str, ...] = ()
@@ -97,7 +97,7 @@ class DateSources:
 
 
 def date_sources(top: Mapping[str, Value]) -> DateSources | None:
-    """What `frontmatter` says of dates; None where it says nothing
+    """What `frontmatter` says about dates; None if it says nothing
     (https://gohugo.io/configuration/front-matter/#dates).
     """
     settings = folded_map(top.get("frontmatter"))
@@ -115,7 +115,7 @@ def date_sources(top: Mapping[str, Value]) -> DateSources | None:
 
 
 def expand_date_order(name: str, words: Sequence[str]) -> tuple[str, ...]:
-    """The fields that the order of one date names, with what ":default" stands for and aliases."""
+    """The fields in the order of one date, with ":default" expanded and with aliases."""
     found: list[str] = []
     for word in map(fold, words):
         found += _DEFAULT_DATE_FIELDS[name] if word == ":default" else (word, *_ALIASES.get(word, ()))
@@ -157,7 +157,7 @@ def hugo_languages(top: Mapping[str, Value]) -> HugoLanguages:
 
 
 def mounts(top: Mapping[str, Value]) -> Iterator[tuple[str, Mapping[str, Value]]]:
-    """The mounts that content is made of: their folders by their paths from the root, and what they say."""
+    """The mounts of content: their folders by their paths from the root, and their settings."""
     listed = folded_map(top.get("module")).get("mounts")
     for mount in map(folded_map, listed if isinstance(listed, list) else ()):
         source, target = (
@@ -168,7 +168,7 @@ def mounts(top: Mapping[str, Value]) -> Iterator[tuple[str, Mapping[str, Value]]
 
 
 def mounted_folders(top: Mapping[str, Value]) -> dict[str, str]:
-    """The folders that module.mounts makes content of, by their paths from the root, and their languages; ""
+    """The folders that module.mounts adds to content, by their paths from the root, with their languages; ""
     for one that several mounts read in different languages.
     """
     found: dict[str, str] = {}
@@ -180,7 +180,7 @@ def mounted_folders(top: Mapping[str, Value]) -> dict[str, str]:
 
 
 def mount_targets(top: Mapping[str, Value]) -> dict[str, str]:
-    """The same folders, and those of the content that they stand for; without those that are all of it."""
+    """The same folders with the content folders they are mounted at, except those at the root."""
     found: dict[str, str] = {}
     for source, mount in mounts(top):
         target = text_of(mount.get("target")).removeprefix("./").strip("/")
@@ -206,7 +206,7 @@ def sections(top: Mapping[str, Value]) -> dict[str, str]:
 
 
 def permalink(top: Mapping[str, Value]) -> str:
-    """The permalink of pages in any section, where the configuration changes it; "" where it does not."""
+    """The permalink of pages in any section, if the configuration changes it; else ""."""
     return with_ending(PERMALINK, ugly=True) if text_of(top.get("uglyurls")) == "true" else ""
 
 
@@ -218,7 +218,7 @@ def with_ending(link: str, *, ugly: bool) -> str:
 
 
 def path_spelling(top: Mapping[str, Value]) -> HugoPaths | None:
-    """How names are spelled in addresses, where that is not Hugo's usual way."""
+    """How names are spelled in URLs, if not in Hugo's usual way."""
     plain, cased = (text_of(top.get(name)) == "true" for name in ("removepathaccents", "disablepathtolower"))
     return HugoPaths(plain=plain, cased=cased) if plain or cased else None
 
@@ -236,14 +236,14 @@ def language(top: Mapping[str, Value]) -> str:
 
 
 def author(top: Mapping[str, Value]) -> Value:
-    """The author of the blog, where it has only one."""
+    """The author of the blog, if it has only one."""
     return folded_map(top.get("params")).get("author") or top.get("author")
 
 
 @dataclass(frozen=True, slots=True)
 class IgnoredNames:
-    """Names that Hugo passes over: those that begin with "#" (source/sourceSpec.go, IgnoreFile), and those
-    that end in one of `codes`, the languages that are turned off.
+    """Names that Hugo ignores: those that begin with "#" (source/sourceSpec.go, IgnoreFile), and those that
+    end in one of `codes`, the languages that are turned off.
     """
 
     codes: Sequence[str]
@@ -259,7 +259,7 @@ class IgnoredNames:
 
 @dataclass(frozen=True, slots=True)
 class BundleResources:
-    """Files of leaf bundles that are no pages: the path of each, and of the page that it belongs to."""
+    """Files in leaf bundles that are not pages: the path of each, and of the page that it belongs to."""
 
     of: Mapping[str, str]
 
@@ -271,13 +271,13 @@ class BundleResources:
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """One mount's folder and its globs in the order that decides, each with whether it takes files in."""
+    """One mount's folder, and its globs in order of precedence, each with whether it includes files."""
 
     place: str
     globs: tuple[tuple[str, bool], ...]
 
     def why(self, path: str) -> str | None:
-        """Why it does not reach the file at `path`, which is in its folder."""
+        """Why it excludes the file at `path`, which is in its folder."""
         inner = path[len(self.place) :].strip("/").lower() if self.place else path.lower()
         folders = [inner[:at] for at, sign in enumerate(inner) if sign == "/"]
         for glob, takes in self.globs:
@@ -291,7 +291,7 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class Mounts:
-    """Mounts with globs. A file is left out where no mount reaches it."""
+    """Mounts with globs. A file is ignored if every mount of its folder excludes it."""
 
     mounts: tuple[Mount, ...]
 
@@ -302,7 +302,7 @@ class Mounts:
 
 
 def ignore_rules(top: Mapping[str, Value], off: Sequence[str]) -> tuple[IgnoreRule, ...]:
-    """What a configuration leaves out; the languages `off` are turned off."""
+    """Rules for what a configuration excludes; the languages `off` are turned off."""
     patterns = tuple((text, text.replace(r"\z", r"\Z")) for text in scalars(top.get("ignorefiles")))
     found: list[Mount] = []
     for source, mount in mounts(top):
@@ -319,7 +319,7 @@ def ignore_rules(top: Mapping[str, Value], off: Sequence[str]) -> tuple[IgnoreRu
 
 
 def content_folders(contents: Iterable[str], top: Mapping[str, Value]) -> tuple[str, ...]:
-    """The folders of content; none where one is outside of the blog, so that posts may be anywhere."""
+    """The content folders; none if one of them is outside the blog, so that posts may be anywhere."""
     languages = top.get("languages")
     tables = (
         [top, *(folded_map(entry) for entry in languages.values())] if isinstance(languages, dict) else [top]
@@ -357,7 +357,7 @@ def folders_above(path: str) -> Iterator[str]:
 
 
 def cascades(value: Value, place: str, content: str) -> Iterator[Defaults]:
-    """What `cascade` gives to the pages in the folder `place`; targets are paths in the folder `content`."""
+    """The defaults that `cascade` sets for pages in the folder `place`; targets are paths in `content`."""
     for entry in map(folded_map, value if isinstance(value, list) else [value]):
         target = folded_map(entry.get("target"))
         values = {name: it for name, it in entry.items() if name != "target" and name not in _OF_EACH_PAGE}
@@ -373,7 +373,7 @@ def cascades(value: Value, place: str, content: str) -> Iterator[Defaults]:
 
 
 def merge_cascades(given: Iterable[Defaults], path: str) -> dict[str, Value]:
-    """The front matter that the cascades `given` make for the file at `path`; the last one wins."""
+    """The front matter that the cascades `given` set for the file at `path`; the last one wins."""
     found: dict[str, Value] = {}
     for entry in given:
         if in_scope(path, entry.scope):
@@ -382,7 +382,7 @@ def merge_cascades(given: Iterable[Defaults], path: str) -> dict[str, Value]:
 
 
 def target_scopes(path: str, content: str) -> list[str]:
-    """The patterns of files whose pages a target's path names: "{/posts,/notes}/**"."""
+    """The patterns of files that a target's path selects: "{/posts,/notes}/**"."""
     base = content + "/" if content else ""
     found: list[str] = []
     # A scope has no `{a,b}`, so such a glob becomes several, at most 100.

@@ -1,7 +1,7 @@
-"""What is written out in JavaScript and TypeScript: objects, lists, texts and numbers. Nothing is run.
+"""Literals in JavaScript and TypeScript: objects, lists, texts and numbers. Nothing is run.
 
-What only running it could tell is `JsCode`, its source: a function, a call, a name, a text with `${...}`.
-The syntax tree is tree-sitter's; its grammars are loaded when the first such file is read.
+Anything that would have to be run becomes `JsCode` with its source: a function, a call, a name, a text with
+`${...}`. tree-sitter makes the syntax tree; its grammars are loaded when the first such file is read.
 """
 
 import re
@@ -50,9 +50,9 @@ class JsCode(str):
 
 
 def exported(text: str, suffix: str = ".js") -> dict[str, Value] | None:
-    """The object that a module gives out (`module.exports = {...}`, `export default {...}`, or what a
-    function that it gives out returns), as far as it is written out; None: there is none. `suffix` is that of
-    the file's name, which tells TypeScript and TSX from JavaScript.
+    """The object that a module exports (`module.exports = {...}`, `export default {...}`, or the object that
+    an exported function returns), as far as it is literal; None if there is none. `suffix` is that of the
+    file's name, which tells TypeScript and TSX from JavaScript.
     """
     source = text.encode("utf-8", "replace")
     root = _parsed(source, suffix)
@@ -60,7 +60,7 @@ def exported(text: str, suffix: str = ".js") -> dict[str, Value] | None:
 
 
 def declared(text: str) -> dict[str, Value]:
-    """The variables that a script declares outside of functions, as far as they are written out."""
+    """The variables that a script declares outside of functions, as far as they are literals."""
     source = text.encode("utf-8", "replace")
     root, reader = _parsed(source, ".js"), _LiteralReader(source)
     found: dict[str, Value] = {}
@@ -75,7 +75,7 @@ def declared(text: str) -> dict[str, Value]:
 
 
 def known(value: Value) -> Value:
-    """`value` without what is JsCode."""
+    """`value` without the parts that are JsCode."""
     if isinstance(value, JsCode):
         return None
     if isinstance(value, list):
@@ -100,7 +100,7 @@ def _grammar(suffix: str) -> "Language":
 
 
 def _parsed(source: bytes, suffix: str) -> "Node | None":
-    """The root of the syntax tree; None where making it would take more than MAX_SECONDS."""
+    """The root of the syntax tree; None if parsing takes more than MAX_SECONDS."""
     from tree_sitter import Parser
 
     end = thread_time() + MAX_SECONDS
@@ -113,7 +113,7 @@ def _parsed(source: bytes, suffix: str) -> "Node | None":
 
     try:
         tree = Parser(_grammar(suffix)).parse(read, encoding="utf8", progress_callback=stop)
-    except ValueError:  # what `stop` makes of it
+    except ValueError:  # raised when `stop` cancels it
         return None
     return tree.root_node if thread_time() <= end else None
 

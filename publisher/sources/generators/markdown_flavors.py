@@ -1,5 +1,4 @@
-"""What a generator reads in Markdown beyond CommonMark: its defaults, and what a blog's configuration
-changes.
+"""Which Markdown extensions a generator reads: its defaults, and what a blog's configuration changes.
 
 Jekyll      `markdown`, where it names another engine than kramdown; kramdown.hard_wrap; the plugin jemoji
 Hugo        enableEmoji; markup.goldmark.extensions and .renderer
@@ -8,7 +7,7 @@ Hexo        `marked`, `markdown` and its plugins, or `kramed`: the settings of i
 Zola        markdown.render_emoji
 Docusaurus  markdown.emoji; the plugin remark-math
 
-Generators written in JavaScript read what the packages named in package.json add.
+For generators written in JavaScript, packages in package.json add extensions.
 """
 
 import re
@@ -64,7 +63,7 @@ _PACKAGES: Sequence[tuple[str, tuple[MarkdownExtension, ...]]] = (
      r"|hexo-(?:filter-mathjax3?|math|katex|renderer-(?:mathjax|pandoc|kramed|markdown-it-katex))",
      _MATH_WITH_DOLLARS),
 )  # fmt: skip
-"""What packages of JavaScript read, by their names."""
+"""What npm packages add, by their names."""
 
 _PYTHON: Sequence[tuple[str, tuple[MarkdownExtension, ...]]] = (
     (r"nl2br", (MarkdownExtension.BREAKS,)),
@@ -74,7 +73,7 @@ _PYTHON: Sequence[tuple[str, tuple[MarkdownExtension, ...]]] = (
     (r"pymdownx\.caret", (MarkdownExtension.SUPERSCRIPT,)),
     (r"mdx_math|pymdownx\.arithmatex", (*_MATH_WITH_DOLLARS, MarkdownExtension.BRACKETS)),
 )
-"""What extensions of Python-Markdown read."""
+"""What extensions of Python-Markdown add."""
 
 _SCRIPTS = ("js", "ts", "mjs", "mts", "cjs", "cts")
 _ENDS = ("toml", "yaml", "yml", "json")
@@ -91,11 +90,13 @@ _NO_TEMPLATES = frozenset({"md", "html", "false"})
 _NAMES = lazy(r"[\w.]+")
 
 _Changes: TypeAlias = Iterator[tuple[MarkdownExtension, bool | None]]
-"""Extensions that a configuration turns on or off; None: it does not say."""
+"""Extensions that a configuration turns on or off; None: it does not set them."""
 
 
 def site_extensions(profile: str, root: Path | None) -> tuple[MarkdownExtension, ...]:
-    """What the generator reads; `root` is the folder of its configuration, None where there is none."""
+    """The extensions that the generator reads; `root` is the folder of its configuration, None if it has
+    none.
+    """
     found = set(_DEFAULTS.get(profile, ()))
     changes = _CHANGES.get(profile, package_changes) if root else None
     for extension, on in changes(root) if changes and root else ():
@@ -105,7 +106,7 @@ def site_extensions(profile: str, root: Path | None) -> tuple[MarkdownExtension,
 
 
 def disables_templates(front: FrontMatter) -> bool:
-    """Whether a post asks its generator to run none of its template code."""
+    """Whether a post tells its generator not to run its template code."""
     off = front.flag("render_with_liquid") is False or front.flag("disableNunjucks") is True
     return off or front.text("templateEngineOverride") in _NO_TEMPLATES
 
@@ -113,7 +114,9 @@ def disables_templates(front: FrontMatter) -> bool:
 def post_extensions(
     path: str, front: FrontMatter, extensions: tuple[MarkdownExtension, ...]
 ) -> tuple[MarkdownExtension, ...]:
-    """The extensions of the post at `path` in a blog that reads `extensions`; it may turn templates off."""
+    """The extensions for the post at `path` in a blog that reads `extensions`; a post may turn templates
+    off.
+    """
     if path.endswith(".mdx") and MarkdownExtension.MDX not in extensions:
         extensions = (*extensions, MarkdownExtension.MDX)
     if MarkdownExtension.TEMPLATES not in extensions:
@@ -204,7 +207,7 @@ def package_changes(root: Path) -> _Changes:
 def enabled_by(
     known: Sequence[tuple[str, tuple[MarkdownExtension, ...]]], names: Collection[str]
 ) -> _Changes:
-    """What the packages of those names turn on."""
+    """The extensions that the packages of these names turn on."""
     for pattern, extensions in known:
         if any(re.fullmatch(pattern, name) for name in names):
             yield from ((extension, True) for extension in extensions)
@@ -221,7 +224,7 @@ _CHANGES: Mapping[str, Callable[[Path], _Changes]] = {
 
 
 def first_config(root: Path, *names: str) -> Mapping[str, Value]:
-    """The first of these files that says anything."""
+    """The first of these files that exists and is not empty."""
     tables = (read_config_map(root / name) for name in names)
     return next(filter(None, tables), dict[str, Value]())
 

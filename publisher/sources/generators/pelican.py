@@ -1,18 +1,18 @@
 """Pelican's settings (pelicanconf.py is Python and never run), and what it takes from the path of an article.
 
-AUTHOR, DEFAULT_METADATA                    what posts need not write
+AUTHOR, DEFAULT_METADATA                    defaults for posts
 PATH, ARTICLE_PATHS, ARTICLE_EXCLUDES       where articles are; PAGE_PATHS holds pages
-DEFAULT_CATEGORY                            the category of an article that has none; Pelican's own "misc",
-                                            which nobody wrote, is no category here
-ARTICLE_URL, ARTICLE_LANG_URL               addresses; the latter of those not in DEFAULT_LANG
-TAG_URL, CATEGORY_URL, AUTHOR_URL           addresses of what `{tag}`, `{category}` and `{author}` lead to
-SLUGIFY_SOURCE                              whether a slug is made of the title or of the file's name
-USE_FOLDER_AS_CATEGORY (on where not set)   the folder an article is in, below PATH, is its category
-EXTRA_PATH_METADATA                         metadata of one file, or of all below a folder
+DEFAULT_CATEGORY                            the category of an article that has none; Pelican's own default,
+                                            "misc", is no category here
+ARTICLE_URL, ARTICLE_LANG_URL               URLs; the latter for articles not in DEFAULT_LANG
+TAG_URL, CATEGORY_URL, AUTHOR_URL           the URLs that `{tag}`, `{category}` and `{author}` link to
+SLUGIFY_SOURCE                              whether a slug is made from the title or from the file's name
+USE_FOLDER_AS_CATEGORY (on by default)      the folder of an article below PATH is its category
+EXTRA_PATH_METADATA                         metadata for one file, or for all files below a folder
 FILENAME_METADATA, PATH_METADATA            patterns whose named groups are metadata
-DEFAULT_DATE                                the date of an article that has none, where one is written out
+DEFAULT_DATE                                the date of an article that has none, if it is a literal
 
-What the file itself says wins; then comes FILENAME_METADATA, then PATH_METADATA.
+The file itself takes precedence, then FILENAME_METADATA, then PATH_METADATA.
 """
 
 import ast
@@ -32,19 +32,20 @@ _TEXT_SETTING = lazy(r"""^\s*([A-Z_]+)\s*=\s*[rRuU]?(["'])(.*?)\2""", re.MULTILI
 _FIELD = lazy(r"\{(?:date:([^{}]*)|(\w+))\}")
 
 MAX_FOLDERS = 2_000
-"""Folders that are made categories."""
+"""The most folders that become categories."""
 
 MAX_PATTERN = 500
 _FILENAME = r"(?P<date>\d{4}-\d{2}-\d{2}).*"
-"""FILENAME_METADATA where it is not set."""
+"""FILENAME_METADATA by default."""
 
 _CATASTROPHIC = re.compile(r"[*+}]\??[^()]*\)+[*+{]")
-"""A repeated group that repeats within: such a pattern may take for ever on a long name."""
+"""A repeated group with a repetition inside: such a pattern may take forever on a long name."""
 
 
 def read_settings(text: str) -> dict[str, Any]:
-    """What plain assignments at the top of a Python file give to names in capitals: texts, numbers, lists and
-    maps written out. Nothing is run. From a file that this Python cannot parse, texts on one line are taken.
+    """The values assigned to upper-case names at the top of a Python file, if they are literals: texts,
+    numbers, lists and maps. Nothing is run. From a file that this Python cannot parse, only one-line texts
+    are taken.
     """
     found: dict[str, Any] = {match[1]: match[3] for match in _TEXT_SETTING.finditer(text)}
     try:
@@ -67,7 +68,7 @@ def read_settings(text: str) -> dict[str, Any]:
 
 
 def literal_value(node: ast.expr, known: Mapping[str, Any]) -> Any:
-    """What is written out: also the name of a setting above, and texts put together. Raises ValueError."""
+    """The value of a literal, of a setting assigned above, or of texts joined by "+". Raises ValueError."""
     if isinstance(node, ast.Name) and known.get(node.id) is not None:
         return known[node.id]
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
@@ -79,7 +80,7 @@ def literal_value(node: ast.expr, known: Mapping[str, Any]) -> Any:
 
 
 def article_folders(given: Mapping[str, Any]) -> Articles:
-    """Where these settings say that articles are."""
+    """The folders of articles in these settings."""
     path = given.get("PATH")
     content = join_path("", path) if isinstance(path, str) and not path.startswith(("/", "~")) else "content"
     within = list_names(given.get("ARTICLE_PATHS")) or ("",)
@@ -100,18 +101,20 @@ def article_folders(given: Mapping[str, Any]) -> Articles:
 
 
 def ignored_names(given: Mapping[str, Any]) -> tuple[str, ...]:
-    """IGNORE_FILES: patterns of names that are read by nobody."""
+    """IGNORE_FILES: patterns for names of files that are not read."""
     return list_names(given.get("IGNORE_FILES"))
 
 
 def permalink(given: Mapping[str, Any]) -> str:
-    """Where articles are by ARTICLE_URL, else by ARTICLE_SAVE_AS, as `permalinks` has it; "": as usual."""
+    """The permalink by ARTICLE_URL, else by ARTICLE_SAVE_AS, in the words of `permalinks`; "" for the
+    default.
+    """
     found = read_link(given, "ARTICLE")
     return found or (f"/:{slug_word(given)}.html" if slug_word(given) == "slug" else "")
 
 
 def read_link(given: Mapping[str, Any], of: str) -> str:
-    """The permalink of the setting `of`_URL, else of `of`_SAVE_AS, in our words; "" where neither is set."""
+    """The permalink in the setting `of`_URL, else in `of`_SAVE_AS, in our words; "" if neither is set."""
     url, file = given.get(f"{of}_URL"), given.get(f"{of}_SAVE_AS")
     if not (isinstance(url, str) and url):
         url = file.removesuffix("index.html") if isinstance(file, str) else ""
@@ -127,12 +130,12 @@ def read_link(given: Mapping[str, Any], of: str) -> str:
 
 
 def slug_word(given: Mapping[str, Any]) -> str:
-    """The word of a permalink for a slug: made of the title, else of the file's name."""
+    """The word for a slug in permalinks: one made from the title, or from the file's name."""
     return "slug" if given.get("SLUGIFY_SOURCE") == "basename" else "titleslug"
 
 
 def defaults(given: Mapping[str, Any], *, author: bool) -> tuple[Defaults, ...]:
-    """What articles need not write. `author`: the site's own settings name one, who stays."""
+    """Defaults for articles. `author`: our own settings name one, who takes precedence."""
     metadata = text_items(given.get("DEFAULT_METADATA"))
     values: dict[str, Value] = {fold(key): text for key, text in metadata.items()}
     for name, key, wanted in (("AUTHOR", "author", not author), ("DEFAULT_CATEGORY", "category", True)):
@@ -166,7 +169,9 @@ def list_names(value: Any) -> tuple[str, ...]:
 
 
 def folder_defaults(found: Articles, given: Mapping[str, Any], paths: Sequence[str]) -> tuple[Defaults, ...]:
-    """What folders and EXTRA_PATH_METADATA give to the articles at `paths` (from the blog's root)."""
+    """The defaults from folders and EXTRA_PATH_METADATA for the articles at `paths` (from the blog's
+    root).
+    """
     some: list[Defaults] = []
     if found.filed:
         places = sorted({path.rpartition("/")[0] for path in paths}, key=lambda it: (it.count("/"), it))
@@ -187,8 +192,8 @@ def folder_defaults(found: Articles, given: Mapping[str, Any], paths: Sequence[s
 def path_metadata(
     found: Articles, given: Mapping[str, Any], paths: Mapping[str, str]
 ) -> dict[str, dict[str, Value]]:
-    """What patterns find in the paths of articles; `paths` are those from the blog's root by those of the
-    folder of posts, by which the result is keyed too. A pattern that is none is passed over.
+    """The metadata that patterns find in paths of articles. `paths` maps paths in the folder of posts to
+    paths from the blog's root; the result is by the former. Invalid patterns are ignored.
     """
     name = compile_metadata_pattern(given.get("FILENAME_METADATA", _FILENAME))
     whole = compile_metadata_pattern(given.get("PATH_METADATA"))
@@ -211,7 +216,7 @@ def path_metadata(
 
 
 def compile_metadata_pattern(value: Any) -> re.Pattern[str] | None:
-    """A pattern of FILENAME_METADATA or PATH_METADATA; None where it is none, or could take for ever."""
+    """A pattern of FILENAME_METADATA or PATH_METADATA; None if it is invalid or could take forever."""
     if not isinstance(value, str) or not value or len(value) > MAX_PATTERN or _CATASTROPHIC.search(value):
         return None
     try:
@@ -221,7 +226,7 @@ def compile_metadata_pattern(value: Any) -> re.Pattern[str] | None:
 
 
 def read_default_date(value: Any) -> str:
-    """A date that is written out, as numbers or as a text; "fs" is a file's own time, which is no date."""
+    """A date as numbers or text; "fs", the file's own time, is no date."""
     if isinstance(value, str):
         return "" if value == "fs" else value
     numbers = cast("Sequence[object]", value) if isinstance(value, (tuple, list)) else ()

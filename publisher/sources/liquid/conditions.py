@@ -1,8 +1,8 @@
 """`{% if %}`, `{% unless %}` and `{% case %}` in bodies: keeps the branch that the generator would show.
 
-Front matter (`page.`) and the configuration (`site.`) decide. What they do not name is nil, and so false;
-`jekyll.environment` is "production". A condition that only the generator could know shows its else branch,
-with a warning: never both branches, for one of them may be what the author hides.
+Front matter (`page.`) and the configuration (`site.`) decide. What they do not set is nil, and so false;
+`jekyll.environment` is "production". If only the generator could decide a condition, its else branch is
+shown, with a warning. Both branches are never shown, because one of them may be what the author hides.
 """
 
 import re
@@ -25,7 +25,7 @@ from publisher.sources.liquid.expressions import (
 )
 
 PROFILES = frozenset({"jekyll", "eleventy", "hexo", "none", "auto"})
-"""Generators that run such tags in posts; to others they are text."""
+"""Generators that run such tags in posts; for others they are text."""
 
 _TAG = lazy(
     r"\{%-?\s{0,99}(?P<name>if|elsif|elseif|elif|else|endif|unless|endunless|case|when|endcase|for|endfor|assign"
@@ -39,7 +39,7 @@ _DATE = lazy(r"\d{4}-\d\d?-\d\d?\b.*")
 
 _TRUE, _FALSE = frozenset({"true", "yes", "on"}), frozenset({"false", "no", "off"})
 _ALWAYS_SET = word_set("title url id date content path name slug relative_path excerpt ext")
-"""What Jekyll's posts have, whatever it is."""
+"""What all of Jekyll's posts have, with values that we do not know."""
 _UNKNOWN_FIELDS = word_set("next previous dir output")
 _ELEVENTY_FIELDS = word_set(
     "url date inputPath fileSlug filePathStem outputPath outputFileExtension templateSyntax lang rawInput"
@@ -51,14 +51,14 @@ _GENERATED_FIELDS = word_set(
     " unpublished whitelist plugins markdown highlighter lsi excerpt_separator incremental detach port host"
     " permalink show_dir_listing paginate_path timezone quiet verbose defaults liquid kramdown"
 )
-"""What `site.` has beside the configuration, or where that is silent."""
+"""What `site.` has besides the configuration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiquidScope:
-    """What a post's conditions can be decided by. `given` is its own front matter and `head` the text that it
-    is written in, `front` what it is with the site's defaults; `site` is the configuration by its keys as
-    they are written, and `page` what is known of Eleventy's `page`.
+    """What a post's conditions are decided by. `given` is its own front matter, `head` the text of that, and
+    `front` the front matter with the site's defaults. `site` is the configuration by its keys as written, and
+    `page` what is known of Eleventy's `page`.
     """
 
     given: FrontMatter
@@ -71,8 +71,8 @@ class LiquidScope:
 
 @dataclass(slots=True)
 class _Frame:
-    """An open condition or loop: whether it stands where text is shown, whether a branch was taken, whether
-    the present one is shown; and a case's value.
+    """An open condition or loop: whether the text around it is shown (`above`), whether a branch was taken,
+    whether the current one is shown, and the value of a case.
     """
 
     kind: str
@@ -83,8 +83,8 @@ class _Frame:
 
 
 def resolve_conditions(body: str, scope: LiquidScope, *, markdown: bool) -> tuple[str, list[tuple[int, str]]]:
-    """`body` with one branch of each condition, every line break in its place; and (line from 1, tag) of
-    those that only the generator could decide. Code stays as it is.
+    """`body` with one branch of each condition and all its line breaks; and (line from 1, tag) of conditions
+    that only the generator could decide. Code stays as it is.
     """
     if "{%" not in body or not any(f"{kind} " in body for kind in ("if", "unless", "case")):
         return body, []
@@ -95,7 +95,7 @@ def resolve_conditions(body: str, scope: LiquidScope, *, markdown: bool) -> tupl
 
 
 def strip_comments(body: str, *, markdown: bool) -> str:
-    """`body` without the comments of Nunjucks, `{# ... #}`, every line break in its place. Code stays."""
+    """`body` without Nunjucks comments, `{# ... #}`, but with all its line breaks. Code stays."""
     prose = blank_literal_regions(blank_code(body) if markdown else body)
     parts: list[str] = []
     at = 0
@@ -117,7 +117,9 @@ class _ConditionPass:
     parts: list[str] = field(default_factory=list[str])
 
     def run(self, prose: str) -> tuple[str, list[tuple[int, str]]]:
-        """What is shown, and what could not be decided; `prose` is the body with its code blanked."""
+        """The text that is shown, and the conditions that could not be decided; `prose` is the body with its
+        code blanked.
+        """
         at = 0
         for tag in _TAG.finditer(prose):
             self.emit(at, tag.start(), shown=self.is_visible())
@@ -134,7 +136,7 @@ class _ConditionPass:
         return all(frame.shown for frame in self.frames)
 
     def handle_tag(self, tag: re.Match[str]) -> bool:
-        """Acts on a tag; returns whether it belongs to a condition, and so is not shown."""
+        """Handles a tag; returns whether it belongs to a condition and so is not shown."""
         name, top = tag["name"], self.frames[-1] if self.frames else None
         match name:
             case "if" | "unless" | "case":
@@ -179,7 +181,7 @@ class _ConditionPass:
         self.frames.append(frame)
 
     def take_branch(self, frame: _Frame, tag: re.Match[str], holds: bool | None) -> None:
-        """Enters the next branch of a condition. One that nobody knows to hold is not shown."""
+        """Enters the next branch of a condition. If `holds` is None, nobody knows, and it is not shown."""
         if holds is None:
             line = 1 + self.body.count("\n", 0, tag.start())
             self.unknown.append((line, " ".join(tag[0].split())))
@@ -190,7 +192,7 @@ class _ConditionPass:
         return evaluate_condition(tag["words"], self.lookup)
 
     def assign(self, words: str, *, known: bool) -> None:
-        """A variable is known where it is given one value; in a loop it may get others."""
+        """Assigns a variable. It is known unless it is captured, or assigned in a loop."""
         match = _ASSIGNED.match(words)
         name = match[1] if match else (words.split() or [""])[0]
         if not self.is_visible():
@@ -236,7 +238,7 @@ class _ConditionPass:
         return UnknownValue.SOMETHING if name in _ALWAYS_SET else UNKNOWN if name in _UNKNOWN_FIELDS else None
 
     def front_value(self, name: str) -> LiquidValue:
-        """What the front matter says under a name, to the letter: to Liquid, `Draft` is not `draft`."""
+        """The front matter under exactly this name: for Liquid, `Draft` is not `draft`."""
         value, own = self.scope.front.values.get(fold(name)), fold(name) in self.scope.given.values
         if own and not re.search(rf"""(?<![\w-]){re.escape(name)}["']?\s*[:=]""", self.scope.head):
             return None
@@ -253,7 +255,7 @@ class _ConditionPass:
 
 
 def typed_value(value: Value) -> LiquidValue:
-    """A value as YAML types it; front matter here keeps scalars as text."""
+    """A value with YAML's types; front matter keeps scalars as text."""
     if isinstance(value, list):
         return [typed_value(item) for item in value]
     if isinstance(value, dict):

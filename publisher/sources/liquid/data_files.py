@@ -1,10 +1,10 @@
-"""Jekyll's data files (`_data`, or `data_dir`): the plain values and lists that bodies show.
+"""Jekyll's data files (`_data`, or `data_dir`): the values and lists that bodies show.
 
     {{ site.data.urls.docs }}   {{ site.data.crew[0]["name"] }}   {{ site.data.crew.first.name }}
     {% for one in site.data.crew %}- {{ one.name }}{% endfor %}
 
 Files are YAML, JSON and TOML, and CSV and TSV with a line of headers, which are lists of maps
-(lib/jekyll/readers/data_reader.rb). A loop is written out where only expressions stand in it.
+(lib/jekyll/readers/data_reader.rb). A loop is unrolled if there are only expressions in it.
 """
 
 import csv
@@ -23,7 +23,7 @@ MOST_FILES, LARGEST, MOST, LONGEST = 1_000, 100_000, 20_000, 1_000
 """Data files, bytes of one, values of all of them, characters of one."""
 
 MAX_EXPANDED = 500_000
-"""Characters that the loops of one post are written out to."""
+"""The most characters to which the loops of one post are unrolled."""
 
 _ENDS = (".yml", ".yaml", ".json", ".toml", ".csv", ".tsv")
 _PATH = lazy(
@@ -41,9 +41,9 @@ _SIZE, _KIND, _TRUNCATED = "size", "#", "##"
 
 
 def read_data_files(folder: Path, root: Path) -> dict[str, str]:
-    """Plain values of the files in `folder` by "site.data.file.key", each word as `key_word` has it; items of
-    lists by their numbers, and under "size" how many there are; under "#" what is no plain value: a list, a
-    map or a long text. Nothing where `folder` is outside of `root`.
+    """The plain values in the files in `folder` by "site.data.file.key", each part as `key_word` writes it.
+    Items of lists are by their numbers, and their count is under "size"; "#" marks a list, a map or a long
+    text. Empty if `folder` is outside of `root`.
     """
     found: dict[str, str] = {}
     if not folder.resolve().is_relative_to(root):
@@ -65,8 +65,8 @@ def read_data_files(folder: Path, root: Path) -> dict[str, str]:
 
 
 def loop_replacements(body: str, prose: str, data: Mapping[str, str]) -> Iterator[tuple[int, int, str]]:
-    """(start, end, replacement) of each loop over a list, and of each tag that names an item of a list by its
-    number or a key in brackets. `prose` is `body` with its code blanked.
+    """(start, end, replacement) for each loop over a list, and for each tag with an item of a list by number
+    or a key in brackets. `prose` is `body` with its code blanked.
     """
     if "site.data" not in prose:
         return
@@ -96,7 +96,7 @@ def tag_replacements(
 
 
 def rewrite_paths(text: str, data: Mapping[str, str]) -> str:
-    """`text` with paths into data as keys joined by points, where their value is known."""
+    """`text` with paths into data as keys joined by dots, if their value is known."""
 
     def rewrite(match: re.Match[str]) -> str:
         key = data_key(match[0], data)
@@ -107,7 +107,7 @@ def rewrite_paths(text: str, data: Mapping[str, str]) -> str:
 
 
 def is_nil(key: str, data: Mapping[str, str]) -> bool:
-    """Whether a list or a map that is known has nothing there."""
+    """Whether a known list or map has no such item."""
     above = key.rpartition(".")[0]
     if f"site.data.{_TRUNCATED}" in data or key in data or f"{key}.{_KIND}" in data or above in ("", "site"):
         return False
@@ -115,7 +115,7 @@ def is_nil(key: str, data: Mapping[str, str]) -> bool:
 
 
 def unroll_loop(loop: re.Match[str], body: str, data: Mapping[str, str]) -> str | None:
-    """The inside of a loop, once for each item of its list; None where the list is not known."""
+    """The inside of a loop, once for each item of its list; None if the list is not known."""
     where = data_key(loop["path"], data)
     count = data[f"{where}.{_SIZE}"] if data.get(f"{where}.{_KIND}") == "list" else ""
     if not count:
@@ -141,7 +141,7 @@ def unroll_loop(loop: re.Match[str], body: str, data: Mapping[str, str]) -> str 
 
 
 def shown_data(prose: str, data: Mapping[str, str]) -> dict[str, str]:
-    """The values of data files that a body shows, by the names that it uses."""
+    """The values from data files that a body shows, by the names it uses."""
     if "site.data" not in prose or not data:
         return {}
     names = {match[0] for match in _PATH.finditer(prose)}
@@ -149,12 +149,12 @@ def shown_data(prose: str, data: Mapping[str, str]) -> dict[str, str]:
 
 
 def data_value(name: str, data: Mapping[str, str]) -> str | None:
-    """The plain value at a path such as `site.data.urls.docs`; None where there is none."""
+    """The plain value at a path such as `site.data.urls.docs`; None if there is none."""
     return data.get(data_key(name, data)) if _PATH.fullmatch(name) else None
 
 
 def data_key(path: str, data: Mapping[str, str]) -> str:
-    """The key in `data` of a path, which may count items from the end; "" where it is no path."""
+    """The key in `data` of a path, which may count items from the end; "" if it is not a path."""
     if not _PATH.fullmatch(path):
         return ""
     where = "site.data"
@@ -170,13 +170,13 @@ def data_key(path: str, data: Mapping[str, str]) -> str:
 
 
 def key_word(name: str) -> str:
-    """One part of a path as the keys of `data` have it."""
+    """One part of a path as it is in the keys of `data`."""
     return re.sub(r"\W+", "", fold(name))
 
 
-@lru_cache(maxsize=MOST_FILES)  # every scan asks for all of them
+@lru_cache(maxsize=MOST_FILES)  # every scan needs all of them
 def read_value(file: str, _mtime_ns: int, _size: int) -> Value:
-    """What a data file holds; None where it cannot be read."""
+    """The contents of a data file; None if it cannot be read."""
     path = Path(file)
     if path.suffix in (".csv", ".tsv"):
         try:

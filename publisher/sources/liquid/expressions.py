@@ -1,7 +1,7 @@
-"""Liquid's expressions in conditions, as far as they can be known: `page.a == "b" and site.c contains "d"`.
+"""Liquid expressions in conditions, as far as they can be known: `page.a == "b" and site.c contains "d"`.
 
-Values are Liquid's: nil and false are false, everything else is true, be it empty. `and` and `or` have no
-precedence: they are taken from the right. What cannot be known is UNKNOWN, and so is what depends on it.
+As in Liquid, nil and false are false and everything else is true, even if it is empty. `and` and `or` have no
+precedence and are evaluated from the right. What cannot be known is UNKNOWN, and so is what depends on it.
 """
 
 import re
@@ -18,12 +18,12 @@ _TOKEN = lazy(
 _STEP = lazy(r"""[A-Za-z_][\w-]*\??|"[^"]*"|'[^']*'""")
 _SIGNS = ("==", "!=", "<>", "<=", ">=", "<", ">", "contains")
 Token: TypeAlias = tuple[str, str]
-"""What kind it is, and its text."""
+"""The kind and the text of a token."""
 
 
 class UnknownValue(Enum):
-    """Values that are no values: what only the generator knows; something it has, whatever that is; Liquid's
-    `empty` and `blank`.
+    """Special values: one that only the generator knows; one that is certainly not nil; Liquid's `empty` and
+    `blank`.
     """
 
     UNKNOWN = "unknown"
@@ -48,7 +48,7 @@ _LITERALS: Mapping[str, LiquidValue] = {
 
 
 def evaluate_condition(text: str, lookup: Lookup) -> bool | None:
-    """Whether the condition holds; None where that cannot be known, or it is written in another language."""
+    """Whether the condition holds; None if that cannot be known or it is not Liquid."""
     tokens = tokenize(text)
     return evaluate_logic(tokens, lookup) if tokens else None
 
@@ -70,12 +70,12 @@ def evaluate_values(text: str, lookup: Lookup) -> list[LiquidValue]:
 
 
 def is_truthy(value: LiquidValue) -> bool | None:
-    """Whether a value is true."""
+    """Whether a value is true; None if unknown."""
     return None if value is UNKNOWN else not (value is None or value is False)
 
 
 def values_equal(left: LiquidValue, right: LiquidValue) -> bool | None:
-    """Whether two values are equal; None where that cannot be known."""
+    """Whether two values are equal; None if unknown."""
     for one, other in ((left, right), (right, left)):
         if one is UnknownValue.EMPTY or one is UnknownValue.BLANK:
             return is_empty(other, blank=one is UnknownValue.BLANK)
@@ -88,7 +88,7 @@ def values_equal(left: LiquidValue, right: LiquidValue) -> bool | None:
 
 
 def is_empty(value: LiquidValue, *, blank: bool) -> bool | None:
-    """Whether a value equals `empty`, or with `blank` Liquid's `blank`; None where that cannot be known."""
+    """Whether a value equals Liquid's `empty`, or with `blank` its `blank`; None if unknown."""
     if isinstance(value, UnknownValue):
         return None
     if blank and (value is None or value is False):
@@ -99,7 +99,7 @@ def is_empty(value: LiquidValue, *, blank: bool) -> bool | None:
 
 
 def tokenize(text: str) -> list[Token] | None:
-    """The tokens of an expression; None where it has anything else in it."""
+    """The tokens of an expression; None if there is anything else in it."""
     found: list[Token] = []
     at, text = 0, text.strip()
     while at < len(text):
@@ -112,12 +112,12 @@ def tokenize(text: str) -> list[Token] | None:
 
 
 def evaluate_logic(tokens: list[Token], lookup: Lookup) -> bool | None:
-    """Comparisons joined by `and` and `or`, which Liquid takes from right to left."""
+    """Comparisons joined by `and` and `or`, which Liquid evaluates from right to left."""
     at = next((n for n, token in enumerate(tokens) if token in (("name", "and"), ("name", "or"))), None)
     if at is None:
         return evaluate_comparison(tokens, lookup)
     left, right = evaluate_comparison(tokens[:at], lookup), evaluate_logic(tokens[at + 1 :], lookup)
-    short = tokens[at][1] == "or"  # what decides it whatever the other is
+    short = tokens[at][1] == "or"  # the value that decides it whatever the other side is
     if short in (left, right):
         return short
     return None if left is None or right is None else not short
@@ -162,7 +162,7 @@ def liquid_text(value: LiquidValue) -> str:
 
 
 def compare_order(left: LiquidValue, right: LiquidValue, sign: str) -> bool | None:
-    """`<`, `>`, `<=` and `>=` of two numbers or two texts; None where that cannot be known."""
+    """`<`, `>`, `<=` and `>=` of two numbers or two texts; None if unknown."""
     if left is None or right is None:
         return False
     if isinstance(left, str) and isinstance(right, str):

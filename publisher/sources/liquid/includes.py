@@ -1,9 +1,9 @@
-"""What bodies take from the blog's other files (`{% include links.md %}`, `{{ site.data.urls.docs }}`), and
-variables that are given one value (`{% assign docs = "https://docs.example" %}`).
+"""What bodies include from the blog's other files (`{% include links.md %}`, `{{ site.data.urls.docs }}`),
+and variables with one value (`{% assign docs = "https://docs.example" %}`).
 
-A file is shown where neither it nor those that it includes hold template code, which only the generator could
-run. Files are those of the generator's own folder, read once for a scan; with `include_relative` those beside
-the post.
+A file is included if neither it nor the files that it includes have template code, which only the generator
+could run. Files are from the generator's folder for them, read once per scan, or with `include_relative` from
+beside the post.
 """
 
 import re
@@ -23,7 +23,7 @@ PROFILES = frozenset({"jekyll", "eleventy", "hexo", "none", "auto"})
 """Generators that run such tags in posts."""
 
 MOST_FILES, LARGEST, MOST = 1_000, 200_000, 2_000_000
-"""Included files; characters of one, with those that it includes, and of all. A body includes no more."""
+"""The most included files; characters of one, with what it includes, and of all. A body includes no more."""
 
 MAX_DEPTH = 5
 """How many files may include each other."""
@@ -52,11 +52,11 @@ Shifts = tuple[tuple[int, int, int], ...]
 """As in ParsedPost."""
 
 ReadBeside = Callable[[str, str], str | None]
-"""(path of a post, name) -> the text of the file of that name beside it; None where there is none."""
+"""(path of a post, name) -> the text of the file of that name beside it; None if there is none."""
 
 
 def read_include_files(folders: Sequence[Path]) -> dict[str, str]:
-    """The texts of the files that posts may include, by name; those of the first folder win."""
+    """The texts of the files that posts may include, by name; the first folder takes precedence."""
     read: dict[str, str] = {}
     size = 0
     for folder in folders:
@@ -74,16 +74,16 @@ def read_include_files(folders: Sequence[Path]) -> dict[str, str]:
 
 
 def expand_file(name: str, read: Mapping[str, str], done: dict[str, str | None], depth: int) -> str | None:
-    """A file with those that it includes; None where one of them holds code, or includes itself."""
+    """A file with the files that it includes; None if one of them has code or includes itself."""
     if name in done or name not in read or not depth:
         return done.get(name)
-    done[name] = None  # while it is not known: a file that includes itself shows nothing
+    done[name] = None  # until it is known, so that a file that includes itself is not shown
     done[name] = fill_includes(read[name], lambda inner: expand_file(inner, read, done, depth - 1))
     return done[name]
 
 
 def fill_includes(text: str, shown: Callable[[str], str | None]) -> str | None:
-    """`text` with the files that it includes; None where one of them is not known, or they are too long."""
+    """`text` with the files that it includes; None if one of them is unknown or they are too long."""
     parts: list[str] = []
     at = size = 0
     text = _FRONT.sub("", text, count=1)
@@ -98,7 +98,7 @@ def fill_includes(text: str, shown: Callable[[str], str | None]) -> str | None:
 
 
 def has_no_code(text: str) -> bool:
-    """Whether a file holds no template code but tags that include others."""
+    """Whether the only template code in a file are tags that include others."""
     bare = _INCLUDE.sub("", text)
     return "{%" not in bare and "{{" not in bare and "<%" not in bare
 
@@ -106,9 +106,8 @@ def has_no_code(text: str) -> bool:
 def expand_includes(
     path: str, body: str, rules: SourceRules, beside: ReadBeside, *, markdown: bool
 ) -> tuple[str, Shifts]:
-    """`body` of the post at `path` with the files that it includes, as far as they hold no code, and with
-    loops over lists of data written out; and what that does to its lines (see ParsedPost). Code that shows
-    such tags stays.
+    """`body` of the post at `path` with the files that it includes, as far as they have no code, and with
+    loops over lists of data unrolled; and how that shifts its lines (see ParsedPost). Such tags in code stay.
     """
     includes = "{%" in body and "include" in body
     if rules.profile not in PROFILES or not (includes or (rules.site_data and "site.data" in body)):
@@ -125,7 +124,7 @@ def expand_includes(
 def include_replacements(
     path: str, body: str, prose: str, rules: SourceRules, beside: ReadBeside
 ) -> Iterator[tuple[int, int, str]]:
-    """(start, end, replacement) of each tag that includes a file without code."""
+    """(start, end, replacement) for each tag that includes a file without code."""
     files = rules.include_texts
     room = MOST
     for tag in _INCLUDE.finditer(prose):
@@ -147,7 +146,9 @@ def include_replacements(
 
 
 def splice(body: str, changes: Sequence[tuple[int, int, str]]) -> tuple[str, Shifts]:
-    """`body` with `changes` (start, end, replacement), in order and apart, and what they do to its lines."""
+    """`body` with `changes` (start, end, replacement), in order and not overlapping, and how they shift its
+    lines.
+    """
     parts: list[str] = []
     shifts: list[tuple[int, int, int]] = []
     at, old, new = 0, 1, 1  # the lines, before and after, that `at` is on
@@ -165,8 +166,8 @@ def splice(body: str, changes: Sequence[tuple[int, int, str]]) -> tuple[str, Shi
 
 
 def extract_constants(body: str, rules: SourceRules, *, markdown: bool) -> tuple[str, dict[str, str]]:
-    """`body` without what is only captured, line breaks kept; and the variables that it gives one plain
-    value, and the values of data files and of the configuration that it shows, by the names that it uses.
+    """`body` without captured text but with its line breaks; and, by the names it uses, the variables with
+    one plain value and the values of data files and the configuration that it shows.
     """
     if rules.profile not in PROFILES or ("{%" not in body and "site." not in body):
         return body, {}
@@ -200,7 +201,7 @@ def extract_constants(body: str, rules: SourceRules, *, markdown: bool) -> tuple
 
 
 def loop_depths(prose: str) -> list[tuple[int, int]]:
-    """(place, how many loops are open after it), in order, from the start: a loop may give other values."""
+    """(position, how many loops are open after it), in order from the start."""
     if "for" not in prose:
         return []
     found, depth = [(0, 0)], 0
@@ -211,7 +212,7 @@ def loop_depths(prose: str) -> list[tuple[int, int]]:
 
 
 def assigned_value(tag: re.Match[str], body: str, data: Mapping[str, str]) -> str | None:
-    """The plain value that an assignment or a capture gives; None where it is none."""
+    """The plain value of an assignment or a capture; None if it is not plain."""
     if "text" in tag.re.groupindex:
         text = body[tag.start("text") : tag.end("text")].strip()
         return text if len(text) <= LONGEST_VALUE and "{{" not in text else None
