@@ -128,7 +128,7 @@ def parse_address(text: str, *, where: str = "address") -> Address:
     if _is_common(f"{local}@{domain.lower()}"):
         return Address(local=local, domain=domain.lower())
     if not at:
-        raise _bad(where, f"there is no @ in {shown}")
+        raise _bad(where, f"{shown} has no @")
     local, domain = _local(local, shown, where), _domain(domain, shown, where)
     octets = len(f"{local}@{domain}".encode())
     if octets > MAX_ADDRESS_OCTETS:
@@ -161,7 +161,7 @@ def _is_common(text: str) -> bool:
 def _local(text: str, shown: str, where: str) -> str:
     """The local part in its one spelling; quotes that are not needed go (RFC 5321 4.1.2)."""
     if not text:
-        raise _bad(where, f"there is nothing before the @ in {shown}")
+        raise _bad(where, f"{shown} has nothing before the @")
     quoted = _QUOTED.fullmatch(text)
     content = unicodedata.normalize("NFC", re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else text)
     for character in content:
@@ -174,7 +174,7 @@ def _local(text: str, shown: str, where: str) -> str:
         culprit = (
             "a space" if wrong == " " else repr(wrong) if wrong else "a dot that is first, last or doubled"
         )
-        raise _bad(where, f"{culprit} cannot stand before the @ in {shown}")
+        raise _bad(where, f"{culprit} is not allowed before the @ in {shown}")
     local = content if plain else '"' + re.sub(r'(["\\])', r"\\\1", content) + '"'
     octets = len(local.encode())
     if octets > MAX_LOCAL_OCTETS:
@@ -187,7 +187,7 @@ def _domain(text: str, shown: str, where: str) -> str:
     if text.startswith("["):
         raise _bad(where, f"the part after the @ in {shown} is a number, not a domain name")
     if not text:
-        raise _bad(where, f"there is nothing after the @ in {shown}")
+        raise _bad(where, f"{shown} has nothing after the @")
     labels = [_a_label(label, shown, where) for label in re.split("[.\u3002\uff0e\uff61]", text)]
     domain = ".".join(labels)
     if len(domain) > MAX_DOMAIN_OCTETS:

@@ -145,7 +145,7 @@ def _split_url(url: str) -> SplitResult:
             return parts
     except ValueError:  # brackets without an address in them, or a port that is not a number
         pass
-    raise Refused(url, "no address of the web", "name one that begins with https://")
+    raise Refused(url, "not a web address", "use one that begins with https://")
 
 
 def _request_target(parts: SplitResult) -> str:
@@ -223,4 +223,4 @@ def checked_address(host: str, port: int, trusted: bool) -> str:
     for address in found:
         if trusted or ipaddress.ip_address(address.partition("%")[0]).is_global:
             return address
-    raise Refused(host, f"{found[0]} is an address of a private network", "name it yourself if that is meant")
+    raise Refused(host, f"{found[0]} is an address of a private network", "name it yourself if you mean it")

@@ -82,10 +82,10 @@ def _refuse_unsafe(html: str, where: str) -> None:
     for match in _STYLE.finditer(html):
         if rule := _AT_RULE.search(_CSS_COMMENT.sub("", match.group(1))):
             raise TemplateError(
-                where, f"@{rule.group(1)} may not stand in a mail's styles", "use @media only"
+                where, f"@{rule.group(1)} is not allowed in a mail's styles", "use @media only"
             )
     if element := _FORBIDDEN.search(html):
-        raise TemplateError(where, f"<{element.group(1)}> may not stand in a mail", "remove it")
+        raise TemplateError(where, f"<{element.group(1)}> is not allowed in a mail", "remove it")
 
 
 @cache

@@ -306,7 +306,7 @@ def find_title(
     value = front.get("title")
     if isinstance(value, (list, dict)):
         kind = "list" if isinstance(value, list) else "map"
-        reason = f"title is a {kind}; write text, in quotes where it has brackets"
+        reason = f"title is a {kind}; write text, in quotes if it has brackets"
         raise FrontMatterError(reason, front.line_of("title"))
     read = literal_line if rules.conventions.plain_titles else plain_line
     if value and (title := read(remove_private_passages(value, markdown=False)[0])):

@@ -68,7 +68,7 @@ class Walk:
         try:
             os.scandir(self.folder).close()
         except OSError as error:
-            raise SourceError(where, f"cannot be read ({error.strerror})", "mend its permissions") from None
+            raise SourceError(where, f"cannot be read ({error.strerror})", "fix its permissions") from None
         return os.path.realpath(self.folder)
 
     def _walk_folder(self, root: str, prefix: str) -> Iterator[Found]:
@@ -80,7 +80,7 @@ class Walk:
             except OSError as error:
                 path = prefix.rstrip("/")
                 self._recheck.add(path)
-                reason = f"cannot be read ({error.strerror}); mend its permissions"
+                reason = f"cannot be read ({error.strerror}); fix its permissions"
                 yield displayable(path), BadPost(path=displayable(path), reason=reason), None
                 continue
             for entry in entries:

@@ -66,10 +66,10 @@ def test_redirects_are_followed_and_not_for_ever(server: Server) -> None:
 
 
 def test_a_private_network_is_reached_only_where_the_author_named_it(server: Server) -> None:
-    what = "127.0.0.1: 127.0.0.1 is an address of a private network; name it yourself if that is meant"
+    what = "127.0.0.1: 127.0.0.1 is an address of a private network; name it yourself if you mean it"
     assert refusal(f"{server.url}feed.xml", set()) == what
     assert "is an address of a private network" in refusal(f"{server.url}inside")
-    assert "no address of the web" in refusal(f"{server.url}file")
+    assert "not a web address" in refusal(f"{server.url}file")
     assert len(server.asked) == 2
 
 

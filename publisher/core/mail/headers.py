@@ -148,7 +148,7 @@ def field(name: str, items: Sequence[str], *, utf8: bool = False) -> bytes:
         wrong = _FORBIDDEN.search(line) or (None if utf8 else _NOT_ASCII.search(line))
         if wrong:
             shown = f"U+{ord(wrong[0]):04X} in {line[:80].strip()!a}"
-            raise SettingsError(name, f"{shown} cannot stand in this header", "use plain ASCII")
+            raise SettingsError(name, f"{shown} is not allowed in this header", "use plain ASCII")
     return "\r\n".join(lines).encode() + b"\r\n"
 
 

@@ -40,7 +40,7 @@ def join_url(base: str, reference: str) -> str:
 
 
 def page_key(url: str) -> str:
-    """A name for the page at `url`, with its host; "" where it is no address of the web."""
+    """A name for the page at `url`, with its host; "" where it is not a web address."""
     host, path = _host_and_page(url)
     return f"{host}{path}" if host else ""
 

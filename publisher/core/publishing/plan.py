@@ -32,7 +32,7 @@ class Guard(StrEnum):
 
 
 REMEDIES = {
-    Guard.MISSING: "mend the folder, or `publisher publish --force missing` withdraws them",
+    Guard.MISSING: "fix the folder, or `publisher publish --force missing` withdraws them",
     Guard.CHURN: "`publisher publish --accept-new` if that is meant",
 }
 """What to do about each."""
@@ -74,7 +74,7 @@ def check_missing(live: int, away: Sequence[str], early: Sequence[str] = ()) -> 
     """
     if not is_mass_loss(live, len(away) + len(early)):
         return ()
-    text = f"{len(away)} of {live} published posts are missing at once; is the folder whole?"
+    text = f"{len(away)} of {live} published posts are missing at once; is the folder complete?"
     if early:
         more = f" and {len(away)} are missing" if away else ""
         text = f"{len(early)} of {live} published posts are dated in the future{more}; is the clock right?"

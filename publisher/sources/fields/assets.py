@@ -171,7 +171,7 @@ class AssetFolder:
                     break
             if found is None and line >= 0 and suffix_of(name) in PICTURE_SUFFIXES:
                 where = f"line {line}: " if line else ""
-                warnings.append(f"{where}{name}: no such picture beside the post; add it or mend its name")
+                warnings.append(f"{where}{name}: no such picture beside the post; add it or fix its name")
         return assets, warnings
 
     def read(self, path: str) -> bytes | None:
@@ -195,7 +195,7 @@ class AssetFolder:
         if key not in self._seen:
             data = read_asset(real, self._rest)
             if not isinstance(data, tuple):
-                return f"{name}: cannot be read ({data}); mend its permissions"
+                return f"{name}: cannot be read ({data}); fix its permissions"
             width, height = image_size(data[0]) or (None, None)
             digest = hashlib.sha256(data[0]).hexdigest()
             size = len(data[0])

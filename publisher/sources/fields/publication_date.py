@@ -68,7 +68,7 @@ def find_instant(
         found = parse_date(text, zones.of(text))
         if found is not None:
             return found, where
-        warnings.append(f"{where}: {text!r} is no date; no calendar has that day")
+        warnings.append(f"{where}: {text!r} is not a date; no calendar has that day")
     return first_date(front, last, zones, warnings) if front and last else (None, "")
 
 
@@ -128,7 +128,7 @@ def first_date(
         found = read_date(text, zones.of(value), zones.order, bare=zones.bare)
         line = front.line_of(name)
         if found.at is None:
-            reason = "is no date; write it as 2024-10-25 08:38"
+            reason = "is not a date; write it as 2024-10-25 08:38"
             warnings.append(f"line {line}: {name}: {text[:60]!r} {reason}")
             continue
         if found.doubt:

@@ -244,7 +244,7 @@ def find_canonical(
         if found := absolute_url(text, rules.site_url):
             return found, name
         line = facts.front.line_of(name)
-        warnings.append(f"line {line}: {name}: {text[:80]!r} is no web address; write https://...")
+        warnings.append(f"line {line}: {name}: {text[:80]!r} is not a web address; write https://...")
     text = facts.front.text("permalink", "url")
     if (
         text

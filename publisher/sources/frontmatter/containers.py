@@ -157,7 +157,7 @@ def open_container(text: str, *, blank: bool = False) -> Container:
         raise FrontMatterError(f"front matter has {len(head)} characters; at most {MAX_SIZE}", line)
     front = ours.read(head, line)
     if not front.values and not blank:
-        raise FrontMatterError("front matter opens and says nothing; write at least a title", line)
+        raise FrontMatterError("front matter is empty; write at least a title", line)
     return Container(front=front, body=body, kind=ours.kind)
 
 
@@ -176,7 +176,7 @@ def open_named_fence(start: str, named: re.Match[str], line: int) -> Container:
     load = {"yaml": load_yaml, "toml": load_toml, "json": load_json}[kind]
     front = (load_script if language.startswith("j") and language != "json" else load)(head, line + 1)
     if not front.values:
-        raise FrontMatterError("front matter opens and says nothing; write at least a title", line)
+        raise FrontMatterError("front matter is empty; write at least a title", line)
     return Container(front=front, body=start[end.end() :], kind=kind)
 
 
@@ -196,7 +196,7 @@ def load_toml(text: str, line: int) -> FrontMatter:
         match = _TOML_LINE.search(str(error))
         at = int(match[1]) if match and match[1] else (1 + text.count("\n") if match else 1)
         what = _TOML_LINE.sub("", str(error)).strip() or "nested too deep"
-        raise FrontMatterError(f"broken TOML: {what}; mend the line", line + at - 1) from None
+        raise FrontMatterError(f"broken TOML: {what}; fix the line", line + at - 1) from None
     return build_front_matter([(key, to_value(value), 0) for key, value in loaded.items()], line)
 
 
@@ -211,10 +211,10 @@ def load_json(text: str, line: int) -> FrontMatter:
     try:
         json.loads(text, object_pairs_hook=pairs, parse_int=str, parse_float=str)
     except json.JSONDecodeError as error:
-        reason = f"broken JSON: {error.msg}; mend the line"
+        reason = f"broken JSON: {error.msg}; fix the line"
         raise FrontMatterError(reason, line + error.lineno - 1) from None
     except (ValueError, RecursionError):
-        raise FrontMatterError("broken JSON: nested too deep; write it out plainly", line) from None
+        raise FrontMatterError("broken JSON: nested too deeply; write it more simply", line) from None
     return build_front_matter(repeated, line)
 
 

@@ -94,7 +94,7 @@ def build_front_matter(pairs: Iterable[tuple[str, Value, int]], line: int) -> Fr
     for key, value, at in pairs:
         name = fold(key)
         if name in values and lines[name]:  # 0: merged in by YAML's "<<", to be overridden
-            warnings.append(f"line {at}: {legal(key)!r} is given again; the last one counts")
+            warnings.append(f"line {at}: {legal(key)!r} is repeated; the last one counts")
         values[name] = legal_value(value)
         lines[name] = at
     return FrontMatter(values=values, lines=lines, line=line, warnings=tuple(warnings))

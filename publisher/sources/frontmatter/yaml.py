@@ -51,11 +51,11 @@ def load_yaml(text: str, first_line: int) -> FrontMatter:
         raise FrontMatterError(f"broken YAML: {explain_error(error)}", line) from None
     except (yaml.YAMLError, ValueError) as error:
         what = " ".join(str(error).split())
-        raise FrontMatterError(f"broken YAML: {what}; remove what is not text", first_line) from None
+        raise FrontMatterError(f"broken YAML: {what}; remove control characters", first_line) from None
     if node is None:
         return FrontMatter(values={}, lines={}, line=first_line)
     if not isinstance(node, yaml.MappingNode):
-        raise FrontMatterError('front matter is no list of "key: value" lines; write it so', first_line)
+        raise FrontMatterError('front matter is not "key: value" lines; write it like that', first_line)
     return _NodeReader(first_line).front_matter(node)
 
 
@@ -79,9 +79,7 @@ class _NodeReader:
     def _value(self, node: yaml.Node, depth: int) -> Value:
         self.left -= 1
         if self.left < 0 or depth > MAX_DEPTH:
-            raise FrontMatterError(
-                "YAML aliases or nesting go too far; write it out plainly", self._line(node)
-            )
+            raise FrontMatterError("too many YAML aliases or levels; write it more simply", self._line(node))
         if isinstance(node, yaml.SequenceNode):
             return [self._value(item, depth + 1) for item in node.value]
         if isinstance(node, yaml.MappingNode):
@@ -93,7 +91,7 @@ class _NodeReader:
     def _key(self, node: yaml.Node) -> str:
         if isinstance(node, yaml.ScalarNode):
             return str(node.value)
-        raise FrontMatterError("a key is a list or a map; keys are words", self._line(node))
+        raise FrontMatterError("a key is a list or a map; use a word", self._line(node))
 
     def _line(self, node: yaml.Node) -> int:
         return self.first_line + (node.start_mark.line if node.start_mark else 0)
@@ -108,7 +106,7 @@ def refuse_deep_nesting(text: str, first_line: int) -> None:
         depth += 1 if match[0] in "[{" else -1
         if depth > MAX_DEPTH:
             line = first_line + text.count("\n", 0, match.start())
-            raise FrontMatterError("brackets are nested too deep; write it out plainly", line)
+            raise FrontMatterError("brackets are nested too deeply; write it more simply", line)
     for number, line_text in enumerate(text.split("\n")):
         if len(line_text) <= 2 * MAX_DEPTH:
             continue
@@ -120,7 +118,7 @@ def refuse_deep_nesting(text: str, first_line: int) -> None:
             while at < len(line_text) and line_text[at] in " \t":
                 at += 1
         if depth > MAX_DEPTH:
-            raise FrontMatterError("lists are nested too deep; write it out plainly", first_line + number)
+            raise FrontMatterError("lists are nested too deeply; write it more simply", first_line + number)
 
 
 def explain_error(error: yaml.MarkedYAMLError) -> str:
@@ -130,7 +128,7 @@ def explain_error(error: yaml.MarkedYAMLError) -> str:
         return 'a second ":" on one line; put the value in quotes'
     if "cannot start any token" in problem:
         return f"{problem}; put the value in quotes, and indent with spaces"
-    return f"{problem}; put the value in quotes, or mend the line"
+    return f"{problem}; put the value in quotes, or fix the line"
 
 
 def read_simple_yaml(text: str, first_line: int) -> FrontMatter | None:

@@ -7,18 +7,18 @@ from pathlib import Path
 from publisher.core.errors import OutputError
 
 _MESSAGES = {
-    errno.EACCES: ("is not ours to write", "give this user the right to write there"),
-    errno.EPERM: ("is not ours to write", "give this user the right to write there"),
+    errno.EACCES: ("is not writable", "give this user permission to write there"),
+    errno.EPERM: ("is not writable", "give this user permission to write there"),
     errno.EROFS: ("is on a read-only file system", "mount it for writing"),
-    errno.ENOSPC: ("does not fit on the disk", "make room and run again"),
-    errno.EDQUOT: ("goes past the disk quota", "make room and run again"),
+    errno.ENOSPC: ("does not fit on the disk", "free some space and run again"),
+    errno.EDQUOT: ("exceeds the disk quota", "free some space and run again"),
     errno.EFBIG: ("is larger than a file may be here", "raise the limit"),
     errno.ENAMETOOLONG: ("has a name too long for this disk", "shorten the slug or permalink"),
-    errno.ENOENT: ("is missing", "make the folder it stands in"),
-    errno.ENOTDIR: ("stands under a file, not a folder", "move that file away"),
-    errno.EEXIST: ("stands under a file, not a folder", "move that file away"),
-    errno.EISDIR: ("is a folder and should be a file", "move that folder away"),
-    errno.ENOTEMPTY: ("is a folder and should be a file", "move that folder away"),
+    errno.ENOENT: ("is missing", "create its folder"),
+    errno.ENOTDIR: ("is below a file, not a folder", "move that file away"),
+    errno.EEXIST: ("is below a file, not a folder", "move that file away"),
+    errno.EISDIR: ("is a folder but should be a file", "move that folder away"),
+    errno.ENOTEMPTY: ("is a folder but should be a file", "move that folder away"),
 }
 
 

@@ -99,7 +99,7 @@ class FileJournal:
             if size > 0 and os.pread(handle, 1, size - 1) != b"\n":
                 line = b"\n" + line  # an incomplete line must not swallow this event
             if os.write(handle, line) != len(line):
-                raise OutputError(str(self.path), "does not fit on the disk", "make room and run again")
+                raise OutputError(str(self.path), "does not fit on the disk", "free some space and run again")
             os.fsync(handle)
         finally:
             os.close(handle)

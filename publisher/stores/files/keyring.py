@@ -59,9 +59,9 @@ def _read(path: Path) -> str:
                 path.chmod(stat.S_IMODE(found.st_mode) & 0o700)
         return path.read_text("ascii")
     except FileNotFoundError:
-        raise SettingsError(str(path), "there are no secret keys", "restore them from a backup") from None
+        raise SettingsError(str(path), "the secret keys are missing", "restore them from a backup") from None
     except UnicodeDecodeError:
-        raise SettingsError(str(path), "this is no key file", "restore it from a backup") from None
+        raise SettingsError(str(path), "not a key file", "restore it from a backup") from None
     except OSError as error:
         raise OutputError(str(path), f"cannot be read ({error.strerror})") from error
 
@@ -73,7 +73,7 @@ def _parse(path: Path, text: str) -> KeyRing:
             continue
         where, found = f"{path}:{number}", _LINE.fullmatch(line.strip())
         if not found or len(found[2]) % 2:
-            raise SettingsError(where, "this is no key", "a key is its number, a space and hex digits")
+            raise SettingsError(where, "not a key", "a key is its number, a space and hex digits")
         name, key = int(found[1]), bytes.fromhex(found[2])
         if not 1 <= name <= 255 or name in keys:
             raise SettingsError(where, f"key number {name} is taken or not from 1 to 255")

@@ -188,7 +188,7 @@ class PublicDirectory:
         """
         parts = PurePosixPath(path).parts
         if not parts or path.startswith("/") or ".." in parts or "\0" in path or _STAGED.fullmatch(parts[-1]):
-            raise OutputError(str(self.folder), f"{path!r} is no path for a document", "change the permalink")
+            raise OutputError(str(self.folder), f"{path!r} is not a document path", "change the permalink")
         return self.folder.joinpath(*parts)
 
     def _file_inside(self, path: str) -> Path:

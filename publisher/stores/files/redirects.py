@@ -81,7 +81,7 @@ def _read_entries(path: Path, key: str, parse: Callable[[dict[str, Any]], T]) ->
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         what = f"cannot be read ({' '.join(str(error).split())})"
-        raise SettingsError(str(path), what, "mend it, or restore it from your history") from error
+        raise SettingsError(str(path), what, "fix it, or restore it from version control") from error
 
 
 def _write_entries(path: Path, about: str, key: str, rows: Iterable[Mapping[str, object]]) -> None:

@@ -159,10 +159,10 @@ def test_a_long_url_is_neither_folded_nor_encoded() -> None:
         ),
         (
             "a\r\nBcc: x",
-            r"^List-Help: U\+000D in 'List-Help: a\\r\\nBcc: x' cannot stand in this header; use",
+            r"^List-Help: U\+000D in 'List-Help: a\\r\\nBcc: x' is not allowed in this header; use",
         ),
         ("a\x00", r"^List-Help: U\+0000 in "),
-        ("é", r"^List-Help: U\+00E9 in 'List-Help: \\xe9' cannot stand in this header; use plain ASCII$"),
+        ("é", r"^List-Help: U\+00E9 in 'List-Help: \\xe9' is not allowed in this header; use plain ASCII$"),
     ],
 )
 def test_what_no_header_can_carry_is_refused(value: str, reason: str) -> None:

@@ -220,7 +220,7 @@ def test_no_token_of_a_reader_is_in_what_is_frozen() -> None:
     ("change", "error", "reason"),
     [
         ({"subject": f"Hi {MARK}"}, TemplateError, r"^subject\.txt: a reader's own link is in"),
-        ({"sender": "News"}, AddressError, r"^sender: there is no @ in 'News'"),
+        ({"sender": "News"}, AddressError, r"^sender: 'News' has no @"),
         ({"reply_to": "a@b\r\nBcc: c@d.e"}, AddressError, r"^reply_to: "),
         ({"list_id": "daily\r\nBcc: x"}, SettingsError, r"^List-Id: 'daily\\r\\nBcc: x' is not a list id"),
         ({"feedback_id": "a\r\nBcc: x"}, SettingsError, r"^Feedback-ID: U\+000D in "),

@@ -242,7 +242,7 @@ def files(number: int) -> list[str]:
 def test_many_missing_at_once_stop_the_publish(away: int, of: int, stops: bool) -> None:
     log = [known(name, n) for n, name in enumerate(files(of))]
     made = plan([post(name) for name in files(of)[away:]], log)
-    expected = f"{away} of {of} published posts are missing at once; is the folder whole?"
+    expected = f"{away} of {of} published posts are missing at once; is the folder complete?"
     assert made.stop == (expected if stops else "")
 
 
@@ -250,7 +250,7 @@ def test_withdrawn_posts_do_not_count_and_those_about_to_be_do() -> None:
     gone = [known(f"g{n}", 50 + n, live=False) for n in range(50)]
     away = [known(name, n, missing_since=NOW - DAY, missing_scans=3) for n, name in enumerate(files(6))]
     made = plan([], [*away, *gone])
-    assert made.stop == "6 of 6 published posts are missing at once; is the folder whole?"
+    assert made.stop == "6 of 6 published posts are missing at once; is the folder complete?"
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,7 @@ def test_a_read_only_folder(site: Any, name: str) -> None:
         line = one_line(site.run("publish", code=1, before=without_powers()))
     finally:
         folder.chmod(0o700)
-    assert "cannot be written" in line or "is not ours to write" in line
+    assert "cannot be written" in line or "is not writable" in line
 
 
 def without_powers() -> list[str]:

@@ -46,7 +46,7 @@ def test_a_port_alone_is_one_of_this_machine(site: Any, listen: str, url: str) -
 def test_an_address_that_is_none_is_one_line_wherever_it_is_typed(site: Any, tmp_path: Path) -> None:
     for address in ("http://[x", "http://host:port/"):
         [line] = site.run("adopt", address, code=1).stderr.splitlines()
-        assert line.startswith(f"publisher: {address}: no address of the web")
+        assert line.startswith(f"publisher: {address}: not a web address")
         command = [sys.executable, "-m", "publisher", "init", str(tmp_path / "new"), "--url", address]
         done = subprocess.run(command, capture_output=True, text=True)
         assert (done.returncode, "site.url is" in done.stderr, "unexpected" in done.stderr) == (

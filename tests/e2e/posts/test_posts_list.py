@@ -99,8 +99,8 @@ def test_check_names_path_line_and_reason_of_every_finding(site: Any) -> None:
     done = site.run("check", "--at", AT, code=1)
     lines = done.stdout.splitlines()
     assert lines[:3] == [
-        "2024-05-03-day.md:3: warning: date: '2024-02-30' is no date; write it as 2024-10-25 08:38",
-        "2024-05-03-day.md:4: warning: 'Title' is given again; the last one counts",
+        "2024-05-03-day.md:3: warning: date: '2024-02-30' is not a date; write it as 2024-10-25 08:38",
+        "2024-05-03-day.md:4: warning: 'Title' is repeated; the last one counts",
         "2024-05-03-day.md:8: warning: {% gallery y %} is template code and was left out; write it as "
         "Markdown or HTML",
     ]

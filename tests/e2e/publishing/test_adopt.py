@@ -236,7 +236,7 @@ def test_entries_that_are_no_post_here_are_named(site: Any, tmp_path: Path) -> N
     ("source", "said"),
     [
         ("nothing.xml", "nothing.xml: cannot be read (No such file or directory)"),
-        ("ftp://example.org/feed", "ftp://example.org/feed: no address of the web"),
+        ("ftp://example.org/feed", "ftp://example.org/feed: not a web address"),
     ],
 )
 def test_a_source_that_is_none_is_one_line(site: Any, source: str, said: str) -> None:
@@ -247,7 +247,7 @@ def test_a_broken_file_of_adopted_ids_is_one_line(site: Any) -> None:
     (site.folder / "adopted.json").write_text("{")
     said = site.publish(AT, code=1)
     assert said.startswith(f"publisher: {site.folder}/adopted.json: cannot be read (")
-    assert said.endswith("); mend it, or restore it from your history\n")
+    assert said.endswith("); fix it, or restore it from version control\n")
 
 
 def test_the_real_feed_of_jekylls_own_blog_fits_its_posts(site: Any) -> None:

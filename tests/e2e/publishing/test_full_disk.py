@@ -47,7 +47,7 @@ def test_a_publish_on_a_full_disk_loses_nothing_and_says_so(left: int, disk: Pat
         site.post(f"{n}.md", f"---\ntitle: Post {n}\ndate: 2024-10-21\n---\n{words}\n")
     filler = fill(disk, left * 1024)
     told = site.publish("2024-10-21T09:00:00Z", "--no-mail", code=1)
-    assert "does not fit on the disk; make room and run again" in told
+    assert "does not fit on the disk; free some space and run again" in told
     assert len(told.strip().splitlines()) == 1, told
     check(before, site.documents())
     filler.unlink()

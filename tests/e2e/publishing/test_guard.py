@@ -32,8 +32,8 @@ def test_a_site_that_is_replaced_says_so_and_goes_on_when_it_is_meant(site: Any)
     site.post("three.md", "---\ntitle: three\ndate: 2024-10-02\n---\nthree.\n")
     before = site.documents()
     assert site.publish(LATER, code=1) == (
-        "publisher: posts: 2 of 2 published posts are missing at once; is the folder whole? "
-        "(such as one.md, two.md); nothing was changed; mend the folder, or "
+        "publisher: posts: 2 of 2 published posts are missing at once; is the folder complete? "
+        "(such as one.md, two.md); nothing was changed; fix the folder, or "
         "`publisher publish --force missing` withdraws them\n"
     )
     assert site.documents() == before

@@ -59,7 +59,7 @@ def test_who_was_suppressed_is_allowed_again_and_who_left_is_not(site: Any) -> N
     assert "nothing changed" in site.run("subscribers", "allow", ANN).stderr
     site.run("subscribers", "unsubscribe", "bob@example.org")
     assert "nothing changed" in site.run("subscribers", "allow", "bob@example.org").stderr
-    assert "there is no @" in site.run("subscribers", "allow", "bob", code=1).stderr
+    assert "has no @" in site.run("subscribers", "allow", "bob", code=1).stderr
     kinds = [one["kind"] for one in site.json("subscribers", "show", "bob@example.org")["suppressions"]]
     assert kinds == ["left"]
 

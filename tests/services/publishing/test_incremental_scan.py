@@ -658,7 +658,7 @@ def test_a_folder_that_is_suddenly_empty_stops_and_forgets_nothing(site: Site) -
     lived_in(site, **{f"p{n}": {"instant": START - timedelta(days=1, minutes=n)} for n in range(9)})
     files, site.folder.files_now = site.folder.files_now, {}
     site.folder.changed = set(files)
-    assert site.publish().plan.stop == ("9 of 9 published posts are missing at once; is the folder whole?")
+    assert site.publish().plan.stop == ("9 of 9 published posts are missing at once; is the folder complete?")
     site.folder.files_now = files
     site.folder.changed = set(files)
     assert site.publish().plan.nothing

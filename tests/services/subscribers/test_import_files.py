@@ -110,7 +110,7 @@ def test_a_row_that_cannot_be_judged_is_named_and_stops_no_other(site: MailSite)
         f"{path}:3: b@example.net: status is 'zombie'; use one of enabled, disabled, blocklisted\n"
         in done.stderr
     )
-    assert f"{path}:4: address: there is no @ in 'no address'" in done.stderr
+    assert f"{path}:4: address: 'no address' has no @" in done.stderr
     assert "1 active, 2 refused\n" in done.stderr
     assert states(site) == {"a@example.net": "active"}
 

@@ -126,7 +126,7 @@ def test_a_picture_that_is_not_there_is_said_once_with_its_line(tmp_path: Path) 
     )
     post = read(tmp_path, body)
     first = HEAD.count("\n") + 1
-    say = "no such picture beside the post; add it or mend its name"
+    say = "no such picture beside the post; add it or fix its name"
     assert [asset.name for asset in post.assets] == ["here.png"]
     assert post.warnings == (
         f"line {first}: gone.png: {say}",
@@ -137,7 +137,7 @@ def test_a_picture_that_is_not_there_is_said_once_with_its_line(tmp_path: Path) 
 
 def test_the_picture_in_front_matter_is_missed_too(tmp_path: Path) -> None:
     post = read(tmp_path, "Text.", front=HEAD.replace("title: T", "title: T\nimage: cover.png"))
-    assert post.warnings == ("cover.png: no such picture beside the post; add it or mend its name",)
+    assert post.warnings == ("cover.png: no such picture beside the post; add it or fix its name",)
 
 
 def test_a_file_made_to_keep_us_busy_has_no_size() -> None:

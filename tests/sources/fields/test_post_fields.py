@@ -153,7 +153,7 @@ def test_a_canonical_url_that_is_none_is_warned_of() -> None:
     found = post("title: A\ncanonical_url: javascript:alert(1)")
     assert found.url == found.base_url
     assert found.warnings == (
-        "line 3: canonical_url: 'javascript:alert(1)' is no web address; write https://...",
+        "line 3: canonical_url: 'javascript:alert(1)' is not a web address; write https://...",
     )
 
 
@@ -259,7 +259,7 @@ def test_a_publish_date_after_the_date_is_an_embargo() -> None:
 def test_an_impossible_day_in_a_name_is_passed_over_with_a_warning() -> None:
     found = post("permalink: /2024/05/01/x/", path="2024-02-31-a.md")
     assert found.instant == datetime(2024, 5, 1, tzinfo=UTC)
-    assert found.warnings == ("file name: '2024-02-31' is no date; no calendar has that day",)
+    assert found.warnings == ("file name: '2024-02-31' is not a date; no calendar has that day",)
 
 
 def test_tags_are_as_they_are_written_each_once() -> None:

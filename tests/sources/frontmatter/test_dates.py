@@ -83,7 +83,7 @@ def test_a_dated_bundle_dates_its_index_file() -> None:
 def test_an_impossible_day_falls_back_with_a_warning() -> None:
     found = post("date: 2024-02-30", "2024-02-28-a.md")
     assert found.instant == datetime(2024, 2, 27, 17, tzinfo=UTC)
-    assert found.warnings == ("line 3: date: '2024-02-30' is no date; write it as 2024-10-25 08:38",)
+    assert found.warnings == ("line 3: date: '2024-02-30' is not a date; write it as 2024-10-25 08:38",)
 
 
 def test_published_is_a_date_unless_it_is_a_boolean() -> None:

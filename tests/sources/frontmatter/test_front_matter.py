@@ -66,7 +66,7 @@ def test_slugs_and_tags_that_look_like_numbers_stay_text() -> None:
 def test_a_repeated_key_warns_with_its_line_and_the_last_one_counts() -> None:
     post = parsed("---\ntitle: One\ndate: 2024-01-02\nTitle: Two\n---\n").post
     assert post.title == "Two"
-    assert post.warnings == ("line 4: 'Title' is given again; the last one counts",)
+    assert post.warnings == ("line 4: 'Title' is repeated; the last one counts",)
 
 
 def test_merge_keys_and_aliases_are_followed() -> None:
@@ -80,14 +80,14 @@ def test_merge_keys_and_aliases_are_followed() -> None:
         ("---\n\ntitle: a: b\n---\n", 3, 'broken YAML: a second ":" on one line; put the value in quotes'),
         ("\n\n---\ntitle: [\n---\n", 5, "broken YAML"),
         ("---\ntitle: A\n", 1, "front matter opens with --- and never closes; add a line with ---"),
-        ("---\n---\nBody", 1, "front matter opens and says nothing; write at least a title"),
-        ("---\njust words\n---\n", 2, 'front matter is no list of "key: value" lines; write it so'),
+        ("---\n---\nBody", 1, "front matter is empty; write at least a title"),
+        ("---\njust words\n---\n", 2, 'front matter is not "key: value" lines; write it like that'),
         ("---\na: 1\ntitle: [x, y]\n---\n", 3, "title is a list; write text"),
         ("---\ndate: {a: b}\n---\n", 2, "date is a map; write one date"),
-        ("+++\na = 1\ntitle = Hello\n+++\n", 3, "broken TOML: Invalid value; mend the line"),
+        ("+++\na = 1\ntitle = Hello\n+++\n", 3, "broken TOML: Invalid value; fix the line"),
         ("+++\ndate = 2024-13-45\n+++\n", 2, "broken TOML"),
-        ('{"a": 1,\n "b": }\nBody', 2, "broken JSON: Expecting value; mend the line"),
-        ('---json\n{"a": 1,\n "b": }\n---\n', 3, "broken JSON: Expecting value; mend the line"),
+        ('{"a": 1,\n "b": }\nBody', 2, "broken JSON: Expecting value; fix the line"),
+        ('---json\n{"a": 1,\n "b": }\n---\n', 3, "broken JSON: Expecting value; fix the line"),
         ('{"a": 1', 1, "front matter opens with { and never closes; add the missing }"),
         (b"---\ntitle: caf\xe9\n---\n", 2, "byte 14 (0xe9) is not UTF-8; save the file as UTF-8"),
         (b"---\ntitle: a\n---\n" + b"\0" * 8, 4, "a NUL at byte 17; save the file as UTF-8 text"),

@@ -94,11 +94,9 @@ def test_processes_that_write_at_once_tear_nothing(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     journal = FileJournal(tmp_path / "file" / "journal")
-    with pytest.raises(
-        OutputError, match=r"file/journal: stands under a file, not a folder; move that file a"
-    ):
+    with pytest.raises(OutputError, match=r"file/journal: is below a file, not a folder; move that file a"):
         journal.append("a", {})
     with pytest.raises(OutputError, match=r"file/journal: cannot be read \(Not a directory\)"):
         journal.read()
-    with pytest.raises(OutputError, match=r"gone/journal: is missing; make the folder it stands in"):
+    with pytest.raises(OutputError, match=r"gone/journal: is missing; create its folder"):
         FileJournal(tmp_path / "gone" / "journal").append("a", {})

@@ -61,9 +61,9 @@ def test_two_who_make_the_first_key_at_once_get_the_same(tmp_path: Path) -> None
     [
         ("", r"secret: there are no keys in the file; restore it from a backup$"),
         ("# nothing\n", r"secret: there are no keys in the file; restore it from a backup$"),
-        ("deadbeef", r"secret:1: this is no key; a key is its number, a space and hex digits$"),
-        ("1 abc", r"secret:1: this is no key; "),
-        (f"1 {'aa' * 32}\n\nx {'bb' * 32}", r"secret:3: this is no key; "),
+        ("deadbeef", r"secret:1: not a key; a key is its number, a space and hex digits$"),
+        ("1 abc", r"secret:1: not a key; "),
+        (f"1 {'aa' * 32}\n\nx {'bb' * 32}", r"secret:3: not a key; "),
         (f"0 {'aa' * 32}", r"secret:1: key number 0 is taken or not from 1 to 255$"),
         (f"256 {'aa' * 32}", r"secret:1: key number 256 is taken or not from 1 to 255$"),
         (f"1 {'aa' * 32}\n1 {'bb' * 32}", r"secret:2: key number 1 is taken or not from 1 to 255$"),
@@ -79,18 +79,16 @@ def test_a_damaged_file_is_named_and_its_secrets_are_not(tmp_path: Path, text: s
 
 
 def test_a_missing_file_is_an_error_where_none_may_be_made(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"secret: there are no secret keys; restore them from a backup$"):
+    with pytest.raises(SettingsError, match=r"secret keys are missing; restore them from a backup$"):
         load_keyring(tmp_path / "secret", create=False, random=no_random)
     (tmp_path / "secret").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(SettingsError, match=r"secret: this is no key file; restore it from a backup$"):
+    with pytest.raises(SettingsError, match=r"secret: not a key file; restore it from a backup$"):
         load_keyring(tmp_path / "secret", create=False, random=no_random)
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(
-        OutputError, match=r"file/secret: stands under a file, not a folder; move that file away"
-    ):
+    with pytest.raises(OutputError, match=r"file/secret: is below a file, not a folder; move that file away"):
         load_keyring(tmp_path / "file" / "secret", create=True, random=lambda size: b"k" * size)
     with pytest.raises(OutputError, match=r"cannot be read \(Is a directory\)"):
         load_keyring(tmp_path, create=True, random=no_random)

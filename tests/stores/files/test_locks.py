@@ -85,7 +85,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
         pytest.raises(
-            OutputError, match=r"file/a\.lock: stands under a file, not a folder; move that file away$"
+            OutputError, match=r"file/a\.lock: is below a file, not a folder; move that file away$"
         ),
         lock(tmp_path / "file" / "a.lock", wait=True),
     ):
@@ -97,7 +97,7 @@ def test_a_read_only_folder_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o555)
     with (
         pytest.raises(
-            OutputError, match=r"a\.lock: is not ours to write; give this user the right to write there$"
+            OutputError, match=r"a\.lock: is not writable; give this user permission to write there$"
         ),
         lock(tmp_path / "a.lock", wait=True),
     ):

@@ -113,9 +113,7 @@ def test_a_removed_document_takes_its_empty_folders_along(shelf: PublicDirectory
 )
 def test_a_path_that_is_none_for_a_document_is_refused(shelf: PublicDirectory, path: str) -> None:
     for act in (lambda: shelf.stage(path, b""), lambda: shelf.place(path, AT), lambda: shelf.remove(path)):
-        with pytest.raises(
-            OutputError, match=r"public: '.*' is no path for a document; change the permalink$"
-        ):
+        with pytest.raises(OutputError, match=r"public: '.*' is not a document path; change the permalink$"):
             act()
 
 
@@ -160,8 +158,8 @@ def test_what_cannot_be_written_is_named_with_what_to_do(shelf: PublicDirectory,
     (public / "folder").mkdir(parents=True)
     (public / "file").write_text("")
     for path, reason in (
-        ("folder", r"public/folder: is a folder and should be a file; move that folder away$"),
-        ("file/a", r"public/file/a: stands under a file, not a folder; move that file away$"),
+        ("folder", r"public/folder: is a folder but should be a file; move that folder away$"),
+        ("file/a", r"public/file/a: is below a file, not a folder; move that file away$"),
         ("x" * 256, r"public/x+: has a name too long for this disk; shorten the slug or permalink$"),
         ("y" * 256 + "/a", r"y+/a: has a name too long for this disk; shorten the slug or permalink$"),
     ):
@@ -272,7 +270,5 @@ def test_placing_what_was_never_staged_is_an_error(shelf: PublicDirectory, publi
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_read_only_folder_is_named(shelf: PublicDirectory, public: Path) -> None:
     public.mkdir(mode=0o555)
-    with pytest.raises(
-        OutputError, match=r"public/a: is not ours to write; give this user the right to write"
-    ):
+    with pytest.raises(OutputError, match=r"public/a: is not writable; give this user the right to write"):
         shelf.stage("a", b"x")

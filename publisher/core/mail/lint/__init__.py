@@ -105,9 +105,9 @@ def _header_problems(data: bytes, subject: str, head: Letterhead) -> Iterator[Li
     ]
     for name in (*REQUIRED_ONCE, *(REQUIRED_IN_BULK if head.bulk else ())):
         if (count := names.count(name)) != 1:
-            yield problem(f"{name}: {count or 'none'}; exactly one is right")
+            yield problem(f"{name}: {count or 'none'}; there must be exactly one")
     if bare := _BARE.search(data):
-        yield problem(f"{bare.group()!r} at octet {bare.start()}: lines end in CRLF, and NUL is nothing")
+        yield problem(f"{bare.group()!r} at octet {bare.start()}: lines must end in CRLF, without NUL")
     longest = max(map(len, data.split(b"\r\n")))
     if longest > MAX_LINE_OCTETS:
         yield problem(f"a line of {longest} octets; {MAX_LINE_OCTETS} at most")
@@ -123,7 +123,7 @@ def _text_problems(text: str, html: str, head: Letterhead) -> Iterator[LintProbl
     from html import unescape
 
     if not text.strip():
-        yield LintProblem(rule=LintRule.TEXT, where="text", what="there is no text part")
+        yield LintProblem(rule=LintRule.TEXT, where="text", what="the text part is missing")
     # Lines of code are in the text part as they are, however long.
     code = {line for block in _CODE.findall(html) for line in unescape(_TAG.sub("", block)).splitlines()}
     prose = (line for line in text.splitlines() if "://" not in line and line not in code)
@@ -133,6 +133,4 @@ def _text_problems(text: str, html: str, head: Letterhead) -> Iterator[LintProbl
         yield LintProblem(rule=LintRule.TEXT, where="text", what=what, error=False)
     for where, part in (("text", text), ("html", html)) if head.bulk else ():
         if not head.unsubscribe or head.unsubscribe not in part:
-            yield LintProblem(
-                rule=LintRule.UNSUBSCRIBE, where=where, what="the link to unsubscribe is not in it"
-            )
+            yield LintProblem(rule=LintRule.UNSUBSCRIBE, where=where, what="the unsubscribe link is missing")

@@ -63,11 +63,11 @@ def why_unusable(target: str) -> str:
     if scheme is None:
         return "no address"
     if not scheme:
-        return "a relative address leads nowhere from a mail"
+        return "a relative link does not work in a mail"
     if scheme not in LINK_SCHEMES:
-        return f"mailboxes do not follow {scheme}:"
+        return f"mail clients do not follow {scheme}:"
     if scheme in {"http", "https"} and not host:
-        return "no host of the internet"
+        return "not a host on the internet"
     return ""
 
 
@@ -86,7 +86,7 @@ def why_unreachable(target: str) -> str:
     if scheme not in {"http", "https"}:
         return ""
     if "." not in host and ":" not in host and host != "localhost":
-        return "no host of the internet"
+        return "not a host on the internet"
     private = host == "localhost" or host.endswith((".localhost", ".local", ".internal", ".lan"))
     with suppress(ValueError):  # not an IP address
         private = private or not ip_address(host).is_global
@@ -119,19 +119,20 @@ def _sizes(html: str, tree: Tree) -> Iterator[LintProblem]:
 
 def _structure(tree: Tree) -> Iterator[LintProblem]:
     if tree.doctype != "DOCTYPE html":
-        yield _found(LintRule.STRUCTURE, "no <!DOCTYPE html> at its head: browsers fall into quirks mode")
+        yield _found(LintRule.STRUCTURE, "no <!DOCTYPE html> at the beginning: browsers use quirks mode")
     root = next(iter(tree.named("html")), None)
     if root is None or not root.attrs.get("lang") or root.attrs.get("dir") not in {"ltr", "rtl"}:
         yield _found(LintRule.STRUCTURE, "html has no lang and dir")
     if not any(e.attrs.get("role") == "article" and e.attrs.get("lang") for e in tree.elements):
         yield _found(
-            LintRule.STRUCTURE, "no element with role=article and a lang: readers aloud lose the language"
+            LintRule.STRUCTURE,
+            "no element with role=article and a lang, which screen readers need",
         )
     levels = [int(e.tag[1]) for e in tree.elements if re.fullmatch("h[1-6]", e.tag)]
     if levels.count(1) != 1:
-        yield _found(LintRule.STRUCTURE, f"{levels.count(1)} headings h1; one is right", error=False)
+        yield _found(LintRule.STRUCTURE, f"{levels.count(1)} h1 headings; there should be one", error=False)
     if any(after > before + 1 for before, after in pairwise(levels)):
-        yield _found(LintRule.STRUCTURE, "headings leave out a level", error=False)
+        yield _found(LintRule.STRUCTURE, "headings skip a level", error=False)
     yield from _preheader(tree)
 
 
@@ -143,9 +144,7 @@ def _preheader(tree: Tree) -> Iterator[LintProblem]:
     length = len(_FILLER.sub("", first.text)) if first else 0
     if not least <= length <= most:
         had = f"{length} characters" if first else "missing"
-        yield _found(
-            LintRule.STRUCTURE, f"preheader: {had}; {least} to {most} show in a mailbox", error=False
-        )
+        yield _found(LintRule.STRUCTURE, f"preheader: {had}; mailboxes show {least} to {most}", error=False)
 
 
 def _pictures(tree: Tree) -> Iterator[LintProblem]:
@@ -172,9 +171,9 @@ def _links(tree: Tree, head: Letterhead) -> Iterator[LintProblem]:
         if why:
             yield _found(LintRule.LINK, f"{why}: {target[:80]!r} ({link.text[:40]!r})", error=why != _ANCHOR)
         if not _has_words(link, tree):
-            yield _found(LintRule.LINK, f"a link has no words: {target[:80]!r}", error=False)
+            yield _found(LintRule.LINK, f"a link has no text: {target[:80]!r}", error=False)
         elif texts.setdefault(link.text, target) != target and link.text:
-            yield _found(LintRule.LINK, f"two links are called {link.text[:40]!r}", error=False)
+            yield _found(LintRule.LINK, f"two different links have the text {link.text[:40]!r}", error=False)
 
 
 def _has_words(link: Element, tree: Tree) -> bool:
@@ -192,10 +191,10 @@ def _has_words(link: Element, tree: Tree) -> bool:
 
 def _content(html: str, tree: Tree) -> Iterator[LintProblem]:
     for tag in sorted({e.tag for e in tree.named(*_FORBIDDEN)}):
-        yield _found(LintRule.CONTENT, f"<{tag}> may not stand in a mail")
+        yield _found(LintRule.CONTENT, f"<{tag}> is not allowed in a mail")
     styles = [*tree.sheets, *(e.attrs["style"] for e in tree.elements if "style" in e.attrs)]
     if loads := next((found for style in styles if (found := _LOADS.search(style))), None):
-        yield _found(LintRule.CONTENT, f"{loads.group()} loads something from elsewhere")
+        yield _found(LintRule.CONTENT, f"{loads.group()} loads an external resource")
     if bad := _CONTROL.search(html):
         yield _found(LintRule.CONTENT, f"control character U+{ord(bad.group()):04X}")
 

@@ -174,7 +174,7 @@ def store_error(path: Path, error: BaseException) -> StoreError | OutputError:
     """A database error as one line that tells a person what to do."""
     what = str(error).splitlines()[0] if str(error) else type(error).__name__
     if "disk is full" in what or ("disk I/O error" in what and _is_disk_full(path)):
-        return OutputError(str(path), "does not fit on the disk", "make room and run again")
+        return OutputError(str(path), "does not fit on the disk", "free some space and run again")
     for words, answer, do in _KNOWN_ERRORS:
         if words in what:
             return StoreError(str(path), answer, do)
