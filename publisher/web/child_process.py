@@ -3,18 +3,17 @@
     parent   publishes, plans, delivers; tells the child to stop
     child    serves; wakes the parent when somebody waits for a mail
 
-Two pipes tie them together: whoever dies lets go of its ends, and the other knows. Forked, because nothing
-need be loaded twice, and before there is any thread.
+Forked, because nothing need be loaded twice, and before there is any thread. Neither outlives the other.
 """
 
 import logging
+import multiprocessing
 import os
-import select
 import signal
-import sys
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection, wait
 from types import FrameType
 
 from publisher.app import App
@@ -24,8 +23,6 @@ from publisher.web.server import Server
 
 log = logging.getLogger(__name__)
 
-_WAKE = b"w"
-
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -33,21 +30,18 @@ class ServerProcess:
     """`server` in a child process, forked when this is made. Nothing may hold the store open at that time."""
 
     def __init__(self, app: App, server: Server) -> None:
-        app.store.close()  # a connection must not be used by two processes; each opens its own
-        parent_alive, self._alive = os.pipe()
-        self._from_child, to_parent = os.pipe()
-        sys.stderr.flush()
+        app.store.close()  # two processes must not share a connection; each opens its own
+        context = multiprocessing.get_context("fork")
+        self._wakes, wakes = context.Pipe(duplex=False)
+        self._process = context.Process(target=serve_in_child, args=(app, server, wakes))
         self._stopping = False
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # until the child can handle them
-        self._pid = os.fork()
-        if self._pid == 0:
-            os.close(self._alive)
-            os.close(self._from_child)
-            run_child(app, server, parent_alive, to_parent)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-        os.close(parent_alive)
-        os.close(to_parent)
-        server.close()
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+            wakes.close()
+            server.close()
 
     def attend(self, wake: Callable[[], None]) -> None:
         """Calls `wake` when the child asks for it, until it has ended; in the main thread, which signals then
@@ -55,17 +49,17 @@ class ServerProcess:
         """
         with signal_pipe() as signaled:
             while True:
-                ready = select.select([self._from_child, signaled], [], [])[0]
-                if self._from_child not in ready:
+                ready = wait([self._wakes, self._process.sentinel, signaled])
+                if signaled in ready:
                     os.read(signaled, 4096)  # the handler has run by now
-                    continue
-                message = os.read(self._from_child, 4096)
-                if not message:
+                if self._wakes in ready:
+                    with suppress(EOFError):  # it has ended
+                        self._wakes.recv_bytes()
+                        wake()
+                if self._process.sentinel in ready:
                     break
-                if _WAKE in message:
-                    wake()
-        _, status = os.waitpid(self._pid, 0)
-        code = os.waitstatus_to_exitcode(status)
+        self._process.join()
+        code = self._process.exitcode or 0
         if not (self._stopping and code in {0, -signal.SIGTERM}):
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
             raise OutputError("web", f"the server ended by itself ({how})", "start it again")
@@ -73,13 +67,13 @@ class ServerProcess:
     def stop(self) -> None:
         """Ends `attend` once the requests in flight are finished. For signal handlers too."""
         self._stopping = True
-        with suppress(ProcessLookupError):
-            os.kill(self._pid, signal.SIGTERM)
+        self._process.terminate()
 
     def close(self) -> None:
-        """Closes the pipes to the child; one that still serves ends at once."""
-        os.close(self._alive)
-        os.close(self._from_child)
+        """Ends a child that still serves at once."""
+        self._process.kill()
+        self._process.join()
+        self._wakes.close()
 
 
 @contextmanager
@@ -99,33 +93,32 @@ def signal_pipe() -> Generator[int, None, None]:
         os.close(readable)
 
 
-def run_child(app: App, server: Server, parent_alive: int, to_parent: int) -> None:
-    """The child's whole life; it never returns."""
+def serve_in_child(app: App, server: Server, wakes: Connection) -> None:
+    """The child's whole life."""
 
     def wake_parent() -> None:
-        with suppress(OSError):  # never waits: what a full pipe would not take has been said often enough
-            os.write(to_parent, _WAKE)
+        with suppress(OSError):  # never waits: a full pipe wakes the parent just as well
+            wakes.send_bytes(b"")
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         server.stop()
 
     def end_with_parent() -> None:
         """A parent that was killed cannot say so; another `run` may want the port at once."""
-        os.read(parent_alive, 1)
+        if parent := multiprocessing.parent_process():
+            parent.join()
         os._exit(1)
 
-    code = 1
     try:
         release_in_child()
-        os.set_blocking(to_parent, False)
+        os.set_blocking(wakes.fileno(), False)
         app.wake = wake_parent
         for number in STOP_SIGNALS:
             signal.signal(number, stop)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         threading.Thread(target=end_with_parent, daemon=True).start()
         server.serve()
-        code = 0
     except BaseException:
         log.exception("web_failed")
-    finally:
-        os._exit(code)
+        os._exit(1)
+    os._exit(0)

@@ -492,21 +492,48 @@ def test_a_request_in_pieces_is_one_request(cut: int, served: Server) -> None:
     assert said.endswith(served.feed)
 
 
+def bad(*lines: str, rest: str = "") -> bytes:
+    """A request for the feed with these header lines besides Host."""
+    return "\r\n".join(["GET /feed.atom HTTP/1.1", "Host: a", *lines, "", rest]).encode("latin-1")
+
+
+CHUNKED = "Transfer-Encoding: chunked"
 BAD = {
     "9112 3.2: no Host": b"GET /feed.atom HTTP/1.1\r\nConnection: close\r\n\r\n",
-    "9112 3.2: two Hosts": b"GET /feed.atom HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n",
-    "9112 5.1: a space before the colon": b"GET /feed.atom HTTP/1.1\r\nHost: a\r\nAccept : x\r\n\r\n",
-    "9112 2.2: a line that is none": b"GET /feed.atom HTTP/1.1\r\nHost: a\r\nwords\r\n\r\n",
-    "9110 5.5: NUL in a value": b"GET /feed.atom HTTP/1.1\r\nHost: a\r\nAccept: a\0b\r\n\r\n",
-    "9112 6.1: two framings": b"GET /feed.atom HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n"
-    b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "9112 3.2: two Hosts": bad("Host: b", "Connection: close"),
+    "9112 5.1: a space before the colon": bad("Accept : x"),
+    "9112 5.1: a space before the colon of a framing": bad("Transfer-Encoding : chunked"),
+    "9112 5.2: a folded line": bad("X: a", " Transfer-Encoding: chunked"),
+    "9112 2.2: white space before the first header": b"GET /feed.atom HTTP/1.1\r\n Host: a\r\n\r\n",
+    "9112 2.2: a line that is none": bad("words"),
+    "9112 2.2: a bare CR": bad("X: a\rHost: b"),
+    "9112 2.2: lines that end in LF": bad("X: a\nHost: b"),
+    "9112 2.2: nothing but LF": bad().replace(b"\r\n", b"\n"),
+    "9110 5.1: no name": bad(": x"),
+    "9110 5.1: a name that is no token": bad("X\xe9: a"),
+    "9110 5.5: NUL in a value": bad("Accept: a\0b"),
+    "9112 6.1: two framings": bad("Content-Length: 4", CHUNKED, rest="0\r\n\r\n"),
+    "9112 6.1: an encoding that is unknown": bad("Transfer-Encoding: xchunked", rest="0\r\n\r\n"),
+    "9112 6.1: chunked is not the last": bad("Transfer-Encoding: chunked, gzip", rest="0\r\n\r\n"),
+    "9112 6.1: chunked behind a control": bad("Transfer-Encoding: \x0bchunked", rest="0\r\n\r\n"),
+    "9112 6.3: two lengths": bad("Content-Length: 4", "Content-Length: 0", rest="abcd"),
+    "9112 6.3: a list of lengths": bad("Content-Length: 4, 4", rest="abcd"),
+    "9110 8.6: a length with a sign": bad("Content-Length: +4", rest="abcd"),
+    "9112 7.1: a size that is no number": bad(CHUNKED, rest="zz\r\n"),
+    "9112 7.1: a size without end": bad(CHUNKED, rest="F" * 17 + "\r\n"),
+    "9112 7.1: a size that ends in LF": bad(CHUNKED, rest="4\nabcd\r\n0\r\n\r\n"),
     "9112 3: no request line": b"\0\0\0\0\r\n\r\n",
+    "9112 3.1: a method in lower case": b"get /feed.atom HTTP/1.1\r\nHost: a\r\n\r\n",
+    "9112 3.2: a control in the target": b"GET /feed\x01.atom HTTP/1.1\r\nHost: a\r\n\r\n",
+    "9112 2.3: a version that is none": b"GET /feed.atom HTTP/1.2\r\nHost: a\r\n\r\n",
 }
 
 
 @pytest.mark.parametrize("data", BAD.values(), ids=BAD.keys())
-def test_what_is_no_request_is_refused(data: bytes, served: Server) -> None:
-    assert served.raw(data).status == 400
+def test_what_is_no_request_is_refused_and_hides_no_other(data: bytes, served: Server) -> None:
+    hidden = b"GET /feed.json HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    said = served.talk(data + hidden)
+    assert re.findall(rb"HTTP/1\.1 (\d+)", said) == [b"400"]
 
 
 def test_headers_without_end_are_refused_before_they_fill_the_memory(served: Server) -> None:
