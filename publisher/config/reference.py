@@ -82,7 +82,8 @@ def markdown() -> str:
 
 def json_schema() -> str:
     """config/publisher.schema.json: what editors know of publisher.toml. It refuses no value that Publisher
-    takes; what no schema can say, such as whether a time zone exists, `publisher check` does.
+    takes, but for space around a word of a closed set, where an editor should offer the words. What no schema
+    can say, such as whether a time zone exists, `publisher check` does.
     """
     top: dict[str, Any] = {
         "$schema": "http://json-schema.org/draft-04/schema#",

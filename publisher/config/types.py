@@ -87,7 +87,7 @@ def read_url(value: object) -> str:
         host = f"[{host}]" if ":" in host else host.encode("idna").decode()
     except ValueError:
         raise InvalidValue from None
-    extra = parts.query or parts.fragment or "@" in parts.netloc or "?" in text or "#" in text or " " in text
+    extra = parts.query or parts.fragment or "@" in parts.netloc or re.search(r"[?#\s]", text)
     if parts.scheme not in {"http", "https"} or not host or extra:
         raise InvalidValue
     path = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=-._~")
@@ -258,7 +258,7 @@ DURATION_PATTERN = "[0-9]{1,6}[smhd]"
 BOOL = SettingType("true or false", read_bool, {"type": "boolean"}, verbatim=False)
 TEXT = SettingType("text", read_text, text_schema())
 LINE = SettingType("one line of text", read_line, text_schema())
-FILLED = SettingType("one line of text, not empty", read_filled, text_schema(r".*\S.*"))
+FILLED = SettingType("one line of text, not empty", read_filled, {"type": "string", "pattern": r"\S"})
 PATH = SettingType(FILLED.expects, read_path, FILLED.schema, locate=locate_path)
 URL = SettingType(
     'an absolute URL such as "https://example.org/blog/"',

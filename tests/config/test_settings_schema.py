@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from jsonschema import Draft4Validator, Draft7Validator
 from paths import ROOT
 
@@ -112,26 +114,6 @@ ODD = [
 ]  # fmt: skip
 
 
-def test_no_editor_refuses_what_a_setting_takes() -> None:
-    parsed = tomllib.loads(EVERYTHING)
-    shown = [value for table in flatten(parsed) for value in table.values()]
-    values = [*json.loads(json.dumps(shown, default=str)), *ODD]
-    taken = 0
-    for name, setting in every_setting():
-        validator = Draft4Validator(setting.type.schema)
-        for value in (value for value in values if takes(setting, value)):
-            assert validator.is_valid(value), f"{name} = {value!r}"
-            taken += 1
-    assert taken > 1_000
-
-
-def test_a_value_of_the_wrong_type_is_refused_by_both() -> None:
-    for name, setting in every_setting():
-        for value in ([[1]], None):
-            assert not takes(setting, value), name
-            assert not Draft4Validator(setting.type.schema).is_valid(value), name
-
-
 def flatten(value: Any) -> Iterator[dict[str, Any]]:
     """Every table in a document, however deep."""
     if isinstance(value, dict):
@@ -139,3 +121,44 @@ def flatten(value: Any) -> Iterator[dict[str, Any]]:
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     for item in inner:
         yield from flatten(item)
+
+
+VALUES = [*(value for table in flatten(as_json(EVERYTHING)) for value in table.values()), *ODD]
+TEXTS = [
+    (setting, good)
+    for _, setting in every_setting()
+    if (good := [value for value in VALUES if isinstance(value, str) and takes(setting, value)])
+]
+
+
+def test_no_editor_refuses_what_a_setting_takes() -> None:
+    taken = 0
+    for name, setting in every_setting():
+        validator = Draft4Validator(setting.type.schema)
+        for value in (value for value in VALUES if takes(setting, value)):
+            assert validator.is_valid(value), f"{name} = {value!r}"
+            taken += 1
+    assert taken > 1_000
+
+
+CHARACTERS = " \t\n\u00a0\u2003\x85aAzZ0159-_.:/@#,%ßſK٣|[](){}?&=+~'\"\\<>"
+
+
+@given(st.data())
+def test_no_editor_refuses_a_text_with_a_slip_that_a_setting_takes(data: st.DataObject) -> None:
+    setting, good = data.draw(st.sampled_from(TEXTS))
+    text = data.draw(st.sampled_from(good))
+    place = data.draw(st.integers(0, len(text)))
+    text = (
+        text[:place] + data.draw(st.text(CHARACTERS, max_size=2)) + text[place + data.draw(st.booleans()) :]
+    )
+    assume("enum" not in setting.type.schema or text == text.strip())
+    if takes(setting, text):
+        assert Draft4Validator(setting.type.schema).is_valid(text)
+
+
+def test_a_value_of_the_wrong_type_is_refused_by_both() -> None:
+    for name, setting in every_setting():
+        for value in ([[1]], None):
+            assert not takes(setting, value), name
+            assert not Draft4Validator(setting.type.schema).is_valid(value), name

@@ -44,6 +44,8 @@ SHORTEST_RETENTION = timedelta(days=7)
 
 LONGEST_RETENTION = timedelta(days=36_500)
 
+ISO_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}|[0-9]{4}-?W[0-9]{2}(-?[1-7])?"
+
 
 def read_host(value: object) -> str:
     """The name of a server in ASCII, or its IP address without brackets."""
@@ -139,8 +141,11 @@ def read_day_of_year(value: object) -> date:
     """A calendar day, as TOML has it or as text."""
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
+    text = read_filled(value)
+    if not re.fullmatch(ISO_DAY, text):  # fromisoformat takes "20261201(#" too
+        raise InvalidValue
     try:
-        return date.fromisoformat(read_filled(value))
+        return date.fromisoformat(text)
     except ValueError:
         raise InvalidValue from None
 
@@ -229,7 +234,7 @@ QUIET_HOURS = SettingType(
     'two times of day, as in "22:00-07:00"', read_quiet_hours, text_schema(rf"{_TIME}\s*-\s*{_TIME}")
 )
 WARM_UP_FIELDS: Mapping[str, SettingType[Any]] = {
-    "from": SettingType("a day", read_day_of_year, text_schema("[0-9W-]{7,10}")),
+    "from": SettingType("a day", read_day_of_year, text_schema(ISO_DAY)),
     "days": SettingType(
         "numbers of messages", read_counts, {**array_schema(MESSAGES.schema), "minItems": 1}, verbatim=False
     ),

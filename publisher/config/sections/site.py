@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import timedelta
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
 
@@ -117,6 +116,8 @@ def read_logo(value: object) -> dict[str, Any]:
 
 def _check_known(key: str, known: list[str]) -> None:
     if key not in known:
+        from difflib import get_close_matches  # as rarely as somebody mistypes
+
         near = get_close_matches(key, known, n=1)
         raise InvalidValue(f"{key!r} is unknown; {f'did you mean {near[0]}?' if near else ', '.join(known)}")
 
