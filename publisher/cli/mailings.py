@@ -28,7 +28,7 @@ from publisher.core.delivery.mailing import DeliveryState, Mailing, MailingState
 from publisher.core.delivery.relay_logs import LoggedOutcome
 from publisher.core.errors import Refused, UsageError
 from publisher.core.times import local_time
-from publisher.services.delivery.unknown_outcomes import unknown_deliveries as doubts_of
+from publisher.services.delivery.unknown_outcomes import unknown_deliveries
 from publisher.services.mail.messages import message_id
 from publisher.services.operations import mailings as verbs
 
@@ -92,7 +92,7 @@ def show(site: SiteOptions, as_json: bool, id: int) -> None:
     """Counts by state, the deliveries in doubt, and the servers' replies."""
     app = site.open(reads=True)
     mailing = verbs.find_mailing(app.store, id)
-    doubts = doubts_of(app.deps, id)
+    doubts = unknown_deliveries(app.store, id)
     replies = app.store.replies(id)
     if as_json:
         reply_rows = [{"reply": text, "count": number} for text, number in replies]
@@ -230,7 +230,7 @@ def resolve(
     if logs:
         decide_by_log(app, mailing, logs, named, dry_run=dry_run, as_json=as_json)
         return
-    chosen = doubts_of(app.deps, id) if named is None else named
+    chosen = unknown_deliveries(app.store, id) if named is None else named
     number = mailing.counts.get(DeliveryState.UNKNOWN, 0) if named is None else len(named)
     if dry_run:
         print_unknown(app, mailing, chosen)
@@ -274,7 +274,7 @@ def decide_by_log(
         read = resolve_by_log(
             app.deps,
             mailing,
-            lambda: doubts_of(app.deps, mailing.id) if named is None else named,
+            lambda: unknown_deliveries(app.store, mailing.id) if named is None else named,
             lines_of(logs, lambda line: line_time(line, now, local), update),
             now,
             local=local,
@@ -284,7 +284,7 @@ def decide_by_log(
     if not read.understood and read.before:
         what = f"holds no line of Postfix, of Exim or of JSON ({count(read.lines, 'line')} read)"
         raise Refused(", ".join(logs), what, "give the log of the mail server that took the messages")
-    rest = doubts_of(app.deps, mailing.id)
+    rest = unknown_deliveries(app.store, mailing.id)
     if as_json:
         became = {word: read.became[kind] for kind, word in LOGGED_KEYS.items()}
         facts = {"lines": read.lines, "from": utc(read.first), "to": utc(read.last)}

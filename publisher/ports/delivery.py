@@ -12,11 +12,11 @@ from publisher.core.delivery.mailing import (
     Batch,
     CanarySample,
     Delivery,
-    DeliveryResult,
     DeliveryState,
     Mailing,
     MailingHold,
     RecomposeResult,
+    Transition,
     UnknownDelivery,
 )
 from publisher.core.delivery.relays import Quota, QuotaUse
@@ -56,31 +56,17 @@ class LedgerStore(Protocol):
         """What a cohort's message is made of, in order. Raises StoreError if there is no such cohort."""
         ...
 
-    def mark_sending(self, run: str, rows: Sequence[tuple[int, int]], now: datetime) -> set[tuple[int, int]]:
-        """Durably marks (mailing, n) rows as being sent (b). Only the rows returned may be sent."""
-        ...
-
-    def record_results(self, run: str, results: Sequence[DeliveryResult], now: datetime) -> None:
-        """Records what became of a run's deliveries: c, d, e, f, g, i, or h if the mailing was cancelled. One
-        that was never tried is queued again and its attempt not counted. Raises ValueError for a cause that
-        belongs to `resolve_unknown`."""
-        ...
-
-    def record_progress(
-        self, run: str, results: Sequence[DeliveryResult], intents: Sequence[tuple[int, int]], now: datetime
+    def record_transitions(
+        self, transitions: Sequence[Transition], now: datetime, *, run: str = ""
     ) -> set[tuple[int, int]]:
-        """`record_results` and `mark_sending` in one transaction. Returns as `mark_sending` does."""
-        ...
+        """Makes transitions of single deliveries, in order and in one transaction that is durable when this
+        returns. Returns (mailing, n) of those that were made; only a delivery whose intent (b) was may be
+        sent.
 
-    def try_record_progress(
-        self, run: str, results: Sequence[DeliveryResult], intents: Sequence[tuple[int, int]], now: datetime
-    ) -> set[tuple[int, int]] | None:
-        """`record_progress` that waits neither for other writers nor for the disk: durable, and to be relied
-        on, only after `flush`. None if it would have to wait; then nothing was written."""
-        ...
-
-    def flush(self) -> None:
-        """Waits until what `try_record_progress` wrote is durable."""
+        A run makes those from b to i, of deliveries that it holds. An answer (c, d, e) also settles one that
+        became unknown since (k). What is skipped (i) because its mailing was stopped is cancelled (h) or
+        released (g). Without `run`, an operator or a log makes those of unknown deliveries (j, k). Raises
+        ValueError for others."""
         ...
 
     def finish_batch(self, batch: Batch, now: datetime) -> int:
@@ -102,11 +88,6 @@ class LedgerStore(Protocol):
         """The lowest id above `after` of a mailing with a delivery in state unknown; None if there is
         none.
         """
-        ...
-
-    def resolve_unknown(self, results: Sequence[DeliveryResult], now: datetime) -> int:
-        """Records what became of unknown deliveries (j, k), in one transaction. Returns how many of them were
-        still unknown. Raises ValueError for a cause that does not start at unknown."""
         ...
 
     def apply_command(

@@ -15,9 +15,9 @@ from stores import new_store
 from publisher.core.delivery.mailing import (
     Batch,
     Cohort,
-    DeliveryResult,
     MailingKind,
     NewMailing,
+    Transition,
     TransitionCause,
 )
 from publisher.core.digests.due import CohortKey, DueQuery
@@ -172,7 +172,7 @@ class World:
         return batch
 
     def settle(self, mailing: int, n: int, cause: TransitionCause, run: str = "run1", **more: Any) -> None:
-        self.store.record_results(run, [DeliveryResult(mailing=mailing, n=n, cause=cause, **more)], NOW)
+        self.store.record_transitions([Transition(mailing=mailing, n=n, cause=cause, **more)], NOW, run=run)
 
     def states(self, mailing: int) -> list[str]:
         """The state of each delivery, in order of n."""

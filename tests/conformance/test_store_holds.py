@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from stores import mark_sending
 
 from publisher.core.delivery.holds import DeclinedCommand, MailingCommand, MailingStatus
-from publisher.core.delivery.mailing import DeliveryResult, MailingHold, MailingState, TransitionCause
+from publisher.core.delivery.mailing import MailingHold, MailingState, Transition, TransitionCause
 from publisher.core.delivery.throttling import CircuitBreaker, DeliveryRate
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
@@ -44,9 +45,9 @@ def test_an_approval_that_comes_while_it_is_planned_counts(world: Any) -> None:
 def test_a_pause_stops_a_run_before_its_next_message_and_a_resume_lets_it_go_on(world: Any) -> None:
     mailing = world.ready("ann", "bob")
     batch = world.claim()
-    assert world.store.mark_sending("run1", [(mailing, 1)], NOW) == {(mailing, 1)}
+    assert mark_sending(world.store, "run1", [(mailing, 1)], NOW) == {(mailing, 1)}
     world.store.apply_command(mailing, MailingCommand.PAUSE, NOW)
-    assert world.store.mark_sending("run1", [(mailing, 2)], NOW) == set()
+    assert mark_sending(world.store, "run1", [(mailing, 2)], NOW) == set()
     world.settle(mailing, 1, TransitionCause.ACCEPT)
     world.settle(mailing, 2, TransitionCause.SKIP)
     world.store.finish_batch(batch, NOW)
@@ -58,7 +59,7 @@ def test_a_pause_stops_a_run_before_its_next_message_and_a_resume_lets_it_go_on(
 def test_a_mailing_whose_last_message_went_while_it_was_paused_is_done_when_resumed(world: Any) -> None:
     mailing = world.ready("ann")
     batch = world.claim()
-    world.store.mark_sending("run1", [(mailing, 1)], NOW)
+    mark_sending(world.store, "run1", [(mailing, 1)], NOW)
     world.store.apply_command(mailing, MailingCommand.PAUSE, NOW)
     world.settle(mailing, 1, TransitionCause.ACCEPT)
     world.store.finish_batch(batch, NOW)
@@ -69,7 +70,7 @@ def test_a_mailing_whose_last_message_went_while_it_was_paused_is_done_when_resu
 def test_cancelling_ends_all_that_was_not_sent_at_once_also_what_a_run_holds(world: Any) -> None:
     mailing = world.ready("ann", "bob", "cy", "dan", batch=2)
     batch = world.claim()
-    world.store.mark_sending("run1", [(mailing, 1)], NOW)
+    mark_sending(world.store, "run1", [(mailing, 1)], NOW)
     assert world.store.apply_command(mailing, MailingCommand.CANCEL, NOW) == MailingStatus(
         state=MailingState.CANCELLED
     )
@@ -119,7 +120,7 @@ def test_the_late_reply_of_a_run_that_was_taken_for_dead_counts(
 ) -> None:
     mailing = world.ready("ann", "bob")
     world.claim("slow")
-    world.store.mark_sending("slow", [(mailing, 1)], NOW)
+    mark_sending(world.store, "slow", [(mailing, 1)], NOW)
     assert world.store.release_dead_runs("new", NOW + LEASE, alone=False) == 1
     world.settle(mailing, 1, cause, run="slow", reply="here I am")
     assert world.states(mailing) == [state, "queued"]
@@ -131,11 +132,11 @@ def test_the_late_reply_of_a_run_that_was_taken_for_dead_counts(
 def test_a_late_reply_of_another_run_or_after_a_decision_changes_nothing(world: Any) -> None:
     mailing = world.ready("ann")
     world.claim("slow")
-    world.store.mark_sending("slow", [(mailing, 1)], NOW)
+    mark_sending(world.store, "slow", [(mailing, 1)], NOW)
     world.store.release_dead_runs("new", NOW + LEASE, alone=False)
     world.settle(mailing, 1, TransitionCause.ACCEPT, run="other")
     assert world.states(mailing) == ["unknown"]
-    world.store.resolve_unknown([DeliveryResult(mailing=mailing, n=1, cause=TransitionCause.RESEND)], NOW)
+    world.store.record_transitions([Transition(mailing=mailing, n=1, cause=TransitionCause.RESEND)], NOW)
     world.settle(mailing, 1, TransitionCause.ACCEPT, run="slow")
     assert world.states(mailing) == ["queued"]
 
@@ -151,7 +152,7 @@ def test_a_brake_is_kept_until_it_is_released(world: Any) -> None:
 def test_what_was_settled_is_counted_by_mailing_from_a_minute_on(world: Any) -> None:
     mailing = world.ready("ann", "bob", "cy")
     world.claim()
-    world.store.mark_sending("run1", [(mailing, 1), (mailing, 2)], NOW)
+    mark_sending(world.store, "run1", [(mailing, 1), (mailing, 2)], NOW)
     world.settle(mailing, 1, TransitionCause.ACCEPT)
     world.settle(mailing, 2, TransitionCause.ACCEPT)
     world.settle(mailing, 3, TransitionCause.REJECT)

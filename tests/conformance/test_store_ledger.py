@@ -4,12 +4,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from stores import mark_sending
 
 from publisher.core.delivery.mailing import (
     Delivery,
-    DeliveryResult,
     DeliveryState,
     MailingKind,
+    Transition,
     TransitionCause,
     UnknownDelivery,
 )
@@ -28,12 +29,12 @@ def _send(
     **more: Any,
 ) -> None:
     """Rows that are claimed go out and come to `cause`."""
-    assert world.store.mark_sending(run, [(mailing, n)], NOW) == {(mailing, n)}
+    assert mark_sending(world.store, run, [(mailing, n)], NOW) == {(mailing, n)}
     world.settle(mailing, n, cause, run, **more)
 
 
-def _result(mailing: int, cause: TransitionCause, **more: Any) -> DeliveryResult:
-    return DeliveryResult(mailing=mailing, n=1, cause=cause, **more)
+def _result(mailing: int, cause: TransitionCause, **more: Any) -> Transition:
+    return Transition(mailing=mailing, n=1, cause=cause, **more)
 
 
 def test_claiming_takes_the_rows_of_one_batch_under_a_lease(world: Any) -> None:
@@ -122,10 +123,10 @@ def test_an_intent_is_durable_for_rows_of_this_run_only(world: Any) -> None:
     world.claim()
     world.claim("run2")
     wish = [(mailing, 1), (mailing, 2), (mailing, 3), (99, 1)]
-    assert world.store.mark_sending("run1", wish, NOW) == {(mailing, 1), (mailing, 2)}
+    assert mark_sending(world.store, "run1", wish, NOW) == {(mailing, 1), (mailing, 2)}
     assert world.states(mailing) == ["sending", "sending", "claimed"]
-    assert world.store.mark_sending("run1", wish, NOW) == set()
-    assert world.store.mark_sending("run1", [], NOW) == set()
+    assert mark_sending(world.store, "run1", wish, NOW) == set()
+    assert mark_sending(world.store, "run1", [], NOW) == set()
 
 
 def test_intents_of_many_mailings_are_one_call(world: Any) -> None:
@@ -135,7 +136,7 @@ def test_intents_of_many_mailings_are_one_call(world: Any) -> None:
     world.claim()
     world.claim()
     rows = {(first, 1), (second, 1)}
-    assert world.store.mark_sending("run1", sorted(rows), NOW) == rows
+    assert mark_sending(world.store, "run1", sorted(rows), NOW) == rows
 
 
 @pytest.mark.parametrize(
@@ -153,7 +154,7 @@ def test_who_may_no_longer_be_mailed_is_stopped_before_the_dot(world: Any, spoil
     mailing = world.ready("ann")
     world.claim()
     world.sql(spoil)
-    assert world.store.mark_sending("run1", [(mailing, 1)], NOW) == set()
+    assert mark_sending(world.store, "run1", [(mailing, 1)], NOW) == set()
     assert world.states(mailing) == ["claimed"]
 
 
@@ -165,7 +166,7 @@ def test_a_suppression_stops_a_digest_before_the_dot(world: Any, kind: str) -> N
     world.suppress("bob", kind, "weekly")
     world.suppress("cy", kind, "daily")
     wish = [(mailing, n) for n in (1, 2, 3)]
-    assert world.store.mark_sending("run1", wish, NOW) == {(mailing, 3)}
+    assert mark_sending(world.store, "run1", wish, NOW) == {(mailing, 3)}
 
 
 @pytest.mark.parametrize(
@@ -177,7 +178,7 @@ def test_confirmation_mail_goes_to_those_who_may_come_back(world: Any, kind: str
     mailing = world.store.start_transactional(world.new_mailing(kind=MailingKind.CONFIRM), pending.id, NOW)
     world.claim()
     world.suppress("ann", kind)
-    assert world.store.mark_sending("run1", [(mailing, 1)], NOW) == ({(mailing, 1)} if goes else set())
+    assert mark_sending(world.store, "run1", [(mailing, 1)], NOW) == ({(mailing, 1)} if goes else set())
 
 
 def test_confirmation_mail_does_not_go_to_who_is_active_already(world: Any) -> None:
@@ -185,7 +186,7 @@ def test_confirmation_mail_does_not_go_to_who_is_active_already(world: Any) -> N
     mailing = world.store.start_transactional(world.new_mailing(kind=MailingKind.CONFIRM), pending.id, NOW)
     world.claim()
     world.store.confirm(pending.id, 1, NOW, NOW)
-    assert world.store.mark_sending("run1", [(mailing, 1)], NOW) == set()
+    assert mark_sending(world.store, "run1", [(mailing, 1)], NOW) == set()
 
 
 @pytest.mark.parametrize(
@@ -229,7 +230,7 @@ def test_before_the_dot_only_some_answers_settle(
 def test_what_was_sent_is_not_skipped_or_released(world: Any) -> None:
     mailing = world.ready("ann")
     world.claim()
-    world.store.mark_sending("run1", [(mailing, 1)], NOW)
+    mark_sending(world.store, "run1", [(mailing, 1)], NOW)
     world.settle(mailing, 1, TransitionCause.SKIP)
     world.settle(mailing, 1, TransitionCause.RELEASE)
     assert world.states(mailing) == ["sending"]
@@ -255,14 +256,14 @@ def test_an_end_never_changes(world: Any, end: TransitionCause, late: Transition
     world.settle(mailing, 1, late)
     world.store.finish_batch(batch, NOW)
     world.store.release_dead_runs("run2", NOW, alone=True)
-    assert not world.store.resolve_unknown([_result(mailing, TransitionCause.RESEND)], NOW)
+    assert not world.store.record_transitions([_result(mailing, TransitionCause.RESEND)], NOW)
     assert world.states(mailing) == before
 
 
 def test_another_run_settles_nothing(world: Any) -> None:
     mailing = world.ready("ann")
     world.claim()
-    world.store.mark_sending("run1", [(mailing, 1)], NOW)
+    mark_sending(world.store, "run1", [(mailing, 1)], NOW)
     world.settle(mailing, 1, TransitionCause.ACCEPT, run="run2")
     assert world.states(mailing) == ["sending"]
 
@@ -286,20 +287,21 @@ def test_a_row_skipped_because_its_mailing_pauses_waits_and_was_no_attempt(world
     assert world.claim("run2").lo == 1
 
 
-def test_causes_of_operators_are_not_settled_by_workers(world: Any) -> None:
+def test_runs_and_operators_make_transitions_of_their_own_only(world: Any) -> None:
     mailing = world.ready("ann")
-    with pytest.raises(ValueError, match=r"<TransitionCause.RESEND: 'j'> is not a worker's to settle"):
-        world.settle(mailing, 1, TransitionCause.RESEND)
+    wrong = ((TransitionCause.RESEND, "run1"), (TransitionCause.CLAIM, "run1"), (TransitionCause.ACCEPT, ""))
+    for cause, run in wrong:
+        with pytest.raises(ValueError, match=rf"{cause!r}: not a transition that an? (run|operator) makes"):
+            world.settle(mailing, 1, cause, run=run)
 
 
 def test_recording_settles_and_intends_together(world: Any) -> None:
     mailing = world.ready("ann", "bob")
     world.claim()
-    world.store.mark_sending("run1", [(mailing, 1)], NOW)
-    done = world.store.record_progress(
-        "run1", [_result(mailing, TransitionCause.ACCEPT)], [(mailing, 2)], NOW
-    )
-    assert done == {(mailing, 2)}
+    mark_sending(world.store, "run1", [(mailing, 1)], NOW)
+    intent = Transition(mailing=mailing, n=2, cause=TransitionCause.INTEND)
+    both = [_result(mailing, TransitionCause.ACCEPT), intent]
+    assert world.store.record_transitions(both, NOW, run="run1") == {(mailing, 1), (mailing, 2)}
     assert world.states(mailing) == ["accepted", "sending"]
 
 
@@ -348,7 +350,7 @@ def test_rows_in_doubt_do_not_hold_a_mailing_open(world: Any) -> None:
 def test_finishing_lets_go_of_what_the_run_forgot(world: Any) -> None:
     mailing = world.ready("ann", "bob")
     batch = world.claim()
-    world.store.mark_sending("run1", [(mailing, 1)], NOW)
+    mark_sending(world.store, "run1", [(mailing, 1)], NOW)
     world.store.finish_batch(batch, NOW)
     assert (world.states(mailing), world.attempts(mailing)) == (["unknown", "queued"], [1, 0])
     assert world.claim("run2").lo == 1
@@ -367,7 +369,7 @@ def test_a_batch_that_another_run_has_taken_over_is_not_finished(world: Any) -> 
 def test_recovering_alone_lets_go_every_other_run(world: Any) -> None:
     mailing = world.ready("ann", "bob", "cy", batch=2)
     world.claim("dead")
-    world.store.mark_sending("dead", [(mailing, 1)], NOW)
+    mark_sending(world.store, "dead", [(mailing, 1)], NOW)
     world.claim("mine")
     assert world.store.release_dead_runs("mine", NOW, alone=True) == 1
     assert world.states(mailing) == ["unknown", "queued", "claimed"]
@@ -397,7 +399,7 @@ def test_a_worker_that_comes_back_from_the_dead_is_fenced(world: Any) -> None:
     world.claim("old")
     world.store.release_dead_runs("new", NOW + LEASE, alone=False)
     world.claim("new", NOW + LEASE)
-    assert world.store.mark_sending("old", [(mailing, 1)], NOW + LEASE) == set()
+    assert mark_sending(world.store, "old", [(mailing, 1)], NOW + LEASE) == set()
     world.settle(mailing, 1, TransitionCause.REJECT, run="old")
     assert world.states(mailing) == ["claimed"]
 
@@ -414,12 +416,12 @@ def test_recovery_keeps_the_time_a_deferred_row_waits_for(world: Any) -> None:
 def test_nothing_of_a_cancelled_mailing_is_queued_again(world: Any) -> None:
     mailing = world.ready("ann", "bob", "cy")
     world.claim("dead")
-    world.store.mark_sending("dead", [(mailing, 1)], NOW)
+    mark_sending(world.store, "dead", [(mailing, 1)], NOW)
     _send(world, mailing, 2, TransitionCause.DEFER, "dead", not_before=NOW + MINUTE)
     world.set_mailing(mailing, "cancelled")
     assert world.store.release_dead_runs("mine", NOW, alone=True) == 1
     assert world.states(mailing) == ["unknown", "cancelled", "cancelled"]
-    assert world.store.resolve_unknown([_result(mailing, TransitionCause.RESEND)], NOW)
+    assert world.store.record_transitions([_result(mailing, TransitionCause.RESEND)], NOW)
     assert world.states(mailing) == ["cancelled"] * 3
     assert world.mailing_state(mailing) == "cancelled"
 
@@ -446,18 +448,18 @@ def _doubt(world: Any) -> int:
 )
 def test_a_doubt_is_resolved_to_an_end_once(world: Any, cause: TransitionCause, state: str) -> None:
     mailing = _doubt(world)
-    assert world.store.resolve_unknown([_result(mailing, cause, reply="found")], NOW)
+    assert world.store.record_transitions([_result(mailing, cause, reply="found")], NOW)
     assert world.states(mailing) == [state, "accepted"]
     assert world.store.unknown_deliveries(mailing) == []
     assert (world.store.count_unknown(), world.store.next_mailing_with_unknown(0)) == (0, None)
-    assert not world.store.resolve_unknown([_result(mailing, cause)], NOW)
+    assert not world.store.record_transitions([_result(mailing, cause)], NOW)
     assert world.mailing_state(mailing) == "done"
 
 
 @pytest.mark.parametrize("cause", [TransitionCause.RESEND, TransitionCause.FOUND_ABSENT])
 def test_a_doubt_resolved_to_send_again_opens_batch_and_mailing(world: Any, cause: TransitionCause) -> None:
     mailing = _doubt(world)
-    assert world.store.resolve_unknown([_result(mailing, cause)], NOW + MINUTE)
+    assert world.store.record_transitions([_result(mailing, cause)], NOW + MINUTE)
     assert world.states(mailing) == ["queued", "accepted"]
     assert world.mailing_state(mailing) == "ready"
     again = world.claim("run2", NOW + MINUTE)
@@ -471,7 +473,7 @@ def test_a_doubt_resolved_while_its_batch_is_leased_has_its_turn_after(world: An
     mailing = world.ready("ann", "bob")
     batch = world.claim()
     _send(world, mailing, 1, TransitionCause.LOSE)
-    assert world.store.resolve_unknown([_result(mailing, TransitionCause.RESEND)], NOW)
+    assert world.store.record_transitions([_result(mailing, TransitionCause.RESEND)], NOW)
     assert world.store.claim_batch("run2", NOW, NOW + LEASE) is None
     _send(world, mailing, 2)
     world.store.finish_batch(batch, NOW)
@@ -480,10 +482,8 @@ def test_a_doubt_resolved_while_its_batch_is_leased_has_its_turn_after(world: An
 
 def test_only_what_is_in_doubt_is_resolved(world: Any) -> None:
     mailing = world.ready("ann")
-    assert not world.store.resolve_unknown([_result(mailing, TransitionCause.RESEND)], NOW)
-    assert not world.store.resolve_unknown([_result(99, TransitionCause.ASSUME)], NOW)
-    with pytest.raises(ValueError, match=r"<TransitionCause.ACCEPT: 'c'> does not start at unknown"):
-        world.store.resolve_unknown([_result(mailing, TransitionCause.ACCEPT)], NOW)
+    assert not world.store.record_transitions([_result(mailing, TransitionCause.RESEND)], NOW)
+    assert not world.store.record_transitions([_result(99, TransitionCause.ASSUME)], NOW)
 
 
 def test_mailings_come_newest_first_with_counts(world: Any) -> None:
@@ -538,16 +538,14 @@ def test_several_doubts_are_decided_together_each_once_and_their_batches_counted
         for n in (lo, lo + 1):
             _send(world, mailing, n, TransitionCause.ACCEPT if n == 2 else TransitionCause.LOSE)
         world.store.finish_batch(batch, NOW)
-    again = [DeliveryResult(mailing=mailing, n=n, cause=TransitionCause.RESEND) for n in (3, 2, 1)]
-    other = DeliveryResult(mailing=mailing, n=4, cause=TransitionCause.ASSUME, reply="taken for accepted")
-    assert world.store.resolve_unknown([other, *again], NOW) == 3
+    again = [Transition(mailing=mailing, n=n, cause=TransitionCause.RESEND) for n in (3, 2, 1)]
+    other = Transition(mailing=mailing, n=4, cause=TransitionCause.ASSUME, reply="taken for accepted")
+    assert world.store.record_transitions([other, *again], NOW) == {(mailing, n) for n in (1, 3, 4)}
     assert world.states(mailing) == ["queued", "accepted", "queued", "accepted"]
     assert world.store.mailing(mailing).counts == {DeliveryState.QUEUED: 2, DeliveryState.ACCEPTED: 2}
     assert world.mailing_state(mailing) == "ready"
-    assert world.store.resolve_unknown(again, NOW) == 0
+    assert world.store.record_transitions(again, NOW) == set()
     assert [world.claim().lo for _ in range(2)] == [1, 3]
-    with pytest.raises(ValueError, match="does not start at unknown"):
-        world.store.resolve_unknown([DeliveryResult(mailing=mailing, n=1, cause=TransitionCause.CLAIM)], NOW)
 
 
 def test_a_row_whose_intent_missed_while_another_run_had_it_is_not_skipped(world: Any) -> None:
@@ -556,7 +554,7 @@ def test_a_row_whose_intent_missed_while_another_run_had_it_is_not_skipped(world
     world.claim("run1")
     later = NOW + 2 * LEASE
     world.store.release_dead_runs("run2", later, alone=False)
-    assert world.store.mark_sending("run1", [(mailing, 1)], later) == set()
+    assert mark_sending(world.store, "run1", [(mailing, 1)], later) == set()
     world.claim("run1", later)
     world.settle(mailing, 1, TransitionCause.SKIP)
     assert world.states(mailing) == ["claimed", "claimed"]

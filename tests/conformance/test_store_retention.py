@@ -3,8 +3,10 @@
 from datetime import timedelta
 from typing import Any
 
+from stores import mark_sending
+
 from publisher.core.delivery.holds import MailingCommand
-from publisher.core.delivery.mailing import DeliveryResult, DeliveryState, MailingKind, TransitionCause
+from publisher.core.delivery.mailing import DeliveryState, MailingKind, Transition, TransitionCause
 from publisher.core.digests.due import CohortKey, Correction
 
 NOW_AND_THEN = timedelta(seconds=1)
@@ -17,7 +19,7 @@ def _sent(world: Any, *causes: TransitionCause, batch: int = 100) -> int:
     for lo in range(1, len(causes) + 1, batch):
         held = world.claim()
         for n in range(lo, min(lo + batch, len(causes) + 1)):
-            world.store.mark_sending("run1", [(mailing, n)], world.now)
+            mark_sending(world.store, "run1", [(mailing, n)], world.now)
             world.settle(mailing, n, causes[n - 1], reply=f"said {causes[n - 1].name.lower()} {n}")
         world.store.finish_batch(held, world.now)
     return mailing
@@ -53,8 +55,8 @@ def test_a_batch_with_a_doubt_stays_until_it_is_resolved(world: Any) -> None:
     assert (world.store.mailing(mailing).counts, world.store.replies(mailing)) == before
     [doubt] = world.store.unknown_deliveries(mailing)
     assert (doubt.n, doubt.address) == (4, "r3@example.org")
-    result = DeliveryResult(mailing=mailing, n=4, cause=TransitionCause.ASSUME, reply="taken for accepted")
-    assert world.store.resolve_unknown([result], world.now)
+    result = Transition(mailing=mailing, n=4, cause=TransitionCause.ASSUME, reply="taken for accepted")
+    assert world.store.record_transitions([result], world.now)
     assert (_fold(world), _rows(world)) == (2, 0)
     assert world.store.mailing(mailing).counts == {DeliveryState.ACCEPTED: 4, DeliveryState.REJECTED: 1}
     assert world.sql("SELECT lo, hi, state, accepted FROM batches") == [(1, 5, "folded", 4)]
@@ -63,14 +65,14 @@ def test_a_batch_with_a_doubt_stays_until_it_is_resolved(world: Any) -> None:
 def test_a_doubt_that_is_sent_again_reopens_its_batch_beside_folded_ones(world: Any) -> None:
     mailing = _sent(world, *STATES, batch=2)
     assert _fold(world) == 2
-    assert world.store.resolve_unknown(
-        [DeliveryResult(mailing=mailing, n=4, cause=TransitionCause.RESEND)], world.now
+    assert world.store.record_transitions(
+        [Transition(mailing=mailing, n=4, cause=TransitionCause.RESEND)], world.now
     )
     assert world.mailing_state(mailing) == "ready"
     assert _fold(world) == 0
     batch = world.claim("run2")
     assert (batch.lo, batch.hi, [row.n for row in world.store.claimed_deliveries(batch)]) == (3, 4, [4])
-    world.store.mark_sending("run2", [(mailing, 4)], world.now)
+    mark_sending(world.store, "run2", [(mailing, 4)], world.now)
     world.settle(mailing, 4, TransitionCause.ACCEPT, run="run2")
     world.store.finish_batch(batch, world.now)
     assert world.mailing_state(mailing) == "done"
@@ -81,7 +83,7 @@ def test_a_doubt_that_is_sent_again_reopens_its_batch_beside_folded_ones(world: 
 def test_what_is_young_or_under_way_stays(world: Any) -> None:
     mailing = world.ready("ann", "bob", batch=1)
     batch = world.claim()
-    world.store.mark_sending("run1", [(mailing, 1)], world.now)
+    mark_sending(world.store, "run1", [(mailing, 1)], world.now)
     world.settle(mailing, 1, TransitionCause.ACCEPT)
     world.store.finish_batch(batch, world.now)
     assert _fold(world) == 0
@@ -130,7 +132,7 @@ def test_a_correction_after_folding_is_for_those_who_had_the_post(world: Any) ->
     assert world.plan_all(mailing) == 2
     batch = world.claim()
     for n, cause in ((1, TransitionCause.ACCEPT), (2, TransitionCause.REJECT)):
-        world.store.mark_sending("run1", [(mailing, n)], world.now)
+        mark_sending(world.store, "run1", [(mailing, n)], world.now)
         world.settle(mailing, n, cause)
     world.store.finish_batch(batch, world.now)
     due = world.due(head=2, now=world.now + timedelta(days=2), corrections=(Correction(2, 1, post[0]),))
@@ -149,7 +151,7 @@ def test_what_a_reader_was_shown_is_known_after_folding(world: Any) -> None:
     world.plan_all(mailing)
     batch = world.claim()
     for n, cause in ((1, TransitionCause.ACCEPT), (2, TransitionCause.REJECT)):
-        world.store.mark_sending("run1", [(mailing, n)], world.now)
+        mark_sending(world.store, "run1", [(mailing, n)], world.now)
         world.settle(mailing, n, cause)
     world.store.finish_batch(batch, world.now)
     _fold(world)
@@ -178,7 +180,7 @@ def test_a_confirmation_leaves_no_receipt(world: Any) -> None:
     new = world.new_mailing(kind=MailingKind.CONFIRM, cohorts=(cohort,))
     mailing = world.store.start_transactional(new, pending.id, world.now)
     batch = world.claim()
-    world.store.mark_sending("run1", [(mailing, 1)], world.now)
+    mark_sending(world.store, "run1", [(mailing, 1)], world.now)
     world.settle(mailing, 1, TransitionCause.ACCEPT, reply="250 ok")
     world.store.finish_batch(batch, world.now)
     assert _fold(world) == 1

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from stores import mark_sending
 
 from publisher.core.delivery.mailing import MailingKind, TransitionCause
 from publisher.core.subscribers.departures import Departure
@@ -281,7 +282,7 @@ def test_a_sign_up_nobody_confirmed_is_forgotten_without_a_trace(world: Any) -> 
     [(_, old)] = world.join(world.reader("ann"))
     mailing = _confirmation(world, old.id)
     world.claim()
-    world.store.mark_sending("run1", [(mailing, 1)], NOW)
+    mark_sending(world.store, "run1", [(mailing, 1)], NOW)
     world.settle(mailing, 1, TransitionCause.ACCEPT, reply="250 ok")
     world.join(world.reader("bob"), now=NOW + DAY)
     assert world.store.delete_pending(NOW + DAY) == 1
@@ -323,7 +324,7 @@ def test_a_sign_up_whose_mail_is_on_its_way_is_not_forgotten_yet(world: Any) -> 
     mailing = _confirmation(world, pending.id)
     world.claim()
     assert world.store.delete_pending(NOW + DAY) == 0
-    world.store.mark_sending("run1", [(mailing, 1)], NOW)
+    mark_sending(world.store, "run1", [(mailing, 1)], NOW)
     assert world.store.delete_pending(NOW + DAY) == 0
     world.settle(mailing, 1, TransitionCause.ACCEPT)
     assert world.store.delete_pending(NOW + DAY) == 1
@@ -401,7 +402,7 @@ def test_who_is_forgotten_by_a_link_that_is_hardly_sent_upsets_no_run(world: Any
     mailing = _asked(world, ann, NOW)
     batch = world.claim()
     assert [row.mailing for row in world.store.claimed_deliveries(batch)] == [mailing]
-    assert world.store.mark_sending("run1", [(mailing, 1)], NOW) == {(mailing, 1)}
+    assert mark_sending(world.store, "run1", [(mailing, 1)], NOW) == {(mailing, 1)}
     assert world.erase("ann") == 1
     world.settle(mailing, 1, TransitionCause.ACCEPT)
     world.store.finish_batch(batch, NOW)

@@ -8,6 +8,7 @@
                claimed -d-> queued      claimed -e-> rejected              (refused before b)
                claimed -g-> queued      queued|claimed -h-> cancelled      queued|claimed -i-> skipped
                unknown -j-> queued | accepted      unknown -k-> accepted | rejected | queued
+               queued|claimed|sending -l-> unknown
 
 The letters are `TransitionCause`. Terminal: accepted, rejected, skipped, cancelled (invariant 8).
 """
@@ -110,6 +111,7 @@ class TransitionCause(StrEnum):
     FOUND_ACCEPTED = "k"  # learned later: it was taken
     FOUND_REJECTED = "k'"  # learned later: it was refused
     FOUND_ABSENT = "k''"  # learned later: it never arrived
+    RESTORE = "l"  # the store was restored from a backup: a run after it may have sent it
 
 
 TRANSITIONS: Mapping[tuple[DeliveryState, TransitionCause], DeliveryState] = MappingProxyType(
@@ -133,6 +135,9 @@ TRANSITIONS: Mapping[tuple[DeliveryState, TransitionCause], DeliveryState] = Map
         (DeliveryState.UNKNOWN, TransitionCause.FOUND_ACCEPTED): DeliveryState.ACCEPTED,
         (DeliveryState.UNKNOWN, TransitionCause.FOUND_REJECTED): DeliveryState.REJECTED,
         (DeliveryState.UNKNOWN, TransitionCause.FOUND_ABSENT): DeliveryState.QUEUED,
+        (DeliveryState.QUEUED, TransitionCause.RESTORE): DeliveryState.UNKNOWN,
+        (DeliveryState.CLAIMED, TransitionCause.RESTORE): DeliveryState.UNKNOWN,
+        (DeliveryState.SENDING, TransitionCause.RESTORE): DeliveryState.UNKNOWN,
     }
 )
 
@@ -276,10 +281,11 @@ FROM_LOG_REPLY = "accepted, by the relay's log"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryResult:
-    """The outcome of one delivery, as the ledger records it. `not_before` is only for `DEFER`. With `key`,
-    the key of the reader's address, a REJECT counts against the mailbox if its reply says so (`bounces`), and
-    an ACCEPT resets its soft refusals.
+class Transition:
+    """One transition of one delivery, as the ledger records it. `reply` is what a server or an operator said.
+    `not_before` is when a delivery that is queued again may be tried. With `key`, the key of the reader's
+    address, a refusal counts against the mailbox if its reply says so (`bounces`), and an acceptance resets
+    its soft refusals.
     """
 
     mailing: int

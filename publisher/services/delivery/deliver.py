@@ -13,7 +13,8 @@ from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
 
-from publisher.services.delivery.outcomes import DeliveryStats, count_bounces
+from publisher.services.delivery.bounces import count_bounces
+from publisher.services.delivery.outcomes import DeliveryStats
 from publisher.services.delivery.throttling import judge_finished_canaries
 from publisher.services.delivery.unknown_outcomes import look_up_outcomes
 from publisher.services.deps import Deps
@@ -38,7 +39,7 @@ def recover(deps: Deps, now: datetime, *, alone: bool) -> int:
     """
     deps.adapters.store.resume_expired_pauses(now)
     deps.adapters.store.release_dead_runs(deps.process.run_id, now, alone=alone)
-    judge_finished_canaries(deps)
+    judge_finished_canaries(deps.adapters.store, deps.rules.throttling.canary)
     count_bounces(deps, now)
     return look_up_outcomes(deps, now)
 

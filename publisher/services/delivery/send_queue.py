@@ -34,7 +34,7 @@ class Job:
     """One delivery that a connection may send, and its message once it was begun."""
 
     open: OpenBatch
-    row: Delivery
+    delivery: Delivery
     domain: str
     message: PendingMessage | None = None
 
@@ -164,7 +164,7 @@ class SendQueue:
 
     def remove_mailing(self, mailing: int) -> list[Job]:
         """Removes the waiting jobs of a mailing and returns them."""
-        return self.remove(lambda job: job.row.mailing == mailing)
+        return self.remove(lambda job: job.delivery.mailing == mailing)
 
     def remove(self, matches: Callable[[Job], bool]) -> list[Job]:
         """Removes waiting jobs and returns them."""

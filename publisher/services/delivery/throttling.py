@@ -9,6 +9,7 @@ from publisher.core.delivery.mailing import Batch, MailingHold, MailingKind
 from publisher.core.delivery.relays import RESERVATION_TIME, QuotaUse, Relay, quota_of
 from publisher.core.delivery.throttling import (
     SERVER_SCOPE,
+    Canary,
     CircuitBreaker,
     canary_failed,
     fair_outcome,
@@ -22,7 +23,7 @@ from publisher.core.delivery.throttling import (
 )
 from publisher.core.mail.message import Outcome, SendVerdict
 from publisher.ports import Clock, Store
-from publisher.services.deps import Deps
+from publisher.services.deps import SiteRules
 
 
 class CircuitBreakers:
@@ -30,9 +31,9 @@ class CircuitBreakers:
     that open or close; failures below the limit are the run's alone.
     """
 
-    def __init__(self, deps: Deps) -> None:
-        self._deps = deps
-        self._breakers: dict[str, CircuitBreaker] = dict(deps.adapters.store.circuit_breakers())
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._breakers: dict[str, CircuitBreaker] = dict(store.circuit_breakers())
 
     def breaker(self, scope: str) -> CircuitBreaker:
         """How a scope has answered lately."""
@@ -77,31 +78,30 @@ class CircuitBreakers:
     async def save(self, breakers: Sequence[CircuitBreaker]) -> None:
         """Makes them durable."""
         for breaker in breakers:
-            await asyncio.to_thread(self._deps.adapters.store.save_circuit_breaker, breaker)
+            await asyncio.to_thread(self._store.save_circuit_breaker, breaker)
 
 
-def judge_canary(deps: Deps, mailing: int) -> str:
+def judge_canary(store: Store, rule: Canary | None, mailing: int) -> str:
     """Once a large mailing's sample has been tried, lets the rest go or holds the mailing. Returns why it is
     held, or "".
     """
-    sample = deps.adapters.store.canary_sample(mailing)
-    rule = deps.rules.throttling.canary
+    sample = store.canary_sample(mailing)
     if sample.untried:
         return ""
     if rule is not None and canary_failed(rule, sample.settled, sample.refused):
         why = f"{sample.refused:,} of the first {sample.settled:,} were refused: look at the replies"
-        deps.adapters.store.pause(mailing, MailingHold.CANARY, why, None)
+        store.pause(mailing, MailingHold.CANARY, why, None)
         return why
-    deps.adapters.store.pass_canary(mailing)
+    store.pass_canary(mailing)
     return ""
 
 
-def judge_finished_canaries(deps: Deps) -> None:
+def judge_finished_canaries(store: Store, rule: Canary | None) -> None:
     """`judge_canary` for each mailing whose sample has been tried: the run that got its last answer may have
     died before it decided, or the mailing was paused then.
     """
-    for mailing in deps.adapters.store.running_canaries():
-        judge_canary(deps, mailing)
+    for mailing in store.running_canaries():
+        judge_canary(store, rule, mailing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +118,8 @@ class SendWindows:
     always may.
     """
 
-    def __init__(self, deps: Deps) -> None:
-        self._deps = deps
+    def __init__(self, rules: SiteRules, store: Store) -> None:
+        self._rules, self._store = rules, store
         self._day: date | None = None
         self._left: int | None = None
 
@@ -127,7 +127,7 @@ class SendWindows:
         """Why this batch may not go at `now`; None: it may."""
         if batch.kind is not MailingKind.DIGEST:
             return None
-        hours = self._deps.rules.throttling.quiet
+        hours = self._rules.throttling.quiet
         if hours and (until := quiet_until(hours, self._zone(batch), now)):
             return SendHold(hold=MailingHold.QUIET, why="quiet hours", until=until)
         if self.left(now) == 0:
@@ -137,20 +137,20 @@ class SendWindows:
 
     def stops_at(self, batch: Batch, now: datetime) -> datetime | None:
         """When the next quiet hours stop this batch."""
-        hours = self._deps.rules.throttling.quiet
+        hours = self._rules.throttling.quiet
         if hours is None or batch.kind is not MailingKind.DIGEST:
             return None
         return quiet_from(hours, self._zone(batch), now)
 
     def left(self, now: datetime) -> int | None:
         """How many digests may still leave today; None: no limit."""
-        rule = self._deps.rules.throttling.warm_up
+        rule = self._rules.throttling.warm_up
         if rule is None:
             return None
         if self._day != utc_day(now):
             self._day = utc_day(now)
             most = warm_up_allowance(rule, now)
-            sent = self._deps.adapters.store.digests_accepted_since(datetime.combine(self._day, time(0), UTC))
+            sent = self._store.digests_accepted_since(datetime.combine(self._day, time(0), UTC))
             self._left = None if most is None else max(most - sent, 0)
         return self._left
 
@@ -160,8 +160,8 @@ class SendWindows:
             self._left -= 1
 
     def _zone(self, batch: Batch) -> str:
-        spec = self._deps.rules.list(batch.list)
-        return spec.timezone if spec else self._deps.rules.site.timezone
+        spec = self._rules.list(batch.list)
+        return spec.timezone if spec else self._rules.site.timezone
 
 
 @dataclass(slots=True)

@@ -17,9 +17,9 @@ from itertools import islice
 
 from publisher.core.delivery.mailing import (
     FROM_LOG_REPLY,
-    DeliveryResult,
     Mailing,
     MailingKind,
+    Transition,
     TransitionCause,
     UnknownDelivery,
 )
@@ -27,6 +27,7 @@ from publisher.core.delivery.relay_logs import DeliveryEvidence, LoggedOutcome, 
 from publisher.core.errors import Refused
 from publisher.core.mail.message import SendVerdict
 from publisher.core.tokens import address_key
+from publisher.ports import Store
 from publisher.services.deps import Deps
 from publisher.services.digests.withdrawn_posts import remake_before_sending, remake_withdrawn
 from publisher.services.mail.messages import message_id
@@ -57,47 +58,46 @@ _LOG_CAUSES = {
 
 
 def look_up_outcomes(deps: Deps, now: datetime) -> int:
-    """Arrow k for every unknown delivery that the transport can tell of. A message that one person waits for
+    """Resolves each unknown delivery that the transport can tell of (k). A message that one person waits for
     is otherwise sent once more. Returns how many remain unknown.
     """
-    last = 0
-    while (id := deps.adapters.store.next_mailing_with_unknown(last)) is not None:
+    store, last = deps.adapters.store, 0
+    while (id := store.next_mailing_with_unknown(last)) is not None:
         last = id
-        mailing = deps.adapters.store.mailing(id, counted=False)
-        if mailing is not None and (
-            deps.adapters.transport.can_look_up or mailing.kind is not MailingKind.DIGEST
-        ):
-            results = (_looked_up(deps, mailing, delivery) for delivery in unknown_deliveries(deps, id))
-            resolve_deliveries(deps, filter(None, results), now)
-    return deps.adapters.store.count_unknown()
+        mailing = store.mailing(id, counted=False)
+        may_tell = deps.adapters.transport.can_look_up
+        if mailing is not None and (may_tell or mailing.kind is not MailingKind.DIGEST):
+            found = (_looked_up(deps, mailing, delivery) for delivery in unknown_deliveries(store, id))
+            resolve_deliveries(store, filter(None, found), now)
+    return store.count_unknown()
 
 
-def unknown_deliveries(deps: Deps, id: int) -> Iterator[UnknownDelivery]:
+def unknown_deliveries(store: Store, id: int) -> Iterator[UnknownDelivery]:
     """The mailing's deliveries whose outcome is unknown, in order."""
-    part = deps.adapters.store.unknown_deliveries(id, limit=PART)
+    part = store.unknown_deliveries(id, limit=PART)
     while part:
         yield from part
-        part = deps.adapters.store.unknown_deliveries(id, after=part[-1].n, limit=PART)
+        part = store.unknown_deliveries(id, after=part[-1].n, limit=PART)
 
 
-def resolve_deliveries(deps: Deps, results: Iterable[DeliveryResult], now: datetime) -> int:
-    """Records the outcomes of unknown deliveries; returns how many were unknown still."""
-    results, resolved = iter(results), 0
-    while part := list(islice(results, RESOLVE_CHUNK)):
-        resolved += deps.adapters.store.resolve_unknown(part, now)
+def resolve_deliveries(store: Store, transitions: Iterable[Transition], now: datetime) -> int:
+    """Records what became of unknown deliveries (j, k); returns how many were unknown until now."""
+    transitions, resolved = iter(transitions), 0
+    while part := list(islice(transitions, RESOLVE_CHUNK)):
+        resolved += len(store.record_transitions(part, now))
     return resolved
 
 
-def _looked_up(deps: Deps, mailing: Mailing, delivery: UnknownDelivery) -> DeliveryResult | None:
+def _looked_up(deps: Deps, mailing: Mailing, delivery: UnknownDelivery) -> Transition | None:
     """What to record of an unknown delivery; None: an operator decides."""
     known = deps.adapters.transport.lookup(*message_id(deps.process.keyring(), mailing, delivery.n))
     if known is not None and known.verdict is not SendVerdict.UNKNOWN:
         cause = _LOOKUP_CAUSES[known.verdict]
-        return DeliveryResult(mailing=delivery.mailing, n=delivery.n, cause=cause, reply=known.reply)
+        return Transition(mailing=delivery.mailing, n=delivery.n, cause=cause, reply=known.reply)
     if mailing.kind is MailingKind.DIGEST or delivery.attempts >= MAX_TRIES:
         return None
     reply = f"in doubt: sent once more, somebody waits for it; before: {delivery.reply}"[:500]
-    return DeliveryResult(mailing=delivery.mailing, n=delivery.n, cause=TransitionCause.RESEND, reply=reply)
+    return Transition(mailing=delivery.mailing, n=delivery.n, cause=TransitionCause.RESEND, reply=reply)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +158,7 @@ def resolve_by_log(
             remake_before_sending(deps, mailing.id, now)
     while part := list(islice(proven, RESOLVE_CHUNK)):
         if not dry_run:
-            resolve_deliveries(deps, (_logged(deps, one) for one in part), now)
+            resolve_deliveries(deps.adapters.store, (_logged(deps, one) for one in part), now)
             deps.process.failpoint("resolve:settled")
         for one in part:
             report.became[one.became] += 1
@@ -180,8 +180,8 @@ def _proven(
             yield SettledDelivery(doubt=delivery, became=proof[0], reply=proof[1])
 
 
-def _logged(deps: Deps, one: SettledDelivery) -> DeliveryResult:
+def _logged(deps: Deps, one: SettledDelivery) -> Transition:
     reply = FROM_LOG_REPLY if one.became is LoggedOutcome.ACCEPTED else one.reply
     key = address_key(one.doubt.address, deps.process.keyring())
     cause = _LOG_CAUSES[one.became]
-    return DeliveryResult(mailing=one.doubt.mailing, n=one.doubt.n, cause=cause, reply=reply, key=key)
+    return Transition(mailing=one.doubt.mailing, n=one.doubt.n, cause=cause, reply=reply, key=key)

@@ -8,11 +8,9 @@ from datetime import timedelta
 
 from publisher.core.delivery.mailing import (
     Batch,
-    DeliveryState,
     MailingHold,
     MailingKind,
     MailingState,
-    TransitionCause,
 )
 from publisher.core.delivery.throttling import SERVER_SCOPE, describe_stop
 from publisher.core.errors import AddressError
@@ -43,8 +41,11 @@ class DeliveryWorker:
     def __init__(
         self, deps: Deps, stopping: Callable[[], bool], progress: Callable[[DeliveryStats], None]
     ) -> None:
-        self.deps, self.stopping, self.progress = deps, stopping, progress
-        self.recorder, self.windows = OutcomeRecorder(deps), SendWindows(deps)
+        self.stopping, self.progress = stopping, progress
+        self.store, self.transport, self.rules = deps.adapters.store, deps.adapters.transport, deps.rules
+        self.clock, self.failpoint = deps.process.clock, deps.process.failpoint
+        self.run_id = deps.process.run_id
+        self.recorder, self.windows = OutcomeRecorder(deps), SendWindows(deps.rules, deps.adapters.store)
         self.queue, self.builder = self.recorder.queue, MessageBuilder(deps)
         self.connecting = 0
         self._sessions: set[Session] = set()
@@ -53,19 +54,14 @@ class DeliveryWorker:
     async def run(self) -> DeliveryStats:
         """Sends until nothing is due, the server fails, or the run is asked to stop."""
         stats, breakers = self.recorder.stats, self.recorder.breakers
-        if breakers.open_until(
-            SERVER_SCOPE, self.deps.process.clock()
-        ):  # a failure only where mail waits for the server
-            stats.held = describe_stop(breakers.breaker(SERVER_SCOPE), self.deps.rules.site.timezone)
-            stats.failed = any(
+        if breakers.open_until(SERVER_SCOPE, self.clock()):
+            stats.held = describe_stop(breakers.breaker(SERVER_SCOPE), self.rules.site.timezone)
+            stats.failed = any(  # only where mail waits for the server
                 mailing.state is MailingState.READY or mailing.hold is MailingHold.SERVER
-                for mailing in self.deps.adapters.store.unfinished_mailings()
+                for mailing in self.store.unfinished_mailings()
             )
             return stats
-        connections = min(
-            self.deps.adapters.transport.connections,
-            self.deps.rules.throttling.total.connections or sys.maxsize,
-        )
+        connections = min(self.transport.connections, self.rules.throttling.total.connections or sys.maxsize)
         try:
             async with asyncio.TaskGroup() as group:
                 renewing = group.create_task(self._renew_leases())
@@ -77,8 +73,7 @@ class DeliveryWorker:
                 renewing.cancel()
         finally:
             await asyncio.gather(*map(self._close, tuple(self._sessions)))  # some are left after an error
-            await self.deps.adapters.transport.rest()
-            await asyncio.to_thread(self.recorder.commit.close)
+            await self.transport.rest()
         return stats
 
     @property
@@ -89,14 +84,14 @@ class DeliveryWorker:
         """Keeps the run's leases, however slowly a server answers or a rate limit lets mail go."""
         while True:
             await asyncio.sleep(LEASE.total_seconds() / 3)
-            until = self.deps.process.clock() + LEASE
-            await asyncio.to_thread(self.deps.adapters.store.renew_leases, self.deps.process.run_id, until)
+            until = self.clock() + LEASE
+            await asyncio.to_thread(self.store.renew_leases, self.run_id, until)
 
     async def _feed(self) -> None:
-        store, run = self.deps.adapters.store, self.deps.process.run_id
         while not self._ending:
-            now, full = self.deps.process.clock(), self.queue.full_groups()
-            batch = await asyncio.to_thread(store.claim_batch, run, now, now + LEASE, full)
+            self.recorder.ledger.raise_failure()
+            now, full = self.clock(), self.queue.full_groups()
+            batch = await asyncio.to_thread(self.store.claim_batch, self.run_id, now, now + LEASE, full)
             if batch is not None:
                 await self._open(batch)
             elif self.queue.idle and not full:  # a group that was full may have been sent meanwhile
@@ -109,18 +104,16 @@ class DeliveryWorker:
     async def _open(self, batch: Batch) -> None:
         """Queues the deliveries of a batch that was claimed, unless its mailing may not go now."""
         await self.recorder.journal(batch.turn)
-        self.deps.process.failpoint("deliver:claimed")
-        now = self.deps.process.clock()
+        self.failpoint("deliver:claimed")
+        now = self.clock()
         if closed := self.windows.closed(batch, now):
             await self.recorder.hold(batch.mailing, closed.hold, closed.why, closed.until)
-            await self.recorder.journal(
-                await asyncio.to_thread(self.deps.adapters.store.finish_batch, batch, now)
-            )
+            await self.recorder.journal(await asyncio.to_thread(self.store.finish_batch, batch, now))
             return
         # A withdrawn post may have been taken out of the mailing since its segments were read.
         for cohort in [cohort for cohort in self._cohorts if cohort[0] == batch.mailing]:
             del self._cohorts[cohort]
-        rows = await asyncio.to_thread(self.deps.adapters.store.claimed_deliveries, batch)
+        rows = await asyncio.to_thread(self.store.claimed_deliveries, batch)
         opened = OpenBatch(batch=batch, left=len(rows), stops_at=self.windows.stops_at(batch, now))
         if not rows:
             await self.recorder.finish(opened)
@@ -156,7 +149,7 @@ class DeliveryWorker:
         """Whether the batch may still go: quiet hours may have begun, or a warm-up's share may be used up,
         since it was opened. If not, its mailing is held.
         """
-        opened, now = job.open, self.deps.process.clock()
+        opened, now = job.open, self.clock()
         if (opened.stops_at is None or now < opened.stops_at) and self.windows.left(now) != 0:
             self.windows.passed(opened.batch)
             return True
@@ -170,7 +163,7 @@ class DeliveryWorker:
         stands; otherwise it allows fewer than are configured.
         """
         self.connecting += 1
-        session = await self.deps.adapters.transport.connect()
+        session = await self.transport.connect()
         self.connecting -= 1
         if not isinstance(session, Outcome):
             self._sessions.add(session)
@@ -199,7 +192,7 @@ class DeliveryWorker:
             refused = Outcome(verdict=SendVerdict.REJECTED, reply=reply, phase=Phase.RECIPIENT)
             return await self.recorder.record(job, refused), None
         early = await session.offer(message.ready or await message.whole())
-        self.deps.process.failpoint("deliver:offered")
+        self.failpoint("deliver:offered")
         if early is not None:
             if early.phase is Phase.QUOTA:
                 self.queue.put([job], first=True)
@@ -215,13 +208,13 @@ class DeliveryWorker:
             upcoming = (
                 None if prefetched is None else self._begun(prefetched) or await self._begin(prefetched)
             )
-        if not await self.recorder.commit.intend((job.row.mailing, job.row.n)):
+        if not await self.recorder.intend(job.delivery):
             await session.drop()
-            await self._no_longer_sendable(job)
+            await self.recorder.skip(job)
             return True, prefetched
-        self.deps.process.failpoint("deliver:intended")
+        self.failpoint("deliver:intended")
         outcome = await session.commit(upcoming.ready if upcoming is not None else None)
-        self.deps.process.failpoint("deliver:committed")
+        self.failpoint("deliver:committed")
         return await self.recorder.record(job, outcome), prefetched
 
     def _begun(self, job: Job) -> PendingMessage | None:
@@ -230,34 +223,23 @@ class DeliveryWorker:
         """
         for due in (self.queue.peek(job, LOOKAHEAD), job):
             if due is not None and due.message is None:
-                reading = self._cohorts.get((due.row.mailing, due.row.cohort))
+                reading = self._cohorts.get((due.delivery.mailing, due.delivery.cohort))
                 if reading is not None and reading.done():
                     with suppress(AddressError):  # recorded when its turn comes
-                        due.message = self.builder.begin(due.open.batch, due.row, reading.result())
+                        due.message = self.builder.begin(due.open.batch, due.delivery, reading.result())
         return job.message
 
     async def _begin(self, job: Job) -> PendingMessage:
         """The job's message. Whoever asks first reads its cohort's segments, once for all who ask meanwhile
         or later.
         """
-        cohort = job.row.mailing, job.row.cohort
+        cohort = job.delivery.mailing, job.delivery.cohort
         reading = self._cohorts.get(cohort)
         if reading is None:
             if len(self._cohorts) >= MAX_COHORTS:
                 del self._cohorts[next(iter(self._cohorts))]
-            reading = asyncio.ensure_future(asyncio.to_thread(self.deps.adapters.store.segments, *cohort))
+            reading = asyncio.ensure_future(asyncio.to_thread(self.store.segments, *cohort))
             self._cohorts[cohort] = reading
         segments = await asyncio.shield(reading)
-        message = job.message = job.message or self.builder.begin(job.open.batch, job.row, segments)
+        message = job.message = job.message or self.builder.begin(job.open.batch, job.delivery, segments)
         return message
-
-    async def _no_longer_sendable(self, job: Job) -> None:
-        """The reader left, or the mailing or the batch is no longer this run's."""
-        row = job.row
-        await self.recorder.settle(row, TransitionCause.SKIP)
-        await self.recorder.delivery_settled(job.open)
-        state = await asyncio.to_thread(self.deps.adapters.store.delivery_state, row.mailing, row.n)
-        if state is DeliveryState.SKIPPED:
-            self.recorder.stats.skipped += 1
-            return
-        await self.recorder.release(self.queue.remove_mailing(row.mailing))

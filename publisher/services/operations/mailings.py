@@ -8,9 +8,9 @@ from datetime import datetime
 from publisher.core.delivery.holds import DeclinedCommand, MailingCommand, MailingStatus
 from publisher.core.delivery.mailing import (
     ASSUMED_REPLY,
-    DeliveryResult,
     Mailing,
     MailingKind,
+    Transition,
     TransitionCause,
     UnknownDelivery,
 )
@@ -18,7 +18,7 @@ from publisher.core.errors import Refused, UsageError
 from publisher.core.mail.message import Placeholder
 from publisher.core.mail.mime import freeze_segments
 from publisher.ports import Store
-from publisher.services.delivery import outcomes
+from publisher.services.delivery.bounces import count_bounces
 from publisher.services.delivery.unknown_outcomes import resolve_deliveries, unknown_deliveries
 from publisher.services.deps import Deps
 from publisher.services.digests.compose import digest_of, lint_digest
@@ -47,13 +47,13 @@ def apply_command(
         raise UsageError("mailings", f"no mailing {id}", "`publisher mailings list` names them")
     if isinstance(answer, DeclinedCommand):
         raise Refused(f"mailing {id}", answer.reason, answer.remedy)
-    outcomes.count_bounces(deps, now)
+    count_bounces(deps, now)
     return answer
 
 
 def unknown_deliveries_to(deps: Deps, id: int, addresses: Sequence[str]) -> list[UnknownDelivery]:
     """Those of them to these addresses. Raises UsageError: nothing to one of them is in doubt."""
-    found = [doubt for doubt in unknown_deliveries(deps, id) if doubt.address in addresses]
+    found = [doubt for doubt in unknown_deliveries(deps.adapters.store, id) if doubt.address in addresses]
     for address in addresses:
         if address not in {doubt.address for doubt in found}:
             raise UsageError(
@@ -71,14 +71,14 @@ def resolve(deps: Deps, chosen: Iterable[UnknownDelivery], *, resend: bool, now:
 
     made: set[int] = set()
 
-    def decided(doubt: UnknownDelivery) -> DeliveryResult:
+    def decided(doubt: UnknownDelivery) -> Transition:
         if resend and doubt.mailing not in made:
             remake_before_sending(deps, doubt.mailing, now)
             made.add(doubt.mailing)
         reply = words + (f"; before: {doubt.reply}" if doubt.reply else "")
-        return DeliveryResult(mailing=doubt.mailing, n=doubt.n, cause=cause, reply=reply[:500])
+        return Transition(mailing=doubt.mailing, n=doubt.n, cause=cause, reply=reply[:500])
 
-    return resolve_deliveries(deps, map(decided, chosen), now)
+    return resolve_deliveries(deps.adapters.store, map(decided, chosen), now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

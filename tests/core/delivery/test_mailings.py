@@ -25,7 +25,7 @@ from publisher.core.delivery.mailing import (
     states_before,
 )
 
-ARROW = re.compile(r"([a-z|]+) -([a-k])-> ([a-z]+)(?: \| ([a-z]+))?(?: \| ([a-z]+))?")
+ARROW = re.compile(r"([a-z|]+) -([a-l])-> ([a-z]+)(?: \| ([a-z]+))?(?: \| ([a-z]+))?")
 
 
 def drawn() -> set[tuple[str, str, str]]:
@@ -45,7 +45,7 @@ def test_the_table_is_the_drawing() -> None:
     assert {
         (state.value, cause.value.rstrip("'"), to.value) for (state, cause), to in TRANSITIONS.items()
     } == drawn()
-    assert len(drawn()) == len(TRANSITIONS) == 18
+    assert len(drawn()) == len(TRANSITIONS) == 21
 
 
 @pytest.mark.parametrize("cause", TransitionCause)
@@ -115,7 +115,9 @@ class Delivery(RuleBasedStateMachine):
         to = next_state(self.state, cause)
         if to is None:
             return
-        if cause is TransitionCause.INTEND:
+        if cause is TransitionCause.RESTORE:
+            self.since_sent = []  # a run that nobody remembers may have sent it
+        elif cause is TransitionCause.INTEND:
             assert self.since_sent is None or RESENDS & set(self.since_sent), "sent twice by itself"
             self.since_sent = []
         elif self.since_sent is not None:
@@ -147,5 +149,5 @@ TestDelivery = Delivery.TestCase
 def test_the_page_of_the_design_and_the_module_say_the_same() -> None:
     """Every arrow that the page about deliveries draws is one of ours."""
     page = (ROOT / "docs/explanation/the-delivery-promise.md").read_text(encoding="utf-8")
-    letters = set(re.findall(r"-([a-k])->", page))
+    letters = set(re.findall(r"-([a-l])->", page))
     assert letters == {cause.value.rstrip("'") for cause in TransitionCause}

@@ -8,9 +8,10 @@ import pytest
 from killing import Runner
 from mailsite import MailSite, readers
 from smtp_server import Act, Moment, Say, SmtpServer, on
+from stores import mark_sending
 
 from publisher.core.delivery.holds import MailingCommand
-from publisher.core.delivery.mailing import DeliveryResult, MailingHold, MailingState, TransitionCause
+from publisher.core.delivery.mailing import MailingHold, MailingState, Transition, TransitionCause
 
 CANARY = 'canary = {share = "10%", limit = "20%", over = 100}'
 
@@ -27,10 +28,9 @@ def _answered(site: MailSite, cause: TransitionCause) -> int:
     while batch := app.store.claim_batch("dead", site.now, site.now + timedelta(minutes=1)):
         assert batch.canary
         rows = [(row.mailing, row.n) for row in app.store.claimed_deliveries(batch)]
-        app.store.mark_sending("dead", rows, site.now)
-        app.store.record_results(
-            "dead", [DeliveryResult(mailing=m, n=n, cause=cause) for m, n in rows], site.now
-        )
+        mark_sending(app.store, "dead", rows, site.now)
+        answers = [Transition(mailing=m, n=n, cause=cause) for m, n in rows]
+        app.store.record_transitions(answers, site.now, run="dead")
         number += len(rows)
     app.close()
     return number
@@ -111,7 +111,7 @@ def test_a_sample_in_doubt_does_not_keep_the_rest(tmp_path: Path) -> None:
         batch = app.store.claim_batch("dead", site.now, site.now + timedelta(minutes=1))
         assert batch is not None
         rows = [(row.mailing, row.n) for row in app.store.claimed_deliveries(batch)]
-        app.store.mark_sending("dead", rows, site.now)
+        mark_sending(app.store, "dead", rows, site.now)
         app.close()
         assert site.deliver().accepted == 300 - len(rows)
     assert site.counts() == {"accepted": 300 - len(rows), "unknown": len(rows)}

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 from mailsite import START, MailSite, readers
 from smtp_server import Act, Drop, Moment, Say, SmtpServer, on, unused_port
+from stores import mark_sending
 
 from publisher.cli import publisher
 from publisher.core.delivery.holds import MailingCommand
@@ -181,7 +182,7 @@ def test_what_is_in_doubt_says_why_and_how_to_decide(tmp_path: Path) -> None:
     app.publish(send=["daily"])
     batch = app.store.claim_batch("dead", site.now, site.now)
     assert batch is not None
-    app.store.mark_sending("dead", [(2, 1), (2, 2)], site.now)
+    mark_sending(app.store, "dead", [(2, 1), (2, 2)], site.now)
     app.store.release_dead_runs("mine", site.now, alone=True)
     app.close()
     shown = run(site, "mailings", "show", "2").stdout

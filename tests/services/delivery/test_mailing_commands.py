@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from mailsite import MailSite, readers
+from stores import mark_sending
 
 from publisher.app import App, fixed
 from publisher.cli import publisher
@@ -72,7 +73,7 @@ class Site:
         store = self.at(NOW).store
         batch = store.claim_batch("dead", NOW, NOW)
         assert batch is not None
-        store.mark_sending("dead", [(1, n) for n in (1, 2, 3)], NOW)
+        mark_sending(store, "dead", [(1, n) for n in (1, 2, 3)], NOW)
         store.release_dead_runs("mine", NOW, alone=True)
 
 
@@ -172,7 +173,7 @@ def test_of_many_doubts_a_person_sees_the_first_and_a_program_all(
     app = many.app()
     batch = app.store.claim_batch("dead", many.now, many.now)
     assert batch is not None
-    app.store.mark_sending("dead", [(1, n) for n in range(1, 56)], many.now)
+    mark_sending(app.store, "dead", [(1, n) for n in range(1, 56)], many.now)
     app.store.release_dead_runs("mine", many.now, alone=True)
     app.close()
 

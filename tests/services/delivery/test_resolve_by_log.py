@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from killing import Runner
 from mailsite import MailSite, readers
 from smtp_server import SmtpServer
+from stores import mark_sending
 
 from publisher.app import backup as keeping
 from publisher.cli import publisher
@@ -40,7 +41,7 @@ def in_doubt(site: MailSite) -> MailSite:
     app = site.app()
     while batch := app.store.claim_batch("dead", site.now, site.now):
         rows = [(row.mailing, row.n) for row in app.store.claimed_deliveries(batch)]
-        assert app.store.mark_sending("dead", rows, site.now) == set(rows)
+        assert mark_sending(app.store, "dead", rows, site.now) == set(rows)
     app.store.release_dead_runs("", site.now, alone=True)
     app.close()
     return site

@@ -36,7 +36,7 @@ def test_who_waits_for_a_confirmation_gets_it_in_quiet_hours(tmp_path: Path) -> 
 def test_quiet_hours_that_begin_stop_no_confirmation(tmp_path: Path) -> None:
     site = MailSite(tmp_path / "site", readers(3), mail=QUIET)
     app = site.app()
-    gates, before = SendWindows(app.deps), START - timedelta(hours=1)
+    gates, before = SendWindows(app.deps.rules, app.store), START - timedelta(hours=1)
     assert gates.stops_at(batch(MailingKind.DIGEST), before) == START - timedelta(minutes=30)
     assert gates.stops_at(batch(MailingKind.CONFIRM), before) is None
     app.close()

@@ -1,14 +1,21 @@
 """More deliveries in doubt than are held at a time: each is asked about, none is passed over."""
 
 import re
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+import pytest
 from mailsite import MailSite, readers
 from smtp_server import Drop, SmtpServer, on
+from stores import mark_sending
 
-from publisher.core.delivery.mailing import MailingKind
+from publisher.core.delivery.mailing import MailingKind, Transition, TransitionCause
+from publisher.core.errors import OutputError
 from publisher.services.delivery.unknown_outcomes import PART
 from publisher.services.subscribers import signup
+from publisher.stores.sql.store import SqlStore
 
 MANY = 2 * PART + 300
 
@@ -18,7 +25,7 @@ def _in_doubt(site: MailSite) -> None:
     app = site.app()
     while batch := app.store.claim_batch("dead", site.now, site.now):
         rows = [(row.mailing, row.n) for row in app.store.claimed_deliveries(batch)]
-        assert app.store.mark_sending("dead", rows, site.now) == set(rows)
+        assert mark_sending(app.store, "dead", rows, site.now) == set(rows)
     app.close()
 
 
@@ -46,6 +53,28 @@ def test_a_server_cannot_be_asked_and_nothing_is_sent_again(tmp_path: Path) -> N
         assert (tally.total, unknown) == (0, MANY)
         assert server.accepted == []
     assert site.counts() == {"unknown": MANY}
+
+
+def test_a_run_that_cannot_record_its_last_outcome_fails_and_it_is_in_doubt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No connection waits for that outcome, so the run itself must notice."""
+    record = SqlStore.record_transitions
+
+    def full(self: SqlStore, transitions: Sequence[Transition], now: datetime, *, run: str = "") -> Any:
+        if any(one.cause is TransitionCause.ACCEPT for one in transitions):
+            raise OutputError("publisher.db", "does not fit on the disk", "make room and run again")
+        return record(self, transitions, now, run=run)
+
+    with SmtpServer() as server:
+        site = MailSite(tmp_path / "site", readers(1), port=server.port)
+        with monkeypatch.context() as patched:
+            patched.setattr(SqlStore, "record_transitions", full)
+            with pytest.raises(OutputError, match="does not fit on the disk"):
+                site.deliver()
+        assert len(server.accepted) == 1
+        assert site.deliver().total == 0
+        assert site.counts() == {"unknown": 1}
 
 
 def test_what_one_person_waits_for_is_sent_twice_at_most_and_then_in_doubt(tmp_path: Path) -> None:

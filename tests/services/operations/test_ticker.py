@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from mailsite import MailSite, readers
 from smtp_server import SmtpServer, unused_port
+from stores import mark_sending
 
 from publisher.app import App, fixed
 from publisher.config import load
@@ -118,7 +119,7 @@ def test_what_holds_mail_and_what_is_in_doubt_is_told_once_and_not_with_each_tic
         app = site.app()
         batch = app.store.claim_batch("dead", site.now, site.now)
         assert batch is not None
-        app.store.mark_sending("dead", [(1, 1)], site.now)
+        mark_sending(app.store, "dead", [(1, 1)], site.now)
         ticker = Ticker(app)
         caplog.clear()
         for _ in range(3):

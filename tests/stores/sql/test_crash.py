@@ -1,5 +1,6 @@
 """kill -9 at any instant: what was committed is there, whole, and what was not is not."""
 
+import re
 import signal
 import sqlite3
 import subprocess
@@ -8,6 +9,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from paths import ROOT
+from stores import new_store
 
 from publisher.stores import open_store
 
@@ -88,3 +91,24 @@ def _consistent(path: Path) -> int:
     assert moved == planned
     assert counted == len(numbers)
     return len(numbers)
+
+
+def test_every_commit_waits_for_the_disk(tmp_path: Path) -> None:
+    """What `LedgerStore.record_transitions` returned is on disk: an intent before the end of its message."""
+    store = new_store(tmp_path / "publisher.db")
+    with store._db.write() as connection:  # type: ignore[attr-defined]  # what no port shows
+        pragmas = ("journal_mode", "synchronous")
+        found = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in pragmas]
+    store.close()
+    assert found == ["wal", 2], "2 is FULL"
+
+
+def test_deliveries_have_one_writer() -> None:
+    """Each change of a delivery's state is a transition that core allows: `update_for` builds its UPDATE."""
+    folder = ROOT / "publisher/stores/sql"
+    writers = [
+        file.relative_to(folder).as_posix()
+        for file in sorted(folder.rglob("*.py"))
+        if re.search(r"update\(\s*deliveries\b|UPDATE deliveries", file.read_text(encoding="utf-8"))
+    ]
+    assert [name for name in writers if not name.startswith("migrations/")] == ["delivery/transitions.py"]

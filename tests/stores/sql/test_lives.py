@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from properties import examples
-from stores import new_store
+from stores import mark_sending, new_store
 
 from publisher.core.delivery.holds import MailingCommand
 from publisher.core.delivery.mailing import (
@@ -17,9 +17,9 @@ from publisher.core.delivery.mailing import (
     TRANSITIONS,
     Batch,
     Cohort,
-    DeliveryResult,
     MailingKind,
     NewMailing,
+    Transition,
     TransitionCause,
 )
 from publisher.core.delivery.mailing import DeliveryState as Delivery
@@ -166,7 +166,7 @@ class DeliveryLife(Machine):
 
     @rule(run=RUNS, n=st.integers(1, READERS))
     def intend(self, run: str, n: int) -> None:
-        for _, row in self.store.mark_sending(run, [(self.mailing, n)], self.now):
+        for _, row in mark_sending(self.store, run, [(self.mailing, n)], self.now):
             self.sent[row] = self.sent.get(row, 0) + 1
 
     @rule(
@@ -186,8 +186,8 @@ class DeliveryLife(Machine):
     def settle(self, run: str, n: int, cause: TransitionCause) -> None:
         wait = self.now + MINUTE if cause is TransitionCause.DEFER else None
         before = self.states().get(n)
-        result = DeliveryResult(mailing=self.mailing, n=n, cause=cause, not_before=wait)
-        self.store.record_results(run, [result], self.now)
+        result = Transition(mailing=self.mailing, n=n, cause=cause, not_before=wait)
+        self.store.record_transitions([result], self.now, run=run)
         if (
             cause is TransitionCause.DEFER
             and before is Delivery.SENDING
@@ -211,8 +211,8 @@ class DeliveryLife(Machine):
         ),
     )
     def resolve(self, n: int, cause: TransitionCause) -> None:
-        result = DeliveryResult(mailing=self.mailing, n=n, cause=cause)
-        if self.store.resolve_unknown([result], self.now) and cause is TransitionCause.RESEND:
+        result = Transition(mailing=self.mailing, n=n, cause=cause)
+        if self.store.record_transitions([result], self.now) and cause is TransitionCause.RESEND:
             self.resends[n] = self.resends.get(n, 0) + 1
 
     @rule(order=st.sampled_from([MailingCommand.PAUSE, MailingCommand.RESUME, MailingCommand.RESUME]))

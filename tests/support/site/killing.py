@@ -224,7 +224,7 @@ def _act(app: Any, what: str, *words: str) -> None:
                 resolve_by_log(
                     deps,
                     mailing,
-                    lambda: unknown_deliveries(deps, mailing.id),
+                    lambda: unknown_deliveries(deps.adapters.store, mailing.id),
                     log,
                     now,
                     local=UTC,

@@ -2,11 +2,17 @@
 
 import shutil
 import tempfile
+from collections.abc import Iterable
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 
+from publisher.core.delivery.mailing import Transition, TransitionCause
 from publisher.ports import Store
 from publisher.stores import open_store
+
+Row = tuple[int, int]
+"""(mailing, n): a delivery."""
 
 _FOLDER = tempfile.TemporaryDirectory()
 
@@ -22,3 +28,9 @@ def _empty() -> Path:
     file = Path(_FOLDER.name) / "empty.db"
     open_store(f"sqlite:///{file}", create=True).close()
     return file
+
+
+def mark_sending(store: Store, run: str, rows: Iterable[Row], now: datetime) -> set[Row]:
+    """A run makes its intents to send these (mailing, n) durable; returns those that may be sent."""
+    intents = [Transition(mailing=mailing, n=n, cause=TransitionCause.INTEND) for mailing, n in rows]
+    return store.record_transitions(intents, now, run=run)

@@ -1,9 +1,12 @@
 """Batches: ranges of a mailing's deliveries that are leased, and due, together.
 
 The deliveries of a chunk are cut into batches when they are planned: the canary first, then by domain group.
+
+A batch that no run holds has the counts of its deliveries beside it; whatever changes such a delivery
+recounts the batch in the same transaction. Only deliveries in leased batches are counted on demand.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,12 +29,9 @@ from publisher.core.delivery.mailing import (
     DeliveryState,
     MailingKind,
     MailingState,
-    TransitionCause,
-    next_state,
-    states_before,
 )
 from publisher.core.delivery.throttling import BatchPlan
-from publisher.stores.sql.schema.base import NOT_OVER, BatchState
+from publisher.stores.sql.schema.base import NOT_OVER, BatchState, is_
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions
 from publisher.stores.sql.schema.tables import (
     TALLIED,
@@ -43,6 +43,8 @@ from publisher.stores.sql.schema.tables import (
 
 TURN = "turn"
 """The counter of batches claimed and finished. The journal has it too, and tells an old copy of the store."""
+
+_LEASED = is_(batches.c.state, BatchState.LEASED)
 
 OTHER_DOMAINS = ""
 """The group of all domains that have no settings of their own."""
@@ -66,37 +68,6 @@ def deliveries_of(batch: Any) -> Any:
 def batch_with(mailing: int, n: int) -> Any:
     """The batch that a delivery belongs to."""
     return (batches.c.mailing == mailing) & (batches.c.lo <= n) & (batches.c.hi >= n)
-
-
-def release_batch(connection: Connection, batch: Row[Any], now: datetime) -> int:
-    """Ends a batch's lease: what its run left sending is unknown (f), what it left claimed is queued again as
-    if never tried (g), or cancelled with its mailing (h). Returns how many are unknown.
-    """
-    held = update(deliveries).where(deliveries_of(batch), deliveries.c.run == batch.run)
-    sending = held.where(deliveries.c.state == DeliveryState.SENDING)
-    lost = connection.execute(
-        sending.values(state=next_state(DeliveryState.SENDING, TransitionCause.LOSE), changed_at=now)
-    ).rowcount
-    claimed = held.where(deliveries.c.state == DeliveryState.CLAIMED)
-    connection.execute(
-        claimed.values(
-            state=next_state(DeliveryState.CLAIMED, TransitionCause.RELEASE), changed_at=now, **UNDO_CLAIM
-        )
-    )
-    state = select(mailings.c.state).where(mailings.c.id == batch.mailing)
-    if connection.execute(state).scalar() is MailingState.CANCELLED:
-        unsent = deliveries.c.state.in_(states_before(TransitionCause.CANCEL))
-        cancelled = {"state": next_state(DeliveryState.QUEUED, TransitionCause.CANCEL), "changed_at": now}
-        connection.execute(update(deliveries).where(deliveries_of(batch), unsent).values(cancelled))
-    reschedule_batch(connection, batch, now)
-    return lost
-
-
-UNDO_CLAIM: dict[str, Any] = {
-    "run": None,
-    "attempts": case((deliveries.c.attempts > 0, deliveries.c.attempts - 1), else_=0),
-}
-"""A claim that came to nothing does not count as an attempt."""
 
 
 def count_turn(connection: Connection) -> int:
@@ -220,3 +191,46 @@ def batch_row(kind: MailingKind, part: BatchSlice, now: datetime) -> dict[str, A
         "canary": part.canary,
         **initial_counts(part.hi - part.lo + 1),
     }
+
+
+def recount_batches(connection: Connection, *which: ColumnElement[bool]) -> None:
+    """Recounts the deliveries of these batches, for changes to many at once (else see `reschedule_batch`)."""
+    numbers = [func.count(case((deliveries.c.state == state, 1))).label(state.value) for state in TALLIED]
+    counting = select(batches.c.id, *numbers).join_from(batches, deliveries, deliveries_of(batches.c))
+    found = counting.where(*which).group_by(batches.c.id).subquery("found")
+    these = update(batches).where(batches.c.id == found.c.id)
+    connection.execute(these.values({state.value: found.c[state.value] for state in TALLIED}))
+
+
+def counts_by_mailing(
+    connection: Connection, *which: ColumnElement[bool]
+) -> Mapping[int, Mapping[DeliveryState, int]]:
+    """Mailing -> number of deliveries in each state that occurs; `which` is a condition on `batches`."""
+    sums = [func.sum(batches.c[state.value]) for state in TALLIED]
+    released = select(batches.c.mailing, *sums).where(~_LEASED, *which).group_by(batches.c.mailing)
+    found: dict[int, dict[DeliveryState, Any]] = {}
+    for mailing, *numbers in connection.execute(released):
+        found[mailing] = dict(zip(TALLIED, numbers, strict=True))
+    key = (batches.c.mailing, deliveries.c.state)
+    held = select(*key, func.count()).join_from(batches, deliveries, deliveries_of(batches.c))
+    for mailing, state, number in connection.execute(held.where(_LEASED, *which).group_by(*key)):
+        of = found.setdefault(mailing, {})
+        of[state] = of.get(state, 0) + number
+    return {mailing: _whole_numbers(of) for mailing, of in found.items()}
+
+
+def total_counts(connection: Connection) -> Mapping[DeliveryState, int]:
+    """The same for all mailings together."""
+    sums = select(*[func.coalesce(func.sum(batches.c[state.value]), 0) for state in TALLIED])
+    found: dict[DeliveryState, Any] = dict(
+        zip(TALLIED, connection.execute(sums.where(~_LEASED)).one(), strict=True)
+    )
+    held = select(deliveries.c.state, func.count()).join_from(batches, deliveries, deliveries_of(batches.c))
+    for state, number in connection.execute(held.where(_LEASED).group_by(deliveries.c.state)):
+        found[state] = found.get(state, 0) + number
+    return _whole_numbers(found)
+
+
+def _whole_numbers(found: Mapping[DeliveryState, Any]) -> dict[DeliveryState, int]:
+    """As integers, since some databases add up to decimals, and without zeros."""
+    return {state: int(found[state]) for state in DeliveryState if found.get(state)}

@@ -33,9 +33,8 @@ from publisher.core.delivery.bounces import (
     Severity,
     bounce_severity,
 )
-from publisher.core.delivery.mailing import DeliveryResult, DeliveryState, MailingKind, TransitionCause
-from publisher.stores.sql.delivery.batches import deliveries_of
-from publisher.stores.sql.delivery.counts import counts_by_mailing
+from publisher.core.delivery.mailing import DeliveryState, MailingKind, Transition, TransitionCause
+from publisher.stores.sql.delivery.batches import counts_by_mailing, deliveries_of
 from publisher.stores.sql.delivery.throttle_state import rates
 from publisher.stores.sql.engine.database import Database, insert_new, slices
 from publisher.stores.sql.engine.types import EnumMember, HexDigest, HumanText, Instant
@@ -108,7 +107,7 @@ class BounceRecords:
         return decided
 
 
-def record_refusals(connection: Connection, results: Sequence[DeliveryResult], now: datetime) -> None:
+def record_refusals(connection: Connection, results: Sequence[Transition], now: datetime) -> None:
     """Writes down what was refused, once for each address and mailing; and after an acceptance forgets what
     counted softly. What moved no row of the ledger is not noted.
     """

@@ -6,8 +6,6 @@ whether the mailing still runs.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from itertools import groupby
-from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select, update
@@ -16,7 +14,6 @@ from publisher.core.delivery.bounces import REFUSAL_HOLDS
 from publisher.core.delivery.holds import DeclinedCommand, MailingCommand, MailingStatus, apply_command
 from publisher.core.delivery.mailing import (
     CanarySample,
-    DeliveryResult,
     DeliveryState,
     MailingHold,
     MailingKind,
@@ -24,18 +21,14 @@ from publisher.core.delivery.mailing import (
     RecomposeResult,
     RefusalRuling,
     TransitionCause,
-    next_state,
-    states_before,
 )
 from publisher.core.delivery.throttling import SERVER_SCOPE, mailing_scope
 from publisher.core.mail.message import Recipe
 from publisher.core.publishing.log import LogKind
-from publisher.stores.sql.delivery.batches import deliveries_of, end_mailing_if_done
-from publisher.stores.sql.delivery.bounces import record_refusals
-from publisher.stores.sql.delivery.counts import recount_batches
+from publisher.stores.sql.delivery.batches import deliveries_of, end_mailing_if_done, recount_batches
 from publisher.stores.sql.delivery.new_mailings import save_segments
 from publisher.stores.sql.delivery.throttle_state import brakes
-from publisher.stores.sql.delivery.transitions import resolve_unknown
+from publisher.stores.sql.delivery.transitions import update_for
 from publisher.stores.sql.engine.database import Database
 from publisher.stores.sql.schema.base import BatchState, Suppression, is_
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions, suppressions
@@ -76,19 +69,6 @@ class MailingHolds:
                 if after.state is MailingState.CANCELLED:
                     _cancel(connection, mailing, now)
             return after
-
-    def resolve_unknown(self, results: Sequence[DeliveryResult], now: datetime) -> int:
-        cause = attrgetter("cause")
-        by_cause = groupby(sorted(results, key=cause), key=cause)
-        targets = [(next_state(DeliveryState.UNKNOWN, cause), list(given)) for cause, given in by_cause]
-        with self._db.write() as connection:
-            done = 0
-            for target, given in targets:
-                if target is None:
-                    raise ValueError(f"{given[0].cause!r} does not start at unknown")
-                done += resolve_unknown(connection, given, target, now)
-            record_refusals(connection, [result for result in results if result.key], now)
-            return done
 
     def pause(self, mailing: int, hold: MailingHold, why: str, until: datetime | None) -> bool:
         with self._db.write() as connection:
@@ -170,12 +150,7 @@ def _bounced_later() -> ColumnElement[bool]:
 
 def _cancel(connection: Connection, mailing: int, now: datetime) -> None:
     """Cancels all deliveries not sent yet (h). A batch that a run holds ends when the run releases it."""
-    rows = update(deliveries).where(
-        deliveries.c.mailing == mailing, deliveries.c.state.in_(states_before(TransitionCause.CANCEL))
-    )
-    connection.execute(
-        rows.values(state=next_state(DeliveryState.QUEUED, TransitionCause.CANCEL), changed_at=now)
-    )
+    connection.execute(update_for(TransitionCause.CANCEL, deliveries.c.mailing == mailing, changed_at=now))
     idle = (batches.c.mailing == mailing, batches.c.state == BatchState.OPEN)
     recount_batches(connection, *idle)
     connection.execute(update(batches).where(*idle).values(state=BatchState.DONE, settled_at=now))

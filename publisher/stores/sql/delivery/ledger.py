@@ -1,8 +1,4 @@
-"""Claiming batches, and recording what becomes of their deliveries.
-
-Each transition drawn in ARCHITECTURE.md is an UPDATE that names the state it starts from, so a row that has
-moved on meanwhile is left alone.
-"""
+"""The ledger: a run leases batches, claims their deliveries, records transitions, and ends the leases."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -23,21 +19,18 @@ from publisher.core.delivery.mailing import (
     PRIORITY,
     Batch,
     Delivery,
-    DeliveryResult,
     DeliveryState,
     MailingState,
+    Transition,
     TransitionCause,
-    states_before,
 )
 from publisher.core.delivery.throttling import SERVER_SCOPE
-from publisher.stores.sql.delivery import throttle_state
-from publisher.stores.sql.delivery.batches import count_turn, deliveries_of, release_batch, reschedule_batch
+from publisher.stores.sql.delivery.batches import count_turn, deliveries_of, reschedule_batch
 from publisher.stores.sql.delivery.bounces import delete_refusals, has_soft_refusal, is_expired
 from publisher.stores.sql.delivery.mailings import Mailings
-from publisher.stores.sql.delivery.throttle_state import brakes
-from publisher.stores.sql.delivery.transitions import mark_sending, record_by_cursor, record_results
+from publisher.stores.sql.delivery.throttle_state import brakes, delete_old_rates
+from publisher.stores.sql.delivery.transitions import record, update_for
 from publisher.stores.sql.engine.database import Database
-from publisher.stores.sql.engine.deferred_fsync import Rollback
 from publisher.stores.sql.schema.base import BatchState, is_
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions
 from publisher.stores.sql.schema.tables import batches, deliveries, mailings
@@ -60,7 +53,7 @@ class Ledger(Mailings):
         if not alone:
             dead = dead.where(batches.c.lease_until <= now)
         with self._db.write() as connection:
-            throttle_state.delete_old_rates(connection, now)
+            delete_old_rates(connection, now)
             delete_refusals(connection, is_expired(now))
             return sum(release_batch(connection, batch, now) for batch in connection.execute(dead).all())
 
@@ -77,7 +70,9 @@ class Ledger(Mailings):
                 return None
         with self._db.write() as connection:
             while (row := connection.execute(first).one_or_none()) is not None:
-                if _claim_deliveries(connection, row, run, now):
+                due = (deliveries_of(row), _is_due(now))
+                claim = update_for(TransitionCause.CLAIM, *due, run=run, changed_at=now)
+                if connection.execute(claim).rowcount:
                     return _lease_batch(connection, row, run, now, lease_until)
                 reschedule_batch(connection, row, now)
         return None
@@ -107,34 +102,11 @@ class Ledger(Mailings):
         with self._db.read() as connection:
             return [_delivery(*row) for row in connection.execute(query)]
 
-    def mark_sending(self, run: str, rows: Sequence[tuple[int, int]], now: datetime) -> set[tuple[int, int]]:
-        return self.record_progress(run, (), rows, now)
-
-    def record_results(self, run: str, results: Sequence[DeliveryResult], now: datetime) -> None:
-        self.record_progress(run, results, (), now)
-
-    def record_progress(
-        self, run: str, results: Sequence[DeliveryResult], intents: Sequence[tuple[int, int]], now: datetime
+    def record_transitions(
+        self, transitions: Sequence[Transition], now: datetime, *, run: str = ""
     ) -> set[tuple[int, int]]:
         with self._db.write() as connection:
-            record_results(connection, run, results, now)
-            throttle_state.count_results(connection, results, now)
-            return mark_sending(connection, run, intents, now)
-
-    def try_record_progress(
-        self, run: str, results: Sequence[DeliveryResult], intents: Sequence[tuple[int, int]], now: datetime
-    ) -> set[tuple[int, int]] | None:
-        passed: set[tuple[int, int]] | None = None
-        with self._db.quick.write() as cursor:
-            if cursor is not None:
-                passed = record_by_cursor(cursor, self._db.dialect, run, results, intents, now)
-                if passed is None:
-                    raise Rollback
-                throttle_state.count_results_by_cursor(cursor, self._db.dialect, results, now)
-        return passed
-
-    def flush(self) -> None:
-        self._db.quick.flush()
+            return record(connection, transitions, now, run)
 
     def finish_batch(self, batch: Batch, now: datetime) -> int:
         this = select(batches).where(_LEASED, batches.c.id == batch.id, batches.c.run == batch.run)
@@ -166,6 +138,20 @@ class Ledger(Mailings):
             return {row[0]: row[1] for row in connection.execute(last)}
 
 
+def release_batch(connection: Connection, batch: Row[Any], now: datetime) -> int:
+    """Ends a batch's lease: what its run left sending is unknown (f), what it left claimed is queued again as
+    if never tried (g), or cancelled with its mailing (h). Returns how many are unknown.
+    """
+    held = (deliveries_of(batch), deliveries.c.run == batch.run)
+    unknown = connection.execute(update_for(TransitionCause.LOSE, *held, changed_at=now)).rowcount
+    connection.execute(update_for(TransitionCause.RELEASE, *held, changed_at=now))
+    state = select(mailings.c.state).where(mailings.c.id == batch.mailing)
+    if connection.execute(state).scalar() is MailingState.CANCELLED:
+        connection.execute(update_for(TransitionCause.CANCEL, deliveries_of(batch), changed_at=now))
+    reschedule_batch(connection, batch, now)
+    return unknown
+
+
 def _is_due(now: datetime) -> ColumnElement[bool]:
     return or_(deliveries.c.not_before.is_(None), deliveries.c.not_before <= now)
 
@@ -178,19 +164,6 @@ def _delivery(
         mailing=mailing, n=n, cohort=cohort, subscription=subscription, generation=generation,
         list=slug, address=address, attempts=attempts, sender=sender, key=key, soft=bool(soft),
     )  # fmt: skip
-
-
-def _claim_deliveries(connection: Connection, batch: Any, run: str, now: datetime) -> int:
-    rows = update(deliveries).where(
-        deliveries_of(batch), deliveries.c.state.in_(states_before(TransitionCause.CLAIM)), _is_due(now)
-    )
-    claimed = {
-        "state": DeliveryState.CLAIMED,
-        "run": run,
-        "changed_at": now,
-        "attempts": deliveries.c.attempts + 1,
-    }
-    return connection.execute(rows.values(claimed)).rowcount
 
 
 def _lease_batch(connection: Connection, batch: Row[Any], run: str, now: datetime, until: datetime) -> Batch:

@@ -10,15 +10,8 @@ from publisher.core.delivery.mailing import DeliveryState, Mailing, MailingState
 from publisher.core.errors import StoreError
 from publisher.core.mail.message import Placeholder, Segment
 from publisher.ports import CohortPosts
-from publisher.stores.sql.delivery.counts import (
-    SHOWN,
-    Replies,
-    counts_by_mailing,
-    receipts,
-    replies_of,
-    reply_archive,
-    total_counts,
-)
+from publisher.stores.sql.delivery.batches import counts_by_mailing, total_counts
+from publisher.stores.sql.delivery.retention import SHOWN, Replies, receipts, replies_of, reply_archive
 from publisher.stores.sql.engine.database import Database, slices
 from publisher.stores.sql.schema.base import is_
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions

@@ -3,14 +3,13 @@ again.
 """
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, column, func, insert, or_, select, table, update
+from sqlalchemy import Connection, column, insert, or_, select, table, update
 
-from publisher.core.delivery.mailing import DeliveryState, MailingState
+from publisher.core.delivery.mailing import MailingState, TransitionCause
 from publisher.core.subscribers.subscription import SubscriptionState
-from publisher.stores.sql.delivery.batches import TURN, end_mailing_if_done
-from publisher.stores.sql.delivery.counts import recount_batches
+from publisher.stores.sql.delivery.batches import TURN, end_mailing_if_done, recount_batches
+from publisher.stores.sql.delivery.transitions import update_for
 from publisher.stores.sql.engine.database import Database, insert_new
 from publisher.stores.sql.schema.base import NOT_OVER, BatchState, is_
 from publisher.stores.sql.schema.subscriber_tables import subscriptions
@@ -19,8 +18,6 @@ from publisher.stores.sql.schema.tables import MAILING, batches, counters, deliv
 RESTORED = "restored"
 """The run that deliveries of a restored store are attributed to."""
 
-_OPEN = (DeliveryState.QUEUED, DeliveryState.CLAIMED, DeliveryState.SENDING)
-
 
 class ReconciliationRecords:
     """`ports.ReconcilingStore`: mailings, offsets, and ids that are never used twice."""
@@ -28,18 +25,12 @@ class ReconciliationRecords:
     _db: Database
 
     def mark_open_unknown(self, why: str, now: datetime) -> int:
-        running = select(mailings.c.id).where(mailings.c.state != MailingState.CANCELLED)
-        rows = update(deliveries).where(deliveries.c.state.in_(_OPEN), deliveries.c.mailing.in_(running))
-        attempts = func.max(deliveries.c.attempts, 1)
-        lost: dict[str, Any] = {
-            "state": DeliveryState.UNKNOWN,
-            "run": RESTORED,
-            "attempts": attempts,
-            "reply": why,
-            "changed_at": now,
-        }
+        running = deliveries.c.mailing.in_(
+            select(mailings.c.id).where(mailings.c.state != MailingState.CANCELLED)
+        )
+        lost = update_for(TransitionCause.RESTORE, running, run=RESTORED, reply=why, changed_at=now)
         with self._db.write() as connection:
-            marked = connection.execute(rows.values(lost)).rowcount
+            marked = connection.execute(lost).rowcount
             left = batches.c.state.in_(NOT_OVER)
             recount_batches(connection, left)
             over = {"state": BatchState.DONE, "run": None, "lease_until": None, "settled_at": now}

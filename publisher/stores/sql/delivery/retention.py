@@ -1,4 +1,5 @@
-"""Archiving the ledger: of deliveries settled long ago their counts stay, and receipts of those that arrived.
+"""Archiving the ledger: of deliveries settled long ago their counts and replies stay, and receipts of those
+that arrived.
 
     deliveries of a batch that is done, none of them unknown  ->  counts, receipts, replies
 
@@ -7,24 +8,79 @@ mailing stays finished, and receipts tell who had a post that is corrected. Unkn
 operator decides. Adjacent batches are merged, so a mailing ends as a row or a few.
 """
 
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, literal, select, tuple_, update
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    Table,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
-from publisher.core.delivery.mailing import DeliveryState, MailingKind, MailingState
+from publisher.core.delivery.mailing import (
+    ASSUMED_REPLY,
+    FROM_LOG_REPLY,
+    DeliveryState,
+    MailingKind,
+    MailingState,
+)
 from publisher.stores.sql.delivery.batches import deliveries_of
-from publisher.stores.sql.delivery.counts import Replies, receipts, replies_of, reply_archive
 from publisher.stores.sql.engine.database import Database, upsert
-from publisher.stores.sql.schema.base import BatchState, is_
+from publisher.stores.sql.schema.base import BatchState, is_, metadata
+from publisher.stores.sql.schema.subscriber_tables import subscriptions
 from publisher.stores.sql.schema.tables import TALLIED, batches, deliveries, mailings, stands
 
+receipts = Table(  # what is left of an archived delivery that was accepted
+    "receipts",
+    metadata,
+    Column("subscription", BigInteger, primary_key=True, autoincrement=False),
+    Column("mailing", BigInteger, primary_key=True, autoincrement=False),
+    Column("cohort", Integer, nullable=False),
+    Column("generation", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+reply_archive = Table(  # what servers replied to archived deliveries
+    "said",
+    metadata,
+    Column("mailing", BigInteger, primary_key=True, autoincrement=False),
+    Column("value", JSON, nullable=False),  # `Replies.as_json`
+)
+
 _FINISHED = (MailingState.DONE, MailingState.CANCELLED)
+
 _WITH_POSTS = (MailingKind.DIGEST, MailingKind.WELCOME)
+
 _BATCH_COST = 10
 """What a batch costs beside its deliveries, in deliveries."""
+
+SHOWN, KEPT = 20, 100
+"""How many different replies of a mailing are shown, and kept of archived deliveries."""
+
+OTHER_REPLIES = "(other words)"
+"""Stands for all replies beyond those kept."""
+
+_ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:=]+@(?=[\w\[-])")
 
 
 class LedgerRetention:
@@ -114,3 +170,84 @@ def _merge_batches(connection: Connection, of: Sequence[int]) -> None:
         connection.execute(delete(batches).where(batches.c.id.in_([row.id for row in rest])))
         this = update(batches).where(batches.c.id == first.id)
         connection.execute(this.values(hi=rest[-1].hi, **sums))
+
+
+def has_receipt(*more: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether a row of `subscriptions` has a receipt."""
+    return exists().where(receipts.c.subscription == subscriptions.c.id, *more).correlate(subscriptions)
+
+
+def delete_receipts(connection: Connection, ids: list[int]) -> None:
+    """Forgets what these subscriptions were sent."""
+    connection.execute(delete(receipts).where(receipts.c.subscription.in_(ids)))
+
+
+@dataclass(frozen=True, slots=True)
+class Replies:
+    """What servers replied to a mailing. `refused` maps all replies but acceptances to how often they came.
+    Acceptances usually end in a queue id of their own, so they are taken as one: how many, and the first
+    and last of them in sort order, which tell the prefix they share.
+    """
+
+    refused: Mapping[str, int] = field(default_factory=dict[str, int])
+    accepted: int = 0
+    least: str = ""
+    most: str = ""
+
+    def __add__(self, other: "Replies") -> "Replies":
+        some = [replies for replies in (self, other) if replies.accepted]
+        return Replies(
+            refused=Counter(self.refused) + Counter(other.refused),
+            accepted=self.accepted + other.accepted,
+            least=min((replies.least for replies in some), default=""),
+            most=max((replies.most for replies in some), default=""),
+        )
+
+    def shown(self) -> Sequence[tuple[str, int]]:
+        """(reply, how often), the most frequent first; at most SHOWN."""
+        found = dict(self.refused)
+        if self.accepted:
+            common = self.least
+            if self.least != self.most:
+                pairs = zip(self.least, self.most, strict=False)
+                prefix = "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+                common = f"{prefix.rpartition(' ')[0]} ..."
+            found[common] = found.get(common, 0) + self.accepted
+        return sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:SHOWN]
+
+    def kept(self) -> "Replies":
+        """The same without the addresses of readers, and at most KEPT."""
+        words = Counter[str]()
+        for reply, number in self.refused.items():
+            words[_ADDRESS.sub("...@", reply)] += number
+        others = words.pop(OTHER_REPLIES, 0)
+        most = dict(sorted(words.items(), key=lambda pair: (-pair[1], pair[0]))[:KEPT])
+        others += words.total() - sum(most.values())
+        return Replies(
+            most | ({OTHER_REPLIES: others} if others else {}), self.accepted, self.least, self.most
+        )
+
+    def as_json(self) -> list[Any]:
+        """As JSON that `Replies(*value)` reads."""
+        return [dict(self.refused), self.accepted, self.least, self.most]
+
+
+def replies_of(connection: Connection, rows: Select[Any], *, most: int | None = None) -> dict[int, Replies]:
+    """Mailing -> replies, of the deliveries that `rows` selects; of refusals only the `most` frequent."""
+    number, words = func.count(), deliveries.c.reply
+    rows = rows.where(words != "").group_by(deliveries.c.mailing)
+    rows = rows.with_only_columns(deliveries.c.mailing, maintain_column_froms=True)
+    taken = (deliveries.c.state == DeliveryState.ACCEPTED) & ~or_(
+        words.startswith(ASSUMED_REPLY), words == FROM_LOG_REPLY
+    )
+    found: dict[int, Replies] = {}
+    for row in connection.execute(rows.where(taken).add_columns(number, func.min(words), func.max(words))):
+        found[row[0]] = Replies({}, *row[1:])
+    refused: dict[int, dict[str, int]] = {}
+    refusals = rows.where(~taken).group_by(words).add_columns(words, number)
+    refusals = refusals.order_by(number.desc(), words).limit(most)
+    for mailing, reply, times in connection.execute(refusals):
+        refused.setdefault(mailing, {})[reply] = times
+    for mailing, counted in refused.items():
+        found[mailing] = found.get(mailing, Replies()) + Replies(counted)
+    return found

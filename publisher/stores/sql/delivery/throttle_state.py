@@ -7,7 +7,6 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
-    Dialect,
     Integer,
     String,
     Table,
@@ -18,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import sqlite
 
-from publisher.core.delivery.mailing import DeliveryResult, MailingKind, TransitionCause
+from publisher.core.delivery.mailing import MailingKind, Transition, TransitionCause
 from publisher.core.delivery.relays import (
     DAY,
     RESERVATION_TIME,
@@ -30,12 +29,12 @@ from publisher.core.delivery.relays import (
 )
 from publisher.core.delivery.throttling import CircuitBreaker, DeliveryRate
 from publisher.stores.sql.engine.database import Database, upsert
-from publisher.stores.sql.engine.prepared_statements import Cursor, PreparedStatement, row_value
+from publisher.stores.sql.engine.prepared_statements import PreparedStatement, row_value
 from publisher.stores.sql.engine.types import HumanText, Instant, milliseconds
 from publisher.stores.sql.schema.base import is_, metadata
 from publisher.stores.sql.schema.tables import mailings
 
-brakes = Table(
+brakes = Table(  # circuit breakers that are open
     "brakes",
     metadata,
     Column("scope", Text, primary_key=True),  # a domain; "*" is the server itself
@@ -45,7 +44,7 @@ brakes = Table(
     sqlite_with_rowid=False,
 )
 
-rates = Table(
+rates = Table(  # how many deliveries were settled, by minute
     "pace",
     metadata,
     Column("mailing", BigInteger, primary_key=True, autoincrement=False),
@@ -102,28 +101,16 @@ class ThrottleRecords:
             return int(connection.execute(query).scalar_one())
 
 
-def count_results(connection: Connection, results: Sequence[DeliveryResult], now: datetime) -> None:
-    """Adds results to the rates of this minute."""
-    if rows := _rate_rows(results, now):
-        _ADD.each(connection, rows)
-
-
-def count_results_by_cursor(
-    cursor: Cursor, dialect: Dialect, results: Sequence[DeliveryResult], now: datetime
-) -> None:
-    """`count`, by the driver itself."""
-    if rows := _rate_rows(results, now):
-        _ADD.by(cursor, dialect, rows)
-
-
-def _rate_rows(results: Sequence[DeliveryResult], now: datetime) -> list[tuple[int, ...]]:
+def count_results(connection: Connection, transitions: Sequence[Transition], now: datetime) -> None:
+    """Adds the results among these to the rates of this minute."""
     found: dict[int, dict[str, int]] = {}
-    for result in results:
-        if name := _COLUMN_OF.get(result.cause):
-            row = found.setdefault(result.mailing, dict.fromkeys(_COLUMN_OF.values(), 0))
+    for one in transitions:
+        if name := _COLUMN_OF.get(one.cause):
+            row = found.setdefault(one.mailing, dict.fromkeys(_COLUMN_OF.values(), 0))
             row[name] += 1
-    minute = milliseconds(now.replace(second=0, microsecond=0)) if found else 0
-    return [(id, minute, *row.values()) for id, row in found.items()]
+    if found:
+        minute = milliseconds(now.replace(second=0, microsecond=0))
+        _ADD.each(connection, [(id, minute, *row.values()) for id, row in found.items()])
 
 
 def delete_old_rates(connection: Connection, now: datetime) -> None:
@@ -143,7 +130,7 @@ _ADD = PreparedStatement(
     tuple(_PARAMETERS.values()),
 )
 
-relayed = Table(
+relayed = Table(  # what relays were given of their quotas, by minute
     "relayed",
     metadata,
     Column("relay", Text, primary_key=True),

@@ -1,211 +1,176 @@
-"""Transitions of deliveries: marked before a message is sent, its result, and what is learned later."""
+"""The one writer of deliveries: every change of a delivery's state is a transition that
+`core.delivery.mailing.TRANSITIONS` allows, made by an UPDATE that `update_for` builds.
+
+The UPDATE names the states that the transition may start from, so a delivery that has changed meanwhile is
+left alone. `record` makes transitions of single deliveries; modules that claim, release, cancel or erase
+many at once execute `update_for` with a condition of their own.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Update, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Update, case, exists, func, or_, select, update
 
 from publisher.core.delivery.mailing import (
-    DeliveryResult,
     DeliveryState,
     MailingState,
+    Transition,
     TransitionCause,
     next_state,
     states_before,
 )
-from publisher.stores.sql.delivery.batches import UNDO_CLAIM, batch_with, reschedule_batch
+from publisher.stores.sql.delivery.batches import batch_with, reschedule_batch
 from publisher.stores.sql.delivery.bounces import record_refusals
 from publisher.stores.sql.delivery.eligibility import may_be_sent
-from publisher.stores.sql.engine.prepared_statements import Cursor, PreparedStatement, row_value
+from publisher.stores.sql.delivery.throttle_state import count_results
+from publisher.stores.sql.engine.prepared_statements import PreparedStatement, row_value
 from publisher.stores.sql.engine.types import milliseconds, storable_text
 from publisher.stores.sql.schema.base import BatchState
 from publisher.stores.sql.schema.tables import batches, deliveries, mailings
 
-
-def mark_sending(
-    connection: Connection, run: str, rows: Sequence[tuple[int, int]], now: datetime
-) -> set[tuple[int, int]]:
-    at = milliseconds(now)
-    passed = _INTEND.each(connection, [(mailing, n, run, at) for mailing, n in rows])
-    return {row for row, done in zip(rows, passed, strict=True) if done}
-
-
-def record_by_cursor(
-    cursor: Cursor,
-    dialect: Dialect,
-    run: str,
-    results: Sequence[DeliveryResult],
-    intents: Sequence[tuple[int, int]],
-    now: datetime,
-) -> set[tuple[int, int]] | None:
-    """`record_results` and `mark_sending` by a cursor of the driver. None if that takes more than an UPDATE
-    for each row; then the caller must roll back.
-    """
-    if any(result.key or result.cause not in _LATE for result in results):
-        return None
-    at = milliseconds(now)
-    for cause in _LATE:
-        rows = [_row(result, run, at) for result in results if result.cause is cause]
-        if rows and not all(_RECORD[cause].by(cursor, dialect, rows)):
-            return None
-    passed = _INTEND.by(cursor, dialect, [(mailing, n, run, at) for mailing, n in intents])
-    return {row for row, done in zip(intents, passed, strict=True) if done}
-
-
-_INTEND = PreparedStatement(
-    update(deliveries)
-    .where(deliveries.c.mailing == row_value("of_mailing"), deliveries.c.n == row_value("number"))
-    .where(
-        deliveries.c.run == row_value("this_run"),
-        deliveries.c.state.in_(states_before(TransitionCause.INTEND)),
-    )
-    .where(may_be_sent())
-    .values(state=DeliveryState.SENDING, changed_at=row_value("at")),
-    ("of_mailing", "number", "this_run", "at"),
-)
-
-
-def record_results(
-    connection: Connection, run: str, results: Sequence[DeliveryResult], now: datetime
-) -> None:
-    skipped = [result for result in results if result.cause is TransitionCause.SKIP]
-    states: Mapping[int, MailingState] = _states_of(connection, skipped) if skipped else {}
-    by_cause: dict[TransitionCause, list[DeliveryResult]] = {}
-    for result in results:
-        by_cause.setdefault(_actual_cause(result, states), []).append(result)
-    for cause, group in by_cause.items():
-        rows = [_row(result, run, milliseconds(now)) for result in group]
-        settled = _RECORD[cause].each(connection, rows)
-        if cause in _LATE and not all(settled):
-            missed = [result for result, done in zip(group, settled, strict=True) if not done]
-            # Another run took this one for dead, so the delivery is unknown; here is the answer (k).
-            for result in missed:
-                target = next_state(DeliveryState.UNKNOWN, _LATE[result.cause])
-                if target is not None:
-                    resolve_unknown(connection, [result], target, now, deliveries.c.run == run)
-    record_refusals(connection, [result for result in results if result.key], now)
-
-
-_LATE = {
-    TransitionCause.ACCEPT: TransitionCause.FOUND_ACCEPTED,
-    TransitionCause.REJECT: TransitionCause.FOUND_REJECTED,
-    TransitionCause.DEFER: TransitionCause.FOUND_ABSENT,
+_ATTEMPTS = deliveries.c.attempts
+_SIDE_EFFECTS: Mapping[TransitionCause, Mapping[str, Any]] = {
+    TransitionCause.CLAIM: {"attempts": _ATTEMPTS + 1},
+    TransitionCause.RELEASE: {  # a claim that came to nothing does not count as an attempt
+        "run": None,
+        "attempts": case((_ATTEMPTS > 0, _ATTEMPTS - 1), else_=0),
+    },
+    TransitionCause.DEFER: {"run": None},
+    TransitionCause.RESEND: {"run": None},
+    TransitionCause.FOUND_ABSENT: {"run": None},
+    TransitionCause.RESTORE: {"attempts": case((_ATTEMPTS > 0, _ATTEMPTS), else_=1)},  # it may have been sent
 }
+"""What a transition changes besides the state."""
 
 
-def resolve_unknown(
-    connection: Connection,
-    results: Sequence[DeliveryResult],
-    target: DeliveryState,
-    now: datetime,
-    *only: ColumnElement[bool],
-) -> int:
-    """Moves unknown deliveries to `target`; those queued again are due at once if their mailing still runs.
-    Each batch is recounted once. Returns how many were still unknown.
+def update_for(cause: TransitionCause, *where: ColumnElement[bool], **values: Any) -> Update:
+    """The UPDATE that makes one transition of all deliveries that match `where` and may make it. `values` are
+    what it writes besides; `changed_at` is one of them.
     """
-    states = _states_of(connection, results)
-    moved: list[DeliveryResult] = []
-    for result in results:
-        cancelled = target is DeliveryState.QUEUED and states.get(result.mailing) is MailingState.CANCELLED
-        state = DeliveryState.CANCELLED if cancelled else target
-        values: dict[str, Any] = {"state": state, "not_before": result.not_before, "changed_at": now}
-        values |= {"reply": result.reply} if result.reply else {}
-        values |= {"run": None} if state is DeliveryState.QUEUED else {}
-        this = update(deliveries).where(deliveries.c.mailing == result.mailing, deliveries.c.n == result.n)
-        unknown = this.where(deliveries.c.state == DeliveryState.UNKNOWN, *only)
-        if connection.execute(unknown.values(values)).rowcount == 1:
-            moved.append(result)
-    hi = {result.mailing: 0 for result in moved}
-    for result in sorted(moved, key=lambda result: (result.mailing, result.n)):
-        if result.n > hi[result.mailing]:
-            hi[result.mailing] = _recount_batch_with(connection, result.mailing, result.n, now)
-    if target is DeliveryState.QUEUED:
-        over = (mailings.c.id.in_(list(hi)), mailings.c.state == MailingState.DONE)
-        connection.execute(update(mailings).where(*over).values(state=MailingState.READY))
-    return len(moved)
-
-
-def _states_of(connection: Connection, results: Sequence[DeliveryResult]) -> Mapping[int, MailingState]:
-    ids = {result.mailing for result in results}
-    rows = connection.execute(select(mailings.c.id, mailings.c.state).where(mailings.c.id.in_(ids)))
-    return {row.id: row.state for row in rows}
-
-
-def _actual_cause(result: DeliveryResult, states: Mapping[int, MailingState]) -> TransitionCause:
-    """A delivery not sent because its mailing was stopped is cancelled or waits; it is not skipped."""
-    if result.cause is TransitionCause.SKIP:
-        match states.get(result.mailing):
-            case MailingState.CANCELLED:
-                return TransitionCause.CANCEL
-            case MailingState.PAUSED:
-                return TransitionCause.RELEASE
-            case _:
-                return TransitionCause.SKIP
-    if result.cause not in _RECORD:
-        raise ValueError(f"{result.cause!r} is not a worker's to settle")
-    return result.cause
+    (target,) = {next_state(state, cause) for state in states_before(cause)}
+    origin = or_(*(deliveries.c.state == state for state in states_before(cause)))
+    return (
+        update(deliveries)
+        .where(*where, origin)
+        .values(state=target, **_SIDE_EFFECTS.get(cause, {}), **values)
+    )
 
 
 _PARAMETERS = ("of_mailing", "number", "this_run", "at", "words", "wait")
 
 
-def _row(result: DeliveryResult, run: str, at: int) -> tuple[object, ...]:
-    wait = None if result.not_before is None else milliseconds(result.not_before)
-    return (result.mailing, result.n, run, at, storable_text(result.reply), wait)
-
-
-def _update_for(cause: TransitionCause) -> Update:
-    """The UPDATE for one cause, for many rows; it only moves rows from a state where the cause may start."""
-    (target,) = {next_state(state, cause) for state in states_before(cause)}
-    values: dict[str, Any] = {
-        "state": target,
-        "changed_at": row_value("at", type_=deliveries.c.changed_at.type),
-    }
-    if cause is TransitionCause.RELEASE:
-        wait = row_value("wait", type_=deliveries.c.not_before.type)
-        values |= UNDO_CLAIM | {"not_before": func.coalesce(wait, deliveries.c.not_before)}
-    else:
-        values["reply"] = row_value("words", type_=deliveries.c.reply.type)
-        values["not_before"] = row_value("wait", type_=deliveries.c.not_before.type)
-    if cause is TransitionCause.DEFER:
-        values["run"] = None
-    # Why `mark_sending` missed a row is not known: it may have been released and claimed again by this run.
-    still = (~may_be_sent(),) if cause is TransitionCause.SKIP else ()
-    return (
-        update(deliveries)
-        .where(*still)
-        .where(deliveries.c.mailing == row_value("of_mailing"), deliveries.c.n == row_value("number"))
-        .where(deliveries.c.run == row_value("this_run"))
-        .where(
-            or_(*[deliveries.c.state == state for state in states_before(cause)])
-        )  # no IN in an executemany
-        .values(values)
+def _prepared(cause: TransitionCause, *where: ColumnElement[bool], **values: Any) -> PreparedStatement:
+    this = (deliveries.c.mailing == row_value("of_mailing"), deliveries.c.n == row_value("number"))
+    return PreparedStatement(
+        update_for(cause, *this, *where, changed_at=row_value("at"), **values), _PARAMETERS
     )
 
 
-_RECORD: Mapping[TransitionCause, PreparedStatement] = {
-    cause: PreparedStatement(_update_for(cause), _PARAMETERS)
-    for cause in (
-        TransitionCause.ACCEPT,
-        TransitionCause.DEFER,
-        TransitionCause.REJECT,
-        TransitionCause.LOSE,
-        TransitionCause.RELEASE,
-        TransitionCause.CANCEL,
-        TransitionCause.SKIP,
+_HELD = deliveries.c.run == row_value("this_run")
+_REPLY = {"reply": row_value("words"), "not_before": row_value("wait")}
+_REPLY_IF_ANY = _REPLY | {
+    "reply": func.coalesce(
+        func.nullif(row_value("words", type_=deliveries.c.reply.type), ""), deliveries.c.reply
     )
 }
+_OF_A_RUN: Mapping[TransitionCause, PreparedStatement] = {
+    TransitionCause.INTEND: _prepared(TransitionCause.INTEND, _HELD, may_be_sent()),
+    TransitionCause.ACCEPT: _prepared(TransitionCause.ACCEPT, _HELD, **_REPLY),
+    TransitionCause.DEFER: _prepared(TransitionCause.DEFER, _HELD, **_REPLY),
+    TransitionCause.REJECT: _prepared(TransitionCause.REJECT, _HELD, **_REPLY),
+    TransitionCause.LOSE: _prepared(TransitionCause.LOSE, _HELD, **_REPLY),
+    TransitionCause.RELEASE: _prepared(
+        TransitionCause.RELEASE,
+        _HELD,
+        not_before=func.coalesce(
+            row_value("wait", type_=deliveries.c.not_before.type), deliveries.c.not_before
+        ),
+    ),
+    TransitionCause.CANCEL: _prepared(TransitionCause.CANCEL, _HELD, **_REPLY),
+    # Why the intent found nothing is not known: it may have been released and claimed again by this run.
+    TransitionCause.SKIP: _prepared(TransitionCause.SKIP, _HELD, ~may_be_sent(), **_REPLY),
+}
+_OF_UNKNOWN: Mapping[TransitionCause, PreparedStatement] = {
+    cause: _prepared(cause, **_REPLY_IF_ANY)
+    for cause in TransitionCause
+    if states_before(cause) == (DeliveryState.UNKNOWN,)
+}
+_LATE: Mapping[TransitionCause, PreparedStatement] = {
+    TransitionCause.ACCEPT: _prepared(TransitionCause.FOUND_ACCEPTED, _HELD, **_REPLY_IF_ANY),
+    TransitionCause.DEFER: _prepared(TransitionCause.FOUND_ABSENT, _HELD, **_REPLY_IF_ANY),
+    TransitionCause.REJECT: _prepared(TransitionCause.FOUND_REJECTED, _HELD, **_REPLY_IF_ANY),
+}
+"""For answers that come after another run took this one for dead, and the delivery is unknown."""
+
+_CANCEL_WITH_MAILING = _prepared(
+    TransitionCause.CANCEL,
+    exists()
+    .where(mailings.c.id == deliveries.c.mailing, mailings.c.state == MailingState.CANCELLED)
+    .correlate(deliveries),
+)
 
 
-def _recount_batch_with(connection: Connection, mailing: int, n: int, now: datetime) -> int:
-    """Recounts the batch of a row that changed, and reschedules it if something is queued. Returns the last
-    row of that batch. One that a run holds is recounted when it is released.
+def record(
+    connection: Connection, transitions: Sequence[Transition], now: datetime, run: str
+) -> set[tuple[int, int]]:
+    """`LedgerStore.record_transitions`, inside a transaction."""
+    moved: set[tuple[int, int]] = set()
+    resolved: list[Transition] = []
+    statements = _OF_A_RUN if run else _OF_UNKNOWN
+    at, dialect, cursor = milliseconds(now), connection.dialect, connection.connection.cursor()
+    try:
+        for one in transitions:
+            cause = _actual_cause(connection, one) if one.cause is TransitionCause.SKIP else one.cause
+            if cause not in statements:
+                who = "a run" if run else "an operator"
+                raise ValueError(f"{cause!r}: not a transition that {who} makes")
+            wait = None if one.not_before is None else milliseconds(one.not_before)
+            row = (one.mailing, one.n, run, at, storable_text(one.reply), wait)
+            if statements[cause].execute(cursor, dialect, row):
+                was_unknown = not run
+            elif cause in _LATE and _LATE[cause].execute(cursor, dialect, row):
+                was_unknown = True
+            else:
+                continue
+            moved.add((one.mailing, one.n))
+            if was_unknown:
+                _CANCEL_WITH_MAILING.execute(cursor, dialect, row)  # what is queued again, of a cancelled one
+                resolved.append(one)
+    finally:
+        cursor.close()
+    if resolved:
+        _recount_batches_of(connection, resolved, now)
+    count_results(connection, transitions, now)
+    record_refusals(connection, [one for one in transitions if one.key], now)
+    return moved
+
+
+def _actual_cause(connection: Connection, skip: Transition) -> TransitionCause:
+    """A delivery not sent because its mailing was stopped is cancelled or waits; it is not skipped."""
+    state = connection.execute(select(mailings.c.state).where(mailings.c.id == skip.mailing)).scalar()
+    match state:
+        case MailingState.CANCELLED:
+            return TransitionCause.CANCEL
+        case MailingState.PAUSED:
+            return TransitionCause.RELEASE
+        case _:
+            return TransitionCause.SKIP
+
+
+def _recount_batches_of(connection: Connection, resolved: Sequence[Transition], now: datetime) -> None:
+    """Recounts the batches of deliveries that were unknown, each once; one that a run holds is recounted when
+    it is released. A mailing that was done is ready again if a delivery of it is queued again.
     """
-    resting = batches.c.state != BatchState.LEASED
-    batch = connection.execute(select(batches).where(batch_with(mailing, n), resting)).one_or_none()
-    if batch is None:
-        return n
-    reschedule_batch(connection, batch, now)
-    hi: int = batch.hi
-    return hi
+    recounted: dict[int, int] = {}  # mailing -> the last delivery of its last recounted batch
+    for mailing, n in sorted((one.mailing, one.n) for one in resolved):
+        if n <= recounted.get(mailing, 0):
+            continue
+        resting = batches.c.state != BatchState.LEASED
+        batch = connection.execute(select(batches).where(batch_with(mailing, n), resting)).one_or_none()
+        if batch is not None:
+            reschedule_batch(connection, batch, now)
+        recounted[mailing] = n if batch is None else batch.hi
+    again = exists().where(batches.c.mailing == mailings.c.id, batches.c.state == BatchState.OPEN)
+    done = (mailings.c.id.in_(list(recounted)), mailings.c.state == MailingState.DONE)
+    connection.execute(update(mailings).where(*done, again).values(state=MailingState.READY))

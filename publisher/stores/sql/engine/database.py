@@ -9,6 +9,7 @@ does without the WAL until the log begins (see `Database.begun`).
 import json
 import os
 import sqlite3
+import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,7 +34,6 @@ from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from publisher.core.errors import OutputError, PublisherError, StoreError
-from publisher.stores.sql.engine.deferred_fsync import DeferredFsync
 
 T = TypeVar("T")
 
@@ -73,8 +73,10 @@ class Database:
         self._first = first
         self._engine = _engine(lambda: _connect(path, first=self._first))
         self._writer = self._engine.execution_options(writes=True)
+        # SQLite has no queue for its lock: a writer looks again after 1 to 100 ms. Threads of one process
+        # wait here instead, and go on at once.
+        self._turn = threading.Lock()
         self.dialect = self._engine.dialect
-        self.quick = DeferredFsync(path, _connect, self._errors)
 
     @contextmanager
     def read(self) -> Generator[Connection, None, None]:
@@ -87,7 +89,7 @@ class Database:
         """One transaction, whole or not at all, alone among writers. `wide` is for many rows in random order.
         Raises StoreError, OutputError.
         """
-        with self._errors(), self._writer.begin() as connection:
+        with self._errors(), self._turn, self._writer.begin() as connection:
             if wide:
                 connection.exec_driver_sql(_LARGE_CACHE)
             yield connection
@@ -95,7 +97,7 @@ class Database:
     @contextmanager
     def rebuild(self) -> Generator[Connection, None, None]:
         """`write` with foreign keys off: replacing a table must not delete what refers to it (SQLite)."""
-        with self._errors(), self._writer.connect() as connection:
+        with self._errors(), self._turn, self._writer.connect() as connection:
             driver = connection.connection.driver_connection
             try:
                 if driver is not None:  # outside any transaction: inside one the pragma does nothing
@@ -116,7 +118,6 @@ class Database:
 
     def close(self) -> None:
         self._engine.dispose()
-        self.quick.close()
 
     @contextmanager
     def _errors(self) -> Generator[None, None, None]:
@@ -212,7 +213,9 @@ def _engine(connect: Callable[[], sqlite3.Connection]) -> Engine:
 
     def begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get("writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        driver = connection.connection.driver_connection
+        if driver is not None:  # `exec_driver_sql` takes as long as the whole rest of a small transaction
+            driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     event.listen(engine, "begin", begin)
     return engine

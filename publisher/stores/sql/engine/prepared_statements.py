@@ -39,22 +39,20 @@ class PreparedStatement:
         self._statement, self._names = statement, tuple(names)
         self._compiled: dict[str, tuple[str, tuple[int, ...]]] = {}
 
-    def each(self, connection: Connection, rows: Iterable[Sequence[Any]]) -> list[bool]:
-        """Executes it for each row of values, in the order of `names`. Returns whether each changed a row."""
+    def execute(self, cursor: Cursor, dialect: Dialect, row: Sequence[Any]) -> bool:
+        """Executes it with one row of values, in the order of `names`; returns whether it changed a row."""
+        sql, order = self._compiled.get(dialect.name) or self._compile(dialect)
+        cursor.execute(sql, [row[n] for n in order])
+        return cursor.rowcount == 1
+
+    def each(self, connection: Connection, rows: Iterable[Sequence[Any]]) -> None:
+        """Executes it for each row of values."""
         cursor = connection.connection.cursor()
         try:
-            return self.by(cursor, connection.dialect, rows)
+            for row in rows:
+                self.execute(cursor, connection.dialect, row)
         finally:
             cursor.close()
-
-    def by(self, cursor: Cursor, dialect: Dialect, rows: Iterable[Sequence[Any]]) -> list[bool]:
-        """`each`, by an existing cursor of the driver."""
-        sql, at = self._compiled.get(dialect.name) or self._compile(dialect)
-        changed: list[bool] = []
-        for row in rows:
-            cursor.execute(sql, [row[n] for n in at])
-            changed.append(cursor.rowcount == 1)
-        return changed
 
     def _compile(self, dialect: Dialect) -> tuple[str, tuple[int, ...]]:
         """The SQL text, and the positions of a row's values in the order it takes them."""

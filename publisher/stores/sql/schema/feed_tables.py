@@ -1,6 +1,5 @@
-"""The tables of feeds as views of the log: what posts are found by, and how far archives go.
-
-The tables of documents, of what feeds held before, and of hubs that are to be told.
+"""The tables of feeds: by which terms posts are found, how far archive documents go, the documents under
+public/, and the WebSub hubs to notify.
 """
 
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Integer, PrimaryKeyConstraint, String, Table, Text
@@ -15,7 +14,7 @@ CONTENT = "content"
 LOG_TIMES = "log_times"
 """The fact of the log's last row before the times in feeds came from the log; none in a newer store."""
 
-post_terms = Table(
+post_terms = Table(  # the tags, authors and other terms of each live post
     "post_terms",
     metadata,
     Column("kind", EnumMember(TermKind), nullable=False),
@@ -26,7 +25,7 @@ post_terms = Table(
     sqlite_with_rowid=False,
 )
 
-terms = Table(
+terms = Table(  # how a term is written, and when a post that bears it last changed
     "terms",
     metadata,
     Column("kind", EnumMember(TermKind), nullable=False),
@@ -38,7 +37,7 @@ terms = Table(
     sqlite_with_rowid=False,
 )
 
-retagged = Table(
+retagged = Table(  # posts whose terms changed: they left feeds, or joined them
     "retagged",
     metadata,
     Column("id", Id, primary_key=True),
@@ -47,7 +46,7 @@ retagged = Table(
     Column("after", JSON, nullable=False),
 )
 
-views = Table(
+views = Table(  # the state of each feed as of the last publish
     "views",
     metadata,
     Column("feed", Text, nullable=False),
@@ -61,7 +60,7 @@ views = Table(
     sqlite_with_rowid=False,
 )
 
-archives = Table(
+archives = Table(  # archive documents of feeds (RFC 5005)
     "archives",
     metadata,
     Column("feed", Text, nullable=False),
@@ -76,7 +75,7 @@ archives = Table(
     sqlite_with_rowid=False,
 )
 
-documents = Table(
+documents = Table(  # what was last written under public/
     "documents",
     metadata,
     Column("path", Text, primary_key=True),
@@ -86,7 +85,7 @@ documents = Table(
     Column("modified", Instant, nullable=False),
 )
 
-versions = Table(
+versions = Table(  # what a feed held before, so that a client with that version gets a delta (RFC 3229)
     "versions",
     metadata,
     Column("path", Text, primary_key=True),
@@ -96,7 +95,7 @@ versions = Table(
     sqlite_with_rowid=False,
 )
 
-pings = Table(
+pings = Table(  # which hub is to be told of which feed (WebSub)
     "pings",
     metadata,
     Column("hub", Text, primary_key=True),

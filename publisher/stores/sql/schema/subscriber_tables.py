@@ -33,7 +33,7 @@ subscribers = Table(
     sqlite_autoincrement=True,
 )
 
-rhythms = Table(
+rhythms = Table(  # each schedule that readers of a list chose, once
     "rhythms",
     metadata,
     Column("id", Id, primary_key=True),
@@ -46,7 +46,7 @@ rhythms = Table(
     UniqueConstraint("list", "cadence", "day", "hour", "timezone"),
 )
 
-tastes = Table(
+tastes = Table(  # each content preference that readers chose, once
     "tastes",
     metadata,
     Column("id", Id, primary_key=True),
@@ -58,7 +58,7 @@ tastes = Table(
 subscriptions = Table(
     "subscriptions",
     metadata,
-    Column("id", Id, primary_key=True),  # never used twice: links that name it live for ever
+    Column("id", Id, primary_key=True),  # never used twice, because links that name it live for ever
     reference("subscriber", subscribers.c.id),
     Column("list", Text, nullable=False),
     Column("state", EnumMember(SubscriptionState), nullable=False),
@@ -91,7 +91,7 @@ index_of(
     "ix_subscriptions_pending", subscriptions.c.state, SubscriptionState.PENDING, subscriptions.c.created_at
 )
 
-mailboxes = Table(
+mailboxes = Table(  # who was asked to confirm, and how often
     "mailboxes",
     metadata,
     Column("mailbox", HexDigest, primary_key=True),
@@ -105,7 +105,7 @@ mailboxes = Table(
 )
 index_where("ix_mailboxes_forgettable", mailboxes.c.never_at.is_(None), mailboxes.c.tried_at)
 
-asked_domains = Table(
+asked_domains = Table(  # confirmations asked of each domain lately
     "asked_domains",
     metadata,
     Column("id", Id, primary_key=True),
@@ -114,8 +114,8 @@ asked_domains = Table(
 )
 Index("ix_asked_domains_domain", asked_domains.c.domain)
 
-arrivals = Table(
-    "arrivals",  # a change of address: who clicks twice is told twice
+arrivals = Table(  # changes of address: a second click on the link gets the same answer
+    "arrivals",
     metadata,
     Column("was", BigInteger, primary_key=True, autoincrement=False),
     Column("subscription", BigInteger, nullable=False),

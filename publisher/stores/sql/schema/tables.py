@@ -1,10 +1,11 @@
-"""The tables, but those of subscribers, receipts, pacing, views and documents, which have files of their own.
+"""The tables of posts, the log, mailings and their deliveries.
 
-One MetaData for every database; the number of the schema is `SCHEMA`.
+Those of subscribers and of feeds are beside this file; those of throttling, bounces and archived deliveries
+are where they are used, in `stores.sql.delivery`. All share one MetaData, for every database.
 
-A change here is a new file in migrations/versions and a new `SCHEMA`: a test compares the two.
-Foreign keys are kept where rows are few. Deliveries have none (on PostgreSQL two of them cost ten times
-the insert): their mailing and subscription are deleted with them or not at all.
+A change here is a new file in migrations/versions and a new `SCHEMA`: a test compares the two. Tables with
+few rows have foreign keys. Deliveries have none (on PostgreSQL two of them cost ten times the insert): their
+mailing and subscription are deleted with them or not at all.
 """
 
 from sqlalchemy import (
@@ -48,13 +49,13 @@ SCHEMA = "0017"
 """The schema this version writes: the head of migrations/versions."""
 
 MAILING = "mailing"
-"""The counter of mailings: an id is never used twice, for Message-IDs and links name it for ever."""
+"""The counter of mailings: an id is never used twice, because Message-IDs and links name it for ever."""
 
 FILES = "files"
-"""The counter of what was remembered of files: who kept a copy in memory sees whether it still holds."""
+"""The counter of changes to `files`: a process that keeps a copy in memory sees whether it is still right."""
 
 LATEST = "latest"
-"""The counter of the latest `files.not_before` there ever was; none in a store that remembered without it."""
+"""The counter of the latest `files.not_before` there ever was; none in a store of an older version."""
 
 TALLIED: tuple[DeliveryState, ...] = (
     DeliveryState.QUEUED,
@@ -64,7 +65,7 @@ TALLIED: tuple[DeliveryState, ...] = (
     DeliveryState.SKIPPED,
     DeliveryState.CANCELLED,
 )
-"""The states that rows of a batch are in which no run holds: it has a count of each (see tallies.py)."""
+"""The states of deliveries in a batch that no run holds, which counts each of them (see `batches`)."""
 
 stamp = Table("alembic_version", MetaData(), Column("version_num", String(32), nullable=False))
 stamp.append_constraint(PrimaryKeyConstraint("version_num", name="alembic_version_pkc"))
@@ -103,9 +104,8 @@ posts = Table(
     Column("path", Text, nullable=False, index=True),  # of `value`, to be found by
     Column("explicit_id", Text),
     Column("settled", Boolean, nullable=False),
-    Column(
-        "file_hash", HexDigest
-    ),  # of the bytes that `value` was read from; null: an older version wrote it
+    # of the bytes that `value` was read from; null: an older version wrote it
+    Column("file_hash", HexDigest),
     Column("reader", String(16)),  # the version of the reader that read them
 )
 index_where("ix_posts_live", posts.c.live, posts.c.first_seq)
@@ -121,7 +121,7 @@ files = Table(
     Column("mtime_ns", BigInteger, nullable=False),
     Column("hash", HexDigest, nullable=False),
     Column("rules", HexDigest, nullable=False),
-    Column("not_before", Instant),  # a settled file is looked at again when the clock stands before it
+    Column("not_before", Instant),  # a settled file is read again when the clock is before this
     Column("value", JsonText),  # null: settled, and the post of the log at its path
     sqlite_with_rowid=False,
 )
@@ -203,7 +203,7 @@ cohorts = Table(
     Column("recipe", JSON, nullable=False),
 )
 
-stands = Table(
+stands = Table(  # the cohort of readers at an offset, with one content preference and one set of corrections
     "stands",
     metadata,
     reference("mailing", mailings.c.id, primary_key=True),
@@ -288,14 +288,14 @@ index_of(
     "ix_deliveries_in_doubt", deliveries.c.state, DeliveryState.UNKNOWN, deliveries.c.mailing, deliveries.c.n
 )
 
-facts = Table(
+facts = Table(  # what the store knows of itself, by name: `Store.meta`
     "facts",
     metadata,
     Column("name", String(32), primary_key=True),
     Column("value", Text, nullable=False),
 )
 
-moves = Table(
+moves = Table(  # redirects of feeds, and feeds that are gone
     "moves",
     metadata,
     Column("path", Text, primary_key=True),

@@ -21,7 +21,7 @@ from publisher.core.subscribers.departures import (
     lives_ended_by,
 )
 from publisher.core.subscribers.subscription import SubscriptionState
-from publisher.stores.sql.delivery.counts import receipts
+from publisher.stores.sql.delivery.retention import receipts
 from publisher.stores.sql.engine.database import IN_LIST, Database, insert_new, slices, upsert
 from publisher.stores.sql.schema.base import Suppression
 from publisher.stores.sql.schema.subscriber_tables import arrivals, subscribers, subscriptions, suppressions

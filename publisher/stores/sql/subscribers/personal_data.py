@@ -27,17 +27,12 @@ from sqlalchemy import (
     update,
 )
 
-from publisher.core.delivery.mailing import DeliveryState, MailingKind, TransitionCause, next_state
+from publisher.core.delivery.mailing import DeliveryState, MailingKind, TransitionCause
 from publisher.core.subscribers.subscription import Subscription, SubscriptionState
-from publisher.stores.sql.delivery.batches import batch_with
+from publisher.stores.sql.delivery.batches import batch_with, recount_batches
 from publisher.stores.sql.delivery.bounces import bounces, delete_refusals
-from publisher.stores.sql.delivery.counts import (
-    delete_receipts,
-    has_receipt,
-    receipts,
-    recount_batches,
-    reply_archive,
-)
+from publisher.stores.sql.delivery.retention import delete_receipts, has_receipt, receipts, reply_archive
+from publisher.stores.sql.delivery.transitions import update_for
 from publisher.stores.sql.engine.database import Database, slices
 from publisher.stores.sql.schema.base import is_
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions, suppressions
@@ -149,10 +144,9 @@ def erase_person(connection: Connection, key: str, now: datetime) -> int:
     ids = [row.id for row in rows]
     if not ids:
         return 0
-    theirs = deliveries.c.subscription.in_(ids)
-    open_ = update(deliveries).where(theirs, deliveries.c.state == DeliveryState.QUEUED)
-    skipped = next_state(DeliveryState.QUEUED, TransitionCause.SKIP)
-    ended = open_.values(state=skipped, changed_at=now, reply="erased")
+    # One that a run holds is left to it: it finds before the end of the message that nobody may be mailed.
+    theirs = (deliveries.c.subscription.in_(ids), deliveries.c.state == DeliveryState.QUEUED)
+    ended = update_for(TransitionCause.SKIP, *theirs, changed_at=now, reply="erased")
     for row in connection.execute(ended.returning(deliveries.c.mailing, deliveries.c.n)).all():
         recount_batches(connection, batch_with(row.mailing, row.n))
     delete_confirmations(connection, ids)
