@@ -1,7 +1,7 @@
-"""Front matter and body -> Post: each field by the rules of its generator, and what decided it. Pure.
+"""Front matter and body -> Post: each field by the generator's rules, and what decided it. Pure.
 
-A post also carries the plain values of its front matter that its body shows (`{{ page.version }}`,
-`{{ version }}`, `{frontMatter.version}`, `{{< param "version" >}}`), for whoever renders the body.
+A post also has the plain values of its front matter that its body shows (`{{ page.version }}`,
+`{{ version }}`, `{frontMatter.version}`, `{{< param "version" >}}`), for rendering the body.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ from publisher.core.posts.post import (
     body_hash,
 )
 from publisher.core.posts.private_passages import remove_private_passages
-from publisher.core.site import DEFAULT_TIMEZONE
+from publisher.core.site import DEFAULT_TIMEZONE, Person
 from publisher.sources.fields import authors_and_terms, urls
 from publisher.sources.fields.permalinks import PermalinkFacts, undated_name
 from publisher.sources.fields.plain_text import (
@@ -70,19 +70,19 @@ _SHOWN_VALUE = lazy(
     r"|\{\{[<%]\s{0,9}param\s{1,9}[\"']?(?P<hugo>[\w-]{1,60})[\"']?\s{0,9}[>%]\}\}"
 )
 _GENERATOR_WORDS = word_set("title date content url tags categories excerpt")
-"""Names that mean something of the generator's own."""
+"""Names with a meaning of their own in every generator."""
 
 MAX_SHOWN = MAX_VALUE = 1_000
-"""Values of the front matter that a body shows, and characters of one."""
+"""The most values of front matter that a body shows, and the most characters of one."""
 
 _NO_VALUES: Mapping[str, str] = {}
 Reasons: TypeAlias = dict[str, str]
-"""A value's name -> what decided it: a key of the front matter, or words such as "file name"."""
+"""A value's name -> what decided it: a front matter key, or words such as "file name"."""
 
 _T = TypeVar("_T")
 SUMMARY_FIELDS = ("excerpt", "summary", "description", "deck", "subtitle")
 MAX_TERMS = 200
-"""Tags, categories and authors of one post."""
+"""The most tags, categories or authors of one post."""
 
 _HEXO_WITHOUT_DATE = (
     "has no date: Hexo takes the time of its file, Publisher does not; write date: in its front matter"
@@ -90,7 +90,7 @@ _HEXO_WITHOUT_DATE = (
 _PELICAN_META = "is HTML whose title and date are in <meta>, which is not read; write them as front matter"
 _META = lazy(r"(?i)<meta\s[^<>]{0,200}name\s?=\s?[\"']date[\"']")
 _INNER_MAPS = {
-    "hugo": ("params", "taxonomies", "extra"),  # Zola's, too: the two are easily taken for each other
+    "hugo": ("params", "taxonomies", "extra"),  # and Zola's, since the two are easily confused
     "zola": ("taxonomies", "extra"),
     "none": ("taxonomies", "extra"),
 }
@@ -100,10 +100,10 @@ NO_FRONT_MATTER = FrontMatter(values={}, lines={}, line=1)
 def shown_values(
     front: FrontMatter, body: str, known: Mapping[str, str] = _NO_VALUES
 ) -> tuple[tuple[str, str], ...]:
-    """(name as the body writes it, text) of each value of the front matter that `body` shows, by name; and of
-    what else is `known`, such as its own variables.
+    """(name as the body writes it, text) of each front matter value that `body` shows, and of all that is
+    `known` besides, such as the body's own variables. Sorted by name.
     """
-    # "<" is looked for first since one character is found far more quickly than two.
+    # One character is found far more quickly than two, so "<" is looked for first.
     if not known and "{" not in body and not ("<" in body and "<%" in body):
         return ()
     found = {name: text for name, text in known.items() if 0 < len(text) <= MAX_VALUE}
@@ -119,7 +119,7 @@ def shown_values(
 
 
 def is_html_file(path: str) -> bool:
-    """Whether a file's name says that it is HTML; otherwise it is Markdown."""
+    """Whether a file is HTML by its name; otherwise it is Markdown."""
     return path.lower().endswith((".html", ".htm"))
 
 
@@ -135,14 +135,7 @@ def build_post(
     if rules.profile == "eleventy":
         front = authors_and_terms.add_collected_tags(front, defaults.get("tags"))
     is_html = is_html_file(path)
-    conventions = rules.conventions
-    zones = DateZones(
-        site=find_zone(rules.timezone or DEFAULT_TIMEZONE) or UTC,
-        utc=conventions.utc_dates,
-        quoted=conventions.utc_quoted,
-        order=conventions.date_order,
-        bare=conventions.bare_times,
-    )
+    zones = date_zones(rules)
     warnings = [*front.warnings, *found]
     why: Reasons = {}
     local, instant, why["instant"], named = find_dates(
@@ -157,20 +150,7 @@ def build_post(
     title, why["title"] = find_title(
         front, body, path, rules, is_html=is_html, templates=MarkdownExtension.TEMPLATES in extensions
     )
-    categories, why["categories"] = authors_and_terms.find_categories(
-        front,
-        words=conventions.split_tags,
-        single=conventions.name == "pelican",
-        topics=conventions.name not in ("jekyll", "hexo"),  # whose addresses categories are part of
-    )
-    if above := urls.folder_categories(path, rules):
-        categories = tuple(dict.fromkeys((*above, *categories)))
-    tags, why["tags"] = authors_and_terms.find_tags(
-        front, words=conventions.split_tags, labels=rules.tag_labels
-    )
-    authors, why["authors"] = authors_and_terms.find_authors(front, rules)
-    categories, tags = limit_terms("categories", categories, warnings), limit_terms("tags", tags, warnings)
-    authors = limit_terms("authors", authors, warnings)
+    categories, tags, authors = find_terms(front, path, rules, warnings, why)
     language, why["language"] = authors_and_terms.find_language(front, path, rules)
     slug, why["slug"] = urls.find_slug(front, path)
     facts = PermalinkFacts(
@@ -214,11 +194,47 @@ def build_post(
     return post, why
 
 
+def date_zones(rules: SourceRules) -> DateZones:
+    """The zones of dates that name none, by the generator's conventions."""
+    conventions = rules.conventions
+    return DateZones(
+        site=find_zone(rules.timezone or DEFAULT_TIMEZONE) or UTC,
+        utc=conventions.utc_dates,
+        quoted=conventions.utc_quoted,
+        order=conventions.date_order,
+        bare=conventions.bare_times,
+    )
+
+
+def find_terms(
+    front: FrontMatter, path: str, rules: SourceRules, warnings: list[str], why: Reasons
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[Person, ...]]:
+    """Categories, tags and authors. `why` gets what decided each, `warnings` which of them are too many."""
+    conventions = rules.conventions
+    categories, why["categories"] = authors_and_terms.find_categories(
+        front,
+        words=conventions.split_tags,
+        single=conventions.name == "pelican",
+        topics=conventions.name not in ("jekyll", "hexo"),  # whose addresses categories are part of
+    )
+    if above := urls.folder_categories(path, rules):
+        categories = tuple(dict.fromkeys((*above, *categories)))
+    tags, why["tags"] = authors_and_terms.find_tags(
+        front, words=conventions.split_tags, labels=rules.tag_labels
+    )
+    authors, why["authors"] = authors_and_terms.find_authors(front, rules)
+    return (
+        limit_terms("categories", categories, warnings),
+        limit_terms("tags", tags, warnings),
+        limit_terms("authors", authors, warnings),
+    )
+
+
 def why_not_public(
     path: str, front: FrontMatter, tags: Iterable[str], rules: SourceRules, *, alone: bool
 ) -> str | None:
-    """Why the post at `path` is hidden; None where it is public. `alone`: the file has no front matter of its
-    own, so `front` is only what the site gives to it.
+    """Why the post at `path` is hidden; None if it is public. `alone`: the file has no front matter of its
+    own, and `front` has only the site's defaults.
     """
     file = VisibilityInput(
         path=path,
@@ -236,9 +252,9 @@ def why_not_public(
 def find_dates(
     front: FrontMatter, path: str, zones: DateZones, warnings: list[str], rules: SourceRules, *, alone: bool
 ) -> tuple[datetime | None, datetime | None, str, bool]:
-    """The local date that the address is made of; the instant at which the post comes out; what decided that;
-    and whether Hugo took a date from the file's name, and so the slug after it. `alone`: the file has no
-    front matter of its own.
+    """The local date for the post's address; the instant of publication; what decided that; and whether Hugo
+    took a date from the file's name, and so its slug as well. `alone`: the file has no front matter of its
+    own.
     """
     order = rules.date_sources
     dated, where = find_ordered_date(front, order.date, path, zones, warnings) if order else (None, "")
@@ -264,7 +280,7 @@ def find_dates(
 
 
 def limit_terms(name: str, found: tuple[_T, ...], warnings: list[str]) -> tuple[_T, ...]:
-    """The first of very many: a post with thousands of terms would take feeds minutes."""
+    """The first MAX_TERMS: feeds of a post with thousands of terms would take minutes."""
     if len(found) <= MAX_TERMS:
         return found
     warnings.append(f"{len(found):,} {name}: only the first {MAX_TERMS} are used")
@@ -272,7 +288,7 @@ def limit_terms(name: str, found: tuple[_T, ...], warnings: list[str]) -> tuple[
 
 
 def lift_inner_fields(front: FrontMatter, rules: SourceRules) -> FrontMatter:
-    """Front matter with what its generator keeps in inner maps at the top."""
+    """Front matter with the keys that its generator nests in maps lifted to the top level."""
     for name in _INNER_MAPS.get(rules.conventions.name, ()):
         front = front.over(folded_map(front.values.get(name)))
     computed = folded_map(front.values.get("eleventycomputed")) if rules.profile == "eleventy" else {}
@@ -286,15 +302,13 @@ def lift_inner_fields(front: FrontMatter, rules: SourceRules) -> FrontMatter:
 
 
 def defaults_for(path: str, rules: SourceRules) -> dict[str, Value]:
-    """The front matter that the site gives to a file which does not set it itself; the narrowest scope
-    wins.
-    """
+    """The site's default front matter for a file; the narrowest scope wins."""
     found: dict[str, Value] = {}
     given = [entry.values for entry in rules.defaults if in_scope(rules.in_blog(path), entry.scope)]
     for values in (*given, rules.post_defaults.get(path, {})):
         tags = authors_and_terms.list_terms([found.get("tags"), values.get("tags")])
         found.update(values)
-        if rules.profile == "eleventy" and tags:  # which merges them
+        if rules.profile == "eleventy" and tags:  # Eleventy merges them
             found["tags"] = [*tags]
     return found
 
@@ -302,7 +316,7 @@ def defaults_for(path: str, rules: SourceRules) -> dict[str, Value]:
 def find_title(
     front: FrontMatter, body: str, path: str, rules: SourceRules, *, is_html: bool, templates: bool
 ) -> tuple[str, str]:
-    """The title as plain text, and what decided it; "" for a note, which has none."""
+    """The title as plain text, and what decided it; "" for a note without a title."""
     value = front.get("title")
     if isinstance(value, (list, dict)):
         kind = "list" if isinstance(value, list) else "map"
@@ -313,20 +327,22 @@ def find_title(
         return title, "title"
     if title := first_heading(body, is_html=is_html, templates=templates):
         return title, "first heading"
-    archetype = rules.profile == "hugo" and date_in_name(path)  # whose title is made of the name
+    archetype = rules.profile == "hugo" and date_in_name(path)  # its title comes from the file name
     if archetype or rules.profile == "jekyll":
-        # Jekyll's title of a file without one: the words of its name, each with one capital.
+        # As Jekyll titles such a file: the words of its name, each capitalized.
         slug = plain_line(undated_name(path))
         return (" ".join(word.capitalize() for word in slug.split("-") if word) or slug), "file name"
     if rules.profile == "docusaurus":
         match = date_in_name(path)
         nameless = match is not None and match.end() == len(post_name(path))  # 2020-01-05.md is a note
         return ("", "none") if nameless else (plain_line(undated_name(path)), "file name")
-    return "", "none"  # a note: what shows it uses its first words
+    return "", "none"  # a note, shown by its first words
 
 
 def find_summary(front: FrontMatter, title: str, body: str, rules: SourceRules) -> tuple[str, int, str]:
-    """The summary the author wrote; else how much of the body stands before the mark that ends it."""
+    """The author's summary, or else the length of the body before the mark that ends it, and what decided
+    it.
+    """
     for name in SUMMARY_FIELDS:
         text, _ = remove_private_passages(front.text(name), markdown=False)
         if text and (text := plain_summary(text)) and text.casefold() != title.casefold():
@@ -337,7 +353,7 @@ def find_summary(front: FrontMatter, title: str, body: str, rules: SourceRules) 
 
 
 def local_time(instant: datetime | None, zone: tzinfo, zones: DateZones) -> datetime | None:
-    """The instant in `zone`; UTC for generators that know no other."""
+    """The instant in `zone`, or in UTC for generators that know only that."""
     if instant is None or zones.of("") is UTC:
         return instant
     try:

@@ -1,4 +1,4 @@
-"""Which files of a folder are posts, and their bytes. Nothing outside the folder is ever opened."""
+"""Which files of a folder are posts, and what they contain. Nothing outside the folder is ever opened."""
 
 import hashlib
 import os
@@ -36,14 +36,14 @@ if TYPE_CHECKING:
     from publisher.sources.parse_post import ResolveLinks
 
 MAX_FILE_BYTES = 32 * 1024 * 1024
-"""Bytes of a post; more is a mistake."""
+"""The largest post, in bytes; anything larger is there by mistake."""
 
 STAMP_SECONDS = 2.0
-"""Seconds: file systems stamp by the tick, some by two seconds."""
+"""A file's time is trusted once it is this many seconds old: some file systems round it to two seconds."""
 
 
 class FolderSource:
-    """A folder of posts (ports.Source). Names that begin with "." are left alone."""
+    """A folder of posts (ports.Source). Names that begin with "." are ignored."""
 
     def __init__(
         self,
@@ -54,9 +54,9 @@ class FolderSource:
         rest: StabilityCheck | None = None,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
-        """`top` is the highest folder to look for a generator's configuration in; None: a few above. With
-        `rest`, files that are still being written are unsettled BadPosts. `clock` is the machine's, by which
-        files are stamped; without one no stamp is trusted.
+        """`top` is the highest folder to look for a generator's configuration in; None: a few levels up. With
+        `rest`, files that are still being written are unsettled BadPosts. `clock` is the machine's, which
+        dates files; without it no file's time is trusted.
         """
         self.folder = folder
         self.rules = rules
@@ -77,22 +77,22 @@ class FolderSource:
         return (bad or self.read(path, rules) for path, bad in found)
 
     def listed(self) -> list[tuple[str, BadPost | None]]:
-        """Every file that could be a post, in path order, and why it cannot be read. Raises SourceError."""
+        """Every file that could be a post, in path order, and what is wrong with it. Raises SourceError."""
         return sorted(((path, bad) for path, bad, _ in self._walk.all()), key=lambda it: it[0])
 
     def files(self) -> Iterator[FileStat | BadPost]:
-        """What `scan` would read, unread and in no order. Raises SourceError: the folder is unreadable."""
+        """The files that `scan` would read, in no order. Raises SourceError: the folder is unreadable."""
         if self._ahead and (listed := self._ahead.take_listed()) is not None:
             return listed
         return map(to_file_stat, self._walk.all())
 
     def at(self, paths: Collection[str]) -> tuple[Collection[str], Iterator[FileStat | BadPost]]:
-        """What `files` would give of `paths` and of what is below them, and where else it looked."""
+        """The places that were looked at, and what `files` would yield at `paths` and below them."""
         places, found = self._walk.at(paths)
         return places, map(to_file_stat, found)
 
     def fingerprint(self, paths: Sequence[str]) -> str:
-        """16 hex digits that name how files are read: the resolved rules, and this reader's own code."""
+        """16 hex digits that identify how files are read: the resolved rules and this reader's own code."""
         self._resolved_rules = self.resolve_rules(paths)
         found = hashlib.sha256(repr(self._resolved_rules).encode("utf-8", "surrogatepass"))
         found.update(self.version.encode())
@@ -100,12 +100,15 @@ class FolderSource:
 
     @property
     def version(self) -> str:
-        """16 hex digits that name this reader's code: another version may read the same bytes differently."""
+        """16 hex digits that identify this reader's code: another version may read the same bytes
+        differently.
+        """
         return code_hash()
 
     def read_many(self, paths: Sequence[str], hashes: Mapping[str, str]) -> Iterator[FileReading]:
-        """Those files in that order, on every core where they are many; a known hash is not parsed. They are
-        read by the rules of the last `fingerprint`."""
+        """Reads those files, in that order, on every core if there are many. A file whose hash is known is
+        not parsed. The rules are those of the last `fingerprint`.
+        """
         rules = self._resolved_rules or self.resolve_rules(paths)
         if self._ahead and (begun := self._ahead.take_readings(paths, rules, hashes)):
             return begun
@@ -116,7 +119,7 @@ class FolderSource:
     ) -> Iterator[FileReading]:
         if not paths:
             return iter(())
-        import_module("publisher.sources.parse_post")  # once: other processes may begin here
+        import_module("publisher.sources.parse_post")  # before workers are forked, so that each has it
 
         def work(path: str) -> FileReading:
             return self._read_file(path, hashes.get(path), rules)
@@ -125,9 +128,7 @@ class FolderSource:
 
     @contextmanager
     def ahead(self) -> Generator[None, None, None]:
-        """Within it other processes read every file from now on, for a first scan that will ask for them
-        all.
-        """
+        """Within it worker processes read every file, ahead of a first scan that will ask for all of them."""
         try:
             found = [*self._walk.all()]
         except SourceError:  # the scan will say so
@@ -138,7 +139,7 @@ class FolderSource:
         readings = self._read_all(paths, {}, rules)
 
         def stats() -> Iterator[FileStat | BadPost]:
-            while found:  # what the folder listed is let go of as it is used: of 100,000 files it is 50 MB
+            while found:  # frees each entry as it is used: 100,000 of them take 50 MB
                 yield to_file_stat(found.pop())
 
         self._ahead = Prefetch(stats(), paths, rules, readings)
@@ -150,7 +151,7 @@ class FolderSource:
 
     @contextmanager
     def listed_ahead(self) -> Generator[None, None, None]:
-        """Within it another process lists every file from now on, for a first scan."""
+        """Within it a worker process lists every file, ahead of a first scan."""
         with run_meanwhile(self._list_packed) as listing:
 
             def stats() -> Iterator[FileStat | BadPost]:
@@ -168,11 +169,11 @@ class FolderSource:
         return pack_stats(self._walk.all()), self._walk.recheck
 
     def unread(self) -> Sequence[str]:
-        """Data files of the blog that are code, and so say nothing, by their paths from its root."""
+        """Data files of the blog that cannot be read because they are code, by their paths from its root."""
         return self.resolve_rules([path for path, bad in self.listed() if bad is None]).unread_code
 
     def unreadable(self) -> Sequence[tuple[str, str]]:
-        """(path, format) of files that the generator makes posts of and nobody reads here, in path order.
+        """(path, format) of files that the generator makes posts of and Publisher cannot read, in path order.
         Raises SourceError.
         """
         from publisher.sources import unreadable_files
@@ -217,7 +218,7 @@ class FolderSource:
     def _parse(
         self, path: str, data: bytes | BadPost, rules: SourceRules
     ) -> tuple[ParsedPost | BadPost, bool]:
-        """The post, and whether it depends on no other file: those may change while it does not."""
+        """The post, and whether it depends on no other file, which could change while this one does not."""
         if isinstance(data, BadPost):
             return data, True
         from publisher.sources.parse_post import read_post
@@ -276,7 +277,7 @@ class FolderSource:
         return beside
 
     def _address_of(self, path: str, rules: SourceRules) -> tuple[str, str]:
-        """Where readers find the post at `path`, and its title; "" and "" where it has no address. Raises
+        """The URL of the post at `path`, and its title; two empty strings if it has no address. Raises
         FileBusy.
         """
         from publisher.sources.parse_post import read_post
@@ -292,12 +293,12 @@ class FolderSource:
         return found.post.url, found.post.title
 
     def file(self, path: str) -> bytes | None:
-        """The bytes of the file that an asset names by `path`; None: it is gone, or may not go out."""
+        """The bytes of the asset at `path`; None if it is gone or may not be published."""
         return self._assets.read(path)
 
     def _asset_names(self, found: ParsedPost) -> dict[str, int]:
-        """The files beside a post that it refers to, where posts have pages, each with its line in the file;
-        a post that is never public has none.
+        """The files beside a post that it refers to, with the line of each reference; none where Publisher
+        makes no pages, or the post is never public.
         """
         if not self.rules.pages or found.post.hidden is not None:
             return {}
@@ -308,13 +309,15 @@ class FolderSource:
         return names
 
     def _read_bytes(self, path: str) -> tuple[FileStat, bytes | BadPost]:
-        """The file's bytes. Opened without waiting and looked at before it is read: a FIFO would hang."""
+        """The file's bytes. It is opened without blocking and checked before it is read: a FIFO would
+        hang.
+        """
         nothing = FileStat(path, 0, 0)
         try:
             number = os.open(f"{self.folder}/{path}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             if self.stability and not os.path.lexists(self.folder / path):
-                return nothing, busy_post(path)  # there a moment ago: it is being replaced
+                return nothing, busy_post(path)  # it was there a moment ago, so it is being replaced
             return nothing, unreadable_post(path, error)
         try:
             status = os.fstat(number)
@@ -323,8 +326,7 @@ class FolderSource:
             if status.st_size > MAX_FILE_BYTES:
                 reason = f"{status.st_size} bytes; a post has at most {MAX_FILE_BYTES}"
                 return nothing, BadPost(path=path, reason=reason)
-            # A file may change again within the tick of its stamp, so that of one written just now is not
-            # kept.
+            # A file may change again without a new time, so the time of one written just now is not kept.
             now = self._clock().timestamp() if self._clock else 0
             time = status.st_mtime_ns if status.st_mtime < now - STAMP_SECONDS else 0
             data = read_stable(number, status, self.stability, MAX_FILE_BYTES)
@@ -338,7 +340,7 @@ class FolderSource:
 
 
 def unreadable_post(path: str, error: OSError) -> BadPost:
-    """A file that the system does not let us read."""
+    """A file that the system refuses to open or read."""
     return BadPost(path=path, reason=f"cannot be read ({error.strerror}); mend it or take it away")
 
 
@@ -349,11 +351,11 @@ def busy_post(path: str) -> BadPost:
 
 @cache
 def code_hash() -> str:
-    """16 hex digits of a SHA-256 of all code that decides what a file means."""
+    """16 hex digits of the SHA-256 of all code that decides what a file means."""
     found = hashlib.sha256()
     shared = [
         Path(core.__path__[0], name) for name in ("posts/code_regions.py", "posts/private_passages.py")
-    ]  # decide what a body is
+    ]  # these decide what a body is
     for module in (*sorted(Path(__file__).parent.rglob("*.py")), *shared):
         found.update(module.read_bytes())
     return found.hexdigest()[:16]

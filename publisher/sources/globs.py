@@ -33,7 +33,7 @@ def path_matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
     if not sources:
         return lambda path: False
     ends = [found[1] for pattern in patterns if (found := _ANY_WITH_SUFFIX.fullmatch(pattern))]
-    if len(ends) == len(sources):  # the usual ones, of 100,000 paths
+    if len(ends) == len(sources):  # the usual patterns, and there may be 100,000 paths
         endings = tuple(ends)
         return lambda path: path.endswith(endings)
     compiled = re.compile("|".join(f"(?:{source})" for source in sources), re.DOTALL)

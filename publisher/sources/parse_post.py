@@ -39,10 +39,10 @@ from publisher.sources.rules import SourceRules
 from publisher.sources.stable_files import find_conflict, is_blank
 
 ResolveLinks: TypeAlias = Callable[[str, str], LinkedBody]
-"""(path, body) -> the body with the addresses of what it links to."""
+"""(path, body) -> the body with links to posts replaced by their addresses."""
 
 MAX_NULS = 8
-"""NULs of a text, which go; more make it none."""
+"""NULs that are removed from a file; with more of them it is not text."""
 
 _BREAKS = lazy(r"\r\n?")
 
@@ -62,9 +62,9 @@ def read_post(
     linked: ResolveLinks = _as_written,
     beside: ReadBeside = _nothing_beside,
 ) -> ParsedPost | BadPost:
-    """What the file at `path` (relative to the posts folder, with "/") means. Pure and fast: no file is
-    opened. Never raises: what cannot be a post is a BadPost with line and reason. `linked` puts the addresses
-    of the posts that the body links to into it; `beside` reads what it includes from its own folder.
+    """The post in the file at `path` (relative to the posts folder, with "/"). Pure: opens no file. Never
+    raises: what cannot be a post is a BadPost with line and reason. `linked` replaces links to other posts by
+    their addresses; `beside` reads what the body includes from its own folder.
     """
     return parse(path, data, rules, linked, beside)[0]
 
@@ -76,10 +76,10 @@ def explain_post(
     linked: ResolveLinks = _as_written,
     beside: ReadBeside = _nothing_beside,
 ) -> tuple[ParsedPost | BadPost, Reasons]:
-    """As `read_post`, and for each value which rule decided it, in words."""
+    """As `read_post`, and for each value the rule that decided it, in words."""
     found, reasons, front = parse(path, data, rules, linked, beside)
     for name, reason in reasons.items() if front else ():
-        if front and fold(reason) in front.values:  # it is a key, so its line is worth telling
+        if front and fold(reason) in front.values:  # a key of the front matter, which has a line
             line = front.lines.get(fold(reason), 0)
             reasons[name] = f"front matter: {reason}, line {line}" if line else f"front matter: {reason}"
     return found, reasons
@@ -88,7 +88,7 @@ def explain_post(
 def parse(
     path: str, data: bytes, rules: SourceRules, linked: ResolveLinks, beside: ReadBeside
 ) -> tuple[ParsedPost | BadPost, Reasons, FrontMatter | None]:
-    """As `read_post`, with what decided each value, and the file's own front matter."""
+    """As `read_post`, with what decided each value and with the file's own front matter."""
     if why := rules.why_ignored(path):
         return ignored_post(path, data, why, rules), {}, None
     if is_blank(data):
@@ -112,7 +112,7 @@ def parse(
         body, warnings = public_body(path, replace(container, body=expanded), head, rules, in_file)
         body, known = extract_constants(body, rules, markdown=markdown)
         known = eleventy_page(path, rules) | known if "page." in body else known
-        written = body.rstrip(" \t\n\f\v")  # how many line breaks end it is nothing that readers see
+        written = body.rstrip(" \t\n\f\v")  # readers never see how many line breaks end it
         written = f"{written}\n" if written else ""
         body, dead = linked(path, body)
         warnings += [f"line {in_file(at)}: {target!r} leads nowhere; correct the link" for at, target in dead]
@@ -133,8 +133,8 @@ def parse(
 def public_body(
     path: str, container: Container, head: str, rules: SourceRules, in_file: Callable[[int], int]
 ) -> tuple[str, list[str]]:
-    """The body without what its author keeps from readers, and warnings. `in_file` tells the line of the file
-    for a line of the body, and `head` is what comes before the body.
+    """The body without the passages that its author hides from readers, and warnings. `in_file` maps a line
+    of the body to one of the file, and `head` is what precedes the body.
     """
     body, unclosed = remove_private_passages(container.body, markdown=not is_html_file(path))
     warnings = [
@@ -166,14 +166,14 @@ def public_body(
 
 
 def eleventy_page(path: str, rules: SourceRules) -> dict[str, str]:
-    """Eleventy's `page` of a file, as far as its path tells; nothing for other generators."""
+    """The values of Eleventy's `page` that follow from the path; none for other generators."""
     if rules.profile != "eleventy":
         return {}
     return {"fileSlug": undated_name(path), "filePathStem": urls.file_path_stem(path, rules)}
 
 
 def ignored_post(path: str, data: bytes, why: str, rules: SourceRules) -> ParsedPost:
-    """A file that is ignored, and so no post whatever it says; `why` is the reason."""
+    """A file that is ignored, whatever it contains; `why` is the reason."""
     slug = undated_name(path)
     link = "/" + quote(slug) + "/"
     url = rules.site_url.rstrip("/") + link
@@ -188,10 +188,10 @@ def ignored_post(path: str, data: bytes, why: str, rules: SourceRules) -> Parsed
 
 
 def decode(path: str, data: bytes) -> str | BadPost:
-    """A file's text, without a BOM and with "\\n" for each line break."""
+    """A file's text, without a BOM and with "\\n" as line breaks."""
     if nuls := data.count(b"\0"):
         at = data.find(b"\0")
-        if nuls > MAX_NULS or data.endswith(b"\0" * 8):  # no text, or one that a crash cut off
+        if nuls > MAX_NULS or data.endswith(b"\0" * 8):  # binary, or cut off by a crash
             line = 1 + data.count(b"\n", 0, at)
             return BadPost(path=path, line=line, reason=f"a NUL at byte {at}; save the file as UTF-8 text")
         data = data.replace(b"\0", b"")

@@ -1,4 +1,4 @@
-"""How a folder of posts is read: what settings decide, and what the blog's own files say."""
+"""How a folder of posts is read: by settings, and by the blog's own files."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -113,7 +113,7 @@ class SourceRules:
         return self.conventions.strips_dates if self.dated_names is None else self.dated_names
 
     def why_ignored(self, path: str) -> str | None:
-        """Why the file at `path` is no post, whatever stands in it; None where it may be one."""
+        """Why the file at `path` is ignored, whatever it contains; None if it may be a post."""
         return why_ignored(path, self.in_blog(path), self.ignore_rules)
 
     @property
@@ -123,7 +123,7 @@ class SourceRules:
 
     @cached_property
     def conventions(self) -> Profile:
-        """The generator's conventions; nobody's while it is not known."""
+        """The generator's conventions; generic ones if it is unknown."""
         return PROFILES.get(self.profile, GENERIC)
 
     def in_blog(self, path: str) -> str:
@@ -134,5 +134,5 @@ class SourceRules:
 
 
 def front_matter_defaults(values: Mapping[str, Any]) -> tuple[Defaults, ...]:
-    """Settings' own defaults, for every file: keys as written, scalars as text."""
+    """The defaults from settings, for every file: keys as written, scalars as text."""
     return (Defaults(values={fold(key): value for key, value in values.items()}),) if values else ()

@@ -1,4 +1,4 @@
-"""What lies around the posts: the generator's configuration and the blog's data files. Read once for a scan.
+"""What surrounds the posts: the generator's configuration and the blog's data files. Read once per scan.
 
 settings < never guessed          explicit settings win over all of this
 configuration                     in the posts folder, above it up to the site's or repository's root,
@@ -26,7 +26,7 @@ from publisher.sources.liquid import includes
 from publisher.sources.rules import Defaults, SourceRules
 
 MAX_ABOVE = 4
-"""How many folders above the posts are looked into where no repository's root ends the search."""
+"""How many folders above the posts are searched if no repository's root ends the search."""
 
 MAX_AUTHORS = 20_000
 _DATED = lazy(r"\d{4}-\d{1,2}-\d{1,2}")
@@ -46,8 +46,8 @@ _ENDS = (".yml", ".yaml", ".toml", ".json")
 
 
 def resolve_config(folder: Path, top: Path | None, rules: SourceRules, paths: Sequence[str]) -> SourceRules:
-    """`rules` with all that the blog's own files decide. `top` is the highest folder to look into (None:
-    a few above); `paths` are the posts' files. Reads files; raises nothing for what it finds in them.
+    """`rules` completed from the blog's own files. `top` is the highest folder to look into (None: a few
+    levels up); `paths` are the posts' files. Reads files, and never raises because of what is in them.
     """
     folder = folder.resolve()
     found = find_config(folder, top.resolve() if top else None) if rules.profile != "none" else None
@@ -169,7 +169,7 @@ def with_pelican_articles(
 
 
 def find_config(folder: Path, top: Path | None) -> tuple[Path, GeneratorConfig] | None:
-    """The nearest configuration at or above `folder`, else the only one in the folders below it."""
+    """The nearest configuration at or above `folder`, or else the only one in the folders below it."""
     for place in folders_above(folder, top):
         if config := detect_config(place):
             return place, config
@@ -199,9 +199,7 @@ def folders_below(folder: Path, depth: int) -> Iterator[Path]:
 
 
 def guess_profile(folder: Path, paths: Sequence[str]) -> str:
-    """The generator, by the names of folders and the containers of front matter; "none" where nothing
-    tells.
-    """
+    """The generator, judged by folder names and the form of front matter; "none" if they do not tell."""
     above = f"{folder.parent.name}/{folder.name}/"
     near = paths if "/_posts/" in above else [path for path in paths if "_posts/" in path]  # of 100,000
     if posts := [path.rpartition("/")[2] for path in near if "/_posts/" in above + path]:
@@ -217,12 +215,12 @@ def guess_profile(folder: Path, paths: Sequence[str]) -> str:
 
 
 def profile_of_file(file: Path) -> str:
-    """The generator that a file's front matter points to by its form; "" for YAML, which all of them read."""
+    """The generator suggested by the form of a file's front matter; "" for YAML, which all of them read."""
     try:
         if not file.is_file() or file.stat().st_size > 1_000_000:
             return ""
         text = file.read_text(encoding="utf-8-sig", errors="replace").replace("\r\n", "\n")
-        if text.lstrip("\n \t").startswith("-"):  # so are most, and what stands in it is asked of its post
+        if text.lstrip("\n \t").startswith("-"):  # like most; its content is read with the post
             return ""
         from publisher.sources.frontmatter.containers import open_container
 
@@ -236,7 +234,7 @@ def profile_of_file(file: Path) -> str:
 
 
 def read_author_profiles(root: Path) -> dict[str, Person]:
-    """Authors by key, from files that hold them all and from folders that hold a file for each."""
+    """Authors by key, from files that list all of them and from folders with a file for each."""
     people: dict[str, Person] = {}
     for place in _AUTHOR_TABLES:
         for end in _ENDS:
@@ -269,7 +267,7 @@ def read_tag_labels(*folders: Path) -> dict[str, str]:
 
 
 def author_files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """(key, file) of a folder with one file, or one bundle, for each author."""
+    """(key, file) in a folder with one file, or one bundle, per author."""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:

@@ -1,6 +1,6 @@
-"""Whether a file is stable: one that is still being written, or that Git could not merge, is not read.
+"""Whether a file is stable. One that is still being written, or that Git could not merge, is not read.
 
-`publisher run` needs this, for it looks at files at times of its own choosing.
+`publisher run` needs this because it looks at files at any moment.
 """
 
 import errno
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from publisher.core.patterns import lazy
 
 LEASE_SECONDS = 60.0
-"""Seconds that a file which is empty, or open for writing, is waited for; then it is taken as it is."""
+"""How long to wait for a file that is empty or open for writing, in seconds; then it is read as it is."""
 
 _Stamp = tuple[int, int]
 
@@ -28,10 +28,10 @@ class FileBusy(Exception):
 
 
 class StabilityCheck:
-    """Tells whether files are stable: nobody has written to them for `seconds`, and nobody is about to.
+    """Tells whether files are stable: not written to for `seconds`, and not open for writing.
 
-    `now` is the clock by which files are dated, in seconds since 1970. A file dated ahead of it (by another
-    machine's clock) is stable when two looks, `seconds` apart, find it the same.
+    `now` is the clock that dates files, in seconds since 1970. A file dated ahead of it (by another machine's
+    clock) is stable if it is the same when checked again `seconds` later.
     """
 
     def __init__(self, seconds: float, now: Callable[[], float]) -> None:
@@ -70,7 +70,7 @@ def read_stable(number: int, status: os.stat_result, check: StabilityCheck | Non
 
 
 def read_up_to(number: int, size: int, limit: int) -> bytes:
-    """The bytes of an open file, at most `limit`. `size` is what it is likely to have."""
+    """The bytes of an open file, at most `limit`. `size` is its expected size."""
     piece = max(size, 4096)
     data = os.read(number, min(piece, limit))
     while 0 < len(data) < limit and (more := os.read(number, min(piece, limit - len(data)))):
@@ -79,16 +79,16 @@ def read_up_to(number: int, size: int, limit: int) -> bytes:
 
 
 def stamp_of(status: os.stat_result) -> _Stamp:
-    """The size and time of a file, which change when it is written to."""
+    """The size and time of a file, which change when it is written."""
     return status.st_size, status.st_mtime_ns
 
 
 def is_open_for_writing(number: int) -> bool:
-    """Whether somebody has the file open for writing; False where the system cannot tell.
+    """Whether a process has the file open for writing; False where the system cannot tell.
 
-    Linux grants a read lease only on a file that nobody has open for writing (fcntl(2), F_SETLEASE). It is
-    given back at once. Who opens the file in between waits for that, and we would be sent SIGIO, which
-    ends a process: so SIGURG, which does nothing, is asked for instead.
+    Linux grants a read lease only on a file that is not open for writing (fcntl(2), F_SETLEASE). It is
+    returned at once. A process that opens the file in between waits for that, and the kernel signals us: by
+    default with SIGIO, which would end this process, so SIGURG, which is ignored, is requested instead.
     """
     if not hasattr(fcntl, "F_SETLEASE"):
         return False
@@ -120,7 +120,7 @@ def find_conflict(text: str) -> int:
 
 
 def lines_outside_code(text: str) -> list[tuple[int, str]]:
-    """The lines, with their numbers, that are in no fence and in no block of code."""
+    """The lines outside fences and blocks of code, with their numbers."""
     found: list[tuple[int, str]] = []
     fence = end = ""
     for number, line in enumerate(text.split("\n"), 1):
@@ -141,5 +141,5 @@ def lines_outside_code(text: str) -> list[tuple[int, str]]:
 
 
 def is_blank(data: bytes) -> bool:
-    """Whether a file has nothing in it: no bytes, or only spaces, line ends and what a full disk leaves."""
+    """Whether a file is empty, or has only spaces, line ends and the NULs that a full disk leaves."""
     return not data.removeprefix(b"\xef\xbb\xbf").strip(_BLANK)

@@ -1,4 +1,4 @@
-"""Files that the blog's generator makes posts of and Publisher cannot read; the user is told of them.
+"""Files that the blog's generator makes posts of and Publisher cannot read. The user is told about them.
 
 Hugo      AsciiDoc, Org, reStructuredText and Pandoc (https://gohugo.io/content-management/formats/)
 Pelican   reStructuredText, and by plugins AsciiDoc, Org and notebooks
@@ -23,7 +23,7 @@ FORMATS = {
     ".pandoc": "Pandoc", ".pdc": "Pandoc", ".mdoc": "Markdoc", ".rmd": "R Markdown", ".qmd": "Quarto",
     ".typ": "Typst", ".gotmpl": "a content adapter",
 }  # fmt: skip
-"""What stands at the end of a file's name, in small letters, and what it is called."""
+"""The format of each suffix, which is in lower case."""
 
 POST_TABLE = "a data file of posts"
 
@@ -47,7 +47,7 @@ UNREAD_SUFFIXES = {
     )},
     **{end: f"HTML in a {end} file" for end in (".htm", ".HTM", ".HTML", ".xhtml")},
 }  # fmt: skip
-"""What is read once its name ends otherwise: most generators know these ends too."""
+"""Formats that Publisher reads, under suffixes that it does not; most generators know these too."""
 
 _READ_BY_GENERATOR = {
     "hugo": frozenset({".adoc", ".asciidoc", ".ad", ".org", ".rst", ".pandoc", ".pdc", ".gotmpl"}),
@@ -55,7 +55,7 @@ _READ_BY_GENERATOR = {
     "astro": frozenset({".mdoc"}),
 }
 _MARKDOWN_ONLY = frozenset({"zola", "docusaurus"})
-"""They read Markdown and nothing else."""
+"""Generators that read Markdown only."""
 
 _HEAD = 20_000
 _DATE = lazy(
@@ -72,7 +72,7 @@ def include_patterns() -> tuple[str, ...]:
 
 
 def format_of(path: str) -> str | None:
-    """The format of the file at `path` by its suffix; None for one that is read, or that is no post."""
+    """The format of the file at `path` by its suffix; None if Publisher reads it, or it is not a post."""
     name = path.rpartition("/")[2]
     return UNREAD_SUFFIXES.get(f".{name.rpartition('.')[2]}" if "." in name else "") or FORMATS.get(
         suffix_of(path)
@@ -80,7 +80,7 @@ def format_of(path: str) -> str | None:
 
 
 def find_unreadable(folder: Path, paths: Iterator[str], rules: SourceRules) -> Iterator[tuple[str, str]]:
-    """(path, format) of those of `paths` that the generator makes posts of, as far as it can be told."""
+    """(path, format) of those of `paths` that the generator makes posts of, as far as their files tell."""
     if rules.profile in _MARKDOWN_ONLY:
         return
     native = _READ_BY_GENERATOR.get(rules.profile, frozenset[str]())
@@ -122,13 +122,13 @@ def eleventy_template_language(folder: Path, path: str, rules: SourceRules) -> s
 
 
 def suffix_of(path: str) -> str:
-    """The suffix of a file's name, in lower case and with its point; "" for none."""
+    """The suffix of a file's name, in lower case and with its dot; "" if it has none."""
     name = path.rpartition("/")[2]
     return f".{name.rpartition('.')[2].lower()}" if "." in name else ""
 
 
 def read_head(file: Path) -> bytes:
-    """The first bytes of a file; none where it cannot be read."""
+    """The first bytes of a file; none if it cannot be read."""
     try:
         if not file.is_file():
             return b""

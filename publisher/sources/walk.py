@@ -1,4 +1,6 @@
-"""The files of a folder that could be posts, listed and not read. No link to a folder is followed."""
+"""Lists the files of a folder that could be posts, without reading them. Links to folders are not
+followed.
+"""
 
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -25,15 +27,15 @@ Found: TypeAlias = tuple[str, BadPost | None, FolderEntry | None]
 
 
 class Walk:
-    """The files of `folder` that `include` names and `exclude` does not. Names that begin with "." are left
-    alone, and so is what a link leads to outside.
+    """The files of `folder` that match `include` and not `exclude`. Names that begin with "." are ignored,
+    and links out of the folder are not followed.
     """
 
     def __init__(self, folder: Path, include: Collection[str], exclude: Collection[str]) -> None:
         self.folder = folder
         self._included = path_matcher(include)
         self._excluded = path_matcher(exclude)
-        self._recheck: set[str] = set()  # they may change without any sign in the folder
+        self._recheck: set[str] = set()  # paths that may change without a change in the folder
 
     def all(self) -> Iterator[Found]:
         """Every file, in no order. Raises SourceError: the folder is unreadable."""
@@ -41,9 +43,8 @@ class Walk:
         return self._walk_folder(root, "")
 
     def at(self, paths: Collection[str]) -> tuple[Collection[str], Iterator[Found]]:
-        """What `all` would yield of `paths` and below them, and of links and of what was wrong, which may
-        change without any sign in the folder. Also the places that were looked at: they hold nothing else.
-        Raises SourceError.
+        """The places that were looked at, and what `all` would yield there: at `paths` and below them, and at
+        links and earlier problems, which may change without a change in the folder. Raises SourceError.
         """
         root = self._root()
         asked = {*paths, *self._recheck}
@@ -54,11 +55,11 @@ class Walk:
 
     @property
     def recheck(self) -> Collection[str]:
-        """The paths found so far that may change without any sign in the folder."""
+        """The paths found so far that may change without a change in the folder."""
         return self._recheck
 
     def add_recheck(self, paths: Collection[str]) -> None:
-        """Another process found them."""
+        """Adds paths that another process found."""
         self._recheck.update(paths)
 
     def _root(self) -> str:
@@ -97,7 +98,7 @@ class Walk:
                     yield self._file(path, entry)
 
     def _find_at(self, root: str, path: str) -> Iterator[Found]:
-        """What stands at `path`, all of whose folders are folders."""
+        """The files at and below `path`; every part of it above the last is a folder."""
         entry = _SingleEntry(f"{root}/{path}")
         if entry.is_symlink():
             yield from self._follow_link(root, path, entry)
@@ -108,7 +109,7 @@ class Walk:
             yield self._file(path, entry)
 
     def _nearest_entry(self, root: str, path: str) -> str | None:
-        """`path`, or the first folder above it that is none or cannot be read; None: it is ignored."""
+        """`path`, or the first part above it that is not a readable folder; None if it is ignored."""
         parts = path.split("/")
         if any(part.startswith(".") or not part for part in parts):
             return None
@@ -129,7 +130,7 @@ class Walk:
 
     def _follow_link(self, root: str, path: str, entry: FolderEntry) -> Iterator[Found]:
         if "node_modules" in path.split("/"):
-            return  # package managers link what they share, and none of it is a post
+            return  # package managers link shared files, none of which is a post
         self._recheck.add(path)
         folder = _is_folder(entry)
         real = os.path.realpath(entry.path)
@@ -145,7 +146,7 @@ class Walk:
 
 
 class _SingleEntry:
-    """One path, as a folder would list it."""
+    """One path, as os.scandir would list it."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -178,7 +179,7 @@ def size_and_time(entry: FolderEntry | None) -> tuple[int, int]:
 def _is_folder(entry: FolderEntry) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link that goes in circles
+    except OSError:  # a link to itself
         return False
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
 
 LEAST_BITS = 2048
-"""RFC 8301 3.2: signers should use at least this."""
+"""RFC 8301 3.2: signers should use at least this many."""
 
 SIGNED_HERE = 500
 """Messages signed by RSA on the spot before it is worth starting a process, which takes as long as signing

@@ -1,11 +1,11 @@
 """The outbox: each message a file, with exactly the bytes that SMTP would carry.
 
-    offer    000012-00000345.eml.part    written, flushed to the disk
-    commit   000012-00000345.eml         renamed, and the folder flushed: now it is out
-    drop     nothing
+    offer    000012-00000345.eml.part    written and flushed to the disk
+    commit   000012-00000345.eml         renamed, and the folder flushed: now it is sent
+    drop                                 removed
 
-A message that is there is never written again: the file name is the delivery, so "sent twice" cannot be.
-Files are written in threads: connections then share the disk's flushes (measured: 2.3 times the speed).
+A message that exists is never written again. Its file is named after the delivery, so nothing is sent twice.
+Files are written in threads, so that connections share the disk's flushes (measured: 2.3 times the speed).
 """
 
 import contextlib
@@ -33,13 +33,13 @@ class Outbox:
 
     name: str = MailTransport.OUTBOX
     can_look_up = True
-    troubles: Mapping[str, str] = MappingProxyType({})  # it is one way: what fails it is told at once
+    troubles: Mapping[str, str] = MappingProxyType({})  # one folder: its errors are reported at once
 
     def __init__(self, folder: Path, connections: int = 4) -> None:
         self.folder, self.connections = folder, connections
 
     async def connect(self) -> "OutboxSession | Outcome":
-        """A session; DEFERRED, with the reason, where the folder cannot be made."""
+        """A session; DEFERRED, with the reason, if the folder cannot be made."""
         try:
             await in_thread(self.folder.mkdir, mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
@@ -47,10 +47,10 @@ class Outbox:
         return OutboxSession(self.folder)
 
     async def rest(self) -> None:
-        """Does nothing: nothing is reserved here."""
+        """Does nothing: the outbox has no quotas."""
 
     def lookup(self, key: str, message_id: str) -> Outcome:
-        """Always knows: the file exists, or the message never arrived. Removes what a crash left."""
+        """Always known: the file exists, or the message never arrived. Removes what a crash left behind."""
         path = self.folder / file_name(key)
         try:
             if path.exists():
@@ -72,7 +72,7 @@ class OutboxSession:
         self._offered: Path | None = None
 
     async def offer(self, message: Message) -> Outcome | None:
-        """Writes the message beside its final place. An Outcome: it exists already, or cannot be written."""
+        """Writes the message beside its final place. An Outcome if it exists already or cannot be written."""
         path = self._folder / file_name(message.key)
         try:
             new = await in_thread(write_part, path, message.data)
@@ -91,20 +91,20 @@ class OutboxSession:
         return await in_thread(put_in_place, path)
 
     async def drop(self) -> None:
-        """Removes what was offered."""
+        """Removes the message that was offered."""
         path, self._offered = self._offered, None
         if path is not None:
             with contextlib.suppress(OSError):  # the next offer or lookup removes it
                 await in_thread(part_path(path).unlink)
 
     async def close(self) -> None:
-        """Drops what is still offered."""
+        """Drops the message that is still offered, if any."""
         await self.drop()
 
 
 async def in_thread(work: Callable[P, R], *args: P.args, **named: P.kwargs) -> R:
     """`work` in a thread."""
-    from asyncio import to_thread  # a publish that mails nobody has not loaded it
+    from asyncio import to_thread  # a publish that mails nobody need not load it
 
     return await to_thread(work, *args, **named)
 
@@ -117,16 +117,16 @@ def file_name(key: str) -> str:
 
 
 def part_path(path: Path) -> Path:
-    """Where a message is written before it is out."""
+    """Where a message is written before it is sent."""
     return path.with_name(f"{path.name}.part")
 
 
 def write_part(path: Path, data: bytes) -> bool:
-    """Writes and flushes the part. False: the message is there already."""
+    """Writes and flushes the part. False if the message exists already."""
     if path.exists():
         return False
     part = part_path(path)
-    part.unlink(missing_ok=True)  # of a run that died
+    part.unlink(missing_ok=True)  # left by a run that died
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         try:
@@ -144,7 +144,7 @@ def write_part(path: Path, data: bytes) -> bool:
 
 
 def put_in_place(path: Path) -> Outcome:
-    """Renames the part; UNKNOWN where the name may not be durable."""
+    """Renames the part; UNKNOWN if the name may not be durable."""
     try:
         part_path(path).rename(path)
     except OSError as error:
@@ -167,6 +167,6 @@ def flush_folder(folder: Path) -> None:
 
 
 def cannot_write(path: Path, error: OSError) -> Outcome:
-    """DEFERRED: the disk may be better later."""
+    """DEFERRED: a later attempt may succeed."""
     reply = f"{path}: cannot be written ({(error.strerror or str(error)).lower()})"
     return Outcome(verdict=SendVerdict.DEFERRED, reply=reply[:500])

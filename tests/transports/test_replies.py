@@ -15,7 +15,7 @@ from publisher.transports.smtp.commands import (
     ServerRefusal,
     dot_stuffed,
     envelope,
-    masked,
+    mask_credentials,
     parse_extensions,
     xtext,
 )
@@ -162,5 +162,5 @@ def test_xtext_escapes_what_a_parameter_cannot_hold() -> None:
 
 def test_a_password_is_masked_in_each_of_its_forms() -> None:
     for shown in ("s3cret", "czNjcmV0", "AGFubgBzM2NyZXQ="):
-        assert masked(f"535 {shown} is wrong", "ann", "s3cret") == "535 … is wrong"
-    assert masked("535 no", "", "") == "535 no"
+        assert mask_credentials(f"535 {shown} is wrong", "ann", "s3cret") == "535 … is wrong"
+    assert mask_credentials("535 no", "", "") == "535 no"

@@ -44,7 +44,7 @@ async def sessions(transport: Smtp, number: int) -> list[SmtpSession | Outcome]:
         ("connect", Say("554 5.7.1 go away"), DEFERRED, Phase.CONNECT, "554 5.7.1 go away"),
         ("connect", Drop(), DEFERRED, Phase.CONNECT, "closed the connection"),
         ("connect", Silence(), DEFERRED, Phase.CONNECT, "no answer in 0.5 s"),
-        ("connect", Say(b"HTTP/1.1 400 Bad Request\r\n"), DEFERRED, Phase.CONNECT, "gave an answer that is"),
+        ("connect", Say(b"HTTP/1.1 400 Bad Request\r\n"), DEFERRED, Phase.CONNECT, "sent no SMTP reply"),
         ("connect", Say(b"2" * 5000), DEFERRED, Phase.CONNECT, "a line without an end"),
         ("connect", Say(b"220-\r\n" * 300), DEFERRED, Phase.CONNECT, "a reply of more than 256 lines"),
         ("connect", Say(b"250 ok\r\n"), DEFERRED, Phase.CONNECT, "250 ok"),
@@ -56,7 +56,7 @@ async def sessions(transport: Smtp, number: int) -> list[SmtpSession | Outcome]:
         ("MAIL", Say("530 5.7.0 log in"), DEFERRED, Phase.SENDER, "530 5.7.0 log in"),
         ("MAIL", Say("421 4.3.2 bye", close=True), DEFERRED, Phase.SENDER, "421 4.3.2 bye"),
         ("MAIL", Say("354 what"), DEFERRED, Phase.SENDER, "answered out of step: 354 what"),
-        ("MAIL", Say(b"ok\r\n"), DEFERRED, Phase.DATA, "gave an answer that is none: b'ok'"),
+        ("MAIL", Say(b"ok\r\n"), DEFERRED, Phase.DATA, "sent no SMTP reply: b'ok'"),
         ("MAIL", Silence(), DEFERRED, Phase.DATA, "no answer in 0.5 s"),
         ("RCPT", Say("450 4.2.0 greylisted"), DEFERRED, Phase.RECIPIENT, "450 4.2.0 greylisted"),
         ("RCPT", Say("550 5.1.1 no such user"), REJECTED, Phase.RECIPIENT, "550 5.1.1 no such user"),
@@ -94,9 +94,9 @@ def test_what_goes_wrong_before_the_end_was_never_delivered(
         (on("dot", Say("554 5.7.1 spam")), REJECTED, "554 5.7.1 spam", 0),
         (on("dot", Drop()), UNKNOWN, "closed the connection", 0),
         (on("taken", Drop()), UNKNOWN, "closed the connection", 1),
-        (on("taken", Say(b"what now\r\n")), UNKNOWN, "gave an answer that is none: b'what now'", 1),
+        (on("taken", Say(b"what now\r\n")), UNKNOWN, "sent no SMTP reply: b'what now'", 1),
         (on("taken", Say(b"250-yes\r\n", close=True)), UNKNOWN, "closed the connection", 1),
-        (on("taken", Say(b"250" + b"x" * 9000)), UNKNOWN, "gave an answer that is none: a line without", 1),
+        (on("taken", Say(b"250" + b"x" * 9000)), UNKNOWN, "sent no SMTP reply: a line without", 1),
         (on("taken", Say("354 more")), UNKNOWN, "answered out of step: 354 more", 1),
     ],
 )
@@ -126,7 +126,7 @@ def test_an_answer_before_the_end_counts_for_nothing_and_the_message_is_not_ende
 
         outcome = asyncio.run(work())
         assert (outcome.verdict, outcome.phase) == (DEFERRED, Phase.DATA)
-        assert outcome.reply.endswith("spoke, or closed the connection, before the end of the message")
+        assert outcome.reply.endswith("replied, or closed the connection, before the end of the message")
         assert server.accepted == []
 
 

@@ -83,7 +83,7 @@ def test_an_answer_to_ehlo_that_came_before_it_is_none() -> None:
     with SmtpServer(on("connect", Say("220 hello\r\n250-me\r\n250 SIZE 1"))) as server:
         (outcome,) = send(server, MESSAGE)
         assert (outcome.verdict, outcome.phase) == (DEFERRED, Phase.CONNECT)
-        assert outcome.reply.endswith("spoke when it was not asked")
+        assert outcome.reply.endswith("sent an unexpected reply")
         assert server.commands == []
 
 

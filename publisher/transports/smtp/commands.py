@@ -1,4 +1,4 @@
-"""SMTP commands as bytes, and the extensions that a server offers. No I/O here."""
+"""SMTP commands as bytes, and the extensions that a server offers. Pure functions, no I/O."""
 
 import base64
 import re
@@ -28,7 +28,7 @@ class ServerExtensions:
 
     @cached_property
     def size(self) -> int:
-        """The most octets of a message; 0: the server did not say (RFC 1870 3)."""
+        """The largest message that the server accepts, in octets; 0 if it names no limit (RFC 1870 3)."""
         words = self.offered.get("SIZE", ())
         return int(words[0]) if words and words[0].isdecimal() and len(words[0]) <= 20 else 0
 
@@ -39,7 +39,7 @@ class ServerExtensions:
 
 
 def parse_extensions(reply: SmtpReply) -> ServerExtensions:
-    """What the reply to EHLO offers (RFC 5321 4.1.1.1); the first line is the server's name."""
+    """The extensions in a reply to EHLO (RFC 5321 4.1.1.1), whose first line is the server's name."""
     offered: dict[str, Sequence[str]] = {}
     for line in reply.lines[1:]:
         name, *words = line.upper().replace("AUTH=", "AUTH ").split() or [""]
@@ -49,8 +49,8 @@ def parse_extensions(reply: SmtpReply) -> ServerExtensions:
 
 @dataclass(frozen=True, slots=True)
 class ServerRefusal:
-    """Why a server, as it is, can never take a message. In phase SENDER it would take none of the mailing, so
-    no reader is blamed.
+    """Why this server can never accept a message. In phase SENDER it would accept none of the mailing, so the
+    refusal does not count against the reader.
     """
 
     why: str
@@ -59,7 +59,8 @@ class ServerRefusal:
 
 def envelope(message: Message, extensions: ServerExtensions) -> tuple[bytes, bytes] | ServerRefusal:
     """The MAIL and RCPT commands, with the parameters the server offers: SIZE (RFC 1870), BODY (RFC 6152),
-    SMTPUTF8 (RFC 6531), RET, ENVID and ORCPT (RFC 3461). A ServerRefusal: it lacks what the message needs.
+    SMTPUTF8 (RFC 6531), RET, ENVID and ORCPT (RFC 3461). A ServerRefusal where it lacks an extension that the
+    message needs.
     """
     sender, recipient = message.envelope.mail_from, message.envelope.rcpt_to
     phase = Phase.SENDER if recipient.isascii() or not sender.isascii() else Phase.DATA
@@ -94,7 +95,7 @@ def envelope(message: Message, extensions: ServerExtensions) -> tuple[bytes, byt
 
 def xtext(text: str, *, utf8: bool = False) -> str:
     """xtext (RFC 3461 4): "+", "=" and all but visible ASCII as "+XX"; with `utf8` as in RFC 6533 3, where
-    letters beyond ASCII stand as they are.
+    characters beyond ASCII stay as they are.
     """
     if _XTEXT.fullmatch(text) and not (utf8 and "\\" in text):
         return text
@@ -104,35 +105,35 @@ def xtext(text: str, *, utf8: bool = False) -> str:
 
 
 def dot_stuffed(data: bytes) -> bytes:
-    """`data` for the wire: dots that begin a line doubled (RFC 5321 4.5.2), ended by CRLF. A lone CR or LF
-    counts as the end of a line here: nothing that a lax server might take for the end of the data may be sent
+    """`data` as it is sent: dots at the start of a line doubled (RFC 5321 4.5.2), and CRLF at its end. A lone
+    CR or LF counts as a line end too, because a lax server might take what follows for the end of the data
     ("SMTP smuggling").
     """
     if b"\n." in data or b"\r." in data or data.startswith(b"."):
         if b"\r." in data or data.startswith(b".") or data.count(b"\n.") != data.count(b"\r\n."):
             data = _DOT.sub(rb"\1..", data)
-        else:  # as good as always, and forty times as fast
+        else:  # nearly every message, and forty times as fast
             data = data.replace(b"\r\n.", b"\r\n..")
     return data if data.endswith(b"\r\n") else data + b"\r\n"
 
 
-def plain(username: str, password: str) -> bytes:
+def auth_plain(username: str, password: str) -> bytes:
     """AUTH PLAIN with its initial response (RFC 4616)."""
     return b"AUTH PLAIN " + base64.b64encode(f"\0{username}\0{password}".encode()) + b"\r\n"
 
 
-def login(text: str) -> bytes:
-    """One response of AUTH LOGIN."""
+def login_response(text: str) -> bytes:
+    """A response to a challenge of AUTH LOGIN."""
     return base64.b64encode(text.encode()) + b"\r\n"
 
 
-def masked(text: str, username: str, password: str) -> str:
-    """`text` without the password, however a server may have echoed it."""
+def mask_credentials(text: str, username: str, password: str) -> str:
+    """`text` without the password, in any encoding that a server may have echoed."""
     if not password:
         return text
     secrets = [
         password,
-        *(part.decode().split()[-1] for part in (plain(username, password), login(password))),
+        *(part.decode().split()[-1] for part in (auth_plain(username, password), login_response(password))),
     ]
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, "…")

@@ -1,4 +1,4 @@
-"""Opens a connection: connect, greeting, EHLO, TLS, login. Whatever fails is a ConnectionLost with the
+"""Opens a connection: connect, greeting, EHLO, TLS, login. Any failure raises ConnectionLost with the
 reason.
 """
 
@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Callable
 
 from publisher.core.delivery.relays import Relay, Security
-from publisher.transports.smtp.commands import login, masked, parse_extensions, plain
+from publisher.transports.smtp.commands import auth_plain, login_response, mask_credentials, parse_extensions
 from publisher.transports.smtp.connection import ConnectionLost, ReplyTimeout, SmtpConnection
 
 CONNECT, GREETING, COMMAND = 60.0, 300.0, 300.0
@@ -19,8 +19,8 @@ _EHLO_UNKNOWN = frozenset({500, 501, 502, 504, 550, 554})
 
 
 def make_context() -> ssl.SSLContext:
-    """Certificates are checked against the system's authorities (or SSL_CERT_FILE), names against the host;
-    TLS 1.2 or newer. Nothing turns this off.
+    """TLS 1.2 or newer. Certificates are verified against the system's authorities (or SSL_CERT_FILE), and
+    must name the host; no setting turns this off.
     """
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -28,8 +28,8 @@ def make_context() -> ssl.SSLContext:
 
 
 async def open_connection(relay: Relay, context: Callable[[], ssl.SSLContext]) -> SmtpConnection:
-    """A connection on which messages can go. Raises ConnectionLost: the relay's name and what happened, never
-    a password.
+    """A connection that is ready for messages. Raises ConnectionLost with the relay's name and what happened,
+    never with a password.
     """
     connection = await _connect(relay, context)
     try:
@@ -68,13 +68,13 @@ async def _connect(relay: Relay, context: Callable[[], ssl.SSLContext]) -> SmtpC
     except TimeoutError:
         raise ConnectionLost(f"{relay.name}: no connection in {seconds:g} s") from None
     except OSError as error:
-        raise ConnectionLost(f"{relay.name}: {reason(error)}") from None
+        raise ConnectionLost(f"{relay.name}: {describe_error(error)}") from None
     return connection
 
 
 async def _say_hello(connection: SmtpConnection, relay: Relay) -> None:
-    """EHLO; HELO where the server does not know EHLO, and nothing that only EHLO offers is needed. We
-    introduce ourselves by our IP address (RFC 5321 4.1.3), which needs no DNS and is never wrong.
+    """EHLO, or HELO where the server does not know EHLO and no extension is needed. The client names itself
+    by its IP address (RFC 5321 4.1.3), which needs no DNS and is never wrong.
     """
     address = str(connection.transport.get_extra_info("sockname")[0]).partition("%")[0]
     name = f"[IPv6:{address}]" if ":" in address else f"[{address}]"
@@ -97,9 +97,9 @@ async def _start_tls(connection: SmtpConnection, relay: Relay, context: ssl.SSLC
     reply = await connection.ask(b"STARTTLS\r\n", COMMAND)
     if reply.code != 220:
         raise ConnectionLost(f"{connection.name}: STARTTLS was refused: {reply}")
-    if not connection.idle:  # CVE-2011-0411: what was slipped in before TLS must not count after it
+    if not connection.idle:  # CVE-2011-0411: bytes injected before TLS must not count after it
         raise ConnectionLost(
-            f"{connection.name}: something was slipped in before TLS; mail is not sent over this line"
+            f"{connection.name}: sent data between STARTTLS and TLS; no mail is sent over this connection"
         )
     loop = asyncio.get_running_loop()
     seconds = min(COMMAND, connection.patience)
@@ -111,30 +111,30 @@ async def _start_tls(connection: SmtpConnection, relay: Relay, context: ssl.SSLC
     except TimeoutError:
         raise ConnectionLost(f"{connection.name}: TLS was not ready in {seconds:g} s") from None
     except OSError as error:
-        raise ConnectionLost(f"{connection.name}: {reason(error)}") from None
+        raise ConnectionLost(f"{connection.name}: {describe_error(error)}") from None
     if secured is None:
         raise ConnectionLost(f"{connection.name}: closed the connection")
-    connection.secured(secured)
+    connection.switch_to_tls(secured)
     await _say_hello(connection, relay)
 
 
 async def _log_in(connection: SmtpConnection, relay: Relay) -> None:
-    """AUTH PLAIN or LOGIN. `config` lets a password go only through TLS or to this machine itself."""
+    """AUTH PLAIN or LOGIN. Settings allow a password only over TLS or to this machine itself."""
     logins = connection.extensions.logins
     if "PLAIN" in logins:
-        reply = await connection.ask(plain(relay.username, relay.password), COMMAND)
+        reply = await connection.ask(auth_plain(relay.username, relay.password), COMMAND)
     elif "LOGIN" in logins:
         reply = await connection.ask(b"AUTH LOGIN\r\n", COMMAND)
         for secret in (relay.username, relay.password):
             if reply.code == 334:
-                reply = await connection.ask(login(secret), COMMAND)
+                reply = await connection.ask(login_response(secret), COMMAND)
     else:
         offered = " ".join(logins) or "no login"
         raise ConnectionLost(f"{connection.name}: offers {offered}; Publisher knows PLAIN and LOGIN")
     if reply.code != 235:
-        said = masked(str(reply), relay.username, relay.password)
+        said = mask_credentials(str(reply), relay.username, relay.password)
         raise ConnectionLost(
-            f"{connection.name}: the login was refused (look at username and password in mail.relays): {said}"
+            f"{connection.name}: the login was refused (check username and password in mail.relays): {said}"
         )
 
 
@@ -142,10 +142,10 @@ _MAY_WAIT_FOR_TLS = '; it did not even greet: if it waits for TLS, mail.relays.s
 _BEGINS_IN_CLEAR = '; it does not begin with TLS: mail.relays.security may have to be "starttls"'
 
 
-def reason(error: OSError) -> str:
+def describe_error(error: OSError) -> str:
     """Why there is no connection, or no TLS on it, in lower case."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not to be trusted ({error.verify_message})"
+        return f"its certificate is not trusted ({error.verify_message})"
     if isinstance(error, ssl.SSLError):
         hint = _BEGINS_IN_CLEAR if error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE") else ""
         return f"TLS failed ({(error.reason or str(error)).lower().replace('_', ' ')}){hint}"

@@ -1,6 +1,6 @@
-"""One TCP connection to a server: commands go out, replies come in, in order, each in its time.
+"""One TCP connection to a server: sends commands and receives replies, in order, each with a time limit.
 
-A protocol of its own instead of asyncio's streams: no task or copy between the socket and the reply.
+An asyncio.Protocol rather than streams: there is no task and no copy between the socket and the reply.
 """
 
 import asyncio
@@ -14,18 +14,20 @@ from publisher.transports.smtp.replies import MAX_UNREAD, ProtocolError, ReplyRe
 
 
 class ConnectionLost(Exception):
-    """The connection broke, or could not be opened. The text says why, in one line."""
+    """The connection broke or could not be opened. The text says why, in one line."""
 
 
 class ReplyTimeout(ConnectionLost):
-    """No reply came in time."""
+    """No reply arrived in time."""
 
 
 class SmtpConnection(asyncio.Protocol):
-    """A connection. `patience` is the most seconds to wait for an answer, but for that to a message;
-    `extensions` are what the server offers; `used` counts messages it was asked to take. `blame` tells the
-    owner that the server fails and why, and returns whether another may do better. Where the relay has a
-    quota, `permit` takes a permit for a message and tells whether there was one, and `give_back` returns it.
+    """A connection. `patience` limits the wait for each reply, in seconds, except for the reply to a message;
+    `extensions` are those the server offers; `used` counts the messages offered on it.
+
+    `report_failure` tells the owner why the server failed, and returns whether another relay is available. If
+    the relay has a quota, `take_permit` takes a permit for one message and returns whether there was one, and
+    `return_permit` gives it back.
     """
 
     def __init__(self, name: str, patience: float, loop: asyncio.AbstractEventLoop) -> None:
@@ -33,9 +35,9 @@ class SmtpConnection(asyncio.Protocol):
         self._loop = loop
         self._closed = False
         self._on_close: Callable[[], None] = lambda: None
-        self.blame: Callable[[str], bool] = lambda _: False
-        self.permit: Callable[[], Awaitable[bool]] | None = None
-        self.give_back: Callable[[], None] = lambda: None
+        self.report_failure: Callable[[str], bool] = lambda _: False
+        self.take_permit: Callable[[], Awaitable[bool]] | None = None
+        self.return_permit: Callable[[], None] = lambda: None
         self._reader = ReplyReader()
         self._replies: deque[SmtpReply] = deque()
         self._transport: asyncio.Transport | None = None
@@ -52,24 +54,24 @@ class SmtpConnection(asyncio.Protocol):
 
     @property
     def idle(self) -> bool:
-        """Whether the server has sent nothing that is unread."""
+        """Whether the connection is open and everything the server sent has been read."""
         return not (self._lost or self._replies or self._reader.unfinished)
 
     @property
     def transport(self) -> asyncio.Transport:
-        """What bytes go through. Raises ConnectionLost."""
+        """The asyncio transport. Raises ConnectionLost."""
         if self._transport is None or self._lost:
             raise ConnectionLost(f"{self.name}: {self._lost or 'not connected'}")
         return self._transport
 
-    def secured(self, transport: asyncio.Transport) -> None:
-        """Goes on over TLS: what was offered before it no longer counts (RFC 3207 4.2)."""
+    def switch_to_tls(self, transport: asyncio.Transport) -> None:
+        """Continues over TLS; extensions offered before it no longer count (RFC 3207 4.2)."""
         self._transport, self.extensions = transport, ServerExtensions()
         self._write_paused = False
         transport.set_write_buffer_limits(high=1, low=0)
 
     def on_close(self, call: Callable[[], None]) -> None:
-        """Calls `call` once, when the connection is closed."""
+        """Sets what to call when the connection has closed; it is called at once if it already has."""
         if self._closed:
             call()
         else:
@@ -80,7 +82,7 @@ class SmtpConnection(asyncio.Protocol):
         self.transport.write(data)
 
     async def flushed(self, seconds: float) -> None:
-        """Returns when all that was sent has left this process. Raises ConnectionLost: nothing moved for
+        """Returns once everything sent has left this process. Raises ConnectionLost if nothing moved for
         `seconds`.
         """
         seconds = min(seconds, self.patience)
@@ -89,18 +91,18 @@ class SmtpConnection(asyncio.Protocol):
             if not await self._wait(seconds) and left == self.transport.get_write_buffer_size():
                 raise self._timed_out(seconds)
 
-    def next_received(self) -> SmtpReply | None:
-        """The next reply, if it has come already."""
+    def next_reply(self) -> SmtpReply | None:
+        """The next reply if it has arrived, else None."""
         return self._replies.popleft() if self._replies else None
 
     async def reply(self, seconds: float) -> SmtpReply:
-        """The next reply. Raises ConnectionLost: none came within `seconds` and `patience`, the connection
-        broke, or it was no SMTP reply.
+        """The next reply. Raises ConnectionLost: none arrived within `seconds` and `patience`, the connection
+        broke, or it was not an SMTP reply.
         """
         return await self.answer(min(seconds, self.patience))
 
     async def answer(self, seconds: float) -> SmtpReply:
-        """`reply`, without the bound of `patience`: for the end of a message."""
+        """`reply` without the limit of `patience`: for the end of a message."""
         while not self._replies:
             if self._lost:
                 raise ConnectionLost(f"{self.name}: {self._lost}")
@@ -111,12 +113,12 @@ class SmtpConnection(asyncio.Protocol):
     async def ask(self, command: bytes, seconds: float) -> SmtpReply:
         """Sends one command and returns its reply. Raises ConnectionLost."""
         if not self.idle:
-            self.break_off("spoke when it was not asked")
+            self.break_off("sent an unexpected reply")
         self.send(command)
         return await self.reply(seconds)
 
     def break_off(self, why: str) -> None:
-        """Closes the connection at once: a message whose data was not ended is not delivered."""
+        """Closes the connection at once. The server must not deliver a message whose data was not ended."""
         if not self._lost:
             self._lost = why
             self._wake()
@@ -128,7 +130,7 @@ class SmtpConnection(asyncio.Protocol):
         return ReplyTimeout(f"{self.name}: {self._lost}")
 
     async def _wait(self, seconds: float) -> bool:
-        """Waits until something happens. False: nothing did."""
+        """Waits until something happens; False if nothing did in `seconds`."""
         self._waiter = self._loop.create_future()
         self._deadline = self._loop.time() + seconds
         self._set_timer()
@@ -141,9 +143,7 @@ class SmtpConnection(asyncio.Protocol):
         return True
 
     def _set_timer(self) -> None:
-        """One timer for each connection, moved when it fires: one for each reply costs more than the
-        reply.
-        """
+        """One timer per connection, moved when it fires: a timer per reply would cost more than the reply."""
         if self._timer is None or self._timer.when() > self._deadline:
             if self._timer is not None:
                 self._timer.cancel()
@@ -176,10 +176,10 @@ class SmtpConnection(asyncio.Protocol):
         try:
             self._replies.extend(self._reader.feed(data))
         except ProtocolError as garbled:
-            self.break_off(f"gave an answer that is none: {garbled}")
+            self.break_off(f"sent no SMTP reply: {garbled}")
             return
         if len(self._replies) > MAX_UNREAD:
-            self.break_off("sends replies without end")
+            self.break_off("sent too many replies")
         elif self._replies:
             self._wake()
 

@@ -1,9 +1,9 @@
-"""Several relays as one transport: connections are distributed by weight, and where one relay fails another
-is used.
+"""Several relays as one transport: connections are distributed by weight, and if one relay fails another
+takes over.
 
-A relay fails that cannot be reached, refuses our sender, loses connections, or takes no message like this.
-Then it rests: as long as another relay does not, that one is used, or waited for while all its connections
-are in use.
+A relay has failed if it cannot be reached, refuses the sender, loses connections, or cannot accept a message.
+It is then tried last for a while. Until another relay fails too, mail goes through that one, or waits for a
+free connection to it.
 """
 
 import asyncio
@@ -24,16 +24,15 @@ if TYPE_CHECKING:
     from publisher.ports import RelayQuotas
 
 FIRST_REST, LONGEST_REST = 15.0, 600.0
-"""Seconds that a relay is tried last after it failed; doubled each time."""
-
+"""Seconds for which a relay that failed is tried last; doubled with each failure in a row."""
 
 CLOSING = 10
-"""Turns of the loop until it has closed a connection for sure, TLS and all."""
+"""Turns of the event loop after which a connection that was aborted has closed, TLS included."""
 
 
 @dataclass(slots=True)
 class _RelayState:
-    """A relay, how many connections to it are open, and how it fares; `problem` is why it failed last."""
+    """A relay, its open connections, and its failures in a row; `problem` is why it failed last."""
 
     relay: Relay
     open: int = 0
@@ -43,12 +42,12 @@ class _RelayState:
 
     @property
     def load(self) -> float:
-        """The share of its weight that it would carry with one more connection."""
+        """Its connections for each unit of weight, with one more than now."""
         return (self.open + 1) / self.relay.weight
 
 
 class Smtp:
-    """Mail servers. `connections` is the sum of the relays'. `quotas` tell how much more a relay takes."""
+    """Mail servers. `connections` is the sum of the relays'; `quotas` limit how much each relay is sent."""
 
     name: str = MailTransport.SMTP
     can_look_up = False  # a server cannot be asked
@@ -69,12 +68,12 @@ class Smtp:
 
     @property
     def troubles(self) -> Mapping[str, str]:
-        """Why relays failed that have not worked since, by name; empty where there is only one."""
+        """Why relays failed that have not worked since, by name; empty if there is only one relay."""
         several = len(self._relays) > 1
         return {state.relay.name: state.problem for state in self._relays if state.problem and several}
 
     async def rest(self) -> None:
-        """Writes down how many messages relays took, and returns unused permits."""
+        """Stores how many messages each relay accepted, and returns unused permits."""
         if self._quotas is not None:
             await self._quotas.release_unused()
 
@@ -86,11 +85,11 @@ class Smtp:
         return make_context()
 
     async def _open(self) -> SmtpConnection | Outcome:
-        """A connection to the least loaded relay; those that failed lately are tried last."""
+        """A connection to the least loaded relay; those that failed recently are tried last."""
         problem = ""
         tried: list[_RelayState] = []
         used_up: dict[str, datetime] = {}
-        await self._let_broken_connections_close()
+        await self._await_closing()
         while (state := self._next(tried)) is not None:
             tried.append(state)
             if (until := await self._take_permit(state.relay)) is not None:
@@ -118,28 +117,28 @@ class Smtp:
         return Outcome(verdict=SendVerdict.DEFERRED, reply=why[:500], phase=Phase.CONNECT)
 
     def _watch(self, connection: SmtpConnection, state: _RelayState) -> None:
-        """Has the connection tell when it closes and whether its relay fails, and ask for permits where that
-        has a quota: its first message has the permit that was taken to open it.
+        """Makes the connection report when it closes or its relay fails and, if the relay has a quota, ask
+        for permits. Its first message uses the permit that was taken to open it.
         """
 
         def closed() -> None:
             state.open -= 1
             if not connection.used:
-                connection.give_back()
+                connection.return_permit()
 
-        def blame(why: str) -> bool:
+        def report_failure(why: str) -> bool:
             self._mark_failed(state, why)
             now = asyncio.get_running_loop().time()
             return any(other.rests_until <= now for other in self._relays)
 
-        async def permit() -> bool:
+        async def take_permit() -> bool:
             return connection.used == 0 or await self._take_permit(state.relay) is None
 
         connection.on_close(closed)
-        connection.blame = blame
+        connection.report_failure = report_failure
         if self._quotas is not None and quota_of(state.relay) is not None:
-            connection.permit = permit
-            connection.give_back = partial(self._return_permit, state.relay)
+            connection.take_permit = take_permit
+            connection.return_permit = partial(self._return_permit, state.relay)
 
     async def _take_permit(self, relay: Relay) -> datetime | None:
         return None if self._quotas is None else await self._quotas.take(relay)
@@ -148,9 +147,9 @@ class Smtp:
         if self._quotas is not None:
             self._quotas.give_back(relay)
 
-    async def _let_broken_connections_close(self) -> None:
-        """Connections that were broken off just now are not in use any more once the loop has seen to
-        them.
+    async def _await_closing(self) -> None:
+        """Lets the event loop close connections that were just aborted, so that they no longer count as
+        open.
         """
         for _ in range(CLOSING):
             if any(state.open < state.relay.connections for state in self._relays):

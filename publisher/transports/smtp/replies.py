@@ -1,20 +1,20 @@
-"""A server's replies (RFC 5321 4.2), read from bytes as they come: no I/O here."""
+"""A server's replies (RFC 5321 4.2), parsed from bytes as they arrive. No I/O."""
 
 import re
 from dataclasses import dataclass
 from functools import lru_cache
 
 MAX_LINE = 2_048
-"""Octets: four times what RFC 5321 4.5.3.1.5 allows. A longer line is no reply."""
+"""Octets, four times what RFC 5321 4.5.3.1.5 allows. A longer line is not a reply."""
 
 MAX_LINES = 256
-"""Lines of one reply; a server that says more is not talking SMTP."""
+"""Lines of one reply; a server that sends more is not speaking SMTP."""
 
 KEPT_LENGTH = 512
-"""Characters kept of a line: what RFC 5321 4.5.3.1.5 allows it."""
+"""Characters kept of each line: what RFC 5321 4.5.3.1.5 allows."""
 
 MAX_UNREAD = 8
-"""Replies that wait to be read, before the server is taken for broken: five are asked for at most."""
+"""Unread replies after which the server counts as broken; at most five are ever outstanding."""
 
 _LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
 _ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?= |$)")
@@ -22,7 +22,7 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 class ProtocolError(Exception):
-    """What came is no SMTP reply. The text shows it, in one short line."""
+    """The server sent something that is not an SMTP reply. The text shows it, in one short line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,7 @@ class SmtpReply:
 
 
 class ReplyReader:
-    """Bytes in, whole replies out. `unfinished` tells whether part of a reply is still waiting for its
-    end.
-    """
+    """Bytes in, whole replies out."""
 
     def __init__(self) -> None:
         self._buffer = b""
@@ -59,7 +57,7 @@ class ReplyReader:
 
     @property
     def unfinished(self) -> bool:
-        """Whether part of a reply has come."""
+        """Whether the end of a reply is still missing."""
         return bool(self._buffer or self._lines)
 
     def feed(self, data: bytes) -> list[SmtpReply]:
@@ -96,8 +94,8 @@ class ReplyReader:
 
 @lru_cache(maxsize=256)
 def parse_short_reply(line: bytes) -> SmtpReply | None:
-    """A reply of one short line, cached: a server sends the same few over and over. None: it is not that
-    simple.
+    """A reply of one short line, cached because a server sends the same few over and over; None for any other
+    line.
     """
     if len(line) > 100 or line[3:4] == b"-":
         return None
