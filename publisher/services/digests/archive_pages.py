@@ -16,7 +16,9 @@ from publisher.services.feeds.documents import DocumentSpec, fingerprint, remove
 from publisher.services.mail.letters import digest_links
 
 PASSAGES, LOOKED = "digest_passages", "1"
-"""The fact that pages of digests were looked through for passages that are hidden, and what it says."""
+"""The name of a fact in the store, and its value once the pages of digests were searched for private
+passages.
+"""
 
 PAGE_STATES = (MailingState.READY, MailingState.PAUSED, MailingState.DONE)
 
@@ -28,15 +30,15 @@ _UNAVAILABLE = (
 
 def write_mailing_pages(deps: Deps, now: datetime) -> tuple[tuple[str, ...], list[str]]:
     """Brings the pages of mailings up to date: each digest without personal data, each list's archive, and
-    the manifest. Returns the paths whose bytes changed, and why some digests have no page: that holds up no
+    the manifest. Returns the paths whose bytes changed, and why some digests have no page, which holds up no
     mail.
     """
     mailings = deps.adapters.store.mailings(counted=False)
     digests = [m for m in mailings if m.kind is MailingKind.DIGEST and m.state in PAGE_STATES]
     gone, problems = deps.adapters.store.withdrawn_posts_by_mailing(), list[str]()
-    leaky = _with_private_passages(deps, mailings)
+    shows_private = _with_private_passages(deps, mailings)
     wanted = [
-        _digest_page(deps, m, gone.get(m.id, ()), problems, leaky=m.id in leaky)
+        _digest_page(deps, m, gone.get(m.id, ()), problems, shows_private=m.id in shows_private)
         for m in digests
         if deps.rules.list(m.list)
     ]
@@ -44,7 +46,9 @@ def write_mailing_pages(deps: Deps, now: datetime) -> tuple[tuple[str, ...], lis
         _archive(deps, spec, [m for m in digests if m.list == spec.slug], gone) for spec in deps.rules.lists
     ]
     wanted.append(_manifest(deps, digests))
-    _clear_stale(deps, [m for m in mailings if m.id in gone or m.id in leaky], {want.path for want in wanted})
+    _clear_stale(
+        deps, [m for m in mailings if m.id in gone or m.id in shows_private], {want.path for want in wanted}
+    )
     written = write_documents(deps, wanted, now)
     if deps.adapters.store.meta(PASSAGES) != LOOKED:
         deps.adapters.store.set_meta(PASSAGES, LOOKED)
@@ -52,8 +56,8 @@ def write_mailing_pages(deps: Deps, now: datetime) -> tuple[tuple[str, ...], lis
 
 
 def _with_private_passages(deps: Deps, mailings: Sequence[Mailing]) -> frozenset[int]:
-    """The digests of an older version whose pages show private passages: looked for once after an upgrade,
-    since their pages are then made again.
+    """Digests whose pages, written by an older version, show private passages. Searched for once after an
+    upgrade; then these pages are made again.
     """
     if deps.adapters.store.meta(PASSAGES) == LOOKED:
         return frozenset()
@@ -78,8 +82,8 @@ def _with_private_passages(deps: Deps, mailings: Sequence[Mailing]) -> frozenset
 
 
 def _clear_stale(deps: Deps, mailings: Sequence[Mailing], wanted: Collection[str]) -> None:
-    """Removes pages that show what is hidden now and that nobody makes again: those of cancelled mailings,
-    and of lists that settings no longer have.
+    """Removes pages that show what is hidden now and that are not made again: those of cancelled mailings and
+    of lists that are no longer in the settings.
     """
     existing = deps.adapters.store.documents().keys() if mailings else ()
     stale = {path for m in mailings for path in (_path(m), f"digests/{m.list}/index.html")} - set(wanted)
@@ -91,10 +95,10 @@ def _path(mailing: Mailing) -> str:
 
 
 def _digest_page(
-    deps: Deps, mailing: Mailing, gone: Sequence[str], problems: list[str], *, leaky: bool
+    deps: Deps, mailing: Mailing, gone: Sequence[str], problems: list[str], *, shows_private: bool
 ) -> DocumentSpec:
-    """Made once: a digest page is what was mailed, and does not change when templates do. It is made again
-    only without a post that was withdrawn since, when such a post comes back, and where it is `leaky`.
+    """The page of a digest. It shows what was mailed, so it does not change with templates: it is made again
+    only when one of its posts is withdrawn or comes back, and if it `shows_private` passages.
     """
 
     def make() -> bytes | None:
@@ -102,15 +106,15 @@ def _digest_page(
             return _content(deps, mailing).html.encode()
         except TemplateError as error:
             problems.append(f"{_path(mailing)}: not written: {error}")
-            return _UNAVAILABLE if gone or leaky else None
+            return _UNAVAILABLE if gone or shows_private else None
 
-    again = (*([tuple(gone)] if gone else []), *(["again"] if leaky else []))
+    again = (*([tuple(gone)] if gone else []), *(["again"] if shows_private else []))
     made_from = fingerprint("digest", mailing.id, mailing.list, *again)
     return DocumentSpec(path=_path(mailing), fingerprint=made_from, make=make)
 
 
 def _content(deps: Deps, mailing: Mailing) -> DigestContent:
-    """A digest as everybody may see it now. Raises TemplateError."""
+    """A digest as anybody may see it now. Raises TemplateError."""
     spec = deps.rules.list(mailing.list)
     assert spec is not None  # noqa: S101  # the callers looked
     _, posts, language = deps.adapters.store.cohorts(mailing.id)[0]
@@ -122,7 +126,7 @@ def _archive(
     deps: Deps, spec: MailingList, mailings: list[Mailing], gone: Mapping[int, Sequence[str]]
 ) -> DocumentSpec:
     def title(mailing: Mailing) -> str:
-        """Its subject, which may name a post: another where one was withdrawn."""
+        """Its subject, made anew if a post was withdrawn, since it may name that post."""
         if mailing.id not in gone:
             return mailing.subject
         try:
@@ -158,7 +162,9 @@ def _archive(
 
 
 def _manifest(deps: Deps, digests: list[Mailing]) -> DocumentSpec:
-    """public/manifest.json: how far the log and the mail are, for a restored store to see it is behind."""
+    """public/manifest.json: how far log and mail have come, by which a restored store sees that it is
+    behind.
+    """
     head = deps.adapters.store.head()
     value = {"log_head": head.seq, "last_mailing": max((m.id for m in digests), default=0)}
     data = (json.dumps(value, indent=2) + "\n").encode()

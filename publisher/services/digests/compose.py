@@ -31,7 +31,7 @@ from publisher.core.subscribers.subscription import MailingList
 from publisher.core.tokens import Purpose, verify
 from publisher.services.deps import Deps
 from publisher.services.mail.letters import digest_links, list_letter
-from publisher.services.posts.content import digest_post
+from publisher.services.posts.content import digest_post, withdrawn_post
 
 MAX_HTML_BYTES = 90_000
 """Bytes of HTML in a mail, styles inlined, as it is sent."""
@@ -62,7 +62,6 @@ _CUT_SIZES = (
 )
 """Bytes at which posts are cut: few sizes, so that what is cut and inlined for one cohort serves the next."""
 
-
 SAMPLE = "x" * 46
 """As long as a token; it stands for each of a reader's own values."""
 
@@ -82,9 +81,9 @@ def digest_of(
     layout: Layout | None = None,
     public: bool = False,
 ) -> Digest:
-    """The digest of (post id, revision) pairs, as those revisions were, whole; `fit_content` fits it to a
-    mail. Language and layout are the list's where none is given. With `public` nothing is in it of posts
-    that were withdrawn since. Raises StoreError if a revision is gone.
+    """The digest of (post id, revision) pairs, each post whole and as that revision was; `fit_content` fits
+    it into a mail. Language and layout are the list's unless given. With `public`, a post that was withdrawn
+    since shows only that it is gone. Raises StoreError if a revision is gone.
     """
     shown = posts[-spec.max_posts :]
     versions = deps.adapters.store.post_versions(shown)
@@ -108,8 +107,8 @@ def digest_from(
     layout: Layout | None = None,
     gone: Collection[str] = (),
 ) -> Digest:
-    """The digest of posts as they are given, with their bodies by hash; `more` others are only counted. Of
-    the ids in `gone` only their place is shown.
+    """The digest of these posts, whose bodies are given by hash; `more` others are only counted. Posts in
+    `gone` (by id) show only that they are gone.
     """
     layout, language = layout or Layout(spec.content), language or deps.rules.language(spec)
     return Digest(
@@ -118,17 +117,7 @@ def digest_from(
         language=language,
         due_at=due_at,
         posts=tuple(
-            DigestPost(  # of a withdrawn post not even the address or the date is left
-                id="",
-                revision="",
-                title="",
-                url="",
-                instant=due_at,
-                language=language,
-                html="",
-                text="",
-                gone=True,
-            )
+            withdrawn_post(due_at, language)
             if known.id in gone
             else digest_post(deps, known, bodies[known.post.body_hash], layout)
             for known in versions
@@ -139,9 +128,9 @@ def digest_from(
 
 
 def compose_mail(deps: Deps, digest: Digest, mailing: int | None, *, own: bool = False) -> Mail:
-    """The letter and the message of one cohort, with placeholders for the reader's values, not linted yet.
-    `own`: it is not what the page of the mailing shows, so it links to a page of its own. Raises
-    TemplateError.
+    """The letter and the message of one cohort, with placeholders for the reader's values; not linted. With
+    `own`, the cohort gets other posts than the page of the mailing shows, so its mail links to a page of its
+    own. Raises TemplateError.
     """
     mark, choosing, viewing = (f"mark{deps.process.nonce()}" for _ in range(3))
     spec = digest.list
@@ -180,10 +169,15 @@ def shorten(deps: Deps, digest: Digest, budget: int) -> Digest:
         return digest
     room = max(size for size in _CUT_SIZES if size <= _share_of_large(sizes, budget))
 
+    def cut(post: DigestPost) -> DigestPost:
+        html, _ = deps.adapters.markup.excerpt(post.html, room)
+        text = deps.adapters.markup.text(html, post.title) or post.summary
+        return replace(post, html=html, text=text, cut=True)
+
     def shortened(post: DigestPost, size: int) -> DigestPost:
         if size <= room:
             return post
-        return deps.process.render_cache.get_or_make(("cut", post, room), partial(_cut, deps, post, room))
+        return deps.process.render_cache.get_or_make(("cut", post, room), partial(cut, post))
 
     return replace(digest, posts=tuple(map(shortened, digest.posts, sizes)))
 
@@ -198,17 +192,10 @@ def _share_of_large(sizes: list[int], budget: int) -> int:
     return budget // left if left else budget
 
 
-def _cut(deps: Deps, post: DigestPost, room: int) -> DigestPost:
-    html, _ = deps.adapters.markup.excerpt(post.html, room)
-    return replace(
-        post, html=html, text=deps.adapters.markup.text(html, post.title) or post.summary, cut=True
-    )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LintedMail:
-    """A mail and what is wrong with it: its errors are the fault of templates or settings. `digest` is what
-    it shows: the one that was asked for, or that with less of what would have spoiled the mail.
+    """A mail and what the lint found in it; errors are the fault of templates or settings. `digest` is what
+    the mail shows: the digest that was asked for, or that with less of the posts that would have spoiled it.
     """
 
     digest: Digest
@@ -227,7 +214,7 @@ def digest_message(deps: Deps, digest: Digest, mailing: int | None, *, own: bool
 
 
 def web_page(deps: Deps, digest: Digest, links: DigestLinks) -> DigestContent:
-    """A digest as a page, with what the lint took out of its mail taken out. Raises TemplateError."""
+    """A digest as a page, without what the lint took out of its mail. Raises TemplateError."""
     try:
         return fit_content(deps, digest, links)
     except TemplateError:
@@ -235,7 +222,7 @@ def web_page(deps: Deps, digest: Digest, links: DigestLinks) -> DigestContent:
 
 
 def reader_page(deps: Deps, token: str, now: datetime) -> str:
-    """The HTML of the digest that `token` speaks of. Raises TokenError; TemplateError; StoreError."""
+    """The HTML of the digest that `token` was made for. Raises TokenError, TemplateError, StoreError."""
     claim = verify(token, Purpose.VIEW, deps.process.keyring(), now)
     mailing = deps.adapters.store.mailing(claim.generation, counted=False)
     spec = deps.rules.list(mailing.list) if mailing else None
@@ -253,10 +240,10 @@ def lint_digest(deps: Deps, digest: Digest, mailing: int | None, *, own: bool = 
     def make(shown: Digest) -> Mail:
         return compose_mail(deps, shown, mailing, own=own)
 
-    mail, found = _try(deps, digest, make)
+    mail, found = _make_and_lint(deps, digest, make)
     if mail is not None and not _errors(found):
         return LintedMail(digest=digest, letter=mail[0], message=mail[1], problems=found)
-    neutral_mail, neutral_problems = _try(deps, without_author_text(digest), make)
+    neutral_mail, neutral_problems = _make_and_lint(deps, without_author_text(digest), make)
     if mail is None and neutral_mail is None:
         mail = make(digest)  # which raises: it says best what is wrong with the template
     blocking = _blocking(found, neutral_problems)
@@ -303,10 +290,10 @@ def _errors(problems: Sequence[LintProblem]) -> list[LintProblem]:
     return [problem for problem in problems if problem.error]
 
 
-def _try(
+def _make_and_lint(
     deps: Deps, digest: Digest, make: Callable[[Digest], Mail]
 ) -> tuple[Mail | None, tuple[LintProblem, ...]]:
-    """The mail and all that is wrong with it; None where it cannot be made."""
+    """The mail and what the lint finds in it; None if a template does not render."""
     try:
         mail = make(digest)
     except TemplateError:
@@ -335,12 +322,12 @@ def _without_spoilers(
     """
 
     def good(posts: Sequence[DigestPost]) -> bool:
-        mail, found = _try(deps, replace(digest, posts=tuple(posts)), make)
+        mail, found = _make_and_lint(deps, replace(digest, posts=tuple(posts)), make)
         return mail is not None and not _errors(_blocking(found, neutral_problems))
 
     if digest.list.subject:
         usual = replace(digest, list=replace(digest.list, subject=""))
-        mail, found = _try(deps, usual, make)
+        mail, found = _make_and_lint(deps, usual, make)
         if mail is not None and not _errors(blocking := _blocking(found, neutral_problems)):
             return LintedMail(digest=usual, letter=mail[0], message=mail[1], problems=blocking)
     quiet, shown = list(map(post_without_author_text, digest.posts)), list(digest.posts)

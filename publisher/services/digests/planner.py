@@ -49,8 +49,8 @@ CohortContent = tuple[PostVersions, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """A digest of a list that was due at `due` and is too late for `readers`: they get its posts with the
-    next one, which is due at `next_at`.
+    """A digest that was due at `due` and is now too late for that many readers: they get its posts with the
+    next one, at `next_at`.
     """
 
     list: str
@@ -60,8 +60,8 @@ class Skipped:
 
 
 class MailPlan(NamedTuple):
-    """The ids of mailings that became ready, why the mail of each other list cannot be made (its readers are
-    due still), and the digests that were too late.
+    """The ids of mailings that became ready, why the mail of other lists cannot be made (their readers stay
+    due), and the digests that were too late.
     """
 
     ready: Sequence[int] = ()
@@ -70,8 +70,8 @@ class MailPlan(NamedTuple):
 
 
 def plan_mail(deps: Deps, now: datetime, *, send: Collection[str] = ()) -> MailPlan:
-    """Plans every list's due digests. Safe to call twice. Readers of the lists `send` are all due now, and
-    nothing of theirs waits. A list whose mail cannot be made holds up no other.
+    """Plans every list's due digests. Safe to call twice. All readers of the lists in `send` are due now, and
+    no post waits for more. A list whose mail cannot be made holds up no other.
     """
     ready = [
         _plan_deliveries(deps, mailing.id, mailing.list, mailing.head, mailing.due_before)
@@ -79,14 +79,17 @@ def plan_mail(deps: Deps, now: datetime, *, send: Collection[str] = ()) -> MailP
     ]
     unsent: list[PublisherError] = []
     skipped: list[Skipped] = []
-    elsewhere = cache(lambda: check_public_url(deps, now))  # asked when the first list has somebody to mail
+    # Checked when the first list has somebody to mail.
+    public_url_error = cache(lambda: check_public_url(deps, now))
     for spec in deps.rules.lists:
         try:
-            ready += _plan_list(deps, spec, now, skipped, at_once=spec.slug in send, elsewhere=elsewhere)
+            ready += _plan_list(
+                deps, spec, now, skipped, at_once=spec.slug in send, public_url_error=public_url_error
+            )
         except (StoreError, OutputError):
-            raise  # of the whole site: no list is better off
+            raise  # the whole site is affected: no list is better off
         except PublisherError as error:
-            if error not in unsent:  # that links lead elsewhere is one error of all lists
+            if error not in unsent:  # a wrong public URL is one error of all lists
                 unsent.append(error)
     if deps.adapters.store.meta(UPGRADED):
         deps.adapters.store.set_meta(UPGRADED, "")
@@ -100,7 +103,7 @@ def _plan_list(
     skipped: list[Skipped],
     *,
     at_once: bool,
-    elsewhere: Callable[[], Refused | None],
+    public_url_error: Callable[[], Refused | None],
 ) -> list[int]:
     fix_due_times(deps, spec, now)
     while at_once and deps.adapters.store.make_due(spec.slug, now, limit=CHUNK):
@@ -109,8 +112,8 @@ def _plan_list(
     skipped += _skip_late(deps, report)  # before the others: they may have the cohort keys of others
     planned: list[int] = []
     if report.readers:
-        if (wrong := elsewhere()) is not None:
-            raise wrong
+        if (error := public_url_error()) is not None:
+            raise error
         mailing = _start_mailing(deps, report)
         deps.process.failpoint("plan:started")
         planned.append(_plan_deliveries(deps, mailing, spec.slug, report.due.head, now))
@@ -137,7 +140,9 @@ def _skip_late(deps: Deps, report: DueReport) -> Iterator[Skipped]:
 
 
 def _reschedule(deps: Deps, report: DueReport, decision: DueDecision) -> None:
-    """Readers who get nothing now are due when their schedule is; what did not match, they pass over."""
+    """Moves readers who get nothing now to the next time of their schedule, and past posts that are not for
+    them.
+    """
     keys = sorted({group.due.cohort_key for group in report.of(decision)})
     over = decision is DueDecision.NOTHING
     while keys and deps.adapters.store.reschedule(report.due, limit=CHUNK, cohort_keys=keys, pass_over=over):
@@ -145,7 +150,7 @@ def _reschedule(deps: Deps, report: DueReport, decision: DueDecision) -> None:
 
 
 def _start_mailing(deps: Deps, report: DueReport) -> int:
-    """Starts the mailing under the id its links name; a confirmation mail may take that id meanwhile."""
+    """Starts the mailing under the id that its links name; a confirmation mail may take that id meanwhile."""
     for _ in range(MAX_TRIES):
         try:
             return deps.adapters.store.start_mailing(
@@ -171,8 +176,8 @@ def _plan_deliveries(deps: Deps, mailing: int, spec: str, head: int, now: dateti
 def group_cohorts(
     groups: Sequence[DueReaderGroup], language: str
 ) -> list[tuple[CohortContent, list[DueReaderGroup]]]:
-    """Groups that get the same, first the cohort with the most readers who chose nothing, then the largest.
-    `language` is that of readers who chose none.
+    """Groups that get the same posts in the same language, sorted by how many of their readers chose no
+    topics or language of their own, then by how many they are. `language` is that of readers who chose none.
     """
     found: dict[CohortContent, list[DueReaderGroup]] = {}
     for group in groups:
@@ -191,9 +196,7 @@ def group_cohorts(
 def cohort_digests(
     deps: Deps, report: DueReport, log: DigestMaterial | None = None
 ) -> Iterator[tuple[CohortContent, list[DueReaderGroup], Digest]]:
-    """The content of each cohort, its groups, and its digest. `log` is the log to look at, where it is not
-    the store's.
-    """
+    """The content of each cohort, its groups, and its digest; made from `log` if that is not the store's."""
     spec, now = report.spec, report.due.now
     for (pairs, language), groups in group_cohorts(report.of(DueDecision.MAIL), deps.rules.language(spec)):
         if log is None:

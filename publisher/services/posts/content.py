@@ -6,6 +6,7 @@ The body of a post becomes safe HTML here and nowhere else. Nothing that was ren
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 from textwrap import shorten
 
@@ -160,6 +161,15 @@ def whole_post(content: PostContent, *, with_body: bool = True) -> DigestPost:
         authors=post.authors,
         categories=post.categories,
         image=content.image,
+    )
+
+
+def withdrawn_post(due_at: datetime, language: str) -> DigestPost:
+    """The place of a post in a digest that was mailed before the post was withdrawn: not even its address or
+    date is left.
+    """
+    return DigestPost(
+        id="", revision="", title="", url="", instant=due_at, language=language, html="", text="", gone=True
     )
 
 
