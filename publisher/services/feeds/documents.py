@@ -1,12 +1,13 @@
-"""Write the documents under public/: only when their bytes change, by rename, with a time that changes with
-the bytes.
+"""Writes the documents under public/: only when their bytes change, by rename, with a modification time that
+changes with the bytes.
 
     remove -> [documents:removed] -> forget
     stage -> [documents:staged] -> save_documents -> [documents:saved] -> place
 
-What no post needs any more goes first, and its row after its file: the next publish removes what a crash
-left. Before the save a crash leaves only staged files, which are swept; after it the row says what the file
-must be, and the next publish makes the same bytes again and puts them there. The same holds for encodings.
+Documents that are no longer needed are removed first, each file before its row, so that the next publish
+removes what a crash left. A crash before the save leaves only staged files, which the next publish sweeps up.
+After the save the row says what the file must be, and the next publish makes the same bytes and puts them
+there. The same holds for encodings.
 """
 
 import hashlib
@@ -26,7 +27,7 @@ from publisher.services.deps import Deps
 from publisher.services.feeds.websub import pings_for
 
 ARCHIVE_FOLDER = "archive/"
-"""Where archive documents stand. They do not change, so no client has an older version of one."""
+"""The folder of archive documents. They do not change, so no client has an older version of one."""
 
 THREADS = 4
 """Staging threads; more than cores, because they mostly wait for the disk."""
@@ -37,9 +38,9 @@ MAX_STAGED = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentSpec:
-    """A document that should stand at `path`. `fingerprint` names the inputs it is made of; `make` makes it
-    if they changed, and returns None where they are gone: then what stands there stays. `topic` is the URL by
-    which hubs know it, "" where no hub is told when it changes.
+    """A document that belongs at `path`. `fingerprint` identifies the inputs it is made of; `make` is called
+    if they changed, and returns None if they are gone: then the file stays as it is. `topic` is the URL by
+    which hubs know it, "" if no hub is notified when it changes.
     """
 
     path: str
@@ -51,8 +52,8 @@ class DocumentSpec:
 def write_documents(
     deps: Deps, specs: Sequence[DocumentSpec], now: datetime, *, owned: tuple[str, ...] = ()
 ) -> tuple[str, ...]:
-    """Brings the documents of `specs` up to date; returns the paths whose bytes changed. In `owned` folders
-    ("posts/") nothing else stays. Raises StoreError, OutputError.
+    """Brings the documents of `specs` up to date; returns the paths whose bytes changed. Removes every other
+    document in the `owned` folders ("posts/"). Raises StoreError, OutputError.
     """
     before = deps.adapters.store.documents()
     deps.adapters.public_folder.sweep()
@@ -73,7 +74,7 @@ def write_documents(
             data = spec.make()
             if data is None:
                 continue
-            # Where the store was lost and the file stands, readers have that file.
+            # If the store was lost and the file is there, readers have that file.
             last = (old.hash, old.modified) if old else deps.adapters.public_folder.standing(spec.path)
             new = _document(spec, data, last, now)
             if old is None or old.hash != new.hash or not deps.adapters.public_folder.holds(new):
@@ -99,8 +100,8 @@ def write_documents(
 
 
 def _document(spec: DocumentSpec, data: bytes, last: tuple[str, datetime] | None, now: datetime) -> Document:
-    """The row for `data`. Its time is later by at least a second than that of `last`, the (hash, time) that
-    readers have, if the bytes differ, and the same if they do not.
+    """The row for `data`. `last` is the (hash, time) that readers have: the new time is the same if the bytes
+    are, and later by at least a second if they differ.
     """
     hash = hashlib.sha256(data).hexdigest()
     modified = now.astimezone(UTC).replace(microsecond=0)
@@ -114,7 +115,7 @@ def _document(spec: DocumentSpec, data: bytes, last: tuple[str, datetime] | None
 
 
 def feed_version(document: Document, data: bytes) -> FeedVersion | None:
-    """What a feed holds, kept for clients that will still have these bytes when the feed has others (RFC
+    """The entries of a feed, kept for clients that will still have these bytes when the feed has others (RFC
     3229); None for any other document.
     """
     path = document.path
@@ -134,9 +135,9 @@ def remove_documents(deps: Deps, paths: Sequence[str]) -> None:
 
 
 class Staging(AbstractContextManager["Staging"]):
-    """Stages the documents it is given, in threads: compressing one and waiting for the disk take as long as
-    making the next. When its block ends, all are staged. Raises OutputError there or when it is given more;
-    then nothing that was staged is left, so that a full disk has room again.
+    """Stages documents in threads, because compressing one and waiting for the disk take as long as making
+    the next. When its block ends, all are staged. Raises OutputError there or from `stage`, after removing
+    all that was staged, so that a full disk has room again.
     """
 
     def __init__(self, shelf: PublicFolder) -> None:
@@ -176,7 +177,7 @@ what they show changes, not when a class gets a better name."""
 
 
 def fingerprint(*values: object) -> str:
-    """A name for inputs: equal inputs, equal name. 64 hex digits."""
+    """Identifies inputs by 64 hex digits, which are the same for equal inputs."""
     text = "\0".join(map(repr, values))
     for name, first in _FIRST_NAMES.items():
         text = text.replace(name, first)

@@ -16,7 +16,7 @@ from publisher.services.deps import Deps
 from publisher.services.feeds.documents import fingerprint
 
 NEVER_PUBLISHED = datetime(1970, 1, 1, tzinfo=UTC)
-"""When a feed changed before the first publish; after it, an empty feed has the time of the baseline."""
+"""The time of a feed before the first publish; after it, an empty feed has the time of the baseline."""
 
 MAX_CHANGES = 1000
 """How many withdrawn or retagged posts are looked at, for a feed's time or its tombstones."""
@@ -107,8 +107,8 @@ def _views_of(
 
 
 def _archive_rules(deps: Deps, view: FeedView) -> str:
-    """What a feed's archives depend on: they are made anew when the first word changes (posts have other
-    URLs, or others match), and go on when only the second does.
+    """What a feed's archives depend on, in two words. When the first changes (posts have other URLs, or other
+    posts match), archives are made anew; when only the second does, they go on.
     """
     if not view.spec.archive:
         return ""
@@ -130,8 +130,9 @@ def _archive_pages(
 
 
 def _last_change(deps: Deps, view: FeedView, state: FeedState, head: LogHead, *, existed: bool) -> datetime:
-    """When the feed last changed for its readers (RFC 4287 4.2.15): an entry changed, came or went, also by
-    getting or losing the tag it is found by. It never goes back, and depends on the store alone.
+    """When the feed last changed for its readers (RFC 4287 4.2.15): an entry changed, came or went, also
+    because a post got or lost the tag that the feed is about. It never goes back, and depends on the store
+    alone.
     """
     withdrawn = deps.adapters.store.recently_withdrawn(state.counted, MAX_CHANGES) if existed else ()
     retagged = (

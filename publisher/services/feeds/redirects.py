@@ -1,8 +1,8 @@
-"""Addresses that readers know: a feed moves (301, for ever) or ends (410); a post's former addresses lead to
-its page; a withdrawn post's page is gone.
+"""Redirects: a feed moves (301, for ever) or ends (410), a post's former addresses lead to its page, and the
+page of a withdrawn post is gone (410).
 
-What an operator asked for stands in moved.json beside publisher.toml, and outlives the store; each publish
-reads it from there. So it may come by git from another machine.
+The operator's redirects are in moved.json beside publisher.toml, which outlives the store and may come by git
+from another machine; each publish reads it.
 """
 
 import re
@@ -31,8 +31,8 @@ _REFRESH = re.compile(rb'http-equiv="refresh" content="\d+; ?url=([^"]+)"')
 
 
 def sync_redirects(deps: Deps) -> frozenset[str]:
-    """Brings the store's redirects to what the operator's file says, and removes the documents at their
-    paths; returns these. Raises SettingsError, StoreError, OutputError.
+    """Copies the operator's redirects from moved.json into the store, and removes the documents at their
+    paths. Returns these paths. Raises SettingsError, StoreError, OutputError.
     """
     asked = deps.adapters.feed_redirects.moves()
     before = stored_redirects(deps)
@@ -48,7 +48,7 @@ def sync_redirects(deps: Deps) -> frozenset[str]:
 
 
 def stored_redirects(deps: Deps) -> list[Redirect]:
-    """What the store has of the operator's file."""
+    """The operator's redirects, as the store has them."""
     return [
         move
         for move in deps.adapters.store.all_redirects()
@@ -63,9 +63,9 @@ def update_page_redirects(
     taken: Collection[str],
     now: datetime,
 ) -> tuple[Mapping[str, str], list[str]]:
-    """Former addresses and aliases of the posts that have pages (`paths`, by id) redirect to these, except
-    paths that are `taken`. Documents at addresses that lead nowhere any more are removed. Returns old path to
-    address, both relative to public/, and what is wrong with aliases.
+    """Redirects former addresses and aliases of posts to their pages (`paths`, by id), except paths that are
+    `taken`, and removes documents at addresses that no longer lead anywhere. Returns the address that each
+    old path leads to, both relative to public/, and the problems found in aliases.
     """
     before = deps.adapters.store.post_redirects()
     documents = deps.adapters.store.documents()
@@ -75,7 +75,8 @@ def update_page_redirects(
     for path in _alias_paths(posts):
         if path not in before and path not in standing:
             data = deps.adapters.public_folder.read(path)
-            # Somebody else's file stays. A redirect page of ours may stand there if the store was lost.
+            # A file that Publisher did not write stays. Its own redirect page may be there if the store was
+            # lost.
             if data is not None and b'http-equiv="refresh"' not in data:
                 standing.add(path)
     listed = [
@@ -104,8 +105,8 @@ def _alias_paths(posts: Iterable[PublishedPost]) -> list[str]:
 
 
 def recover_former_addresses(deps: Deps, paths: Mapping[str, str]) -> None:
-    """Where the store is new: the addresses that posts had before, by the redirect pages that still stand.
-    `paths` are the pages of now, by id.
+    """If the store is new, finds the addresses that posts had before by the redirect pages that are still
+    under public/. `paths` are the pages that posts have now, by id.
     """
     if not deps.rules.post_pages or deps.adapters.store.documents():
         return
@@ -175,7 +176,7 @@ def end(deps: Deps, old: str, now: datetime) -> Sequence[Redirect]:
 
 
 def undo(deps: Deps, old: str) -> Sequence[Redirect]:
-    """Takes a move or an end back; returns what it was. Raises Refused: nothing to take back."""
+    """Undoes a move or an end; returns the redirects it removed. Raises Refused if there are none."""
     paths = set(redirect_sources(deps, old))
     asked = _asked_redirects(deps)
     taken = [move for move in asked if move.path in paths]
@@ -211,7 +212,7 @@ def _document_path(deps: Deps, text: str) -> str:
 
 
 def _asked_redirects(deps: Deps) -> Sequence[Redirect]:
-    """What the operator's file says, else what the store has of it."""
+    """The operator's redirects in moved.json, else those in the store."""
     asked = deps.adapters.feed_redirects.moves()
     return stored_redirects(deps) if asked is None else asked
 

@@ -1,10 +1,10 @@
-"""WebSub: hubs are told of changed feeds, after the new bytes can be fetched (W3C WebSub 6).
+"""WebSub: notifies hubs of changed feeds, once the new bytes can be fetched (W3C WebSub 6).
 
     queue with the documents -> place -> release -> claim -> [websub:claimed] -> post -> [websub:told] -> end
 
-A crash before the post repeats it when the claim has run out. A crash after it may tell a hub twice: it
-fetches the feed once more, and nobody sees anything new. A hub that does not answer is asked again, later
-each time.
+After a crash before the post, the ping is sent once its claim has run out. A crash after it may notify a hub
+twice: it fetches the feed once more, and nobody sees anything new. A hub that does not answer is tried again,
+after a longer delay each time.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,21 +18,21 @@ from publisher.core.times import local_time
 from publisher.services.deps import Deps
 
 CLAIM = timedelta(minutes=2)
-"""How long nobody else takes a claimed ping: longer than a hub may take to answer."""
+"""How long a claimed ping is left to the process that claimed it: longer than a hub may take to answer."""
 
 AREA = "websub"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PingReport:
-    """The pings that hubs took, and those they did not."""
+    """The pings that hubs accepted, and those they did not."""
 
     notified: tuple[Ping, ...] = ()
     failed: tuple[Ping, ...] = ()
 
 
 def pings_for(deps: Deps, topics: Sequence[tuple[str, str]], now: datetime) -> list[Ping]:
-    """What each hub must be told: feeds that changed, as (URL, hash of the new bytes)."""
+    """A ping to each hub for each changed feed, given as (URL, hash of the new bytes)."""
     return [
         Ping(hub=hub, topic=topic, version=version, since=now, next_at=now)
         for hub in deps.rules.hubs
@@ -41,7 +41,7 @@ def pings_for(deps: Deps, topics: Sequence[tuple[str, str]], now: datetime) -> l
 
 
 def send_pings(deps: Deps, now: datetime) -> PingReport:
-    """Tells the hubs that are due; never raises for what a hub does. Raises StoreError."""
+    """Notifies the hubs that are due. The failure of a hub is a result. Raises StoreError."""
     claimed = deps.adapters.store.claim_pings(now, now + CLAIM)
     if not claimed:
         return PingReport()
@@ -61,7 +61,7 @@ def send_pings(deps: Deps, now: datetime) -> PingReport:
 
 
 def _ping_hub(deps: Deps, queued: Sequence[Ping], notified: list[Ping], failed: list[Ping]) -> None:
-    """Tells one hub. If it does not answer at all, the rest waits too."""
+    """Notifies one hub. If it cannot be reached, its other pings wait too."""
     web, unreachable = deps.adapters.http_client(), ""
     for ping in queued:
         wait: timedelta | None = None
@@ -83,7 +83,7 @@ def _ping_hub(deps: Deps, queued: Sequence[Ping], notified: list[Ping], failed: 
 
 
 def hub_problems(pings: Iterable[Ping], zone: str) -> list[str]:
-    """A line for each hub that was asked and has not taken its pings yet; times in `zone`."""
+    """A line for each hub that has not accepted its pings yet; times in `zone`."""
     late = [ping for ping in pings if ping.attempts]
     lines: list[str] = []
     for hub, group in groupby(late, key=lambda ping: ping.hub):
