@@ -1,6 +1,4 @@
-"""Which parts of a Markdown source are code (fenced blocks, indented blocks, code spans), to be left
-alone.
-"""
+"""Which parts of a Markdown source are code, to be left alone: fenced blocks, indented blocks, code spans."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -56,7 +54,7 @@ def blank_text(text: str) -> str:
 
 
 def _blocks(source: str) -> Iterator[tuple[bool, str]]:
-    """(is code, lines) in order; joined they are the source."""
+    """Stretches of lines in order, as (is code, text); joined, they are the source."""
     kept: list[str] = []
     was = False
     for code, line in _lines(source):

@@ -9,8 +9,8 @@
     <!--members-only-->                             Ghost: all that follows
     <!--kg-gated-block:begin nonMember:false ...--> ... <!--kg-gated-block:end-->      Ghost: one block
 
-The site shows them to those who may see them; a feed or a mail cannot, so they are removed. One that is not
-closed reaches to the end of the post. Code that shows such tags stays.
+The site shows them to readers who may see them; a feed or a mail cannot tell who reads it, so they are
+removed. A passage that is never closed reaches to the end of the post. Code samples that show such tags stay.
 """
 
 import re
@@ -25,12 +25,12 @@ PRIVATE_TAG_NAMES = (
     "hugo-encryptor", "fixit-encryptor", "hugo-encrypt", "members-only", "encrypted", "protected", "password",
     "encrypt", "private", "members", "secret",
 )  # fmt: skip
-"""What such tags are called, in any case and with "-", "_" or nothing between words."""
+"""Names of such tags, in any case, with "-", "_" or nothing between words."""
 
 _STEMS = ("encrypt", "private", "protected", "secret", "password", "members")
 _NAME = f"(?P<name>{'|'.join(name.replace('-', '[-_]?') for name in PRIVATE_TAG_NAMES)})"
 _WHOLE = r"(?![\w.:/]|-(?!%\}))"
-"""A name ends here: "private_notes" and "secret.html" are others."""
+"""The end of a name: "private_notes" and "secret.html" are other names."""
 
 
 class _TagSyntax(StrEnum):
@@ -39,15 +39,15 @@ class _TagSyntax(StrEnum):
     TEMPLATE = "template"
     ELEMENT = "element"
     BRACKET = "bracket"
-    REMARK = "remark"
+    COMMENT = "remark"
     GATED = "gated"  # a block of Ghost's, which names who may see it
     KRAMDOWN = "kramdown"
     CALL = "call"  # any of Zola's: `{% end %}` closes the last of them
 
 
 _PATTERNS: tuple[tuple[_TagSyntax, re.Pattern[str]], ...] = tuple(
-    (way, lazy(pattern, re.IGNORECASE))
-    for way, pattern in (
+    (syntax, lazy(pattern, re.IGNORECASE))
+    for syntax, pattern in (
         (
             _TagSyntax.TEMPLATE,
             rf"\{{\{{[<%]\s{{0,99}}(?P<end>/\s{{0,99}})?{_NAME}(?![\w.:/-])"
@@ -64,7 +64,7 @@ _PATTERNS: tuple[tuple[_TagSyntax, re.Pattern[str]], ...] = tuple(
             r"""(?:[^<>"'{}]|"[^"<>]{0,999}"|'[^'<>]{0,999}'|\{[^{}]{0,999}\}){0,99}>""",
         ),
         (_TagSyntax.BRACKET, rf"\[(?P<end>/)?{_NAME}(?:\s[^\[\]\n]{{0,300}})?\](?![(\[:])"),
-        (_TagSyntax.REMARK, rf"<!--\s{{0,99}}(?P<end>/\s{{0,9}}|end[-_ ]?)?{_NAME}\s{{0,99}}-->"),
+        (_TagSyntax.COMMENT, rf"<!--\s{{0,99}}(?P<end>/\s{{0,9}}|end[-_ ]?)?{_NAME}\s{{0,99}}-->"),
         (
             _TagSyntax.GATED,
             r"<!--\s{0,99}kg-gated-block:(?:(?P<name>begin)(?![\w-])(?:(?!-->)[^\n]){0,999}|(?P<end>end)\s{0,99})-->",
@@ -74,50 +74,52 @@ _PATTERNS: tuple[tuple[_TagSyntax, re.Pattern[str]], ...] = tuple(
     )
 )
 _OPENING = lazy(rf"(?:\{{%-?|\{{\{{[<%]|<!--|<|\[)\s{{0,99}}(?:end[-_ ]?|/\s{{0,99}})?{_NAME}", re.IGNORECASE)
-"""What any of these begins with: most texts that speak of passwords hold none."""
+"""How any of these begins: most texts that mention passwords contain none."""
 
 _CALLED = lazy(r"\{%-?\s*[\w-]+\s*\(")
 _FOR_EVERYBODY = lazy(r"\bnonMember:\s?true\b")
-"""What a gated block says that everybody may see."""
+"""What a gated block contains if everybody may see it."""
 
 _LITERAL = lazy(
     r"\{(?:%-?|\{[<%])\s{0,9}(?P<end>/\s{0,9}|end)?(?P<name>raw|comment|highlight|codeblock|sourcecode)\b"
     r"[^{}]{0,999}\}+"
 )
-"""Tags between which others are shown as they are written, or nothing is shown at all."""
+"""Tags between which other tags are shown as written, or nothing is shown at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Tag:
-    """One tag. `name` is "" for a call that hides nothing, and for `{% end %}`; `alone` on its line; a
-    `call` is Zola's.
+    """One tag. `name` is "" for a call that hides nothing, and for `{% end %}`. `call`: it is written as a
+    call, as in Zola. `alone`: it has its line to itself.
     """
 
     start: int
     end: int
-    way: _TagSyntax
+    syntax: _TagSyntax
     name: str
     ends: bool
     call: bool = False
     alone: bool = False
 
     def closes(self, other: "_Tag") -> bool:
-        """Whether this is the end of `other`."""
-        if self.way is _TagSyntax.CALL:
+        """Whether this tag closes `other`."""
+        if self.syntax is _TagSyntax.CALL:
             return other.call
-        return self.way is other.way and (
-            self.name == other.name or self.way in (_TagSyntax.KRAMDOWN, _TagSyntax.GATED)
+        return self.syntax is other.syntax and (
+            self.name == other.name or self.syntax in (_TagSyntax.KRAMDOWN, _TagSyntax.GATED)
         )
 
     @property
-    def divides(self) -> bool:
-        """Whether it needs no end: Ghost's `<!--members-only-->` keeps all that follows to members."""
-        return self.way is _TagSyntax.REMARK and self.name == "membersonly"
+    def hides_the_rest(self) -> bool:
+        """Whether it needs no end: after Ghost's `<!--members-only-->`, all that follows is for members."""
+        return self.syntax is _TagSyntax.COMMENT and self.name == "membersonly"
 
 
 @dataclass(frozen=True, slots=True)
 class _Passage:
-    """From where to where; `unclosed` is the tag without an end, where it goes to the end of the source."""
+    """The characters from `start` to `end`. `unclosed` is the tag that is never closed, if the passage
+    reaches to the end of the source because of it.
+    """
 
     start: int
     end: int
@@ -125,8 +127,8 @@ class _Passage:
 
 
 def remove_private_passages(source: str, *, markdown: bool) -> tuple[str, list[tuple[int, str]]]:
-    """`source` without such passages, every line break in its place; and (line from 1, tag) of those that
-    nothing closes. In Markdown code is left alone.
+    """`source` without private passages, with every line break kept, and (line from 1, tag) of those that are
+    never closed. In Markdown, code is left alone.
     """
     if not may_have_private_passages(source):
         return source, []
@@ -144,8 +146,8 @@ def remove_private_passages(source: str, *, markdown: bool) -> tuple[str, list[t
 
 
 def blank_literal_regions(prose: str) -> str:
-    """`prose` with what shows template tags as they are written (`{% raw %}`, listings), and with comments,
-    as spaces: no tag in it counts.
+    """`prose` with spaces in place of comments and of what shows tags as written (`{% raw %}`, listings): no
+    tag in there counts.
     """
     if "{" not in prose:
         return prose
@@ -162,7 +164,7 @@ def blank_literal_regions(prose: str) -> str:
 
 
 def may_have_private_passages(source: str) -> bool:
-    """Whether it is worth looking for such passages."""
+    """Whether it is worth searching `source` for private passages."""
     if "{" not in source and "<" not in source and "[" not in source:
         return False
     lower = source.lower()
@@ -172,7 +174,9 @@ def may_have_private_passages(source: str) -> bool:
 
 
 def _passages(source: str, prose: str) -> Iterator[_Passage]:
-    """The passages in order, none within another. Tags that cross each other hide all that either does."""
+    """The passages in order, none within another. Overlapping tags hide everything that either of them
+    hides.
+    """
     opened: list[_Tag] = []
     start = after = 0
     for tag in _real_tags(_tags(prose)):
@@ -188,7 +192,7 @@ def _passages(source: str, prose: str) -> Iterator[_Passage]:
             if not any(one.name for one in opened):
                 opened, after = [], tag.end
                 yield _Passage(start, after)
-        elif not opened and tag.way is _TagSyntax.TEMPLATE:
+        elif not opened and tag.syntax is _TagSyntax.TEMPLATE:
             start = _opened_in_code(source, after, tag)
             after = tag.end
             if start >= 0:
@@ -196,38 +200,41 @@ def _passages(source: str, prose: str) -> Iterator[_Passage]:
     if opened:
         first = next(one for one in opened if one.name)
         yield _Passage(
-            start, len(source), "" if first.divides else " ".join(source[first.start : first.end].split())
+            start,
+            len(source),
+            "" if first.hides_the_rest else " ".join(source[first.start : first.end].split()),
         )
 
 
 def _tags(prose: str) -> list[_Tag]:
-    """In order; where two begin in one another (`{{<secret>}}` holds `<secret>`), the first counts."""
+    """All tags in order. Of two that overlap (`{{<secret>}}` contains `<secret>`) the first counts."""
     found = sorted(
-        ((match.start(), rank, way, match) for rank, (way, pattern) in enumerate(_PATTERNS)
+        ((match.start(), rank, syntax, match) for rank, (syntax, pattern) in enumerate(_PATTERNS)
          for match in pattern.finditer(prose)),
         key=lambda item: item[:2],
     )  # fmt: skip
     tags: list[_Tag] = []
     end = 0
-    for start, _, way, match in found:
+    for start, _, syntax, match in found:
         if start < end:
             continue
         end = match.end()
-        if match[0].rstrip("}%>").endswith("/") and way in (_TagSyntax.TEMPLATE, _TagSyntax.ELEMENT):
-            continue  # it closes itself, so nothing stands in it
+        if match[0].rstrip("}%>").endswith("/") and syntax in (_TagSyntax.TEMPLATE, _TagSyntax.ELEMENT):
+            continue  # it closes itself, so it contains nothing
         groups = match.groupdict()
         name = groups.get("name") or groups.get("cut") or ""
-        if way is _TagSyntax.GATED and _FOR_EVERYBODY.search(match[0]):
-            name = ""  # an end is looked for, and nothing hidden
+        if syntax is _TagSyntax.GATED and _FOR_EVERYBODY.search(match[0]):
+            name = ""  # its end must be found, but it hides nothing
         tags.append(
             _Tag(
                 start=start,
                 end=end,
-                way=way,
+                syntax=syntax,
                 name=name.casefold().replace("-", "").replace("_", ""),
                 ends=bool(groups.get("end")),
-                call=way is _TagSyntax.CALL or (way is _TagSyntax.TEMPLATE and bool(_CALLED.match(match[0]))),
-                alone=way is _TagSyntax.ELEMENT
+                call=syntax is _TagSyntax.CALL
+                or (syntax is _TagSyntax.TEMPLATE and bool(_CALLED.match(match[0]))),
+                alone=syntax is _TagSyntax.ELEMENT
                 and not prose[max(0, start - 99) : start].rpartition("\n")[2].strip()
                 and not prose[end : end + 99].partition("\n")[0].strip(),
             )
@@ -236,29 +243,29 @@ def _tags(prose: str) -> list[_Tag]:
 
 
 def _real_tags(tags: list[_Tag]) -> list[_Tag]:
-    """Without what is only a word in such signs: `<password>` in a line of text, a bracket or a remark
-    without its end. An element that nothing closes counts where it has its line to itself.
+    """The tags without those that are only words: `<password>` in a line of text, a bracket or a comment that
+    is never closed. An element that is never closed counts if it has its line to itself.
     """
-    last = {(tag.way, tag.name): tag.start for tag in tags if tag.ends}
-    paired = (_TagSyntax.ELEMENT, _TagSyntax.BRACKET, _TagSyntax.REMARK)
+    last = {(tag.syntax, tag.name): tag.start for tag in tags if tag.ends}
+    paired = (_TagSyntax.ELEMENT, _TagSyntax.BRACKET, _TagSyntax.COMMENT)
     return [
         tag
         for tag in tags
         if tag.ends
-        or tag.way not in paired
-        or last.get((tag.way, tag.name), -1) > tag.start
-        or (tag.alone and tag.way is _TagSyntax.ELEMENT)
-        or tag.divides
+        or tag.syntax not in paired
+        or last.get((tag.syntax, tag.name), -1) > tag.start
+        or (tag.alone and tag.syntax is _TagSyntax.ELEMENT)
+        or tag.hides_the_rest
     ]
 
 
 def _opened_in_code(source: str, after: int, closing: _Tag) -> int:
-    """Where the tag stands that `closing` ends, where what looks like code holds it: a mark too many must not
-    show what was to be hidden. -1: nowhere.
+    """The position of the tag that `closing` closes, if it is within what looks like code; else -1. A stray
+    backtick must not reveal what was to be hidden.
     """
     opened: list[int] = []
     for tag in _tags(source[after : closing.start]):
-        if tag.way is closing.way and tag.name == closing.name:
+        if tag.syntax is closing.syntax and tag.name == closing.name:
             if not tag.ends:
                 opened.append(after + tag.start)
             elif opened:

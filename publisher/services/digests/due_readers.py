@@ -36,16 +36,16 @@ CHUNK = 5_000
 """Readers moved in one transaction."""
 
 UPGRADED = "upgraded"
-"""The fact that an older version left the store: posts it let wait go with the next planned digest, not with
-the first publish of this version."""
+"""The fact in the store that an older version wrote it: posts that it kept waiting go with the next scheduled
+digest, not with the first publish of this version."""
 
 UPGRADED_MAX_LATE = timedelta(hours=12)
-"""What `max_late` was for every cadence in that version."""
+"""The `max_late` of every cadence in that version."""
 
 
 class DigestMaterial:
-    """What digests are made from, posts, their corrections and bodies: of the log as it stands, or as it will
-    stand once a plan is carried out.
+    """What digests are made from: posts, corrections and bodies, of the log as it is or as a plan will leave
+    it.
     """
 
     def __init__(self, deps: Deps, projected: ProjectedLog | None = None) -> None:
@@ -53,7 +53,7 @@ class DigestMaterial:
         self._new = {known.id: known for known in self._projected.new}
 
     def head(self, seq: int) -> int:
-        """The seq of the log's last row, where it is `seq` without the plan."""
+        """The seq of the log's last row; without the plan it is `seq`."""
         return max(seq, self._projected.head)
 
     def fresh(self, after: int, until: int) -> list[PublishedPost]:
@@ -74,7 +74,7 @@ class DigestMaterial:
         return replace(self._projected, corrected=new).corrections(found, firsts)[:limit]
 
     def live(self, ids: Collection[str]) -> Mapping[str, PublishedPost]:
-        """Those of known posts that readers see, by id."""
+        """Those of these posts that readers see, by id."""
         known = self._deps.adapters.store.posts_matching(PostKeys(ids=frozenset(ids)))
         return {k.id: k for k in self._projected.then(known)}
 
@@ -109,7 +109,7 @@ def log_after_publish(deps: Deps, now: datetime) -> DigestMaterial:
 
 
 class DueDecision(StrEnum):
-    """What becomes of a group of due readers."""
+    """What happens to a group of due readers."""
 
     MAIL = "mail"
     WAITS = "waits"  # for more posts: fewer than min_posts
@@ -129,7 +129,7 @@ class DueReaderGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueReport:
-    """A list's due readers at `due.now`."""
+    """The readers of a list who are due at `due.now`, in groups."""
 
     spec: MailingList
     due: DueQuery
@@ -141,13 +141,13 @@ class DueReport:
         return sum(group.due.readers for group in self.of(DueDecision.MAIL))
 
     def group(self, reader: ReaderStatus) -> DueReaderGroup | None:
-        """The group a reader is in; None for who is not due."""
+        """The group a reader is in; None if the reader is not due."""
         place = (reader.schedule_id, reader.cohort_key, reader.skipped)
         found = (g for g in self.groups if (g.due.schedule_id, g.due.cohort_key, g.due.skipped) == place)
         return None if reader.left_out else next(found, None)
 
     def of(self, decision: DueDecision) -> list[DueReaderGroup]:
-        """The groups of which that is decided."""
+        """The groups with that decision."""
         return [group for group in self.groups if group.decision is decision]
 
 
@@ -166,8 +166,8 @@ def due_query(
     at_once: bool = False,
     everyone: bool = False,
 ) -> DueQuery:
-    """Who of a list is due at `now`, as a question to the store; `at_once`: posts need not be past the list's
-    delay. What is about to enter the log never is, where there is a delay.
+    """The query for a list's readers who are due at `now`. With `at_once`, posts need not be past the list's
+    delay. Posts that are about to enter the log never are, if there is a delay.
     """
     if spec.delay and not at_once:
         return DueQuery(list=spec.slug, now=now, head=publishable_seq(deps, spec, now), everyone=everyone)
@@ -183,9 +183,9 @@ def due_report(
     everyone: bool = False,
     log: DigestMaterial | None = None,
 ) -> DueReport:
-    """Who of a list is due at `now`, and with what. `at_once`: no post waits for more posts or for the list's
-    delay, and no digest is too late. `everyone`: all readers count as due. `log` is the log to look at, where
-    it is not the store's.
+    """Which readers of a list are due at `now`, and with what. With `at_once`, no post waits for more posts
+    or for the list's delay, and no digest is too late. With `everyone`, all readers count as due. `log` is
+    the log to look at, if not the store's.
     """
     log = log or DigestMaterial(deps)
     due = due_query(deps, spec, now, log, at_once=at_once, everyone=everyone)
@@ -222,7 +222,7 @@ def _with_corrections(
     log: DigestMaterial, due: DueQuery, back: int
 ) -> tuple[DueQuery, Mapping[int, tuple[Correction, PublishedPost]]]:
     """The query with the corrections after `back`, and the posts of those that may still be mailed, by their
-    place. Where there are too many for a bit each, the log is taken only up to where there are not.
+    index. If there are more corrections than bits, the log is taken only as far as the bits suffice.
     """
     found = log.corrections(back, due.head, limit=MAX_CORRECTIONS + 1)
     while len(found) > MAX_CORRECTIONS:
@@ -237,7 +237,7 @@ def _with_corrections(
 
 
 class Reason(StrEnum):
-    """Why readers wait for posts."""
+    """Why readers are waiting for posts."""
 
     SCHEDULED = "scheduled"  # for the time of their digest
     SKIPPED = "skipped"  # their last digest was too late, so for the next
@@ -249,8 +249,8 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """`readers` of a list wait for at most `posts` posts each, `until` their digest is due; None: that is not
-    known. `posts` is 0 for paused readers, for whom nothing is looked up.
+    """So many `readers` of a list wait for at most `posts` posts each, `until` their digest is due (None: not
+    known). `posts` is 0 for paused readers, whose posts are not looked up.
     """
 
     list: str
@@ -261,8 +261,8 @@ class Waiting:
 
 
 def backlog(deps: Deps, now: datetime, *, paused: bool = False) -> list[Waiting]:
-    """Who waits at `now` for posts that are published and not mailed yet, by list, time and reason; with
-    `paused` also readers who paused.
+    """Which readers wait at `now` for posts that are published and not mailed yet, by list, time and reason;
+    with `paused`, readers who paused as well.
     """
     return [waiting for spec in deps.rules.lists for waiting in _list_backlog(deps, spec, now, paused=paused)]
 
@@ -293,7 +293,7 @@ def _list_backlog(deps: Deps, spec: MailingList, now: datetime, *, paused: bool)
 def _reason(
     spec: MailingList, group: DueReaderGroup, due: datetime | None, delayed_until: datetime | None
 ) -> tuple[Reason, datetime | None]:
-    """Why a group that is due at `due` waits, and until when."""
+    """Why a group waits that is due at `due`, and until when."""
     if len(group.selection.posts) < spec.min_posts:
         return Reason.MIN_POSTS, None
     if due is None:
@@ -302,8 +302,8 @@ def _reason(
 
 
 def fix_due_times(deps: Deps, spec: MailingList, now: datetime) -> None:
-    """Makes each schedule of a list due at its next occurrence after `now`, and every reader who waits for
-    it: settings or zone data may have changed, or a clock may have been ahead. Who is due already stays due.
+    """Sets each schedule of a list, and its waiting readers, to its next occurrence after `now`: settings or
+    time zone data may have changed, or a clock may have been ahead. Readers who are due stay due.
     """
     times: dict[int, datetime | None] = {}
     for run in deps.adapters.store.next_runs(spec.slug):
@@ -324,13 +324,13 @@ def publishable_seq(deps: Deps, spec: MailingList, now: datetime) -> int:
 
 
 def delay_ends(deps: Deps, spec: MailingList, now: datetime) -> datetime | None:
-    """When the next post's delay is over; None: no post waits for that."""
+    """When the delay of the next post is over; None if no post is delayed."""
     entered = deps.adapters.store.logged_at(publishable_seq(deps, spec, now) + 1)
     return entered + spec.delay if entered else None
 
 
 def next_mail(deps: Deps, now: datetime) -> datetime | None:
-    """When the next digest is due: a reader's time, or the end of a post's delay."""
+    """When the next digest is due: at a reader's time, or when a post's delay ends."""
     known = [
         deps.adapters.store.next_due_at(),
         *[delay_ends(deps, spec, now) for spec in deps.rules.lists if spec.delay],
@@ -339,8 +339,8 @@ def next_mail(deps: Deps, now: datetime) -> datetime | None:
 
 
 def late_schedules(deps: Deps, spec: MailingList, newest: dict[int, datetime], now: datetime) -> set[int]:
-    """Those of `newest` (when readers of a schedule were due last) whose occurrence lies more than max_late
-    back: their posts wait for the next digest. None if no `publisher run` is there to send that one.
+    """The schedules in `newest` (when their readers were last due) whose occurrence is more than max_late
+    ago: their posts wait for the next digest. Empty if no `publisher run` is there to send that one.
     """
     upgraded = bool(deps.adapters.store.meta(UPGRADED))
     if not (upgraded or deps.process.run_is_active()):
@@ -360,7 +360,7 @@ def late_schedules(deps: Deps, spec: MailingList, newest: dict[int, datetime], n
 
 
 def max_lateness(deps: Deps, spec: MailingList, cadence: str, *, upgraded: bool = False) -> timedelta | None:
-    """How late a digest of that cadence may be; None: however late."""
+    """How late a digest of that cadence may be; None if it may be any time late."""
     most = spec.max_late
     if most is None:
         most = UPGRADED_MAX_LATE if upgraded else CADENCES[cadence].max_late

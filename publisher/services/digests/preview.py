@@ -1,5 +1,5 @@
-"""Previews: a digest as its readers, or one of them, would get it. Nothing is written, and a preview that is
-sent as a test to one address is marked, and leaves no trace: no mailing, no reader and no count knows of it.
+"""Previews: a digest as its readers, or one of them, would get it. Nothing is written. A preview that is sent
+as a test to one address is marked in its subject and leaves no trace in mailings, readers or counts.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ from publisher.services.digests.planner import group_cohorts, projected_digest
 from publisher.services.mail.messages import reader_tokens
 
 RECENT = 5
-"""How many of the newest posts stand in for a digest when nobody has anything new to get."""
+"""How many of the newest posts are shown when nothing is new for anybody."""
 
 SAMPLE_ADDRESS = "reader@example.org"
 
@@ -61,8 +61,8 @@ NOT_MAILED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedPreview:
-    """One mail, ready to be looked at: what it is made of, one reader's values, and what the lint says.
-    `note` says why its reader would not get it by itself yet.
+    """One mail to look at: its parts, one reader's values, and what the lint found. `note` says why its
+    reader would not get it yet without being asked for.
     """
 
     letter: EmailContent
@@ -86,7 +86,7 @@ class RenderedPreview:
 
 
 Draw = Callable[[], RenderedPreview]
-"""Renders the mail again: templates and settings may have changed."""
+"""Renders the mail again, since templates and settings may have changed."""
 
 
 class _SampleReader(NamedTuple):
@@ -96,10 +96,10 @@ class _SampleReader(NamedTuple):
 
 
 def preview(deps: Deps, spec: MailingList, now: datetime, *, reader: str = "") -> RenderedPreview:
-    """What the longest waiting reader would get next, else the newest posts; with `reader`, an address of the
-    list, exactly what that reader would get if `publish` ran now, links and all: only Message-ID is made when
-    it is sent, and a signature with it. Raises TemplateError, SourceError; Refused: nothing was published
-    yet, the address gets no mail of the list, or there is nothing for it.
+    """What the reader who has waited longest would get next, else the newest posts. With `reader`, an address
+    of the list: exactly what that reader would get if `publish` ran now, links included, but for Message-ID
+    and signature, which are made when it is sent. Raises TemplateError, SourceError; Refused if nothing was
+    published yet, the address gets no mail of the list, or nothing is new for it.
     """
     if reader:
         address = parse_address(reader, where="--as")
@@ -121,7 +121,7 @@ def preview(deps: Deps, spec: MailingList, now: datetime, *, reader: str = "") -
 def _pending_posts(
     deps: Deps, spec: MailingList, log: DigestMaterial, now: datetime
 ) -> Sequence[PublishedPost]:
-    """What matches the list of the posts since the reader of the list who is furthest back in the log."""
+    """The posts for the list since the lowest offset of its readers."""
     behind = deps.adapters.store.lowest_offset(spec.slug)
     if behind is None:
         return ()
@@ -146,8 +146,8 @@ def _rendered(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReaderMailing:
-    """A reader's part of a mailing to come. `mailing` is the id it will get if no other starts before; `own`:
-    it is not what the page of the mailing shows. `note` says why it does not come by itself now.
+    """What one reader gets of the next mailing. `mailing` is the id it will get if no other starts before.
+    `own`: it is not what the page of the mailing shows. `note` says why it would not be sent now.
     """
 
     reader: Subscription
@@ -162,7 +162,7 @@ def next_mailing_for(
     deps: Deps, spec: MailingList, now: datetime, address: Address, log: DigestMaterial
 ) -> ReaderMailing:
     """What the next planning would make for a reader; if that is nothing, what `publish --send` would. Raises
-    Refused: the address gets no mail of the list, or there is nothing new for it.
+    Refused if the address gets no mail of the list, or nothing is new for it.
     """
     subscriptions = deps.adapters.store.subscriptions_of(address_key(str(address), deps.process.keyring()))
     reader = next((found for found in subscriptions if found.list == spec.slug), None)
@@ -197,7 +197,7 @@ def next_mailing_for(
 def _group_of(
     deps: Deps, spec: MailingList, report: DueReport, reader: Subscription
 ) -> tuple[DueReaderGroup | None, ReaderStatus]:
-    """The group the reader is in, and where they stand. Raises Refused: they get no mail."""
+    """The group that the reader is in, and their status. Raises Refused if they get no mail."""
     candidate = next(iter(deps.adapters.store.candidates(report.due, reader.id)))
     if candidate.left_out in NOT_MAILED:
         what = f"{reader.address} {NOT_MAILED[candidate.left_out]}"
@@ -221,8 +221,8 @@ def _why_not_now(spec: MailingList, candidate: ReaderStatus, group: DueReaderGro
 def send_test(
     deps: Deps, spec: MailingList, address: str, now: datetime, *, dry_run: bool
 ) -> tuple[RenderedPreview, Outcome | None]:
-    """Sends the preview to `address`, its subject marked; the ledger never hears of it, and its links are
-    nobody's. Raises as `preview` does, and AddressError.
+    """Sends the preview to `address` with a marked subject. It is not in the ledger, and its links belong to
+    no reader. Raises as `preview` does, and AddressError.
     """
     drawn = preview(deps, spec, now)
     to = parse_address(address)
