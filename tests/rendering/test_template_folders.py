@@ -9,7 +9,6 @@ from publisher.core.digests.digest import Digest, DigestLinks
 from publisher.core.errors import TemplateError
 from publisher.core.site import Site
 from publisher.rendering import JinjaRenderer
-from publisher.services.feeds.server_snippets import TABLES
 
 MakeDigest = Callable[..., Digest]
 
@@ -33,26 +32,6 @@ def test_a_sites_own_template_replaces_the_packaged_one(
     renderer = JinjaRenderer([tmp_path, templates])
     assert renderer.digest(digest(), links).subject == "Ours: The delta in October"
     assert "<h1>Lost</h1>" in renderer.page("error", {"site": site})
-
-
-def test_configuration_of_a_web_server_is_the_packaged_one(tmp_path: Path, templates: Path) -> None:
-    """A folder of templates may well hold somebody's own servers/nginx.conf, which is no template of ours."""
-    write(tmp_path, "servers/_headers", "{{ broken")
-    values = {"site": {"feeds": []}, "cache": {"forever": "public"}}
-    said = JinjaRenderer([tmp_path, templates]).server_config("_headers", values)
-    assert said == "/assets/*\n  Cache-Control: public\n"
-
-
-@pytest.mark.parametrize(
-    ("server", "folder"),
-    [("nginx.conf", "/srv/$1"), ("apache.conf", "/srv/${HOME}"), ("Caddyfile", "/srv/{x}")],
-)
-def test_what_a_web_server_cannot_write_is_named(templates: Path, server: str, folder: str) -> None:
-    site = {"folder": folder, "base": "/", "host": "x", "listen": "127.0.0.1:1", "feeds": [], "moves": []}
-    with pytest.raises(
-        TemplateError, match=rf"^templates/servers/{server}:\d+: \w+ has no way to write .* in '/srv/"
-    ):
-        JinjaRenderer([templates]).server_config(server, {**TABLES, "site": site})
 
 
 def test_a_template_that_changes_is_read_again(
