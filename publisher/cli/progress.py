@@ -1,11 +1,11 @@
-"""Long work shown as it goes: a bar on a terminal, JSON events where they were asked for.
+"""Progress of long work: a bar on a terminal's stderr, or JSON events with --json.
 
-A bar on a terminal's stderr: how much is done, how fast, and how long it still takes.
+The bar shows how much is done, how fast, and how much time is left:
 
     delivering  ━━━━━━━━━━━━━━━━━━━━━╸──────    1,140 of 1,500  312/s    2 s left
 
-It fits the width the terminal has at the moment, is drawn ten times a second at most, and is wiped away when
-the work is over: what is said then tells more. Colours are left out where NO_COLOR is set.
+It fits the terminal's current width, is drawn at most ten times a second, and is erased when the work is
+done, because the final message says more. It has no colors if NO_COLOR is set.
 """
 
 import json
@@ -26,32 +26,32 @@ if TYPE_CHECKING:
 
 
 REDRAW_EVERY = 0.1
-"""Seconds between two drawings."""
+"""Seconds between two updates."""
 
 FINE, PLAIN = ("━", "╸", "─"), ("=", ">", "-")
-"""A full cell, half a cell, an empty one."""
+"""A full cell, half a cell, an empty cell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BarStyle:
-    """What a bar is drawn with."""
+    """How a bar is drawn."""
 
     marks: tuple[str, str, str] = FINE
-    coloured: bool = False
+    colored: bool = False
 
 
 @contextmanager
 def bar(
     label: str, total: int | None, ticks: Callable[[], float], out: TextIO | None = None
 ) -> Generator[Callable[[int], None], None, None]:
-    """Told how much of `total` (None: nobody knows) is done so far, it shows that; nothing where `out`
-    (stderr) is no terminal that can. `ticks` are seconds that only go forward.
+    """Yields a function that shows how much of `total` (None: unknown) is done so far. It shows nothing if
+    `out` (stderr) is not a capable terminal. `ticks` is a monotonic clock in seconds.
     """
     file = out or sys.stderr
     if not file.isatty() or os.environ.get("TERM") == "dumb":
         yield lambda _: None
         return
-    style = BarStyle(marks=_marks(file), coloured=not os.environ.get("NO_COLOR"))
+    style = BarStyle(marks=_marks(file), colored=not os.environ.get("NO_COLOR"))
     start, drawn = ticks(), float("-inf")
 
     def show(done: int) -> None:
@@ -79,7 +79,7 @@ def line(
     columns: int,
     style: BarStyle = BarStyle(),
 ) -> str:
-    """What stands in a line of so many columns after so many seconds: the more room, the more of it."""
+    """The line after `seconds`, with as much as fits into `columns`."""
     rate = done / seconds if done and seconds >= 1 else 0.0
     per = f"{rate:,.0f}/s" if rate else ""
     if not total:
@@ -88,7 +88,7 @@ def line(
     left = f"{_span((total - done) / rate)} left" if rate and done < total else ""
     number = f"{done:>{len(f'{total:,}')},} of {total:,}"
     percent = f"{share:>4.0%}"
-    left, per = f"{left:>11}", f"{per:>8}"  # of one width, so that nothing moves but what changes
+    left, per = f"{left:>11}", f"{per:>8}"  # fixed widths, so that the line does not jump
     for least, *words in ((14, number, per, left), (14, number, left), (8, percent, left), (8, percent)):
         right = "  ".join(words)
         room = columns - 1 - len(label) - len(right) - 4
@@ -98,15 +98,15 @@ def line(
 
 
 def _filled(share: float, cells: int, style: BarStyle) -> str:
-    """In steps of half a cell: what is done in green, what is not faint."""
+    """The bar in steps of half a cell: the finished part green, the rest faint."""
     full, half, empty = style.marks
     whole, odd = divmod(round(share * cells * 2), 2)
     done, rest = full * whole + half * odd, empty * (cells - whole - odd)
-    return f"\x1b[32m{done}\x1b[0;2m{rest}\x1b[0m" if style.coloured else done + rest
+    return f"\x1b[32m{done}\x1b[0;2m{rest}\x1b[0m" if style.colored else done + rest
 
 
 def _span(seconds: float) -> str:
-    """A length of time in its largest unit, never zero."""
+    """A duration in its largest unit, never zero."""
     for size, unit in ((1, "s"), (60, "min")):
         if seconds / size < 99.5:
             return f"{max(round(seconds / size), 1)} {unit}"
@@ -115,7 +115,7 @@ def _span(seconds: float) -> str:
 
 
 def _marks(file: TextIO) -> tuple[str, str, str]:
-    """Lines where the terminal's encoding has them."""
+    """FINE marks if the terminal's encoding has them, else PLAIN."""
     try:
         "".join(FINE).encode(file.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):

@@ -209,7 +209,8 @@ class Renderer(Protocol):
 
     def server_config(self, name: str, values: Mapping[str, object]) -> str:
         """templates/servers/<name>, a text in the syntax of that server; a site cannot replace it. Raises
-        TemplateError."""
+        TemplateError.
+        """
         ...
 
     def ready(self, *names: str) -> None:

@@ -77,7 +77,8 @@ class PlanningStore(Protocol):
     ) -> int:
         """Moves at most `limit` due readers to the next time of their schedule: those with the schedules
         `schedule_ids`, or with `cohort_keys`, or the `suppressed` ones. With `pass_over` their offset becomes
-        `due.head`, so they will not get those posts. Returns how many."""
+        `due.head`, so they will not get those posts. Returns how many.
+        """
         ...
 
     def skip_digest(

@@ -1,5 +1,6 @@
-"""Tokens: bound to one purpose, one subscription, one generation, one spelling."""
+"""Tokens: what one allows, how it is altered, and the hashes it is made of."""
 
+import hmac
 import string
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.errors import TokenError
-from publisher.core.tokens import Claim, KeyRing, Purpose, address_key, opaque_id, sign, verify
+from publisher.core.tokens import Claim, KeyRing, Purpose, address_key, keyed_hash, opaque_id, sign, verify
 
 NOW = datetime(2024, 10, 25, 9, 0, tzinfo=UTC)
 OLD = KeyRing(current=1, keys={1: b"a" * 32})
@@ -132,3 +133,9 @@ def test_a_printed_key_ring_shows_no_secret() -> None:
 def test_letters_that_are_not_the_same_name_two_people() -> None:
     assert address_key("straße@example.org", OLD) != address_key("strasse@example.org", OLD)
     assert address_key("ΟΔΟΣ@example.org", OLD) == address_key("οδος@example.org", OLD)
+
+
+@given(st.binary(max_size=200), st.binary(max_size=80), st.binary(max_size=200), st.binary(max_size=9))
+def test_it_is_the_hmac_of_the_standard_library(key: bytes, purpose: bytes, text: bytes, more: bytes) -> None:
+    for each in (text, more, text):  # a key that was used before, too
+        assert keyed_hash(key, purpose, each) == hmac.digest(key, purpose + each, "sha256")

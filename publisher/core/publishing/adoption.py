@@ -24,7 +24,7 @@ _SUFFIX = lazy(r"\.html?$")
 
 
 def host_of(url: str) -> str:
-    """The host of a URL; "" where it has none, or is none (such as "http://[x")."""
+    """The host of a URL; "" if it has none or is malformed ("http://[x")."""
     try:
         return urlsplit(url).hostname or ""
     except ValueError:
@@ -32,7 +32,7 @@ def host_of(url: str) -> str:
 
 
 def join_url(base: str, reference: str) -> str:
-    """A reference as a URL, resolved against `base`; "" where it is none."""
+    """A reference as a URL, resolved against `base`; "" if it is malformed."""
     try:
         return urljoin(base, reference)
     except ValueError:
@@ -40,7 +40,7 @@ def join_url(base: str, reference: str) -> str:
 
 
 def page_key(url: str) -> str:
-    """A name for the page at `url`, with its host; "" where it is not a web address."""
+    """A name for the page at `url`, with its host; "" if it is not a web address."""
     host, path = _host_and_page(url)
     return f"{host}{path}" if host else ""
 
@@ -72,7 +72,7 @@ def _host_and_page(url: str) -> tuple[str, str]:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OldEntry:
     """An entry as feed readers know it, by its `id`. `links` are its addresses, best first; `title` is plain
-    text. `post` is the file it became, relative to posts.dir, "" if nobody said. `derived`: no feed has it;
+    text. `post` is the file it became, relative to posts.dir, "" if unknown. `derived`: no feed has it;
     its id follows the pattern of the others.
     """
 
@@ -95,7 +95,7 @@ class OldFeed:
 
 
 class MatchRule(StrEnum):
-    """By which rule an entry was recognized, the surest first."""
+    """The rule by which an entry was recognized, the most certain first."""
 
     FILE = "file"
     LINK = "link"
@@ -105,7 +105,7 @@ class MatchRule(StrEnum):
 
 
 CERTAIN_RULES = (MatchRule.FILE, MatchRule.LINK, MatchRule.PATH, MatchRule.TIME)
-"""Rules that are certain enough without anybody checking."""
+"""Rules that are certain enough without a check by a person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +162,7 @@ def match_entries(
 
 
 def merge_entries(entries: Iterable[OldEntry]) -> list[OldEntry]:
-    """Each id once, where it stands first, with the links of all."""
+    """Each id once, at its first position, with the links of all its entries."""
     once: dict[str, OldEntry] = {}
     for entry in entries:
         first = once.get(entry.id)
@@ -175,7 +175,7 @@ def merge_entries(entries: Iterable[OldEntry]) -> list[OldEntry]:
 
 
 def _addresses(post: Post) -> list[str]:
-    """Where a post may be found: its own page, where readers are sent, and where it was before."""
+    """The URLs of a post: its canonical URL, its own page, and its former ones."""
     root = post.base_url.removesuffix(post.permalink)
     return [post.url, post.base_url, *(root + alias for alias in post.aliases)]
 
@@ -188,7 +188,7 @@ _WORDS = re.compile(r"[\W_]+")
 
 
 def _title(text: str) -> str:
-    """The words of a title: generators change quotation marks, dashes and dots as they like."""
+    """The words of a title, since generators change quotation marks, dashes and dots."""
     return _WORDS.sub(" ", unicodedata.normalize("NFKC", text)).strip().casefold() or text.strip()
 
 
@@ -197,7 +197,7 @@ def _moment(title: str, at: datetime | None) -> Iterable[object]:
 
 
 def _days(title: str, at: datetime | None, offsets: Iterable[int]) -> Iterable[object]:
-    """Title and day, with neighboring days: many programs read a time without a zone in another zone."""
+    """Title and day, with neighboring days, because programs differ on the zone of a time without one."""
     return [(_title(title), (at + timedelta(days=n)).date()) for n in offsets] if at and title.strip() else []
 
 
@@ -229,7 +229,7 @@ class AdoptedEntries:
         return bool(self.entries)
 
     def found(self, posts: Sequence[Post], taken: Collection[str]) -> Sequence[MatchedEntry]:
-        """The new posts that are such entries, leaving out ids that are `taken`."""
+        """The new posts that match these entries, except for ids that are `taken`."""
         if not self.entries:
             return ()
         return match_entries((e for e in self.entries if e.id not in taken), posts, CERTAIN_RULES).found
@@ -263,11 +263,11 @@ _SHAPES: tuple[Callable[[str], str], ...] = (
 )
 
 MIN_EXAMPLES = 2
-"""How many entries must agree before the pattern of their ids is used for others."""
+"""How many entries must agree before the pattern of their ids is used for other posts."""
 
 
 def derive_older_entries(found: Sequence[MatchedEntry], others: Iterable[Post]) -> list[OldEntry]:
-    """The entries of older posts, which a feed no longer lists but readers know. If all ids of the feed are
+    """Entries for older posts, which a feed no longer lists but feed readers know. If all ids of the feed are
     made from permalinks by one pattern ("https://example.org" and the permalink without its last slash), the
     ids of `others` are made the same way; otherwise there are none.
     """

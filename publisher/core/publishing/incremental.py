@@ -1,5 +1,4 @@
-"""Incremental publishing: which files need not be looked at again, and which changes are a new version's
-doing.
+"""Incremental publishing: which files need not be planned again, and which changes a new version caused.
 
 A file and the known post at its path are an unchanged pair when a plan finds nothing to do for them, no time
 can change that, and no other file or known post has one of their keys: path, explicit id, id, or an id that
@@ -26,7 +25,9 @@ from publisher.core.publishing.plan import Plan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostKeys:
-    """What posts of the log can be found by: their paths, their ids, and the explicit ids of their files."""
+    """Keys by which posts of the log are found: their paths, their ids, and the explicit ids of their
+    files.
+    """
 
     paths: frozenset[str] = frozenset()
     ids: frozenset[str] = frozenset()
@@ -95,7 +96,7 @@ class _PlannedPost:
 def unchanged_files(
     plan: Plan, known: Sequence[PublishedPost], posts: Sequence[Post], now: datetime, naming: IdRules
 ) -> dict[str, str]:
-    """The unchanged pairs once `plan`, made of these, is carried out: the file's path -> the post's id."""
+    """The unchanged pairs after `plan`, which was made from these, is carried out: file path -> post id."""
     standing = _after_plan(plan, known)
     at = Counter(it.post.path for it in standing.values())
     homes = {it.post.path: id for id, it in standing.items()}
@@ -103,7 +104,7 @@ def unchanged_files(
     refused = {bad.path for bad in plan.bad}
 
     def needs_nothing(post: Post, it: _PlannedPost) -> bool:
-        # Time going back is no concern: the store looks at a file again before its instant.
+        # The clock going back does not matter: the store looks at a file again before its instant.
         if it.missing or (it.post is not post and it.post != post):
             return False
         wait = wait_reason(post, now)

@@ -35,9 +35,8 @@ class LogKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogHead:
-    """Where the log stands.
-
-    `seq` is 0 and `at` None while it is empty; `baseline_at` is None before the first run.
+    """The last row of the log: `seq` is 0 and `at` None while it is empty. `baseline_at` is None before the
+    first run.
     """
 
     seq: int
@@ -59,7 +58,7 @@ class LogRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedPost:
-    """A post of the log as it is now: its id, its last good version, and whether readers see it.
+    """A post of the log as it is now: its id, its last good version, and whether it is public.
 
     `missing_since` and `missing_scans` count the scans that did not find its file. `stored_as` is the name of
     its version in the store, "" if that is `post.revision`. `file_hash` is the hash of the bytes it was read
@@ -81,8 +80,8 @@ class PublishedPost:
 
     @property
     def revision(self) -> str:
-        """What names this version in the store: it stays when another version of Publisher would name the
-        same text differently.
+        """The name of this version in the store. It stays the same even if another version of Publisher would
+        name the same text differently.
         """
         return self.stored_as or self.post.revision
 

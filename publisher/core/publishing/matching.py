@@ -28,10 +28,12 @@ SHINGLE_WORDS = 5
 """Words in a row."""
 
 MIN_WORDS = 40
-"""A body of fewer words says too little to be sure of."""
+"""With fewer words a body is too short to identify a post."""
 
 SAME_SHARE, DOUBTFUL_SHARE = 0.9, 0.5
-"""Shares of the larger body's shingles: enough for one post, and enough for a doubt."""
+"""The share of the larger body's shingles that makes two bodies one post, and the share that makes it
+possible.
+"""
 
 MAX_COMPARED = 100
 """The most vanished posts that one new file is compared with: those of one day are seldom more."""
@@ -46,16 +48,16 @@ _SPACELESS = (
 _WORD = lazy(f"[{_SPACELESS}]|[^\\s{_SPACELESS}]+")
 _ANY_SPACELESS = lazy(f"[{_SPACELESS}]")
 _LONG_WORD = 4
-"""Letters that one word of a script without spaces may have."""
+"""The most letters of one word in a script without spaces."""
 
 _BLANK = frozenset(body_hash(text) for text in ("", "\n", "\n\n"))
-"""Bodies of link posts: that two of these are equal says nothing."""
+"""Bodies of link posts, which do not identify a post."""
 
 _Rule = Callable[[Post], PublishedPost | None]
 
 
 class RenameVerdict(StrEnum):
-    """What a new file is to a post whose file vanished."""
+    """Whether a new file is a post whose file vanished."""
 
     RENAMED = "renamed"
     DOUBTFUL = "doubtful"
@@ -70,9 +72,9 @@ NO_VERDICTS: Verdicts = {}
 
 @dataclass(slots=True, kw_only=True)
 class Matches:
-    """For every post of a scan, by path: the known post it is (`of`), those it may be (`unsure`), or the id
-    it claims and cannot have, with all paths that claim it (`refused`). `free` are the known posts that no
-    file claims, by id. `unreadable` are the paths of bad files.
+    """For every post of a scan, by path: the known post that it is (`of`), those it may be (`unsure`), or the
+    id that it claims but cannot have, with all paths that claim it (`refused`). `free` are the known posts
+    that no file claims, by id. `unreadable` are the paths of bad files.
     """
 
     unreadable: frozenset[str]
@@ -146,7 +148,7 @@ def match_posts(
 
 
 def is_unreadable(path: str, unreadable: frozenset[str]) -> bool:
-    """Whether a bad file stands at `path`, or a folder above it cannot be read."""
+    """Whether there is a bad file at `path`, or a folder above it cannot be read."""
     if not unreadable:
         return False
     return path in unreadable or any(str(folder) in unreadable for folder in PurePosixPath(path).parents)
@@ -183,7 +185,7 @@ def _renames(
 ) -> dict[str, tuple[PublishedPost, ...]]:
     """Matches vanished posts with new files: when they have the same instant and the same title or slug, when
     exactly one of each has a body, or when their bodies are nearly the same (`rename_verdict`). Returns the
-    candidates of every file where that is less certain; nothing is guessed.
+    candidates of every file for which that is less certain; nothing is guessed.
     """
     if not strays:
         return {}
@@ -251,15 +253,15 @@ def has_comparable_body(post: Post) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ShingledText:
-    """A body as words, in order, and as the set of its shingles."""
+    """A body as its words in order, and as the set of its shingles."""
 
     words: tuple[str, ...]
     shingles: frozenset[tuple[str, ...]]
 
 
 def shingled_text(body: str) -> ShingledText:
-    """Words by white space, whatever their case. Chinese, Japanese, Thai, Lao, Khmer and Burmese do not
-    write spaces: each of their letters is a word.
+    """The words of a body, ignoring case. Chinese, Japanese, Thai, Lao, Khmer and Burmese are written without
+    spaces, so each of their letters counts as a word.
     """
     folded = unicodedata.normalize("NFC", body).casefold()
     words = _WORD.findall(folded) if _ANY_SPACELESS.search(folded) else folded.split()
@@ -271,14 +273,14 @@ def shingled_text(body: str) -> ShingledText:
 
 
 def shingle_overlap(one: ShingledText, other: ShingledText) -> float:
-    """How much of the larger of the two is in both: from 0 to 1."""
+    """The share of the larger text's shingles that both have, from 0 to 1."""
     larger = max(len(one.shingles), len(other.shingles))
     return len(one.shingles & other.shingles) / larger if larger else 0.0
 
 
 def may_share_template(one: ShingledText, other: ShingledText) -> bool:
-    """Whether two bodies may be of one template: they share half of their shingles, or are long and differ in
-    one word. A long refrain has hardly any shingles, and one word changes most of them.
+    """Whether two bodies may come from one template: they share half of their shingles, or are long and
+    differ in one word. (A text that repeats itself has few shingles, and one word changes most of them.)
     """
     if shingle_overlap(one, other) >= DOUBTFUL_SHARE:
         return True
@@ -288,7 +290,7 @@ def may_share_template(one: ShingledText, other: ShingledText) -> bool:
 def rename_candidates(
     vanished: Iterable[PublishedPost], new: Iterable[Post]
 ) -> Iterator[tuple[PublishedPost, Post]]:
-    """The pairs that may be one post: of one day (in UTC), or with equal bodies."""
+    """The pairs that may be one post: those of the same day (UTC) or with equal bodies."""
     near: defaultdict[date | str, dict[str, PublishedPost]] = defaultdict(dict)
     for k in vanished:
         if k.post.instant is not None:
@@ -303,8 +305,8 @@ def rename_candidates(
 def rename_verdict(
     old: Post, new: Post, texts: tuple[ShingledText, ShingledText], *, crowded: bool
 ) -> RenameVerdict:
-    """What `new` is to `old`, which vanished, by the texts of their bodies. `crowded`: a third post is
-    `like_a_series` with the new one, so all of them may be.
+    """Whether `new` is `old`, which vanished, judged by the texts of their bodies. `crowded`: a third post
+    may share a template with the new one, so that all of them may.
     """
     was, now = texts
     equal = old.body_hash == new.body_hash
@@ -321,8 +323,8 @@ def rename_verdict(
 
 
 def _one_word_changed(was: Sequence[str], now: Sequence[str]) -> bool:
-    """Whether they differ in one place, by one word at most: it breaks five shingles, more than a tenth of a
-    short body's.
+    """Whether they differ in only one place, by at most one word. One word changes five shingles, which is
+    more than a tenth of a short body's.
     """
     if abs(len(was) - len(now)) > _LONG_WORD:
         return False

@@ -15,17 +15,19 @@ from publisher.core.posts.post import BadPost, Post
 from publisher.core.publishing.log import IdRules, LogKind
 
 MAX_AT_ONCE, MISSING_SHARE = 5, 0.2
-"""More than 5 and more than 20 % of the live posts missing at once: an accident, not a wish."""
+"""More than 5 and more than 20 % of the live posts missing at once is an accident."""
 
 CHURN_SHARE = 0.5
-"""More than 5 and more than half of the live posts changed at once: settings, or a tool, not an author."""
+"""More than 5 and more than half of the live posts changed at once: by settings or a tool, not by an
+author.
+"""
 
 EXAMPLES = 3
 """How many examples a stop gives."""
 
 
 class Guard(StrEnum):
-    """What is guarded against."""
+    """What a guard protects against."""
 
     MISSING = "missing"
     CHURN = "churn"
@@ -53,7 +55,7 @@ NO_ANSWERS = HeldFileAnswers()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
-    """Why a plan is not carried out. `examples` are a few of the files it is about."""
+    """Why a plan is not carried out. `examples` are a few of the affected files."""
 
     guard: Guard
     text: str
@@ -64,7 +66,7 @@ class Stop:
 
 
 def remedies(stops: Sequence[Stop]) -> str:
-    """What to do about them, in one line."""
+    """What to do about `stops`, in one line."""
     return "; ".join(REMEDIES[guard] for guard in dict.fromkeys(stop.guard for stop in stops))
 
 
@@ -94,14 +96,14 @@ def check_churn(live: int, changed: Sequence[str]) -> tuple[Stop, ...]:
 
 
 def is_mass_loss(number: int, lost: int) -> bool:
-    """Whether so many are lost that it must be an accident: many at once, or all of a small site, as when its
-    folder is not mounted.
+    """Whether so many posts are missing that it must be an accident: many at once, or all posts of a small
+    site, as when its folder is not mounted.
     """
     return (lost > MAX_AT_ONCE and lost > number * MISSING_SHARE) or 1 < lost == number
 
 
 def check_authority(live: int, before: str, now: str) -> tuple[Stop, ...]:
-    """Stops if ids of new posts and feeds would begin with another authority than those of the live posts."""
+    """Stops if the ids of new posts and feeds would have another authority than those of live posts."""
     if not live or not before or before == now:
         return ()
     text = (
@@ -143,7 +145,7 @@ class Change:
 
 
 class HoldReason(StrEnum):
-    """Why a file is left alone for now."""
+    """Why a file is held for now."""
 
     AMBIGUOUS = "may be a post that moved"
     MISSING = "its file is missing; withdrawn if it stays away"
@@ -151,7 +153,9 @@ class HoldReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldPost:
-    """A post that is held, so nothing about it changes. `may_be` are the known paths of posts it could be."""
+    """A post that is held, so that nothing about it changes. `may_be` are the paths of the posts it may
+    be.
+    """
 
     path: str
     reason: HoldReason

@@ -29,12 +29,12 @@ class RecoveredFeeds:
                 self._updated[entry.id] = max(self._updated.get(entry.id, _EARLIEST), entry.updated)
 
     def ids(self, posts: Sequence[Post], taken: Collection[str]) -> dict[str, str]:
-        """By path: the ids of the posts that are such entries; ids in `taken` are given away already."""
+        """The ids of posts that are among these entries, by path, except for ids that are `taken`."""
         return {it.post.path: it.entry.id for it in self._adopted.found(posts, taken)}
 
     def in_old_order(self, changes: Sequence[Change], authority: str) -> list[Change]:
-        """The new posts in their old order, with the time of their last change. A post in no feed is older
-        than all of those in feeds, or newer.
+        """The new posts in their old order, with the time of their last change. A post in no feed comes
+        before all posts in feeds, or after them if it is newer.
         """
         if not self.entries:
             return list(changes)
@@ -54,7 +54,7 @@ class RecoveredFeeds:
 
     def stops(self, changes: Sequence[Change], authority: str) -> tuple[Stop, ...]:
         """Stops the plan if most entries of the feeds match none of these posts: the feeds are another
-        site's, or the posts have lost what they could be recognized by.
+        site's, or the posts lost what identified them.
         """
         here = {self._place_of(change.id, authority) for change in changes}
         lost = [entry for place, entry in enumerate(self.entries) if place not in here]
@@ -62,7 +62,7 @@ class RecoveredFeeds:
             return ()
         text = (
             f"the store is new, and the feeds under public/ name {len(self.entries)} posts of which "
-            f"{len(lost)} are none of those here: readers would see old posts as new"
+            f"{len(lost)} do not match any post here: readers would see old posts as new"
         )
         return (Stop(guard=Guard.CHURN, text=text, examples=tuple(entry.id for entry in lost[:3])),)
 
@@ -71,7 +71,7 @@ class RecoveredFeeds:
         return sum(self._place_of(change.id, authority) is not None for change in changes)
 
     def _place_of(self, id: str, authority: str) -> int | None:
-        """The place of a post; in Atom an id may stand as an IRI."""
+        """The position of a post; in Atom, ids are IRIs."""
         return self._place.get(id, self._place.get(as_iri(id, authority)))
 
 

@@ -52,7 +52,7 @@ _STATE = lazy(
 )
 
 ANY_DATE, MAX_VALUES = "\0date", 100
-"""What stands for any date in `FileScan.values`, and how many distinct values of a column are kept."""
+"""The key for any date in `FileScan.values`, and how many distinct values of a column are kept."""
 
 COMMON_WORDS = ("active", "unsubscribed", "bounced", "unconfirmed")
 

@@ -17,7 +17,7 @@ FROM_NOSCRIPT = "data-noscript"
 """Marks a picture that was in a <noscript>."""
 
 UNUSABLE = "https://data.invalid/lost/"
-"""With a number, stands for an address that cannot be used until `with_usable_media` has run."""
+"""With a number, the placeholder for an unusable address until `with_usable_media` has run."""
 
 _NOSCRIPT = re.compile(r"<noscript\b[^>]*>(.*?)</noscript\s*>", re.IGNORECASE | re.DOTALL)
 _IMG = re.compile(r"<img\b(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>", re.IGNORECASE)
@@ -60,7 +60,7 @@ def with_usable_media(html: str, replaced: list[str], unusable: list[UnusableMed
 
 
 def unusable_url(replaced: list[str], address: str) -> str:
-    """The numbered address that stands for `address` until `with_usable_media` has run."""
+    """The numbered placeholder for `address` until `with_usable_media` has run."""
     replaced.append(address)
     return f"{UNUSABLE}{len(replaced) - 1}"
 
@@ -172,7 +172,7 @@ class MediaRepair:
         return "" if self.link_dropped else "<a" + "".join(f' {n}="{v}"' for n, v in attrs.items()) + ">"
 
     def _original(self, address: str) -> str:
-        """What the author wrote where an UNUSABLE address stands."""
+        """What the author wrote instead of an UNUSABLE address."""
         number = address.removeprefix(UNUSABLE)
         return self.replaced[int(number)] if UNUSABLE in address and number.isdecimal() else ""
 

@@ -233,7 +233,7 @@ def take_abbreviations(source: str) -> tuple[str, Meanings]:
 
 
 def explain_abbreviations(html: str, meanings: Meanings) -> str:
-    """Safe HTML with an <abbr> around each abbreviation of `meanings` that stands as a word."""
+    """Safe HTML with an <abbr> around each abbreviation of `meanings` that is a word of its own."""
     known = {short: long for short, long in meanings.items() if long}
     if not known:
         return html

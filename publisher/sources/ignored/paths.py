@@ -37,8 +37,8 @@ JEKYLL_EXCLUDED = (
     ".sass-cache", ".jekyll-cache", "gemfiles", "Gemfile", "Gemfile.lock", "node_modules", "vendor/bundle/",
     "vendor/cache/", "vendor/gems/", "vendor/ruby/",
 )  # fmt: skip
-"""What Jekyll excludes by default. Versions before 4.0 drop it where `exclude` is set; whoever set that
-wanted no posts from gems either.
+"""What Jekyll excludes by default. Versions before 4.0 drop it if `exclude` is set, but nobody wants posts
+from gems.
 """
 
 
@@ -169,7 +169,7 @@ class Articles:
     term_urls: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def why(self, path: str) -> str | None:
-        """Why the file at `path` is no article; None where it is one."""
+        """Why the file at `path` is not an article; None if it is one."""
         if not any(is_inside(path, place) for place in self.within):
             return "not in ARTICLE_PATHS"
         return next((f"in {place}" for place in self.excluded if is_inside(path, place)), None)

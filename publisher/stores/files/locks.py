@@ -80,7 +80,7 @@ def _acquire(handle: int, path: Path, wait: bool, on_wait: Callable[[], None] | 
 
 
 def _write_holder(handle: int, text: str) -> None:
-    """The process id only helps whoever waits: a full disk must not stop the work."""
+    """Writes who holds the lock. It only informs others, so a full disk must not stop the work."""
     try:
         os.ftruncate(handle, 0)
         os.pwrite(handle, text.encode("ascii"), 0)

@@ -73,7 +73,7 @@ def test_feeds_of_another_site_stop_the_publish_until_it_is_meant() -> None:
     made = plan([post("a")], strange)
     assert [stop.guard for stop in made.stops] == [Guard.CHURN]
     assert made.stop == (
-        "the store is new, and the feeds under public/ name 3 posts of which 3 are none of those here: "
+        "the store is new, and the feeds under public/ name 3 posts of which 3 do not match any post here: "
         "readers would see old posts as new"
     )
     assert plan([post("a")], strange, replace(RULES, confirmed=frozenset({Guard.CHURN}))).stops == ()

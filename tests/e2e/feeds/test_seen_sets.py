@@ -184,7 +184,8 @@ def test_feeds_of_another_site_under_public_are_said_and_not_taken(blog: Any) ->
         blog.post(f"other-{n}.md", text(f"other-{n}", "2024-10-01", title=f"Other {n}"))
     said = blog.publish(LATER, code=1)
     assert (
-        "the store is new, and the feeds under public/ name 8 posts of which 8 are none of those here" in said
+        "the store is new, and the feeds under public/ name 8 posts of which 8 do not match any post here"
+        in said
     )
     assert "`publisher publish --accept-new` if that is meant" in said
     blog.publish(LATER, "--accept-new")

@@ -46,7 +46,7 @@ def test_nothing_is_guessed_in_the_first_second_or_of_an_unknown_number() -> Non
 
 
 def test_colours_change_no_width_and_a_poor_terminal_has_signs_of_its_own() -> None:
-    drawn = line("delivering", 734, 1500, 2.4, 40, BarStyle(coloured=True))
+    drawn = line("delivering", 734, 1500, 2.4, 40, BarStyle(colored=True))
     assert re.sub("\x1b\\[[0-9;]*m", "", drawn) == line("delivering", 734, 1500, 2.4, 40)
     assert "\x1b[32m━━━━\x1b[0;2m────\x1b[0m" in drawn
     assert line("delivering", 734, 1500, 2.4, 40, BarStyle(marks=PLAIN)) == (

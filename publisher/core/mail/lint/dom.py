@@ -31,7 +31,7 @@ class Element:
         return " ".join("".join(self.words).split())
 
     def within(self, *tags: str) -> bool:
-        """Whether it is, or stands in, an element of one of `tags`."""
+        """Whether it is an element of one of `tags`, or inside one."""
         at: Element | None = self
         while at is not None:
             if at.tag in tags:

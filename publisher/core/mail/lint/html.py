@@ -58,7 +58,7 @@ _BOLD = frozenset({"b", "strong", "th", "h1", "h2", "h3", "h4", "h5", "h6"})
 
 
 def why_unusable(target: str) -> str:
-    """Why a link works nowhere, whoever reads it; "" if it may work."""
+    """Why a link works for nobody; "" if it may work."""
     scheme, host = _scheme_and_host(target)
     if scheme is None:
         return "no address"
