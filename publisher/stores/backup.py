@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from publisher.core.errors import OutputError, StoreError
-from publisher.stores.files.fsync import flush_folder, output_error, private_folder
+from publisher.stores.files import flush_folder, output_error, private_folder
 from publisher.stores.sql.opening import check_not_newer, path_of
 from publisher.stores.sql.schema.tables import stamp
 

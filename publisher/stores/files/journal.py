@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from publisher.core.errors import OutputError
-from publisher.stores.files.fsync import flush_folder, output_error
+from publisher.stores.files import flush_folder, output_error
 
 _BLOCK = 65_536
 

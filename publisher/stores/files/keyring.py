@@ -13,7 +13,7 @@ from threading import get_ident
 
 from publisher.core.errors import OutputError, SettingsError
 from publisher.core.tokens import KeyRing
-from publisher.stores.files.fsync import flush_folder, output_error, private_folder, write_all
+from publisher.stores.files import flush_folder, output_error, private_folder, write_all
 
 _LINE = re.compile(r"(\d{1,3})\s+([0-9A-Fa-f]+)")
 _MIN_BYTES = 16

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from publisher.core.errors import OutputError, Refused
-from publisher.stores.files.fsync import output_error, private_folder
+from publisher.stores.files import output_error, private_folder
 
 _held: set[int] = set()
 """Handles of locks that this process holds or waits for; a forked child has them open too."""

@@ -28,7 +28,7 @@ from typing import Any
 from publisher.core.errors import OutputError
 from publisher.core.feeds.documents import ENCODINGS, Document, is_compressible
 from publisher.ports import Failpoint
-from publisher.stores.files.fsync import flush_folder, output_error, write_all
+from publisher.stores.files import flush_folder, output_error, write_all
 
 _brotli: Any = import_module("brotli")  # ships no types
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 from publisher.core.errors import SettingsError
 from publisher.core.feeds.redirects import Redirect, RedirectKind
 from publisher.core.publishing.adoption import OldEntry
-from publisher.stores.files.fsync import output_error
+from publisher.stores.files import output_error
 
 ABOUT = (
     "Addresses that readers know, and where they lead now (301), or that they ended (410). "

@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError
 
 from publisher.core.digests.due import DEFAULT_CONTENT_ID
 from publisher.core.errors import OutputError, StoreError
-from publisher.stores.files.fsync import private_folder
+from publisher.stores.files import private_folder
 from publisher.stores.sql.engine.database import Database
 from publisher.stores.sql.schema.base import metadata
 from publisher.stores.sql.schema.tables import MAILING, SCHEMA, counters, log_head, stamp
