@@ -107,7 +107,9 @@ def choices(number: int) -> Iterator[Preferences]:
         topics = normalize_topics(dice.sample(TOPICS, dice.randint(0, 3)))
         cadence = dice.choice(("", "daily", "weekly", "immediate"))
         pace = SchedulePreference(cadence=cadence, at=hour(dice.randrange(24)), timezone=dice.choice(ZONES))
-        yield Preferences(pace=pace, taste=ContentPreference(topics=topics, language=dice.choice(LANGUAGES)))
+        yield Preferences(
+            schedule=pace, content=ContentPreference(topics=topics, language=dice.choice(LANGUAGES))
+        )
 
 
 def make(folder: Path, number: int, chosen: Iterator[Preferences]) -> tuple[Deps, Blank]:
@@ -144,15 +146,15 @@ def _join(deps: Deps, wishes: Sequence[Preferences], start: int, at: datetime) -
     due: dict[SchedulePreference, datetime] = {}
     readers = []
     for n, wish in enumerate(wishes, start):
-        if wish.pace not in due:
-            due[wish.pace] = next_due_after(deps.rules.lists[0], wish.pace, at)
+        if wish.schedule not in due:
+            due[wish.schedule] = next_due_after(deps.rules.lists[0], wish.schedule, at)
         readers.append(
             NewReader(
                 address=f"r{n}@example.org",
                 key=f"{n:064x}",
                 active=True,
                 own_wish=False,
-                next_due_at=due[wish.pace],
+                next_due_at=due[wish.schedule],
                 choices=wish,
             )
         )

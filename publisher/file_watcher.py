@@ -1,7 +1,7 @@
-"""Watching files, so that a change need not wait for the next tick: watchfiles' one door.
+"""Watches files with watchfiles, so that a change need not wait for the next tick.
 
-What is missed costs no more than that wait, for then the ticker looks at everything. So nothing here
-stops the process: a folder that is not there, or that the system will not watch, is tried again.
+A missed change waits for that tick, which checks every file. So no failure here stops the process: a folder
+that is missing, or that the system refuses to watch, is tried again.
 """
 
 import logging
@@ -15,28 +15,28 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 1.0
-"""Seconds between looks at what no event tells: a folder that came, went or was mounted over; a file."""
+"""Seconds between checks for what no event reports, such as a folder that was created or mounted over."""
 
 RETRY_SECONDS = 60.0
-"""Seconds until watching is tried again where the system refused it."""
+"""Seconds until watching is tried again after the system refused it."""
 
 LONGEST_BURST = timedelta(milliseconds=500)
-"""Changes that do not end are told all the same after this."""
+"""A series of changes that does not end is reported after this."""
 
 OnChange = Callable[[frozenset[str] | None], None]
-"""Told the paths that changed, absolute and without links above them; None: any may have."""
+"""Called with the paths that changed, absolute and with links resolved; None means that any may have."""
 
 _MILLISECOND = timedelta(milliseconds=1)
 Fingerprint = tuple[int, ...] | None
 
 
 class Watcher:
-    """Calls `on_change[path]` soon after anything in that folder, or that single file, has changed, and once
-    when watching the folder begins, for all that happened before. Several changes are one call, made when
-    there were none for `quiet`.
+    """Calls `on_change[path]` soon after that file, or anything in that folder, has changed, and once when
+    watching the folder begins, for everything that happened before. Changes are collected until none comes
+    for `quiet`.
 
-    Names that begin with ".", links to folders, and the paths in `skip` are left alone. `problem` gets a
-    line when the system refuses to watch, and "" when it does watch. All calls come from one thread.
+    Names that begin with ".", links to folders, and the paths in `skip` are ignored. `problem` is called with
+    a sentence when the system refuses to watch, and with "" when it watches. All calls come from one thread.
     """
 
     def __init__(
@@ -56,11 +56,11 @@ class Watcher:
         self._thread = threading.Thread(target=self._run, name="watching", daemon=True)
 
     def start(self) -> None:
-        """Begins to watch."""
+        """Starts watching."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends it; returns when no call is running."""
+        """Stops watching; returns when no call is running."""
         self._stopping.set()
         self._thread.join()
 
@@ -69,7 +69,7 @@ class Watcher:
         while not self._stopping.is_set():
             try:
                 self._watch(fingerprints)
-            except FileNotFoundError:  # a folder went while it was about to be watched
+            except FileNotFoundError:  # the folder was removed just now
                 self._stopping.wait(CHECK_SECONDS)
             except Exception as error:
                 self._report_refusal(error)
@@ -82,7 +82,7 @@ class Watcher:
         return {path: fingerprint(path) for path in self._on_change}
 
     def _watch(self, fingerprints: Mapping[Path, Fingerprint]) -> None:
-        """Reports changes, until something appears or goes that has to be watched differently."""
+        """Reports changes until a folder comes or goes, so that others have to be watched."""
         roots = {os.path.realpath(path): call for path, call in self._on_change.items() if path.is_dir()}
         folders, whole = self._folders(roots)
         if not folders:
@@ -98,7 +98,7 @@ class Watcher:
                 begun = True
                 self._refusal = ""
                 self._problem("")
-            # A folder has come that is not yet watched as it should be.
+            # A new folder is not yet watched as it should be.
             new = any(Path(p).is_dir() and (Path(p).is_symlink() or not whole) for p in changed)
             if new or self._fingerprints() != fingerprints:
                 return
@@ -120,8 +120,8 @@ class Watcher:
         return ({path for _, path in batch} for batch in batches)
 
     def _folders(self, roots: Collection[str]) -> tuple[list[str], bool]:
-        """Every folder to be watched, and whether these are all: if so, the system may watch the tree by
-        itself. Otherwise it would follow links, to anywhere.
+        """The folders to watch, and whether the system may watch the whole tree by itself. It may not if some
+        are left out, because it would follow links out of the tree.
         """
         found: list[str] = []
         whole, ahead = True, list(roots)
@@ -135,7 +135,7 @@ class Watcher:
                         if entry.is_dir(follow_symlinks=False)
                         or (entry.is_symlink() and Path(entry.path).is_dir())
                     ]
-            except OSError:  # not ours to read: the source says so
+            except OSError:  # may not be read; the source reports it
                 whole = False
                 continue
             found.append(folder)
@@ -166,7 +166,7 @@ class Watcher:
 
 
 def fingerprint(path: Path) -> Fingerprint:
-    """Changes when a folder is replaced or a file is written; None: nothing is there."""
+    """Changes when a folder is replaced or a file is written; None if nothing is there."""
     try:
         found = path.stat()
     except OSError:

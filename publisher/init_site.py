@@ -1,4 +1,4 @@
-"""A new site: copied from the packaged one, with its permanent id authority."""
+"""Makes a new site from the packaged one, with a permanent id authority."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from publisher.core.errors import OutputError, Refused, SettingsError, UsageErro
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSiteOptions:
-    """What `init` may be told; everything else is in publisher.toml."""
+    """The options of `init`; everything else is set in publisher.toml."""
 
     title: str
     url: str
@@ -24,9 +24,9 @@ class NewSiteOptions:
 
 
 def start_site(folder: Path, options: NewSiteOptions, now: datetime) -> None:
-    """Makes a working site with two posts in `folder`. Raises Refused when it has a site already, UsageError
-    for an invalid option, OutputError. The site is made elsewhere first, so an invalid option leaves nothing
-    behind.
+    """Makes a working site with two posts in `folder`. It is made elsewhere first, so that an invalid option
+    leaves nothing behind. Raises Refused if there is a site already, UsageError for an invalid option,
+    OutputError.
     """
     values = placeholder_values(options, now)
     with tempfile.TemporaryDirectory() as elsewhere:
@@ -44,7 +44,9 @@ def start_site(folder: Path, options: NewSiteOptions, now: datetime) -> None:
 
 
 def placeholder_values(options: NewSiteOptions, now: datetime) -> dict[str, str]:
-    """The value of each {name} in the packaged files; those in publisher.toml as TOML strings."""
+    """The values for the {names} in the packaged files, quoted for publisher.toml where they are used
+    there.
+    """
     address = options.sender or "news@example.org"
     authority = f"{default_authority(options.url).partition(',')[0]},{now:%Y}"
     quoted = {
@@ -63,12 +65,12 @@ def placeholder_values(options: NewSiteOptions, now: datetime) -> dict[str, str]
 
 
 def start_example(folder: Path) -> None:
-    """The example site in `folder`. Raises Refused when there is a site already, OutputError."""
+    """Copies the example site to `folder`. Raises Refused if there is a site already, OutputError."""
     copy_site(packaged("example"), folder)
 
 
 def copy_site(source: Path, folder: Path) -> None:
-    """Copies the files that `folder` does not have yet. Raises Refused where it has a site already,
+    """Copies the files that `folder` does not have yet. Raises Refused if it has a site already,
     OutputError.
     """
     if (folder / "publisher.toml").exists():
@@ -81,7 +83,7 @@ def copy_site(source: Path, folder: Path) -> None:
 
 
 def copy_if_new(source: str, target: str) -> str:
-    """Leaves existing files alone: a folder of posts may exist before the site does."""
+    """Keeps existing files: a folder of posts may be older than the site."""
     if Path(target).exists():
         return target
     return str(shutil.copyfile(source, target))

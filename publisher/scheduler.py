@@ -1,7 +1,7 @@
-"""The ticker: APScheduler calls the services; what is due is computed from the store, never kept here.
+"""The ticker of `publisher run`: APScheduler calls the services.
 
-A job that is late runs once, a job that overlaps itself waits, and nothing is lost when the process was
-down: the next tick finds it in the store.
+What is due is computed from the store and never kept here, so nothing is lost while the process is down. A
+late job runs once; a job that is asked for while it runs follows itself.
 """
 
 import logging
@@ -9,29 +9,25 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-from publisher.app import App, PublishReport
+from publisher.app import App, PublishReport, wall_clock
 from publisher.core.errors import PublisherError
-
-if TYPE_CHECKING:
-    pass
 
 log = logging.getLogger(__name__)
 
+# APScheduler warns of each tick it leaves out because one is waiting already, which will do all there is to
+# do.
 logging.getLogger("apscheduler").setLevel(logging.ERROR)
-"""APScheduler warns of each tick left out because one waits already: that one finds all there is to do."""
-
 
 LONGEST_RECHECK = timedelta(seconds=10)
-"""The longest wait before a file that is still being written is looked at again."""
-
+"""The longest wait before a file that is still being written is checked again."""
 
 CLOCK_CHECK_SECONDS = 1.0
 """Seconds between two readings of the clock."""
 
 CLOCK_JUMP = timedelta(seconds=2)
-"""A clock that is this far from where it was going was set."""
+"""A clock this far from where it should be was set."""
 
 CLOCK_ADVICE = "set the clock, or accept it as it is with `publisher reconcile --clock`"
 
@@ -43,7 +39,7 @@ class _Job(Protocol):
 
 
 class Ticker:
-    """Publishes every so often and when a post's time comes; delivers when there is something due."""
+    """Publishes at intervals and when a post's time comes; delivers what is due."""
 
     def __init__(self, app: App) -> None:
         from apscheduler.schedulers import background  # pyright: ignore[reportMissingTypeStubs]  # has none
@@ -72,27 +68,25 @@ class Ticker:
             self._one_at_a_time("schedule", self.publish),
             "interval",
             seconds=every.total_seconds(),
-            next_run_time=datetime.now(UTC),
+            next_run_time=wall_clock(),
         )
         self._deliver: _Job = self._scheduler.add_job(
             self._one_at_a_time("mail", self.deliver), "interval", seconds=every.total_seconds()
         )
-
         self._ping: _Job = self._scheduler.add_job(
             self._one_at_a_time("hubs", self.ping), "interval", seconds=every.total_seconds()
         )
-
         self._scheduler.add_job(
-            self._one_at_a_time("ledger", self.fold), "interval", hours=1, next_run_time=datetime.now(UTC)
+            self._one_at_a_time("ledger", self.archive), "interval", hours=1, next_run_time=wall_clock()
         )
 
     def start(self) -> None:
-        """Starts ticking: the first publish is at once, for what came due while nobody looked."""
+        """Starts ticking with a publish, for what became due while no process was running."""
         self._scheduler.start()
         threading.Thread(target=self._watch_clock, name="clock", daemon=True).start()
 
     def stop(self) -> None:
-        """Stops ticking; returns when what is in flight is finished."""
+        """Stops ticking; returns when running jobs have finished."""
         self._stopping.set()
         self._scheduler.shutdown(wait=True)
 
@@ -101,9 +95,8 @@ class Ticker:
             self.check_clock(time.monotonic())
 
     def check_clock(self, seconds: float) -> None:
-        """Runs every job soon when the clock was set, or has caught up with what was written. `seconds` come
-        from a clock that nobody can set: the scheduler waits for instants, and after the machine's clock was
-        set back it would wait for years.
+        """Runs every job soon when the clock was set or has caught up with the last entry. `seconds` are
+        monotonic. The scheduler waits for instants, so after the clock was set back it could wait for years.
         """
         now = self.app.clock()
         drift = now - timedelta(seconds=seconds)
@@ -114,11 +107,11 @@ class Ticker:
             for job in (self._publish, self._deliver, self._ping):
                 self._run_within(job)
             if self._scheduler.running:
-                self._scheduler.wakeup()  # one that was set forward is late, and does not know
+                self._scheduler.wakeup()  # set forward, it does not know that it is late
 
     def _clock_is_right(self) -> bool:
-        """Whether a job may run. None does while the clock is well behind what was written; that is logged
-        once, and `check_clock` resumes when the clock is right.
+        """Whether a job may run. None may while the clock is well behind the last entry. That is logged once;
+        `check_clock` resumes the jobs when the clock is right.
         """
         wrong = self.app.clock_behind()
         if wrong is None:
@@ -136,19 +129,19 @@ class Ticker:
         return False
 
     def wake(self) -> None:
-        """Delivers soon: somebody waits for a confirmation."""
+        """Delivers soon, for somebody who waits for a confirmation."""
         self._run_within(self._deliver)
 
     def files_changed(self, paths: Collection[str] | None) -> None:
-        """Publishes soon: these files have changed; None: any may have. The watcher calls this after half of
-        `App.rest`; the publish waits for the other half.
+        """Publishes soon, because these files changed; None means that any may have. The watcher calls this
+        after half of `App.rest`; the publish waits for the other half.
         """
         with self._lock:
             self._changed = None if paths is None or self._changed is None else self._changed | set(paths)
         self._run_within(self._publish, self.app.rest / 2)
 
     def set_watch_problem(self, problem: str) -> None:
-        """Records for `status` why the folder cannot be watched; an empty one clears it."""
+        """Records for `status` why the folder cannot be watched; "" clears it."""
         self._watched = not problem
         try:
             self.app.set_problem("watch", problem)
@@ -156,7 +149,7 @@ class Ticker:
             log.error("note_failed", extra={"area": "watch", "reason": str(error)})
 
     def publish(self) -> None:
-        """One tick: log, documents, mailings; then the next one is set to the time of the next post."""
+        """One tick: publishes, logs what the report says, and schedules the next tick."""
         report = self._publish_what_changed()
         self.app.housekeeping()
         plan = report.published.plan
@@ -193,16 +186,14 @@ class Ticker:
         self._recheck_later(bool(plan.unsettled))
 
     def _log_unsent(self, reasons: Collection[str]) -> None:
-        """Logs each reason once, not at every tick that finds it again; `status` shows it as long as it
-        lasts.
-        """
+        """Logs a reason when it is new; `status` shows it for as long as it lasts."""
         for reason in sorted(set(reasons) - set(self._unsent)):
             log.error("mail_not_sent", extra={"reason": reason})
         self._unsent = reasons
 
     def _publish_what_changed(self) -> PublishReport:
-        """Looks only at files that changed; at every file once in an interval, for what was missed, and while
-        nothing watches the folder.
+        """Checks only files that changed. Checks every file once per interval, in case a change was missed,
+        and always while the folder is not watched.
         """
         every = self.app.settings.schedule.publish_every.total_seconds()
         now = time.monotonic()
@@ -213,7 +204,7 @@ class Ticker:
         try:
             report = self.app.publish(changed_paths=changed_paths)
         except BaseException:
-            self._changed = None  # what it was told is lost
+            self._changed = None  # the paths are used up, so any file may have changed
             raise
         if changed_paths is None:
             self._full_scan_at = now
@@ -223,7 +214,7 @@ class Ticker:
         return report
 
     def deliver(self) -> None:
-        """Sends what is due; stops between two messages when the process is asked to end."""
+        """Sends what is due; stops between two messages when the process has to end."""
         stats, unknown = self.app.deliver(stopping=self._stopping.is_set)
         if stats.total or unknown > self._unknown:
             words = ("accepted", "rejected", "deferred", "skipped")
@@ -238,14 +229,14 @@ class Ticker:
                 log.warning("relay_fails", extra={"relay": name, "reason": why})
         self._troubles = stats.troubles if stats.total else self._troubles
 
-    def fold(self) -> None:
-        """Archives old deliveries, beside everything else, in parts that leave room for other writers."""
-        folded = self.app.fold(pause=self._stopping.wait)
-        if folded:
-            log.info("folded", extra={"deliveries": folded})
+    def archive(self) -> None:
+        """Archives old deliveries in the background, in small transactions that let others write."""
+        archived = self.app.archive_deliveries(pause=self._stopping.wait)
+        if archived:
+            log.info("folded", extra={"deliveries": archived})
 
     def ping(self) -> None:
-        """Notifies hubs, beside everything else: a slow hub delays nobody."""
+        """Notifies hubs in the background, so that a slow hub delays nothing."""
         pinged = self.app.ping()
         for ping in pinged.notified:
             log.info("hub_told", extra={"hub": ping.hub, "topic": ping.topic})
@@ -253,7 +244,7 @@ class Ticker:
             log.warning("hub_not_told", extra={"hub": ping.hub, "topic": ping.topic, "reply": ping.reply})
 
     def _schedule_next_due(self) -> None:
-        """Plans a tick for the moment the next post or digest is due, if that is before the next interval."""
+        """Schedules a tick for when the next post or digest is due, if that is before the next interval."""
         due = self.app.next_due()
         if due is None:
             return
@@ -263,7 +254,7 @@ class Ticker:
             self._run_within(self._publish, wait)
 
     def _recheck_later(self, unsettled: bool) -> None:
-        """Plans another tick for when files that are being written may be finished; later each time."""
+        """Schedules a tick for when files that are being written may be finished, later each time."""
         self._recheck_wait = (
             min(max(self.app.rest, self._recheck_wait * 3 / 2), LONGEST_RECHECK) if unsettled else timedelta()
         )
@@ -271,16 +262,16 @@ class Ticker:
             self._run_within(self._publish, self._recheck_wait)
 
     def _run_within(self, job: _Job, wait: timedelta = timedelta()) -> None:
-        """Runs the job after `wait`, or earlier if it is planned so."""
-        at = datetime.now(UTC) + wait
+        """Runs the job after `wait`, or earlier if it is scheduled so."""
+        at = wall_clock() + wait
         with self._lock:
-            planned = getattr(job, "next_run_time", None)  # there is none before the scheduler starts
+            planned = getattr(job, "next_run_time", None)  # unset before the scheduler starts
             if not self._stopping.is_set() and (planned is None or at < planned):
                 job.modify(next_run_time=at)
 
     def _one_at_a_time(self, area: str, work: Callable[[], None]) -> Callable[[], None]:
-        """The job, never twice at once: one that is asked for meanwhile follows, and finds what came in
-        between. A failure is recorded for `status`, and the next tick tries again.
+        """A job that never runs twice at once: a second call waits for the first and does what has come up
+        since. A failure is recorded for `status`, and the next tick tries again.
         """
         turn = threading.Lock()
 

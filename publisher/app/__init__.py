@@ -1,4 +1,4 @@
-"""Sites, opened: the only layer that picks adapters, reads the clock and makes randomness."""
+"""An open site. Only this layer picks adapters, reads the clock and draws random numbers."""
 
 from publisher.app.app import REST, App, PublishReport
 from publisher.app.container import fixed, packaged, wall_clock

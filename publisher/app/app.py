@@ -1,7 +1,7 @@
-"""`App`, what can be done with a site: the command line, the web and the scheduler all work through it.
+"""`App`: everything that can be done with a site. The command line, the web and the scheduler use it.
 
-A service is loaded when it is asked for: most commands need one or two, and a new site's posts are being read
-while those are loaded.
+Services are imported on first use: most commands need only one or two, and a new site's posts are read in the
+meantime.
 """
 
 import os
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from publisher import services
 from publisher.app.backup import must_be_up_to_date
-from publisher.app.container import make_naming, template_fingerprint
+from publisher.app.container import make_id_rules, template_fingerprint
 from publisher.app.open_site import OpenSite
 from publisher.app.startup import gc_paused, reading_ahead
 from publisher.core.errors import PublisherError, Refused
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from publisher.core.subscribers.subscription import MailingList
     from publisher.core.times import ClockLag
     from publisher.services.delivery import deliver
+    from publisher.services.deps import Deps
     from publisher.services.digests import due_readers, preview
     from publisher.services.digests.planner import Skipped
     from publisher.services.feeds import websub
@@ -37,16 +38,16 @@ if TYPE_CHECKING:
 
 
 REST = timedelta(milliseconds=100)
-"""How long nobody must have written to a file before `run` reads it."""
+"""How long a file must have been left alone before `run` reads it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishReport:
-    """What one publish did: log and documents, then the mailings that became ready. `unsent` is why the mail
-    of a list that is due cannot go out; its readers stay due. `warnings` are for the authors of the posts
-    that were published. `ahead` says why the log is ahead of the clock, "" where it is not. `public_url` is
-    the warning about the server that answers at web.public_url, if this publish asked it. `skipped` are
-    digests that were too late; `reworded` says what became of waiting mails that showed a withdrawn post.
+    """What one publish did to the log and the documents, and the mailings that became ready. `unsent` tells
+    why mail that is due cannot go out; its readers stay due. `warnings` are for the authors of the posts that
+    were published. `ahead` tells why the log is ahead of the clock, if it is. `public_url` is the warning
+    about the server at web.public_url, if this publish probed it. `skipped` are digests that were too late;
+    `reworded` has a line for each waiting mail that showed a withdrawn post.
     """
 
     published: "publish.PublishResult"
@@ -61,7 +62,7 @@ class PublishReport:
 
 
 class App(OpenSite):
-    """One site, and what can be done with it."""
+    """One site and what can be done with it."""
 
     _next_post: datetime | None = None
     _published = False
@@ -71,8 +72,8 @@ class App(OpenSite):
         return services.folder_snapshot.SnapshotCache()
 
     def time_to_write(self) -> datetime:
-        """The time now, for whatever is written. Raises Refused: the time is in the future, and mail would
-        really be sent; ClockBehind: the last entry is later.
+        """The time now, for anything that writes. Raises Refused if it lies in the future and mail would
+        really be sent, ClockBehind if the last entry is later.
         """
         now, real = self.clock(), self.real()
         if self.settings.mail.transport.leaves_machine and now > real + NOW_LEEWAY:
@@ -82,7 +83,7 @@ class App(OpenSite):
         return now
 
     def clock_behind(self) -> "ClockLag | None":
-        """How far the clock is behind what was written last; None: it is right."""
+        """How far the clock is behind the last entry; None if it is right."""
         return services.clock_checks.clock_behind(self.store, self.clock())
 
     def plan(
@@ -92,7 +93,7 @@ class App(OpenSite):
         overrides: "frozenset[Guard]" = frozenset(),
         answers: HeldFileAnswers = NO_ANSWERS,
     ) -> "tuple[Plan, tuple[due_readers.DueReport, ...]]":
-        """What `publish` would do now, and who is due; writes nothing."""
+        """What `publish` would do now, and who is due. Writes nothing."""
         now = self.clock()
         scan = services.scan.scan_folder(
             self.deps, now, backfill=backfill, overrides=overrides, answers=self._in_posts_dir(answers)
@@ -115,24 +116,15 @@ class App(OpenSite):
         send: Collection[str] = (),
         forced: frozenset[str] = frozenset(),
     ) -> PublishReport:
-        """Log, documents and mailings, under the publish lock; `deliver` sends them. `changed_paths` are the
-        files and folders, absolute, that may have changed since this App's last publish; None: unknown, so
-        every file is looked at. The lists in `send` are mailed now, whatever their schedule. `forced` are
-        rules of the lint that do not stop a mail.
+        """Brings log, documents and mailings up to date, under the publish lock; `deliver` sends the
+        mailings. `changed_paths` are the absolute paths of files and folders that may have changed since this
+        App's last publish; None means unknown, and every file is checked. The lists in `send` are mailed now,
+        ignoring their schedules. The lint rules in `forced` do not stop a mail.
         """
         with self.lock("publish"), gc_paused(), reading_ahead(self):
             must_be_up_to_date(self, publishing=True)
             now = self.time_to_write()
-            # A template, or the file of adopted ids, may be another than last time.
-            deps = replace(
-                self.deps,
-                rules=replace(self.deps.rules, id_rules=make_naming(self.settings)),
-                process=replace(
-                    self.deps.process,
-                    template_fingerprint=template_fingerprint(self.template_folders),
-                    overridden_rules=forced,
-                ),
-            )
+            deps = self._deps_now(forced)
             done = services.publish.publish(
                 deps,
                 now,
@@ -164,6 +156,18 @@ class App(OpenSite):
             reworded=tuple(reworded),
         )
 
+    def _deps_now(self, forced: frozenset[str]) -> "Deps":
+        """`deps` with templates and the file of adopted ids as they are now: either may have changed."""
+        deps = self.deps
+        process = replace(
+            deps.process,
+            template_fingerprint=template_fingerprint(self.template_folders),
+            overridden_rules=forced,
+        )
+        return replace(
+            deps, rules=replace(deps.rules, id_rules=make_id_rules(self.settings)), process=process
+        )
+
     def _public_url_warning(self, now: datetime) -> str:
         """The warning about web.public_url, if this publish asked it."""
         answer = services.public_url.last_answer(self.store)
@@ -171,8 +175,8 @@ class App(OpenSite):
         return f"web.public_url: {answer.words}" if answer is not None and asked_now else ""
 
     def _in_posts_dir(self, answers: HeldFileAnswers) -> HeldFileAnswers:
-        """The answers with paths as the log has them: people may name files from here, from the site or in
-        full.
+        """The answers with paths as the log has them. People may name a file relative to the current folder,
+        to the site, or in full.
         """
         root = os.path.realpath(self.settings.posts.dir)
 
@@ -190,9 +194,7 @@ class App(OpenSite):
         )
 
     def _in_posts(self, changed_paths: Collection[str] | None) -> Collection[str] | None:
-        """Paths relative to the folder of posts; None where one is the folder itself or its name cannot be
-        decoded.
-        """
+        """Paths relative to the folder of posts; None if one is that folder itself or cannot be decoded."""
         root = os.path.realpath(self.settings.posts.dir) + os.sep
         inside = [path.removeprefix(root) for path in changed_paths or () if (path + os.sep).startswith(root)]
         odd = any(path.startswith(os.sep) or "\N{REPLACEMENT CHARACTER}" in path for path in inside)
@@ -204,7 +206,9 @@ class App(OpenSite):
         stopping: Callable[[], bool] = lambda: False,
         progress: "Callable[[deliver.DeliveryStats], None]" = lambda _: None,
     ) -> "tuple[deliver.DeliveryStats, int]":
-        """Sends what is due, alone on this machine; returns the counts, and how many outcomes are unknown."""
+        """Sends everything that is due, under the deliver lock; returns the counts and how many outcomes are
+        unknown.
+        """
         with self.lock("deliver"):
             must_be_up_to_date(self)
             self.time_to_write()
@@ -218,26 +222,26 @@ class App(OpenSite):
             return stats, unknown
 
     def release_claims(self) -> None:
-        """Releases the batches that a run which died had claimed, so that they can be decided on at once.
-        Does nothing while another process sends, which has done it, or while the clock is wrong.
+        """Releases batches claimed by a run that died, so that they can be decided on at once. Does nothing
+        while another process sends, because that has released them, or while the clock is wrong.
         """
         if self.clock_behind() is None:
             with suppress(Refused), self.lock("deliver", wait=False):
                 self.store.release_dead_runs(self.deps.process.run_id, self.clock(), alone=True)
 
     def ping(self) -> "websub.PingReport":
-        """Notifies hubs of the feeds that changed; never raises for what a hub does. Raises StoreError."""
+        """Notifies hubs of changed feeds; failures of a hub are part of the report. Raises StoreError."""
         if not self.settings.websub.hubs:
             return services.websub.PingReport()
         return services.websub.send_pings(self.deps, self.clock())
 
     def posts(self) -> "list[check.ListedPost]":
-        """What becomes of each file in the folder of posts; writes nothing."""
+        """What becomes of each file in the folder of posts. Writes nothing."""
         return services.check.list_posts(self.deps, self.clock())
 
     def check(self, *, forced: frozenset[str] = frozenset()) -> "check.CheckReport":
-        """Every finding in settings and files of secrets, in the folder of posts, and in the mails made of
-        it; rules of the lint in `forced` are no errors. Writes nothing.
+        """Every finding in settings, secret files and posts, and in the mails made from them. Problems of the
+        lint rules in `forced` are only warnings. Writes nothing.
         """
         from publisher.app.secret_checks import secret_findings, setting_findings
 
@@ -252,11 +256,11 @@ class App(OpenSite):
         return self.store.count_sendable(self.clock())
 
     def preview(self, spec: "MailingList", reader: str = "") -> "preview.RenderedPreview":
-        """The next digest of a list; that of one reader, where an address is given."""
+        """The next digest of a list, or of one of its readers."""
         return services.preview.preview(self.deps, spec, self.clock(), reader=reader)
 
     def backlog(self) -> "list[due_readers.Waiting]":
-        """Which readers wait for posts that are published and not mailed yet, and until when."""
+        """Which readers wait for published posts, and until when."""
         return services.due_readers.backlog(self.deps, self.clock())
 
     def status(self) -> dict[str, Any]:
@@ -264,7 +268,7 @@ class App(OpenSite):
         return services.status.status(self.deps, self.clock())
 
     def migrate(self) -> tuple[str, str]:
-        """Brings the store to this version's schema, and addresses to its keys; returns the schema before and
+        """Brings the store to this version's schema and addresses to its keys. Returns the schema before and
         after.
         """
         from publisher.stores import migrate
@@ -280,11 +284,11 @@ class App(OpenSite):
 
     @property
     def published_next(self) -> tuple[datetime | None] | None:
-        """`next_post`, if this process has published; None: another process does, and the store knows."""
+        """`next_post`, if this process has published; None if another process does, so ask the store."""
         return (self._next_post,) if self._published else None
 
     def next_due(self) -> datetime | None:
-        """When the next thing happens without anybody's doing: a post's time, a digest, a deferred batch."""
+        """When something happens next on its own: a post's time, a digest, a deferred batch."""
         known = (
             self._next_post,
             services.due_readers.next_mail(self.deps, self.clock()),
@@ -293,15 +297,17 @@ class App(OpenSite):
         return min((at for at in known if at is not None), default=None)
 
     def set_problem(self, area: str, problem: str = "") -> None:
-        """Records the problem of an area for `status`; an empty one clears it."""
+        """Records a problem in an area for `status`; an empty one clears it."""
         self.store.set_problems(area, [problem] if problem else [], self.clock())
 
     def housekeeping(self) -> None:
-        """What a tick does besides: deletes pending sign-ups that nobody confirmed."""
+        """Deletes pending sign-ups that nobody confirmed."""
         services.subscribe.forget_pending(self.store, self.clock())
 
-    def fold(self, *, most: int | None = None, pause: Callable[[float], bool] = lambda _: False) -> int:
-        """Archives deliveries older than mail.retention (services.deliver says how); how many."""
+    def archive_deliveries(
+        self, *, most: int | None = None, pause: Callable[[float], bool] = lambda _: False
+    ) -> int:
+        """Archives deliveries older than mail.retention, at most `most`; returns how many."""
         keep = self.settings.mail.retention
         return (
             0 if keep is None else services.deliver.archive_settled(self.deps, keep, most=most, pause=pause)

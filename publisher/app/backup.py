@@ -1,4 +1,4 @@
-"""Backup, restore and reconcile: no copy of a site's store can mail anybody twice."""
+"""Backup, restore and reconcile. No copy of a site's store mails anybody twice."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def save(site: "OpenSite", target: Path) -> "Mapping[str, object]":
-    """Writes a backup, even while `run` works; returns the backup's description of itself."""
+    """Writes a backup, even while `run` is active; returns its description."""
     from publisher.stores import backup
 
     about: dict[str, object] = {
@@ -31,15 +31,15 @@ def save(site: "OpenSite", target: Path) -> "Mapping[str, object]":
 
 
 def inspect(backup: Path) -> "Mapping[str, Any]":
-    """A backup's description of itself. Raises StoreError: the file is no backup."""
+    """The description in a backup. Raises StoreError if the file is not one."""
     from publisher.stores import backup as backups
 
     return backups.read_about(backup)
 
 
 def restore(site: "OpenSite", backup: Path) -> Path | None:
-    """Replaces the store by a backup's; it must be reconciled before it is used. Returns where the old store
-    is kept. Raises Refused while anything works on this site, StoreError, OutputError.
+    """Replaces the store with a backup's, which must be reconciled before use. Returns where the old store is
+    kept. Raises Refused while anything uses this site, StoreError, OutputError.
     """
     from publisher.services.operations.reconcile import BEGUN
     from publisher.stores import backup as backups
@@ -59,7 +59,7 @@ def restore(site: "OpenSite", backup: Path) -> Path | None:
 def reconcile_store(
     site: "OpenSite", *, dry_run: bool
 ) -> "tuple[reconcile.StoreLag | None, reconcile.Reconciled | None]":
-    """What the store lacks (None: nothing), and what was done about it. Raises SourceError, StoreError."""
+    """What the store lacks, if anything, and what was done about it. Raises SourceError, StoreError."""
     from publisher.services.operations import reconcile
 
     with site.lock("publish"), site.lock("deliver"):
@@ -73,7 +73,7 @@ def reconcile_store(
 
 
 def accept_clock(site: "OpenSite", *, dry_run: bool) -> "ClockLag | None":
-    """Accepts the present clock; returns how far it was behind, None: it was not. Raises StoreError."""
+    """Accepts the clock as it is; returns how far it was behind, None if it was not. Raises StoreError."""
     from publisher.services.publishing import clock_checks
 
     with site.lock("publish"), site.lock("deliver"):
@@ -84,9 +84,9 @@ def accept_clock(site: "OpenSite", *, dry_run: bool) -> "ClockLag | None":
 
 
 def must_be_up_to_date(site: "OpenSite", deps: "Deps | None" = None, *, publishing: bool = False) -> None:
-    """Raises Refused where the store, that of `deps` if it is a copy, lacks what was sent. Departures that
-    the journal has and a crash kept out of the store are carried out now. So are withdrawals before
-    `publishing` a site without lists, which has nobody to mail.
+    """Raises Refused if the store lacks something that was sent. Departures in the journal that a crash kept
+    out of the store are carried out now, and so are withdrawals before `publishing` a site without lists,
+    which has nobody to mail. Give `deps` to check a copy of the store.
     """
     from publisher.services.operations import reconcile
     from publisher.services.publishing import withdrawals

@@ -1,6 +1,6 @@
-"""Which parts a site is made of: the only place that picks them, and the only one that reads the clock.
+"""Makes the adapters of a site from its settings. Only this module picks them, and only it reads the clock.
 
-Functions over settings; each loads what it makes when it is called.
+Each function imports what it makes when it is called.
 """
 
 import hashlib
@@ -28,18 +28,18 @@ PACKAGE = Path(__file__).parent.parent
 
 
 def wall_clock() -> datetime:
-    """The machine's time, aware and UTC: the one place that reads it."""
+    """The machine's time, aware and in UTC. Nothing else reads it."""
     return datetime.now(UTC)
 
 
 def fixed(at: datetime) -> "Clock":
-    """A clock that stands at `at`: what `--at` gives."""
+    """A clock that always shows `at`, for `--at`."""
     return lambda: at
 
 
 def packaged(name: str) -> Path:
-    """A folder that ships with Publisher (templates, default settings, the example site): inside the package
-    when installed, beside it in a checkout.
+    """A folder that ships with Publisher (templates, default settings, the example site): inside an installed
+    package, beside it in a checkout.
     """
     inside = PACKAGE / "_data" / name
     beside = {"example": "examples/site"}.get(name, name)
@@ -47,8 +47,8 @@ def packaged(name: str) -> Path:
 
 
 def make_blocklist(settings: "Settings") -> "Blocklist":
-    """Addresses that nobody may sign up: those that settings name, and those that mail comes from and bounces
-    to, which would reply to themselves.
+    """Addresses that nobody may sign up: those that settings name, and the site's own, which would mail
+    themselves.
     """
     from publisher.core.addresses import Blocklist, parse_address, parse_mailbox
 
@@ -63,7 +63,7 @@ def make_blocklist(settings: "Settings") -> "Blocklist":
 
 
 def make_signer(dkim: "DkimSettings") -> "Signer | None":
-    """Signs with the site's keys; None where it has none. Raises SettingsError: a file is no key."""
+    """A signer with the site's keys; None if it has none. Raises SettingsError if a file is not a key."""
     if not dkim.keys:
         return None
     from publisher.transports.dkim import DkimSigner, load_key
@@ -89,9 +89,7 @@ def make_throttling(mail: "MailSettings") -> "ThrottlingRules":
 
 
 def make_relays(mail: "MailSettings", *, sends: bool = True) -> "list[Relay]":
-    """The relays of a site; with `sends` with their passwords. Raises SettingsError: a password cannot be
-    read.
-    """
+    """The relays of a site, with passwords if it `sends`. Raises SettingsError if one cannot be read."""
     found: list[Relay] = []
     for item in mail.relays_in_use:
         password = ""
@@ -107,7 +105,7 @@ def make_relays(mail: "MailSettings", *, sends: bool = True) -> "list[Relay]":
 
 
 def make_source(settings: "Settings", rest: timedelta = timedelta()) -> "FolderSource":
-    """The folder of posts; files that somebody may still write to are left alone for `rest`."""
+    """The folder of posts; files written to less than `rest` ago are left for later."""
     from publisher.config.declaration import fill
     from publisher.sources import FolderSource, SourceRules, StabilityCheck, front_matter_defaults
 
@@ -119,8 +117,8 @@ def make_source(settings: "Settings", rest: timedelta = timedelta()) -> "FolderS
 
 
 def template_fingerprint(template_folders: Sequence[Path]) -> str:
-    """Changes with the version, with any web template and with any translation: documents made before are
-    then made again.
+    """Changes with the version, any web template and any translation. Documents made with another one are
+    made again.
     """
     found = hashlib.sha256(__version__.encode())
     folders = [folder / name for folder in template_folders for name in ("web", "languages")]
@@ -130,26 +128,26 @@ def template_fingerprint(template_folders: Sequence[Path]) -> str:
     return found.hexdigest()[:16]
 
 
-def make_naming(settings: "Settings") -> "IdRules":
-    """How ids of new posts are made. Raises SettingsError: the file of adopted ids is broken."""
+def make_id_rules(settings: "Settings") -> "IdRules":
+    """How new posts get their ids. Raises SettingsError if the file of adopted ids is broken."""
     from publisher.core.publishing.adoption import AdoptedEntries
     from publisher.core.publishing.log import IdRules
 
     return IdRules(
         authority=settings.site.id_authority,
         by_permalink=settings.posts.ids == "permalink",
-        adopted=AdoptedEntries(adoptions_file(settings).entries()),
+        adopted=AdoptedEntries(adopted_ids_file(settings).entries()),
     )
 
 
-def adoptions_file(settings: "Settings") -> "AdoptedIdsFile":
+def adopted_ids_file(settings: "Settings") -> "AdoptedIdsFile":
     """The file of adopted ids, beside publisher.toml."""
     from publisher.stores.files.redirects import AdoptedFile
 
     return AdoptedFile(settings.folder / "adopted.json")
 
 
-def redirects_file(settings: "Settings") -> "FeedRedirectsFile":
+def feed_redirects_file(settings: "Settings") -> "FeedRedirectsFile":
     """The file of feeds that moved or ended, beside publisher.toml."""
     from publisher.stores.files.redirects import MovedFile
 

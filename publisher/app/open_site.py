@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from publisher.app.container import (
-    adoptions_file,
+    adopted_ids_file,
     feed_reader,
+    feed_redirects_file,
     http_client,
     make_blocklist,
-    make_naming,
+    make_id_rules,
     make_relays,
     make_signer,
     make_source,
     make_throttling,
     packaged,
-    redirects_file,
     template_fingerprint,
     wall_clock,
 )
@@ -29,9 +29,10 @@ from publisher.config import Settings
 from publisher.failpoints import failpoint
 
 if TYPE_CHECKING:
+    from publisher.core.delivery.throttling import ThrottlingRules
     from publisher.core.tokens import KeyRing
     from publisher.ports import Clock, Signer, Store
-    from publisher.services.deps import Deps
+    from publisher.services.deps import Adapters, Deps, SiteRules
     from publisher.sources import FolderSource
 
 
@@ -40,10 +41,10 @@ SCHEDULE = "schedule"
 
 
 class OpenSite:
-    """A site and what it is made of; each part is opened when something asks for it. `clock` is the time that
-    its commands go by, `real` the machine's. `say` is called with a sentence when something must be waited
-    for. Posts written to less than `rest` ago, or still open for writing, are left for later; zero: they are
-    read as they are. `first`: the site's first publish is under way.
+    """A site and what it consists of; each part is opened on first use. Commands go by `clock`; `real` is the
+    machine's. `say` receives a sentence for the user when something has to wait. Posts written to less than
+    `rest` ago, or still open for writing, are left for later; with zero, files are read as they are. `first`
+    is true during the site's first publish.
     """
 
     def __init__(
@@ -60,16 +61,16 @@ class OpenSite:
         self.real = real
         self.wake: Callable[[], None] = lambda: None
         self.first = False
-        self.reach = failpoint(environ)
+        self.failpoint = failpoint(environ)
 
     @property
     def state(self) -> Path:
-        """The folder of the store, the journal, keys and locks."""
+        """The folder with the store, the journal, keys and locks."""
         return self.settings.folder / ".publisher"
 
     @property
     def public(self) -> Path:
-        """The folder of the documents."""
+        """The folder of published documents."""
         return self.settings.folder / "public"
 
     @property
@@ -79,24 +80,24 @@ class OpenSite:
 
     @property
     def template_folders(self) -> tuple[Path, ...]:
-        """Where templates are looked for: the site's own first."""
+        """Where templates are searched: the site's own folder first."""
         return (self.settings.folder / "templates", packaged("templates"))
 
     @cached_property
     def store(self) -> "Store":
-        """The open store; a new site's is made here. Raises StoreError."""
+        """The open store, created for a new site. Raises StoreError."""
         from publisher.stores import open_store
 
         return open_store(self.settings.store.url, create=True, first=self.first)
 
     @cached_property
     def signer(self) -> "Signer | None":
-        """Signs mail, if the site has keys. Raises SettingsError."""
+        """The DKIM signer, if the site has keys. Raises SettingsError."""
         return make_signer(self.settings.mail.dkim)
 
     @cached_property
     def ring(self) -> "KeyRing":
-        """The secret keys; a new site's first key is made here. Raises OutputError."""
+        """The secret keys; the first is created for a new site. Raises OutputError."""
         from publisher.stores.files.keyring import load_keyring
 
         return load_keyring(self.settings.secret_file, create=True, random=secrets.token_bytes)
@@ -108,61 +109,15 @@ class OpenSite:
 
     @cached_property
     def deps(self) -> "Deps":
-        """Everything the services need, for this site."""
+        """What the services work with."""
         return self.make_deps()
 
     def make_deps(self, *, sends: bool = True) -> "Deps":
-        """Everything the services need. Without `sends` no password is read. Raises SettingsError."""
-        from publisher.formats import FORMATS, opml
-        from publisher.markup import SafeMarkup
-        from publisher.rendering import JinjaRenderer
-        from publisher.services.deps import Adapters, Deps, Process, SiteRules
-        from publisher.stores.files.journal import FileJournal
-        from publisher.stores.files.public_folder import PublicDirectory
-        from publisher.transports import TRANSPORTS
+        """What the services work with. Without `sends` no password is read. Raises SettingsError."""
+        from publisher.services.deps import Deps, Process
 
-        settings, run_id, throttling = (
-            self.settings,
-            secrets.token_hex(8),
-            make_throttling(self.settings.mail),
-        )
-        make_transport = TRANSPORTS[settings.mail.transport]
-        quotas = None
-        if throttling.quotas:
-            from publisher.services.delivery.throttling import StoredRelayQuotas
-
-            quotas = StoredRelayQuotas(lambda: self.store, run_id, self.clock)
-        rules = SiteRules(
-            site=settings.site,
-            feeds=settings.feeds,
-            lists=settings.lists,
-            id_rules=make_naming(settings),
-            hubs=settings.websub.hubs,
-            max_age=settings.posts.max_age,
-            post_pages=settings.posts.pages,
-            batch_size=settings.queue.batch,
-            bounce_address=settings.mail.bounces.address,
-            bounce_limits=settings.mail.bounces.limits,
-            blocklist=make_blocklist(settings),
-            throttling=throttling,
-            checked_public_url=settings.site.public_url if settings.mail.transport.leaves_machine else "",
-        )
-        adapters = Adapters(
-            store=self.store,
-            journal=FileJournal(self.state / "journal"),
-            public_folder=PublicDirectory(self.public, self.reach),
-            source=lambda: self.source,
-            markup=SafeMarkup(settings.site.url),
-            formats=FORMATS,
-            write_opml=opml,
-            renderer=JinjaRenderer(self.template_folders),
-            transport=make_transport(self.outbox, make_relays(settings.mail, sends=sends), quotas),
-            signer=lambda: self.signer,
-            adopted_ids=adoptions_file(settings),
-            feed_redirects=redirects_file(settings),
-            feed_reader=feed_reader,
-            http_client=http_client,
-        )
+        rules, run_id = self._site_rules(), secrets.token_hex(8)
+        adapters = self._adapters(rules.throttling, run_id, sends=sends)
         process = Process(
             clock=self.clock,
             monotonic=time.monotonic,
@@ -170,26 +125,78 @@ class OpenSite:
             keyring=lambda: self.ring,
             run_id=run_id,
             template_fingerprint=template_fingerprint(self.template_folders),
-            failpoint=self.reach,
+            failpoint=self.failpoint,
             run_is_active=self.run_is_active,
         )
         return Deps(rules=rules, adapters=adapters, process=process)
 
+    def _site_rules(self) -> "SiteRules":
+        from publisher.services.deps import SiteRules
+
+        settings = self.settings
+        return SiteRules(
+            site=settings.site,
+            feeds=settings.feeds,
+            lists=settings.lists,
+            id_rules=make_id_rules(settings),
+            hubs=settings.websub.hubs,
+            max_age=settings.posts.max_age,
+            post_pages=settings.posts.pages,
+            batch_size=settings.queue.batch,
+            bounce_address=settings.mail.bounces.address,
+            bounce_limits=settings.mail.bounces.limits,
+            blocklist=make_blocklist(settings),
+            throttling=make_throttling(settings.mail),
+            checked_public_url=settings.site.public_url if settings.mail.transport.leaves_machine else "",
+        )
+
+    def _adapters(self, throttling: "ThrottlingRules", run_id: str, *, sends: bool) -> "Adapters":
+        from publisher.formats import FORMATS, opml
+        from publisher.markup import SafeMarkup
+        from publisher.rendering import JinjaRenderer
+        from publisher.services.deps import Adapters
+        from publisher.stores.files.journal import FileJournal
+        from publisher.stores.files.public_folder import PublicDirectory
+        from publisher.transports import TRANSPORTS
+
+        settings, quotas = self.settings, None
+        if throttling.quotas:
+            from publisher.services.delivery.throttling import StoredRelayQuotas
+
+            quotas = StoredRelayQuotas(lambda: self.store, run_id, self.clock)
+        make_transport = TRANSPORTS[settings.mail.transport]
+        return Adapters(
+            store=self.store,
+            journal=FileJournal(self.state / "journal"),
+            public_folder=PublicDirectory(self.public, self.failpoint),
+            source=lambda: self.source,
+            markup=SafeMarkup(settings.site.url),
+            formats=FORMATS,
+            write_opml=opml,
+            renderer=JinjaRenderer(self.template_folders),
+            transport=make_transport(self.outbox, make_relays(settings.mail, sends=sends), quotas),
+            signer=lambda: self.signer,
+            adopted_ids=adopted_ids_file(settings),
+            feed_redirects=feed_redirects_file(settings),
+            feed_reader=feed_reader,
+            http_client=http_client,
+        )
+
     def run_is_active(self) -> bool:
-        """Whether a `publisher run` that publishes and sends works on this site, on whichever machine."""
+        """Whether a `publisher run` publishes and sends this site, on any machine."""
         from publisher.stores.files.locks import is_locked
 
         return is_locked(self.state / f"{SCHEDULE}.lock")
 
     def rekey(self) -> int:
-        """Gives addresses the keys that this version makes of them; returns how many changed."""
+        """Recomputes the keys of all addresses as this version makes them; returns how many changed."""
         from publisher.core.tokens import address_key
 
         return self.store.rebuild_address_keys(lambda address: address_key(address, self.ring))
 
     @contextmanager
     def lock(self, name: str, *, wait: bool = True) -> Generator[None, None, None]:
-        """Holds `<name>.lock` of this site. Without `wait`, raises Refused when another holds it."""
+        """Holds `<name>.lock` of this site. Without `wait`, raises Refused if another process holds it."""
         from publisher.stores.files.locks import lock
 
         with lock(

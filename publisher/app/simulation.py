@@ -1,4 +1,6 @@
-"""What would happen as time goes by, tried on a copy of a site's state. Nothing of the site is written."""
+"""What would happen up to a future date, tried on a copy of a site's state. The site itself stays as it
+is.
+"""
 
 import tempfile
 from collections.abc import Generator, Iterator
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
 
 @contextmanager
 def on_a_copy(app: "App") -> "Generator[Deps, None, None]":
-    """What services need, over a temporary copy of a site's store. What they journal, place and send is
-    discarded. Raises StoreError, OutputError.
+    """What services work with, over a temporary copy of a site's store. Whatever they journal, publish and
+    send there is discarded. Raises StoreError, OutputError.
     """
     from publisher.stores import backup, open_store
     from publisher.stores.files.journal import FileJournal
@@ -42,7 +44,7 @@ def on_a_copy(app: "App") -> "Generator[Deps, None, None]":
                     deps.adapters,
                     store=store,
                     journal=FileJournal(folder / "journal"),
-                    public_folder=PublicDirectory(folder / "public", app.reach),
+                    public_folder=PublicDirectory(folder / "public", app.failpoint),
                     transport=TRANSPORTS[MailTransport.OUTBOX](folder / "outbox", []),
                 ),
             )
@@ -53,9 +55,9 @@ def on_a_copy(app: "App") -> "Generator[Deps, None, None]":
 def simulated(
     app: "App", start: datetime, end: datetime, every: timedelta | None = None
 ) -> Iterator[SimulatedEvent]:
-    """What would be published and mailed from `start` to `end`: by `publisher run`, or by a timer that starts
-    `publisher publish` at `start` and then `every` so often. Raises UsageError: something was published after
-    `start`, or `end` comes first; and as `publish` does.
+    """What would be published and mailed from `start` to `end`, by `publisher run` or, with `every`, by a
+    timer that runs `publisher publish` at `start` and then at that interval. Raises UsageError if something
+    was published after `start` or `end` comes first, and whatever `publish` raises.
     """
     head = app.store.head().at
     if head is not None and start < head and not services.clock_checks.log_stays_ahead(app.store, start):

@@ -1,4 +1,4 @@
-"""What makes a publish quick: files read or listed in other processes meanwhile, no garbage collection."""
+"""What makes a publish fast: other processes read or list files, and garbage collection pauses."""
 
 import gc
 from collections.abc import Generator

@@ -153,7 +153,7 @@ def delivery_progress(app: App, *, as_json: bool) -> Delivered:
             tally, unknown = app.deliver(progress=lambda tally: update(tally.total))
     _still_waiting(app, tally)
     _say_tally(tally, unknown)
-    if folded := app.fold(most=FOLDED):
+    if folded := app.archive_deliveries(most=FOLDED):
         say(f"folded: {count(folded, 'delivery', 'deliveries')} older than mail.retention")
     found = {name: getattr(tally, name) for name in _WORDS}
     found |= {"unknown": unknown + tally.unknown, "held": tally.held or None}

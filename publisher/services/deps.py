@@ -67,7 +67,7 @@ class SiteRules:
         """The list of that slug, if settings still have it."""
         return next((spec for spec in self.lists if spec.slug == slug), None)
 
-    def language(self, spec: MailingList, content: ContentPreference = NO_CHOICES.taste) -> str:
+    def language(self, spec: MailingList, content: ContentPreference = NO_CHOICES.content) -> str:
         """The language of a list's mails and pages, for a reader of that content preference."""
         return mail_language(spec, content, self.site.language)
 

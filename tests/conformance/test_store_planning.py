@@ -135,19 +135,19 @@ def test_readers_called_up_are_due_now(world: Any) -> None:
 
 
 def test_readers_of_another_taste_or_rhythm_are_groups_of_their_own(world: Any) -> None:
-    english = Preferences(taste=ContentPreference(topics=("Arts", "News"), language="en"))
+    english = Preferences(content=ContentPreference(topics=("Arts", "News"), language="en"))
     evening = Preferences(
-        pace=SchedulePreference(cadence="weekly", on="fri", at=time(18, 30), timezone="Asia/Kathmandu")
+        schedule=SchedulePreference(cadence="weekly", on="fri", at=time(18, 30), timezone="Asia/Kathmandu")
     )
     for name, choices in (("ann", Preferences()), ("bob", english), ("cy", evening), ("dee", english)):
         world.join(replace(world.reader(name, active=True, due=NOW), choices=choices))
     groups = world.store.due_groups(world.due())
     assert sorted(group.readers for group in groups) == [1, 1, 2]
     tastes = world.store.content_preferences([group.cohort_key.content_id for group in groups])
-    assert set(tastes.values()) == {ContentPreference(), english.taste}
+    assert set(tastes.values()) == {ContentPreference(), english.content}
     assert {beat.preference for beat in world.store.next_runs("weekly")} == {
         SchedulePreference(),
-        evening.pace,
+        evening.schedule,
     }
     assert [s.choices for s in world.store.subscriptions(None, None)] == [
         Preferences(),

@@ -16,7 +16,6 @@ from publisher.core.site import Person, Site
 from publisher.core.subscribers.subscription import (
     ContentPreference,
     MailingList,
-    Preferences,
     Schedule,
     SchedulePreference,
 )
@@ -79,10 +78,11 @@ ENTRY = FeedEntry(
 )
 UNTITLED = replace(ENTRY, title="", summary="", language="")
 CHOOSING = {
-    "choices": Preferences(
-        pace=SchedulePreference(cadence="weekly", on="fri", at=time(18, 0)),
-        taste=ContentPreference(topics=("<b>",)),
-    ),
+    "choices": {
+        "pace": SchedulePreference(cadence="weekly", on="fri", at=time(18, 0)),
+        "taste": ContentPreference(topics=("<b>",)),
+        "paused": False,
+    },
     "offer": Offer(cadences=("daily", "weekly"), topics=("<b>", "art"), languages=("ar", "en"), hour=True),
     "often": {"daily": "Once a day", "weekly": "Once a week"},
     "usual": "Once a day",

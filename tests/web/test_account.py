@@ -37,7 +37,7 @@ welcome = "latest"
 readers_choose = ["cadence", "language"]
 """
 DIFFERENT = Preferences(
-    pace=SchedulePreference(cadence="weekly", on="fri"), taste=ContentPreference(language="de")
+    schedule=SchedulePreference(cadence="weekly", on="fri"), content=ContentPreference(language="de")
 )
 
 

@@ -97,7 +97,7 @@ def test_the_browser_is_asked_by_weight(accept: bytes, spoken: list[str], best: 
 def test_a_readers_pages_speak_what_the_reader_chose(site: Any) -> None:
     found = reader(site, "all")
     assert spoken(site.http.get(path(site, "preferences", Purpose.PREFERENCES, found))) == "en"
-    wish = Preferences(taste=ContentPreference(language="ar"))
+    wish = Preferences(content=ContentPreference(language="ar"))
     site.app.store.set_preferences(found.id, found.generation, wish, None)
     headers = {"Accept-Language": "km"}
     leaving = path(site, "unsubscribe", Purpose.UNSUBSCRIBE, found)

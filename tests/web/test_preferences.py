@@ -94,7 +94,7 @@ def test_what_is_saved_counts_from_now_on_and_loses_nothing(site: Any) -> None:
     pace = SchedulePreference(cadence="weekly", on="fri", at=time(18, 0), timezone="Asia/Kathmandu")
     now = again(site, found)
     assert now.choices == Preferences(
-        pace=pace, taste=ContentPreference(topics=("Boats", "fish"), language="de")
+        schedule=pace, content=ContentPreference(topics=("Boats", "fish"), language="de")
     )
     assert now.next_due_at == datetime(2026, 5, 1, 12, 15, tzinfo=UTC)  # 18:00 in Kathmandu, in 15 minutes
     assert now.offset == found.offset
@@ -118,7 +118,7 @@ def test_values_that_no_form_of_ours_has_are_not_taken(site: Any) -> None:
     site.http.post(
         f"/preferences/{token(site, found)}", data={"topic": ["Boats", "Trains"], "language": "fr"}
     )
-    assert again(site, found).choices == Preferences(taste=ContentPreference(topics=("Boats",)))
+    assert again(site, found).choices == Preferences(content=ContentPreference(topics=("Boats",)))
 
 
 def test_what_the_list_does_not_leave_to_readers_stays(start: Any) -> None:

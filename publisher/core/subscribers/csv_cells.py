@@ -164,7 +164,7 @@ def to_cells(choices: Preferences) -> dict[str, str]:
     """A cell for each of PREFERENCE_COLUMNS; "" is the list's default. Topics are in one cell, separated by
     ";"; one with a ";" or a quote in it is quoted, as in CSV.
     """
-    schedule, content = choices.pace, choices.taste
+    schedule, content = choices.schedule, choices.content
     topics = StringIO()
     csv.writer(topics, delimiter=";", lineterminator="").writerow(content.topics)
     return {
@@ -199,7 +199,7 @@ def from_cells(cells: Mapping[str, str], cadences: Collection[str]) -> Preferenc
     )
     topics: list[str] = next(csv.reader([given["topics"]], delimiter=";", skipinitialspace=True), [""])
     content = ContentPreference(topics=normalize_topics(topics), language=given["language"])
-    return Preferences(pace=schedule, taste=content, paused=given["paused"].casefold() == "yes")
+    return Preferences(schedule=schedule, content=content, paused=given["paused"].casefold() == "yes")
 
 
 def _require(given: Mapping[str, str], name: str, holds: bool, do: str) -> None:

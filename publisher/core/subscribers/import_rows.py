@@ -248,7 +248,7 @@ class RowParser:
                 found.append(topic)
             elif tag in self.unoffered or len(self.unoffered) < 100:
                 self.unoffered[tag] = self.unoffered.get(tag, 0) + 1
-        return Preferences(taste=ContentPreference(topics=normalize_topics(found))) if found else NO_CHOICES
+        return Preferences(content=ContentPreference(topics=normalize_topics(found))) if found else NO_CHOICES
 
     def _exported_row(self, line: int, cells: Sequence[str]) -> ImportRow | None:
         """A row that `export` wrote, if it is of this list."""

@@ -59,8 +59,8 @@ class ContentPreference:
 class Preferences:
     """Everything a reader may choose. While `paused`, posts wait for them and nothing is lost."""
 
-    pace: SchedulePreference = field(default_factory=SchedulePreference)
-    taste: ContentPreference = field(default_factory=ContentPreference)
+    schedule: SchedulePreference = field(default_factory=SchedulePreference)
+    content: ContentPreference = field(default_factory=ContentPreference)
     paused: bool = False
 
 

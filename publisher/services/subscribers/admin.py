@@ -1,9 +1,9 @@
-"""Departures: to leave, to be left alone, to be forgotten; and everything that is kept about an address.
+"""Departures (unsubscribe, suppress, erase) and the export of all data about an address.
 
     journal, flushed -> [...:journaled] -> the store, one transaction -> [...:committed]
 
-A departure is on disk before it is done: after a crash in between, and after a restore of any older backup,
-it is replayed (services.reconcile). Whoever makes somebody leave does it through here.
+A departure is in the journal before it is in the store, so that services.operations.reconcile can replay it
+after a crash or after an older backup was restored. Every departure goes through this module.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,46 +20,50 @@ from publisher.ports import Journal, Store
 from publisher.services.deps import Deps
 
 OPERATOR = "operator"
-"""The kind of a suppression that an operator asked for."""
+"""The kind of suppression that an operator asks for."""
 
 
 def key_of(keyring: KeyRing, address: str) -> str:
-    """The key an address is known by. Raises AddressError."""
+    """The key of an address in the store. Raises AddressError."""
     return address_key(str(parse_address(address)), keyring)
 
 
 def journal_departures(journal: Journal, departures: Sequence[Departure]) -> None:
-    """Appends departures to the journal, with one flush. Raises OutputError: they must not be done."""
+    """Appends departures to the journal with one flush. If it raises OutputError, they must not happen."""
     journal.append_all([(journal_event(one), journal_fields(one)) for one in departures])
 
 
-def departure_of(keyring: KeyRing, one: Subscription, now: datetime) -> Departure:
-    """The departure of the reader of a subscription, from its list, in this life of it."""
+def departure_of(keyring: KeyRing, subscription: Subscription, now: datetime) -> Departure:
+    """The departure that ends a subscription, in its present generation."""
     return Departure(
-        key=address_key(one.address, keyring),
-        list=one.list,
+        key=address_key(subscription.address, keyring),
+        list=subscription.list,
         kind=LEFT,
         at=now,
-        subscription=one.id,
-        generation=one.generation,
+        subscription=subscription.id,
+        generation=subscription.generation,
     )
 
 
 def end_subscriptions(deps: Deps, subscriptions: Iterable[Subscription], now: datetime) -> int:
-    """Ends subscriptions as if their readers had left: one flush and one transaction, so take thousands at a
-    time and not millions. Journaled. Returns how many stood until now.
+    """Ends subscriptions as if their readers had unsubscribed. Takes one flush and one transaction, so pass
+    thousands at a time and not millions. Journaled. Returns how many had not ended before.
     """
-    standing = [one for one in subscriptions if one.state is not SubscriptionState.UNSUBSCRIBED]
-    gone = [departure_of(deps.process.keyring(), one, now) for one in standing]
-    journal_departures(deps.adapters.journal, gone)
+    keyring = deps.process.keyring()
+    departures = [
+        departure_of(keyring, one, now)
+        for one in subscriptions
+        if one.state is not SubscriptionState.UNSUBSCRIBED
+    ]
+    journal_departures(deps.adapters.journal, departures)
     deps.process.failpoint("leave:journaled")
-    ended = deps.adapters.store.apply_departures(gone)
+    ended = deps.adapters.store.apply_departures(departures)
     deps.process.failpoint("leave:committed")
     return ended
 
 
 def unsubscribe(deps: Deps, address: str, spec: MailingList | None, now: datetime) -> Sequence[Subscription]:
-    """Ends the subscriptions of an address, on one list or on all; returns those that stood until now.
+    """Ends the subscriptions of an address, on one list or on all; returns those that had not ended before.
     Journaled. Raises AddressError.
     """
     found = [
@@ -67,62 +71,59 @@ def unsubscribe(deps: Deps, address: str, spec: MailingList | None, now: datetim
         for s in deps.adapters.store.subscriptions_of(key_of(deps.process.keyring(), address))
         if spec is None or s.list == spec.slug
     ]
-    standing = [s for s in found if s.state is not SubscriptionState.UNSUBSCRIBED]
-    end_subscriptions(deps, standing, now)
-    return standing
+    ending = [s for s in found if s.state is not SubscriptionState.UNSUBSCRIBED]
+    end_subscriptions(deps, ending, now)
+    return ending
 
 
 def suppress(deps: Deps, address: str, spec: MailingList | None, now: datetime) -> None:
-    """No mail to an address from now on, on one list or on all, whoever signs it up. Journaled. Raises
+    """Suppresses an address, on one list or on all: it gets no mail, whoever signs it up. Journaled. Raises
     AddressError.
     """
     slug = spec.slug if spec else ALL_LISTS
     suppress_keys(deps, [(key_of(deps.process.keyring(), address), slug)], OPERATOR, now)
 
 
-def suppress_keys(deps: Deps, whom: Iterable[tuple[str, str]], kind: str, now: datetime) -> None:
-    """Suppresses keys of addresses, each on a list or EVERYWHERE: one flush and one transaction for all.
-    `kind` is the name of a suppression: a bounce keeps the subscription, which gets no mail, any other ends
-    it; `left` is of those who left elsewhere and may come back in person. Journaled.
+def suppress_keys(deps: Deps, keys: Iterable[tuple[str, str]], kind: str, now: datetime) -> None:
+    """Suppresses addresses by (key, list or ALL_LISTS), with one flush and one transaction. A bounce keeps
+    the subscription, without mail; any other `kind` ends it. `left` is for readers who left elsewhere and may
+    come back in person. Journaled.
     """
     last = deps.adapters.store.last_subscription_id()
-    gone = [Departure(key=key, list=slug, kind=kind, at=now, subscription=last) for key, slug in whom]
-    journal_departures(deps.adapters.journal, gone)
+    departures = [Departure(key=key, list=slug, kind=kind, at=now, subscription=last) for key, slug in keys]
+    journal_departures(deps.adapters.journal, departures)
     deps.process.failpoint("suppress:journaled")
-    deps.adapters.store.apply_departures(gone)
+    deps.adapters.store.apply_departures(departures)
     deps.process.failpoint("suppress:committed")
 
 
 def erase(deps: Deps, address: str, now: datetime) -> int:
-    """Forgets an address: what is left is a keyed hash, which keeps it from being imported or added again.
-    The reader may come back in person. Journaled. Returns how many subscriptions there were. Raises
-    AddressError.
+    """Erases an address. A keyed hash remains, so that it is not imported or added again; the reader may come
+    back in person. Journaled. Returns how many subscriptions it had. Raises AddressError.
     """
     last = deps.adapters.store.last_subscription_id()
-    gone = Departure(
-        key=key_of(deps.process.keyring(), address), list=ALL_LISTS, kind=ERASED, at=now, subscription=last
+    keyring = deps.process.keyring()
+    departure = Departure(
+        key=key_of(keyring, address), list=ALL_LISTS, kind=ERASED, at=now, subscription=last
     )
-    journal_departures(deps.adapters.journal, [gone])
+    journal_departures(deps.adapters.journal, [departure])
     deps.process.failpoint("erase:journaled")
-    deps.adapters.store.reset_confirmation_history(
-        mailbox_key(parse_address(address), deps.process.keyring())
-    )
-    forgotten = deps.adapters.store.apply_departures([gone])
+    deps.adapters.store.reset_confirmation_history(mailbox_key(parse_address(address), keyring))
+    erased = deps.adapters.store.apply_departures([departure])
     deps.process.failpoint("erase:committed")
-    return forgotten
+    return erased
 
 
 def export_data(deps: Deps, address: str) -> dict[str, Any]:
-    """Everything that is kept about an address, to be shown to its owner. Raises AddressError."""
-    key = key_of(deps.process.keyring(), address)
+    """All data about an address, for its owner. Raises AddressError."""
+    store, keyring = deps.adapters.store, deps.process.keyring()
+    key = key_of(keyring, address)
+    asked = store.confirmation_history(mailbox_key(parse_address(address), keyring))
     return {
         "address": str(parse_address(address)),
-        "subscriptions": [
-            _told(deps.adapters.store, one) for one in deps.adapters.store.subscriptions_of(key)
-        ],
+        "subscriptions": [_subscription_data(store, one) for one in store.subscriptions_of(key)],
         "suppressions": [
-            {"list": slug, "kind": kind, "since": since}
-            for slug, kind, since in deps.adapters.store.suppressions_of(key)
+            {"list": slug, "kind": kind, "since": since} for slug, kind, since in store.suppressions_of(key)
         ],
         "refusals": [
             {
@@ -132,41 +133,36 @@ def export_data(deps: Deps, address: str) -> dict[str, Any]:
                 "reply": one.reply,
                 "counts": one.counts,
             }
-            for one in deps.adapters.store.refusals_of(key)
+            for one in store.refusals_of(key)
         ],
-        "refusals_left": _left(deps.rules.bounce_limits, deps.adapters.store, key),
-        "confirmation_mails": _asked(deps.adapters.store, deps.process.keyring(), address),
+        "refusals_left": _refusals_left(deps.rules.bounce_limits, store, key),
+        "confirmation_mails": asked and {"sent": list(asked.sent), "never_again_since": asked.never},
     }
 
 
-def _left(bounce_limits: BounceLimits, store: Store, key: str) -> dict[str, int]:
+def _refusals_left(bounce_limits: BounceLimits, store: Store, key: str) -> dict[str, int]:
     """How many more refusals of each severity suppress an address."""
-    those = [one for one in store.refusals_of(key) if one.counts is not False]
+    counted = [one for one in store.refusals_of(key) if one.counts is not False]
     limits = {Severity.HARD: bounce_limits.hard, Severity.SOFT: bounce_limits.soft}
-    return {severity: max(most - count_refusals(those, severity), 0) for severity, most in limits.items()}
+    return {severity: max(most - count_refusals(counted, severity), 0) for severity, most in limits.items()}
 
 
-def _asked(store: Store, keyring: KeyRing, address: str) -> dict[str, Any] | None:
-    """How often the mailbox of an address was asked to confirm, whatever its spelling; None: never."""
-    asked = store.confirmation_history(mailbox_key(parse_address(address), keyring))
-    return None if asked is None else {"sent": list(asked.sent), "never_again_since": asked.never}
-
-
-def preferences_as_dict(one: Subscription) -> dict[str, Any]:
-    """What a reader chose, as plain values; empty is the list's own."""
-    pace, taste = one.choices.pace, one.choices.taste
+def preferences_as_dict(subscription: Subscription) -> dict[str, Any]:
+    """What a reader chose, as plain values; empty ones stand for the list's own."""
+    choices = subscription.choices
+    schedule, content = choices.schedule, choices.content
     return {
-        "cadence": pace.cadence,
-        "on": pace.on,
-        "at": f"{pace.at:%H:%M}" if pace.at else "",
-        "timezone": pace.timezone,
-        "topics": list(taste.topics),
-        "language": taste.language,
-        "paused": one.choices.paused,
+        "cadence": schedule.cadence,
+        "on": schedule.on,
+        "at": f"{schedule.at:%H:%M}" if schedule.at else "",
+        "timezone": schedule.timezone,
+        "topics": list(content.topics),
+        "language": content.language,
+        "paused": choices.paused,
     }
 
 
-def _told(store: Store, one: Subscription) -> dict[str, Any]:
+def _subscription_data(store: Store, one: Subscription) -> dict[str, Any]:
     return {
         "list": one.list,
         "state": one.state,

@@ -1,4 +1,4 @@
-"""Importing subscribers: the rows of files are stored in chunks, and counted by what became of them."""
+"""Imports subscribers: stores rows in chunks and counts what became of them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,17 +33,17 @@ CHUNK = 10_000
 """Readers stored in one transaction of an import."""
 
 MAX_EXAMPLES = 3
-"""Example rows of each outcome in a report."""
+"""How many example rows a report shows for each outcome."""
 
 NEVER_ASK = "its owner wants no confirmation mail"
-"""Why somebody is not asked to confirm."""
+"""Why a reader gets no confirmation mail."""
 
 MAX_REPORTED = 20
-"""Refused rows that are reported one by one; the others are counted."""
+"""How many refused rows are reported one by one; the others are only counted."""
 
 
 class ImportReportGroup:
-    """What becomes of a row, as reports call it."""
+    """The names that reports use for what became of a row."""
 
     ACTIVE, PENDING, LEFT, SUPPRESSED = "active", "pending", "left", "suppressed"
     KEPT, NOT_STORED, REFUSED = "kept", "not stored", "refused"
@@ -62,8 +62,8 @@ GROUPS = (
 
 @dataclass(slots=True)
 class Imported:
-    """The tally of an import so far: rows by outcome, and by (group, reason) with their first examples; and
-    the first refused rows, each as one line.
+    """The counts of an import so far: rows by outcome and by (group, reason), with the first examples; and
+    the first refused rows, one line each.
     """
 
     counts: dict[ImportOutcome, int] = field(default_factory=lambda: dict.fromkeys(ImportOutcome, 0))
@@ -104,13 +104,13 @@ def import_readers(
     where: str = "",
     done: Imported | None = None,
 ) -> Iterator[Imported]:
-    """Stores rows in chunks; yields the tally after each, for a progress bar. `where` names the file in
-    reports, and `done` is the tally of the files before.
+    """Stores rows in chunks; yields the counts after each, for a progress bar. `where` names the file in
+    reports; `done` has the counts of the files before it.
 
-    Unless `confirmed`, new readers are pending and are asked to confirm; so are those who were pending on the
-    site they come from. Whoever left, bounced or complained there is recorded as such, which also ends an
-    active subscription here. Rows that cannot be used are counted and reported. After a crash, run the import
-    again: a chunk is stored whole, together with the mails that ask, or not at all.
+    Unless `confirmed`, new readers are pending and get a confirmation mail, as do readers who were pending on
+    the site they come from. Readers who left, bounced or complained there are recorded as such, which also
+    ends an active subscription here. Unusable rows are counted and reported. After a crash, run the import
+    again: a chunk is stored together with its confirmation mails, or not at all.
     """
     work = _Import(deps, spec, now, confirmed=confirmed, where=where, done=done or Imported())
     lines = (row if isinstance(row, ImportRow) else ImportRow(row[0], row[1]) for row in rows)
@@ -120,7 +120,7 @@ def import_readers(
 
 
 def offered_topics(store: Store, spec: MailingList) -> Mapping[str, str]:
-    """The topics that readers of a list may choose, by folded name; empty if there are none."""
+    """The topics that readers of a list may choose, by folded name."""
     if ListChoice.TOPICS not in spec.readers_choose:
         return {}
     return {fold_term(topic): topic for topic in available_choices(store, spec, NO_CHOICES).topics}
@@ -134,28 +134,29 @@ class _Import:
         self._where, self._done = where, done
         self._consent = Consent(at=now, origin="", form="import", wording="stated by the operator")
         self._ring = deps.process.keyring()
-        self._due = lru_cache(maxsize=4096)(self._due_of)  # of many readers it is the same
-        self._ask = lru_cache(maxsize=1)(self._confirmation)
+        # A list's readers share few schedules, and the confirmation mail is the same for all.
+        self._next_due = lru_cache(maxsize=4096)(self._due_after_import)
+        self._confirmation = lru_cache(maxsize=1)(self._make_confirmation)
 
     def take(self, chunk: Sequence[ImportRow]) -> Imported:
-        """Stores a chunk; returns the tally so far."""
-        wishes = self._may_be_asked([*self._readers(chunk)])
-        ask = self._ask() if any(not reader.active for _, reader in wishes) else None
-        given = [(reader, row.said) for row, reader in wishes]
+        """Stores a chunk; returns the counts so far."""
+        readers = self._without_opted_out([*self._readers(chunk)])
+        ask = self._confirmation() if any(not reader.active for _, reader in readers) else None
+        given = [(reader, row.said) for row, reader in readers]
         outcomes = self._deps.adapters.store.import_rows(
             self._spec.slug, given, self._consent, ask, self._journal
         )
-        if ImportOutcome.ASKED in outcomes:  # a store restored from before must not give these numbers again
+        if ImportOutcome.ASKED in outcomes:  # a restored older store must not use these ids again
             self._deps.adapters.journal.append(
                 "transactional", {"mailing": self._deps.adapters.store.next_mailing_id() - 1}
             )
-        for (row, reader), outcome in zip(wishes, outcomes, strict=True):
-            group, reason = _told(outcome, row.said, active=reader.active)
+        for (row, reader), outcome in zip(readers, outcomes, strict=True):
+            group, reason = report_group(outcome, row.said, active=reader.active)
             self._done.note(outcome, group, reason, (self._where, row.line, reader.address))
         return self._done
 
     def _readers(self, chunk: Sequence[ImportRow]) -> Iterator[tuple[ImportRow, NewReader]]:
-        """The rows to be stored; the others are counted."""
+        """The rows to store; the others are counted."""
         for row in chunk:
             try:
                 address = parse_address_cell(row.address)
@@ -178,22 +179,25 @@ class _Import:
                     key=address_key(address, self._ring),
                     active=active or status is not SourceStatus.SUBSCRIBED,
                     own_wish=False,
-                    next_due_at=self._due(row.choices.pace) if active else None,
+                    next_due_at=self._next_due(row.choices.schedule) if active else None,
                     choices=row.choices,
                 ),
             )
 
-    def _may_be_asked(self, wishes: list[tuple[ImportRow, NewReader]]) -> list[tuple[ImportRow, NewReader]]:
-        """Without those who would be asked to confirm, and asked never to be."""
-        boxes = {
-            reader.key: mailbox_key(reader.address, self._ring) for _, reader in wishes if not reader.active
+    def _without_opted_out(
+        self, readers: list[tuple[ImportRow, NewReader]]
+    ) -> list[tuple[ImportRow, NewReader]]:
+        """Leaves out, and counts, those who need a confirmation mail and opted out of such mails."""
+        mailboxes = {
+            reader.key: mailbox_key(reader.address, self._ring) for _, reader in readers if not reader.active
         }
-        none = self._deps.adapters.store.opted_out_mailboxes([*boxes.values()]) if boxes else frozenset[str]()
-        if not none:
-            return wishes
+        store = self._deps.adapters.store
+        opted_out = store.opted_out_mailboxes([*mailboxes.values()]) if mailboxes else frozenset[str]()
+        if not opted_out:
+            return readers
         asked: list[tuple[ImportRow, NewReader]] = []
-        for row, reader in wishes:
-            if boxes.get(reader.key) in none and not reader.active:
+        for row, reader in readers:
+            if mailboxes.get(reader.key) in opted_out and not reader.active:
                 example = (self._where, row.line, reader.address)
                 self._done.note(ImportOutcome.PASSED, ImportReportGroup.NOT_STORED, NEVER_ASK, example)
             else:
@@ -209,20 +213,20 @@ class _Import:
             self._done.bad.append(f"{where}: {why}")
 
     def _journal(self, departures: Sequence[Departure]) -> None:
-        """Departures are on disk before they are committed."""
+        """Departures are in the journal before they are in the store."""
         journal_departures(self._deps.adapters.journal, departures)
         self._deps.process.failpoint("import:journaled")
 
-    def _due_of(self, pace: SchedulePreference) -> datetime:
-        return next_due_after(self._spec, pace, self._now)
+    def _due_after_import(self, preference: SchedulePreference) -> datetime:
+        return next_due_after(self._spec, preference, self._now)
 
-    def _confirmation(self) -> NewMailing:
+    def _make_confirmation(self) -> NewMailing:
         frozen = confirmation_message(self._deps, self._spec)
         return single_mailing(self._deps.adapters.store, self._spec, MailingKind.CONFIRM, frozen, self._now)
 
 
 def parse_address_cell(text: str) -> str:
-    """The address in a cell, with or without a name. Raises AddressError."""
+    """The address in a cell, with or without a display name. Raises AddressError."""
     if is_common_address(text):
         return text
     if "<" in text:
@@ -234,17 +238,17 @@ def parse_address_cell(text: str) -> str:
     return str(parse_address(text))
 
 
-_SAID: Mapping[ImportOutcome, tuple[str, str]] = {
+_GROUPS: Mapping[ImportOutcome, tuple[str, str]] = {
     ImportOutcome.ASKED: (ImportReportGroup.PENDING, "new, asked to confirm"),
     ImportOutcome.ACTIVATED: (ImportReportGroup.ACTIVE, "was pending here"),
     ImportOutcome.BARRED: (ImportReportGroup.NOT_STORED, "unsubscribed or suppressed here"),
 }
 
 
-def _told(outcome: ImportOutcome, said: RowStatus, *, active: bool) -> tuple[str, str]:
-    """(group, reason) of a row in a report."""
-    if outcome in _SAID:
-        return _SAID[outcome]
+def report_group(outcome: ImportOutcome, said: RowStatus, *, active: bool) -> tuple[str, str]:
+    """The (group, reason) that a report counts a row under."""
+    if outcome in _GROUPS:
+        return _GROUPS[outcome]
     if said.status is SourceStatus.SUBSCRIBED:
         group = ImportReportGroup.ACTIVE if active else ImportReportGroup.PENDING
         return group, "new" if outcome is ImportOutcome.ADDED else "already subscribed"

@@ -1,10 +1,10 @@
-"""Signing up, and being asked to confirm: what readers ask of forms, and what an operator does about it.
+"""Sign-up and its confirmation mails: what readers do in forms, and what operators do about it.
 
-How often a mailbox is asked is counted in the transaction that plans the mail
-(`core.subscribers.confirmation_limits`). Nothing here tells a reader what was known of an address.
+Confirmation mails to a mailbox are counted in the transaction that plans them
+(`core.subscribers.confirmation_limits`). Nothing here tells a visitor what is known about an address.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from publisher.core.addresses import Address, Blocklist, parse_address
@@ -16,11 +16,9 @@ from publisher.core.subscribers.subscription import (
     Consent,
     MailingList,
     NewReader,
-    Subscription,
     SubscriptionState,
 )
 from publisher.core.tokens import KeyRing, Purpose, address_key, join_mailbox_key, mailbox_key, verify
-from publisher.ports import Store
 from publisher.services.deps import Deps
 from publisher.services.mail.letters import confirmation_message
 from publisher.services.subscribers.admin import departure_of
@@ -34,16 +32,16 @@ LIFTED_BY_OPERATOR = ("bounce", "complaint", "operator")
 """The kinds of suppressions that `allow` lifts."""
 
 CONSENT_WORDING = "sign-up form, version 1"
-"""What the reader agreed to, as proof of consent; grows with the form's text."""
+"""What the reader agreed to, as proof of consent; a new wording of the form gets a new version."""
 
 
 class BlockedAddress(AddressError):
-    """A good address that nobody may sign up here."""
+    """A valid address that nobody may sign up here."""
 
 
 def parse_signup_address(blocklist: Blocklist, text: str) -> Address:
-    """The address that a reader gave, for mail to go to. Raises AddressError; BlockedAddress for one that
-    settings refuse: this machine's, a list's own, or of `web.blocked`.
+    """The address that a visitor typed. Raises AddressError, or BlockedAddress if it is one of the site's own
+    or in `web.blocked`.
     """
     address = parse_address(text)
     if blocklist.has(address):
@@ -54,7 +52,7 @@ def parse_signup_address(blocklist: Blocklist, text: str) -> Address:
 def sign_up(
     deps: Deps, lists: Sequence[MailingList], address: str, origin: str, now: datetime
 ) -> SignUpOutcome:
-    """A visitor asks to join `lists`; one mail asks about all of them. Raises AddressError."""
+    """Signs an address up to `lists`, with one confirmation mail for all of them. Raises AddressError."""
     parsed = parse_signup_address(deps.rules.blocklist, address)
     reader = NewReader(
         address=str(parsed), key=address_key(str(parsed), deps.process.keyring()), active=False, own_wish=True
@@ -71,31 +69,34 @@ def request_confirmation(
     consent: Consent,
     now: datetime,
 ) -> SignUpOutcome:
-    """Joins `reader` to `lists` and asks them to confirm, as far as the mailbox of `address` may be asked."""
-    wish = SignUpRequest(
+    """Adds `reader` to `lists` and sends a confirmation mail, if the limits of `address`'s mailbox allow
+    one.
+    """
+    request = SignUpRequest(
         readers={spec.slug: reader for spec in lists},
         consent=consent,
         mailbox=mailbox_key(address, deps.process.keyring()),
         domain=counted_domain(address.domain),
     )
-    found = deps.adapters.store.preview_sign_up(wish, now)
+    found = deps.adapters.store.preview_sign_up(request, now)
     while found.answer is SignUpOutcome.ASK:
         asked = [spec for spec in lists if spec.slug in found.lists]
         frozen = confirmation_message(deps, *asked)
         mail = single_mailing(deps.adapters.store, asked[0], MailingKind.CONFIRM, frozen, now)
-        done = deps.adapters.store.sign_up(wish, mail, found, now)
+        done = deps.adapters.store.sign_up(request, mail, found, now)
         if done == found:
             journal_mailing_id(deps.adapters.journal, done.mailing)
             break
-        found = done  # somebody else was quicker: look again
+        found = done  # another process was faster: decide again
     return found.answer
 
 
 def resend_confirmation(
     deps: Deps, address: str, spec: MailingList | None, now: datetime
 ) -> Sequence[MailingList]:
-    """An operator has an address that waits for confirmation asked once more, in one mail; returns the lists
-    it asks about. Not counted. Raises AddressError, and Refused: its owner wants no such mail.
+    """Sends an operator's reminder to an address that has not confirmed, in one mail that does not count
+    towards the limits; returns the lists it asks about. Raises AddressError, or Refused if its owner wants no
+    such mail.
     """
     parsed = parse_address(address)
     if refuses_confirmation_mail(deps.adapters.store, deps.process.keyring(), parsed):
@@ -120,39 +121,37 @@ def resend_confirmation(
 
 
 def never_ask(deps: Deps, token: str, now: datetime) -> None:
-    """The owner of a mailbox says that it was not them: no confirmation mail goes there any more, and what
-    waits for their confirmation ends. Journalled. Idempotent. Raises TokenError.
+    """Stops confirmation mails to a mailbox whose owner did not sign up, and ends its pending sign-ups.
+    Journaled. Idempotent. Raises TokenError.
     """
-    mailbox = mailbox_of_token(deps.process.keyring(), token, now)
-    pending = list(_waiting(deps.adapters.store, deps.process.keyring(), mailbox))
-    gone = [departure_of(deps.process.keyring(), one, now) for one in pending]
-    said = ("never-asked", {"at": now.isoformat(), "key": mailbox})
-    deps.adapters.journal.append_all([said, *((journal_event(one), journal_fields(one)) for one in gone)])
+    store, keyring = deps.adapters.store, deps.process.keyring()
+    mailbox = mailbox_of_token(keyring, token, now)
+    pending = [
+        one
+        for one in store.subscriptions(None, SubscriptionState.PENDING)
+        if mailbox_key(one.address, keyring) == mailbox
+    ]
+    departures = [departure_of(keyring, one, now) for one in pending]
+    opt_out = ("never-asked", {"at": now.isoformat(), "key": mailbox})
+    deps.adapters.journal.append_all(
+        [opt_out, *((journal_event(one), journal_fields(one)) for one in departures)]
+    )
     deps.process.failpoint("never-ask:journaled")
-    deps.adapters.store.opt_out_of_confirmations(mailbox, [one.id for one in pending], now)
+    store.opt_out_of_confirmations(mailbox, [one.id for one in pending], now)
     deps.process.failpoint("never-ask:committed")
 
 
 def mailbox_of_token(keyring: KeyRing, token: str, now: datetime) -> str:
-    """The key of the mailbox whose link `token` is. Raises TokenError."""
+    """The key of the mailbox that a link stops mails to. Raises TokenError."""
     return join_mailbox_key(verify(token, Purpose.NEVER_ASK, keyring, now))
 
 
-def _waiting(store: Store, keyring: KeyRing, mailbox: str) -> Iterator[Subscription]:
-    for one in store.subscriptions(None, SubscriptionState.PENDING):
-        if mailbox_key(one.address, keyring) == mailbox:
-            yield one
-
-
 def allow(deps: Deps, address: str, now: datetime) -> Sequence[str]:
-    """An operator lets an address be mailed and asked again; returns what was lifted. That a reader left or
-    was erased stays: only they can come back. Journalled. Raises AddressError.
+    """Lets an address be mailed and asked again, for an operator; returns what was lifted. An unsubscribe or
+    erasure stays: only the reader can come back. Journaled. Raises AddressError.
     """
-    parsed = parse_address(address)
-    key, mailbox = (
-        address_key(str(parsed), deps.process.keyring()),
-        mailbox_key(parsed, deps.process.keyring()),
-    )
+    parsed, keyring = parse_address(address), deps.process.keyring()
+    key, mailbox = address_key(str(parsed), keyring), mailbox_key(parsed, keyring)
     fields = {"at": now.isoformat(), "key": key, "kinds": LIFTED_BY_OPERATOR, "mailbox": mailbox}
     deps.adapters.journal.append("allowed", fields)
     return deps.adapters.store.lift_blocks(key, mailbox, now)

@@ -1,6 +1,5 @@
-"""The life of a subscription, as readers and operators act on it: it is confirmed, added, moved to another
-address, and ended by an unsubscribe. Also the mailings to one reader that this takes, and when a reader is
-due.
+"""The life of a subscription: readers confirm, unsubscribe and change their address; operators add readers.
+Also the mailings to a single reader that this takes, and when a reader is due next.
 """
 
 from collections.abc import Sequence
@@ -34,35 +33,31 @@ from publisher.services.mail.letters import FrozenMail, PostVersions, confirmati
 from publisher.services.subscribers.admin import departure_of, journal_departures
 
 WELCOME_POSTS, WELCOME_SAMPLE = 5, 100
-"""How many of the latest posts a welcome mail shows, and among how many of all it looks for them."""
+"""How many of the latest posts a welcome mail shows, and how many are searched for them."""
 
 ADDRESS_CHANGE = "address"
-"""How a new address was given, in the proof of its consent; `origin` says which subscription it comes
-from.
-"""
+"""The form in the proof of consent of a changed address; `origin` names the subscription it comes from."""
 
 
 def find_by_token(
     store: Store, keyring: KeyRing, token: str, purpose: Purpose, now: datetime
 ) -> Subscription:
-    """The subscription a token speaks of, for showing; changes nothing. Raises TokenError."""
+    """The subscription that a token is for. Changes nothing. Raises TokenError."""
     claim = verify(token, purpose, keyring, now)
     found = store.subscription(claim.subscription)
     if (
         found is None
         and purpose is Purpose.CONFIRM
-        and (went := store.moved_subscription(claim.subscription))
+        and (moved := store.moved_subscription(claim.subscription))
     ):
-        return went
+        return moved
     if found is None or found.generation != claim.generation:
         raise TokenError("token", "not valid")
     return found
 
 
 def confirm(deps: Deps, token: str, now: datetime) -> Subscription:
-    """The reader confirms in person: active from here on, on every list that the mail asked about.
-    Idempotent. Raises TokenError.
-    """
+    """Activates the subscriptions that a confirmation mail asked about. Idempotent. Raises TokenError."""
     found = find_by_token(deps.adapters.store, deps.process.keyring(), token, Purpose.CONFIRM, now)
     if found.state is SubscriptionState.UNSUBSCRIBED or deps.rules.list(found.list) is None:
         raise TokenError("token", "not valid")
@@ -74,7 +69,7 @@ def confirm(deps: Deps, token: str, now: datetime) -> Subscription:
 
 
 def _confirm_one(deps: Deps, found: Subscription, now: datetime) -> Subscription | None:
-    """One subscription becomes active, and greets its reader, once. None: it may not, or is no more."""
+    """Activates one subscription and welcomes its reader once. None if it may not be or no longer exists."""
     spec = deps.rules.list(found.list)
     if spec is None:
         return None
@@ -82,38 +77,38 @@ def _confirm_one(deps: Deps, found: Subscription, now: datetime) -> Subscription
         return moved
     due = next_due_of(spec, found, now)
     while True:
-        greets = found.state is SubscriptionState.PENDING and spec.welcome == "latest"
-        mail = welcome_mailing(deps, spec, found, now) if greets else None
+        welcomes = found.state is SubscriptionState.PENDING and spec.welcome == "latest"
+        mail = welcome_mailing(deps, spec, found, now) if welcomes else None
         note = partial(journal_mailing_id, deps.adapters.journal)
         try:
             done = deps.adapters.store.confirm(
                 found.id, found.generation, due, now, welcome=mail, planned=note
             )
-        except LogConflict:  # something was published meanwhile: the welcome shows it
+        except LogConflict:  # something was published meanwhile: show it in the welcome
             continue
         return done or deps.adapters.store.moved_subscription(found.id)
 
 
 def lists_to_confirm(rules: SiteRules, store: Store, found: Subscription) -> Sequence[MailingList]:
-    """The lists that a confirmation of `found` is about."""
+    """The lists that a confirmation of `found` activates."""
     together = store.pending_in_same_mail(found.id) or [found]
     lists = (rules.list(one.list) for one in reversed(together))
     return [spec for spec in lists if spec is not None]
 
 
 def welcome_mailing(deps: Deps, spec: MailingList, found: Subscription, now: datetime) -> NewMailing:
-    """The mail that greets a reader with the latest posts, to be planned with their confirmation. Those posts
-    lie before the reader's place in the log, so no digest brings them again.
+    """The welcome mail with the latest posts, to be planned with the confirmation. Its posts lie before the
+    reader's offset in the log, so no digest brings them again.
     """
-    taste = content_for(spec, found.choices.taste)
+    content = content_for(spec, found.choices.content)
     head = deps.adapters.store.head().seq
     newest = [
         known
         for known in deps.adapters.store.newest_posts(WELCOME_SAMPLE)
-        if is_wanted(known.post, spec, taste)
+        if is_wanted(known.post, spec, content)
     ]
     pairs = tuple((known.id, known.revision) for known in newest[:WELCOME_POSTS])
-    language = deps.rules.language(spec, taste)
+    language = deps.rules.language(spec, content)
     frozen = welcome_message(deps, spec, pairs, language)
     mailing = single_mailing(
         deps.adapters.store, spec, MailingKind.WELCOME, frozen, now, language, posts=pairs
@@ -122,23 +117,22 @@ def welcome_mailing(deps: Deps, spec: MailingList, found: Subscription, now: dat
 
 
 def unsubscribe(deps: Deps, token: str, now: datetime) -> Subscription:
-    """One click: effective for the next message sent, idempotent, journaled. Raises TokenError."""
+    """Ends a subscription, from the next message sent. Idempotent. Journaled. Raises TokenError."""
     found = find_by_token(deps.adapters.store, deps.process.keyring(), token, Purpose.UNSUBSCRIBE, now)
     if found.state is SubscriptionState.UNSUBSCRIBED:
-        return found  # it was journaled then: a link clicked twice adds nothing
+        return found  # already journaled
     journal_departures(deps.adapters.journal, [departure_of(deps.process.keyring(), found, now)])
     deps.process.failpoint("unsubscribe:journaled")
     ended = deps.adapters.store.unsubscribe(found.id, found.generation, now)
     deps.process.failpoint("unsubscribe:committed")
-    if ended is None:  # erased, or moved on to a later life, since it was looked up
+    if ended is None:  # erased, or renewed, since it was looked up
         raise TokenError("token", "not valid")
     return ended
 
 
 def add(deps: Deps, spec: MailingList, address: str, now: datetime, *, confirmed: bool) -> SignupResult:
-    """An operator adds one reader: active where consent is stated, else asked to confirm.
-
-    Raises AddressError, and Refused for an address that left, is suppressed, or wants no such mail.
+    """Adds one reader for an operator: active if `confirmed`, otherwise with a confirmation mail. Raises
+    AddressError, or Refused if the address left, is suppressed, or wants no such mail.
     """
     parsed = parse_address(address)
     if not confirmed and refuses_confirmation_mail(deps.adapters.store, deps.process.keyring(), parsed):
@@ -162,21 +156,21 @@ def add(deps: Deps, spec: MailingList, address: str, now: datetime, *, confirmed
 
 
 def forget_pending(store: Store, now: datetime) -> int:
-    """Sign-ups nobody confirmed are gone after seven days, and how often a mailbox was asked a year after
-    the last attempt; returns how many sign-ups.
+    """Deletes sign-ups that nobody confirmed within seven days, and counts of confirmation mails a year after
+    the last attempt. Returns how many sign-ups.
     """
     store.prune_confirmation_history(now)
     return store.delete_pending(now - PENDING_FOR)
 
 
 def address_change_consent(before: Subscription, now: datetime) -> Consent:
-    """The proof that the reader of `before` asked, in person, to get it at another address."""
+    """The proof that the reader of `before` asked in person to be mailed at another address."""
     origin = f"subscription {before.id}, life {before.generation}"
     return Consent(at=now, origin=origin, form=ADDRESS_CHANGE, wording="change of address, version 1")
 
 
 def address_change_origin(store: Store, found: Subscription) -> Subscription | None:
-    """The subscription that `found` takes the place of, if it still stands as it did when that was asked."""
+    """The subscription that `found` replaces, if it has not changed since the reader asked for that."""
     proof = store.consent_of(found.id)
     words = proof.get("origin", "").replace(",", "").split()
     if proof.get("form") != ADDRESS_CHANGE or len(words) != 4:
@@ -184,17 +178,14 @@ def address_change_origin(store: Store, found: Subscription) -> Subscription | N
     before = store.subscription(int(words[1]))
     if before is None or before.state is not SubscriptionState.ACTIVE or before.list != found.list:
         return None
-    if reader_identity(before.address) == reader_identity(
-        found.address
-    ):  # a click a moment before this one moved it
-        return None
+    if reader_identity(before.address) == reader_identity(found.address):
+        return None  # a click just before this one moved it
     return before if before.generation == int(words[3]) else None
 
 
 def complete_address_change(deps: Deps, found: Subscription, now: datetime) -> Subscription | None:
-    """If the reader of `found` changes their address by confirming it now: the subscription that goes on at
-    the new address, with all it had. None: it is no change of address, or what it came from has ended
-    meanwhile. Journaled.
+    """Moves a subscription to the new address `found`, if confirming that one completes a change of address;
+    returns it. None if it is not a change of address or the old subscription has ended. Journaled.
     """
     before = address_change_origin(deps.adapters.store, found)
     key = address_key(found.address, deps.process.keyring())
@@ -219,9 +210,8 @@ def send_confirmation(
     now: datetime,
     frozen: FrozenMail | None = None,
 ) -> int:
-    """Plans the confirmation mail that an operator wants sent, a transactional mailing of its own, which does
-    not count towards the limits; returns its id, 0 where the owner of the mailbox wants none. `frozen` is the
-    mail where it is composed already.
+    """Plans a confirmation mail for an operator, which does not count towards the limits; returns the id of
+    its mailing, 0 if the owner of the mailbox wants none. `frozen` is the mail, if it is composed already.
     """
     if refuses_confirmation_mail(
         deps.adapters.store, deps.process.keyring(), parse_address(subscription.address)
@@ -232,7 +222,7 @@ def send_confirmation(
 
 
 def refuses_confirmation_mail(store: Store, keyring: KeyRing, address: Address) -> bool:
-    """Whether the owner of a mailbox said "never ask again"."""
+    """Whether the owner of a mailbox chose "never ask again"."""
     asked = store.confirmation_history(mailbox_key(address, keyring))
     return asked is not None and asked.never is not None
 
@@ -246,9 +236,7 @@ def plan_single_mailing(
     now: datetime,
     language: str = "",
 ) -> int:
-    """Plans a mailing to one reader, who waits for it; returns its id. `language` is that of its words, where
-    it is not the list's.
-    """
+    """Plans a mailing to one reader and returns its id. `language` is that of its text, if not the list's."""
     id = adapters.store.start_transactional(
         single_mailing(adapters.store, spec, kind, frozen, now, language), to.id, now
     )
@@ -265,7 +253,7 @@ def single_mailing(
     language: str = "",
     posts: PostVersions = (),
 ) -> NewMailing:
-    """A mailing to one reader, not yet planned. `posts` are what it shows."""
+    """A mailing to one reader, to be planned. `posts` are what it shows."""
     subject, recipe, segments = frozen
     return NewMailing(
         list=spec.slug,
@@ -280,21 +268,21 @@ def single_mailing(
 
 
 def journal_mailing_id(journal: Journal, mailing: int) -> None:
-    """Journals now and then how far the ids of mailings to one reader have come, so that a store restored
-    from an older backup does not give them again.
+    """Journals every TRANSACTIONAL_PER_LINE-th id of a mailing to one reader, so that a store restored from
+    an older backup does not use these ids again.
     """
     if mailing % TRANSACTIONAL_PER_LINE == 0:
         journal.append("transactional", {"mailing": mailing})
 
 
-def next_due_after(spec: MailingList, pace: SchedulePreference, now: datetime) -> datetime:
-    """When a reader of that schedule preference is due next after `now`."""
-    schedule = schedule_for(spec, pace)
+def next_due_after(spec: MailingList, preference: SchedulePreference, now: datetime) -> datetime:
+    """When a reader with that schedule preference is due next after `now`."""
+    schedule = schedule_for(spec, preference)
     return CADENCES[schedule.cadence].after(now, schedule)
 
 
 def next_due_of(
-    spec: MailingList, found: Subscription, now: datetime, pace: SchedulePreference | None = None
+    spec: MailingList, found: Subscription, now: datetime, preference: SchedulePreference | None = None
 ) -> datetime:
-    """When a subscription is due next after `now`: by its own preference, or by another it is to have."""
-    return next_due_after(spec, pace or found.choices.pace, now)
+    """When a subscription is due next after `now`, by its own schedule preference or a new one."""
+    return next_due_after(spec, preference or found.choices.schedule, now)

@@ -84,13 +84,13 @@ def preferences_from_form(fields: Fields, before: Preferences) -> Preferences:
     zone = first_value(fields, "timezone")
     language = first_value(fields, "language")
     return Preferences(
-        pace=SchedulePreference(
+        schedule=SchedulePreference(
             cadence=cadence,
             on=day if day in days else "",
             at=read_hour(first_value(fields, "hour")),
-            timezone=zone if zone in zones() or zone == before.pace.timezone else "",
+            timezone=zone if zone in zones() or zone == before.schedule.timezone else "",
         ),
-        taste=ContentPreference(
+        content=ContentPreference(
             topics=normalize_topics(word[:100] for word in fields.get("topic", ())),
             language=language if len(language) <= 35 and language.replace("-", "").isalnum() else "",
         ),
@@ -108,12 +108,13 @@ def read_hour(text: str) -> time | None:
 
 def template_values(spec: MailingList, subscription: Subscription, offer: Offer) -> dict[str, object]:
     """The values of the template: what is offered, and what is in force."""
-    rhythm = schedule_for(spec, subscription.choices.pace)
-    schedule = subscription.choices.pace
+    choices = subscription.choices
+    rhythm, schedule = schedule_for(spec, choices.schedule), choices.schedule
     next_at = subscription.next_due_at if rhythm.cadence != "immediate" else None
     return {
         "spec": spec,
-        "choices": subscription.choices,
+        # Sites have templates of their own, which know these names.
+        "choices": {"pace": choices.schedule, "taste": choices.content, "paused": choices.paused},
         "offer": offer,
         "often": {name: CADENCE_LABELS[name] for name in offer.cadences if name in CADENCE_LABELS},
         "usual": CADENCE_LABELS.get(spec.cadence, spec.cadence),

@@ -110,7 +110,7 @@ class PageResponses:
         """The language of pages for a subscriber: that of their mails."""
         spec = self.deps.rules.list(subscription.list)
         return (
-            self.deps.rules.language(spec, subscription.choices.taste)
+            self.deps.rules.language(spec, subscription.choices.content)
             if spec
             else self.deps.rules.site.language
         )

@@ -115,7 +115,7 @@ TASTES = st.builds(
 )
 
 
-@given(st.builds(Preferences, pace=PACES, taste=TASTES, paused=st.booleans()))
+@given(st.builds(Preferences, schedule=PACES, content=TASTES, paused=st.booleans()))
 def test_what_a_reader_chose_comes_back(choices: Preferences) -> None:
     cells = to_cells(choices)
     assert tuple(cells) == PREFERENCE_COLUMNS
@@ -125,7 +125,7 @@ def test_what_a_reader_chose_comes_back(choices: Preferences) -> None:
 def test_topics_are_read_as_people_write_them_too() -> None:
     cells = {"topics": 'Boats; "a; b" ;fish', "paused": "Yes"}
     assert from_cells(cells, CADENCES) == Preferences(
-        taste=ContentPreference(topics=("a; b", "Boats", "fish")), paused=True
+        content=ContentPreference(topics=("a; b", "Boats", "fish")), paused=True
     )
     assert from_cells({}, CADENCES) == Preferences()
 

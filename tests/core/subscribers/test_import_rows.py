@@ -129,7 +129,7 @@ def test_tags_become_the_topics_that_are_offered() -> None:
     reader = RowParser(look, "daily", (), topics="Tags", offered={"boats": "Boats", "art": "art"})
     row = reader(2, ["ann@example.org", '"BOATS","Lorem Editors", "art"'])
     assert row is not None
-    assert row.choices == Preferences(taste=ContentPreference(topics=("art", "Boats")))
+    assert row.choices == Preferences(content=ContentPreference(topics=("art", "Boats")))
     assert reader.unoffered == {"Lorem Editors": 1}
     assert reader.ignored == ()
 
@@ -154,7 +154,7 @@ def test_our_own_export_says_more() -> None:
     assert one is not None
     assert two is not None
     assert three is not None
-    assert (one.address, one.choices.pace.cadence, one.pending) == ("=a@example.org", "weekly", False)
+    assert (one.address, one.choices.schedule.cadence, one.pending) == ("=a@example.org", "weekly", False)
     assert (two.pending, three.said.status, four) == (True, SourceStatus.LEFT, None)
     assert RowParser(FileScan("f", OWN.split(","), ScanOptions()), "daily", ()).provider == OWN_EXPORT
 

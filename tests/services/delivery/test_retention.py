@@ -32,7 +32,7 @@ def _rows(site: MailSite) -> int:
 
 def _fold(site: MailSite) -> int:
     app = site.app()
-    folded = app.fold()
+    folded = app.archive_deliveries()
     app.close()
     return folded
 
@@ -102,7 +102,7 @@ def test_the_scheduler_folds_and_stops_when_it_is_asked_to(tmp_path: Path) -> No
     site.deliver()
     site.now += timedelta(days=31)
     app = site.app()
-    Ticker(app).fold()
+    Ticker(app).archive()
     app.close()
     assert (_rows(site), site.counts()) == (0, {"accepted": 10})
 
@@ -151,7 +151,7 @@ def test_others_write_while_a_large_ledger_is_folded(tmp_path: Path) -> None:
     thread = threading.Thread(target=write)
     thread.start()
     try:
-        assert app.fold(pause=pause) == 5_000
+        assert app.archive_deliveries(pause=pause) == 5_000
     finally:
         going.set()
         thread.join()

@@ -89,7 +89,9 @@ def _post(folder: Path, n: int, at: datetime) -> None:
 def _choices(dice: random.Random) -> Preferences:
     pace = SchedulePreference(cadence=dice.choice(("", "immediate", "weekly")), at=time(dice.randrange(24)))
     topics = normalize_topics(dice.sample(TOPICS, dice.randint(0, 2)))
-    return Preferences(pace=pace, taste=ContentPreference(topics=topics, language=dice.choice(LANGUAGES)))
+    return Preferences(
+        schedule=pace, content=ContentPreference(topics=topics, language=dice.choice(LANGUAGES))
+    )
 
 
 def _join(app: App, wishes: Sequence[Preferences], day: int, at: datetime) -> None:
@@ -100,7 +102,7 @@ def _join(app: App, wishes: Sequence[Preferences], day: int, at: datetime) -> No
             key=f"{day}{n:063x}",
             active=True,
             own_wish=False,
-            next_due_at=next_due_after(spec, wish.pace, at),
+            next_due_at=next_due_after(spec, wish.schedule, at),
             choices=wish,
         )
         for n, wish in enumerate(wishes)
@@ -112,7 +114,7 @@ def _join(app: App, wishes: Sequence[Preferences], day: int, at: datetime) -> No
 
 def _naive(app: App, reader: Any) -> tuple[tuple[tuple[str, str], ...], str]:
     """What a reader gets, told for them alone: what came after their place, of their topics and language."""
-    taste = reader.choices.taste
+    taste = reader.choices.content
     posts = [
         known
         for known in sorted(app.store.all_posts(), key=lambda known: known.first_seq)

@@ -184,7 +184,7 @@ class World:
         if reader and reader.active:
             return
         choices = self._choices(dice)
-        due = next_due_after(self.spec, choices.pace, self.now)
+        due = next_due_after(self.spec, choices.schedule, self.now)
         wish = NewReader(
             address=f"{name}@example.org",
             key=name.encode().hex().ljust(64, "0"),
@@ -213,7 +213,7 @@ class World:
             self._wish(found, replace(found.choices, paused=not found.choices.paused))
 
     def _wish(self, found: Any, choices: Preferences) -> None:
-        due = next_due_after(self.spec, choices.pace, self.now)
+        due = next_due_after(self.spec, choices.schedule, self.now)
         assert self.app.store.set_preferences(found.id, found.generation, choices, due)
         self.model.choose(self._name(found), choices, self.now)
 
@@ -230,7 +230,9 @@ class World:
         at = (None, time(2, 30), time(0, 15), time(18, 0))[dice(4)]
         pace = SchedulePreference(cadence=cadence, on=on, at=at, timezone=("", *ZONES)[dice(len(ZONES) + 1)])
         topics = ((), ("art",), TOPICS)[dice(3)]
-        return Preferences(pace=pace, taste=ContentPreference(topics=topics, language=("", "de")[dice(2)]))
+        return Preferences(
+            schedule=pace, content=ContentPreference(topics=topics, language=("", "de")[dice(2)])
+        )
 
     def resettle(self, dice: Callable[[int], int]) -> None:
         """The author changes the list: its rhythm, or what readers may choose."""

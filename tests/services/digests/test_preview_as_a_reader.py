@@ -65,11 +65,11 @@ class Desk:
         if topics or choices:
             taste = ContentPreference(topics=topics, language=choices.get("language", ""))
             pace = SchedulePreference(cadence=choices.get("cadence", ""))
-            self.choose(name, Preferences(taste=taste, pace=pace, paused=choices.get("paused", False)))
+            self.choose(name, Preferences(content=taste, schedule=pace, paused=choices.get("paused", False)))
 
     def choose(self, name: str, choices: Preferences) -> None:
         found = self.found(name)
-        due = next_due_of(self.spec, found, self.now, choices.pace)
+        due = next_due_of(self.spec, found, self.now, choices.schedule)
         assert self.app.store.set_preferences(found.id, found.generation, choices, due)
 
     def found(self, name: str) -> Any:
@@ -148,7 +148,7 @@ def test_corrections_topics_language_and_posts_to_come_are_as_they_then_are(desk
     desk.app.deliver()
     desk.back("eve")
     desk.post("away", draft="true")
-    desk.choose("bo", Preferences(taste=ContentPreference(topics=("fish",))))
+    desk.choose("bo", Preferences(content=ContentPreference(topics=("fish",))))
     desk.reader("cy", language="de")
     desk.reader("dee", cadence="weekly")
     desk.reader("fay", paused=True)
@@ -236,7 +236,7 @@ def test_whatever_happens_between_mails_a_preview_is_the_mail(desk: Desk, seed: 
             desk.choose(
                 who,
                 Preferences(
-                    taste=taste, pace=SchedulePreference(cadence="weekly" if deed == "weekly" else "")
+                    content=taste, schedule=SchedulePreference(cadence="weekly" if deed == "weekly" else "")
                 ),
             )
         desk.now += DAY

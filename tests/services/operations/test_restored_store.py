@@ -193,7 +193,7 @@ def test_a_reconcile_that_dies_half_way_is_done_again(tmp_path: Path, step: str)
     next_day(site, "second.md")
     put_back(site, old)
     app = site.app()
-    app.reach = _dies_at(f"reconcile:{step}")
+    app.failpoint = _dies_at(f"reconcile:{step}")
     with pytest.raises(_Killed):
         backup.reconcile_store(app, dry_run=False)
     app.close()

@@ -67,8 +67,8 @@ class Desk:
         deps, spec = self.app.deps, self.app.deps.rules.lists[0]
         subscribe.add(deps, spec, f"{name}@example.org", self.now, confirmed=True)
         [*_, found] = self.app.store.subscriptions("daily", None)
-        choices = Preferences(pace=SchedulePreference(cadence=cadence))
-        due = next_due_of(spec, found, self.now, choices.pace)
+        choices = Preferences(schedule=SchedulePreference(cadence=cadence))
+        due = next_due_of(spec, found, self.now, choices.schedule)
         self.app.store.set_preferences(found.id, found.generation, choices, due)
 
     def state(self) -> tuple[Any, ...]:

@@ -142,7 +142,7 @@ class Site:
         self.told = {path.name for path in self.mails()}
         if cut:
             app = self.app()
-            app.reach = _cutting(cut)
+            app.failpoint = _cutting(cut)
             with suppress(Cut):
                 app.publish()
             app.close()
@@ -387,7 +387,7 @@ def test_a_run_that_is_sending_a_mail_stops_before_a_post_that_is_hidden_meanwhi
         other.close()
 
     app = site.app()
-    app.reach = reach
+    app.failpoint = reach
     app.publish()
     app.deliver()
     app.close()

@@ -254,7 +254,7 @@ def stopped_at() -> Callable[[App, str], None]:
             if name == step:
                 raise Stopped
 
-        app.reach = reach  # the hook of crash tests, set here without a process to kill
+        app.failpoint = reach  # the hook of crash tests, set here without a process to kill
         with pytest.raises(Stopped):
             app.publish()
 

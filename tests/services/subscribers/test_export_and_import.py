@@ -38,10 +38,10 @@ from = "news@harbour.example"
 CHOSEN = {
     "ann": Preferences(),
     "bo": Preferences(
-        pace=SchedulePreference(cadence="weekly", on="fri", at=time(18, 30), timezone="Asia/Kathmandu"),
-        taste=ContentPreference(topics=('a "b"; c', "Boats, small", "ព្រះ"), language="pt-BR"),
+        schedule=SchedulePreference(cadence="weekly", on="fri", at=time(18, 30), timezone="Asia/Kathmandu"),
+        content=ContentPreference(topics=('a "b"; c', "Boats, small", "ព្រះ"), language="pt-BR"),
     ),
-    "cy": Preferences(pace=SchedulePreference(cadence="immediate"), paused=True),
+    "cy": Preferences(schedule=SchedulePreference(cadence="immediate"), paused=True),
 }
 
 
@@ -81,9 +81,9 @@ def full(tmp_path: Path) -> Desk:
         subscribe.add(app.deps, daily, f"{name}@example.org", NOW, confirmed=True)
     for found in list(app.store.subscriptions("daily", None)):
         choices = CHOSEN.get(
-            found.address.partition("@")[0], Preferences(taste=ContentPreference(language="de"))
+            found.address.partition("@")[0], Preferences(content=ContentPreference(language="de"))
         )
-        due = next_due_of(daily, found, NOW, choices.pace)
+        due = next_due_of(daily, found, NOW, choices.schedule)
         app.store.set_preferences(found.id, found.generation, choices, due)
     signup.sign_up(app.deps, [daily], "pat@example.org", "", NOW)
     subscribe.add(app.deps, other, "ann@example.org", NOW, confirmed=True)

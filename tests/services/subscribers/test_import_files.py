@@ -250,7 +250,7 @@ def test_tags_choose_topics(tmp_path: Path) -> None:
     done = take(site, path, "--confirmed", "--topics", "tags")
     assert "tags that are not topics of daily: Lorem (1)\n" in done.stderr
     with closing(site.app()) as app:
-        found = {one.address: one.choices.taste.topics for one in app.store.subscriptions(None, None)}
+        found = {one.address: one.choices.content.topics for one in app.store.subscriptions(None, None)}
     assert found == {"ann@example.net": ("Boats",), "bo@example.net": ()}
 
 

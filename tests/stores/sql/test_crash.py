@@ -38,8 +38,8 @@ now = datetime(2024, 10, 25, 8, tzinfo=UTC)
 store = open_store(sys.argv[1], create=True)
 chosen = [
     Preferences(
-        pace=SchedulePreference(at=now.time() if n % 2 else None),
-        taste=ContentPreference(topics=("news",) if n % 3 else ()),
+        schedule=SchedulePreference(at=now.time() if n % 2 else None),
+        content=ContentPreference(topics=("news",) if n % 3 else ()),
     )
     for n in range(700)
 ]

@@ -73,7 +73,7 @@ class Inboxes:
         reader.due = CADENCES[rhythm.cadence].after(now, rhythm)
 
     def rhythm(self, reader: Reader) -> Schedule:
-        spec, pace, may = self.spec, reader.choices.pace, self.spec.readers_choose
+        spec, pace, may = self.spec, reader.choices.schedule, self.spec.readers_choose
         own = pace.cadence if ListChoice.CADENCE in may and pace.cadence else ""
         return Schedule(
             cadence=own or spec.cadence,
@@ -97,9 +97,9 @@ class Inboxes:
         due = [r for r in awake if r.due <= now]
         newest: dict[object, datetime] = {}
         for reader in due:
-            newest[reader.choices.pace] = max(reader.due, newest.get(reader.choices.pace, reader.due))
+            newest[reader.choices.schedule] = max(reader.due, newest.get(reader.choices.schedule, reader.due))
         for reader in due:
-            self._serve(reader, newest[reader.choices.pace], now, send=send)
+            self._serve(reader, newest[reader.choices.schedule], now, send=send)
 
     def _serve(self, reader: Reader, newest: datetime, now: datetime, *, send: bool) -> None:
         rhythm = self.rhythm(reader)
@@ -129,7 +129,7 @@ class Inboxes:
         return now - max(cadence.latest(now, rhythm), newest) > most
 
     def _wanted(self, reader: Reader, item: Item) -> bool:
-        post, taste, may = self.posts[item.id], reader.choices.taste, self.spec.readers_choose
+        post, taste, may = self.posts[item.id], reader.choices.content, self.spec.readers_choose
         if not self.live[item.id] or post.mail is PostMailOptions.NEVER:
             return False
         if item.again:

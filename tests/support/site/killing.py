@@ -152,11 +152,11 @@ def _deliver(order: dict[str, Any], there: int) -> None:
     if order.get("authority"):
         os.environ["SSL_CERT_FILE"] = order["authority"]
     app = App(load(Path(order["site"])), clock=lambda: now, environ={})
-    app.reach = _reach(order, there)
+    app.failpoint = _reach(order, there)
     if order["do"] == "act":
         _act(app, order["act"], *order["words"])
     elif order["do"] == "fold":
-        app.fold()
+        app.archive_deliveries()
     elif order.get("among"):  # other runs may be alive: only leases that ended are taken over
         deps = replace(app.deps, process=replace(app.deps.process, run_id=order["among"]))
         deliver.recover(deps, now, alone=False)

@@ -189,12 +189,12 @@ def preference_columns(
     connection: Connection, slug: str, stands: Sequence[JoinedColumns]
 ) -> dict[Preferences, dict[str, Any]]:
     """Preferences -> the columns of their subscriptions."""
-    paces = schedule_ids(connection, slug, [(stand.choices.pace, stand.next_due_at) for stand in stands])
-    tastes = content_ids(connection, [stand.choices.taste for stand in stands])
+    paces = schedule_ids(connection, slug, [(stand.choices.schedule, stand.next_due_at) for stand in stands])
+    tastes = content_ids(connection, [stand.choices.content for stand in stands])
     return {
         choices: {
-            "rhythm": paces[choices.pace],
-            "taste": tastes[choices.taste],
+            "rhythm": paces[choices.schedule],
+            "taste": tastes[choices.content],
             "paused": choices.paused,
         }
         for choices in {stand.choices for stand in stands}

@@ -112,5 +112,5 @@ def select_subscriptions() -> Select[Any]:
 
 def subscription_value(row: Row[Any]) -> Subscription:
     """A row of `with_address` as the value."""
-    choices = Preferences(pace=schedule_value(row), taste=content_value(row), paused=row.paused)
+    choices = Preferences(schedule=schedule_value(row), content=content_value(row), paused=row.paused)
     return Subscription(**dict(zip(_FIELDS, row, strict=False)), choices=choices)

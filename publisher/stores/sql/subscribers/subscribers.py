@@ -112,9 +112,12 @@ class Subscribers:
             if row is None or row.state is SubscriptionState.UNSUBSCRIBED:
                 return None
             active = row.state is SubscriptionState.ACTIVE and not preferences.paused
-            paces = schedule_ids(connection, row.list, [(preferences.pace, next_due_at)])
-            tastes = content_ids(connection, [preferences.taste])
-            values: dict[str, Any] = {"rhythm": paces[preferences.pace], "taste": tastes[preferences.taste]}
+            paces = schedule_ids(connection, row.list, [(preferences.schedule, next_due_at)])
+            tastes = content_ids(connection, [preferences.content])
+            values: dict[str, Any] = {
+                "rhythm": paces[preferences.schedule],
+                "taste": tastes[preferences.content],
+            }
             values |= {"paused": preferences.paused, "next_due_at": next_due_at if active else None}
             connection.execute(update(subscriptions).where(subscriptions.c.id == id).values(values))
             return _reread(connection, id)
