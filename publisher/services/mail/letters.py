@@ -1,6 +1,5 @@
-"""Mails that are no digest: to confirm a sign-up, to welcome a subscriber, and links that work once; and the
-headers that every mail of a list has. A letter is rendered with marks; frozen, it waits for its reader's
-tokens at the marks.
+"""Mails other than digests: confirmations, welcome mails and account links; and the headers of every mail of
+a list. A letter is rendered with marks, at which the frozen message later gets each reader's tokens.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +22,7 @@ FrozenMail = tuple[str, Recipe, Mapping[str, bytes]]
 
 
 def freeze_letter(letter: EmailContent) -> FrozenMail:
-    """The letter as bytes that only lack what differs for each reader."""
+    """The letter as bytes that lack only what differs for each reader."""
     recipe, segments = freeze_segments(compose(letter))
     return letter.subject, recipe, segments
 
@@ -31,9 +30,9 @@ def freeze_letter(letter: EmailContent) -> FrozenMail:
 def digest_links(
     site: Site, spec: MailingList, mailing: int | None, *, mark: str, choosing: str = "", viewing: str = ""
 ) -> DigestLinks:
-    """The links of a digest: of a mail, with the `mark` that stands for a reader's token, or of its web page,
-    with none. `choosing` is the mark of the link to the reader's preferences, `viewing` of the link to this
-    digest as they got it.
+    """The links of a digest: of a mail, with `mark` for the reader's unsubscribe token, or of its web page,
+    without marks. `choosing` is the mark in the link to the reader's preferences, `viewing` in the link to
+    the digest as they got it.
     """
     base = site.public_url
     archive = f"{base}digests/{spec.slug}/"

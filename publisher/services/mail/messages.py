@@ -1,4 +1,4 @@
-"""One reader's message: the cohort's segments with this reader's values in their places, signed."""
+"""Builds and signs each reader's message: the cohort's segments with this reader's values filled in."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ from publisher.ports import PendingSignature, Signer
 from publisher.services.deps import Deps
 
 MAX_COHORTS = 32
-"""Cohorts whose signable form is kept: those of a few mailings that are sent at once."""
+"""How many cohorts are kept ready for signing: those of a few mailings that are sent at once."""
 
 PREFERENCES_LIFETIME = timedelta(days=90)
-"""How long the link in a mail opens a reader's preferences; the next mail brings a new one."""
+"""How long the preferences link in a mail works; the next mail has a new one."""
 
 ONE_TIME_LIFETIME = timedelta(minutes=30)
-"""How long a link that works once is valid, from when the reader asked for it."""
+"""How long a one-time link works after the reader requested it."""
 
 _PURPOSES = {
     Placeholder.UNSUBSCRIBE: Purpose.UNSUBSCRIBE,
@@ -47,11 +47,11 @@ _ONE_TIME = frozenset({Purpose.EXPORT, Purpose.ERASE, Purpose.ADDRESS})
 _LIFETIMES = {Purpose.PREFERENCES: PREFERENCES_LIFETIME, **dict.fromkeys(_ONE_TIME, ONE_TIME_LIFETIME)}
 
 _OF_MAILING = _ONE_TIME | {Purpose.VIEW}
-"""Tokens that name a mailing; others name the generation of a subscription, and end with it."""
+"""Tokens that name a mailing; the others name a generation of a subscription and end with it."""
 
 
 def message_id(keyring: KeyRing, mailing: Mailing, n: int) -> tuple[str, str]:
-    """(key, Message-ID) of a delivery: the same on every attempt, and after a restart."""
+    """The (key, Message-ID) of a delivery: the same on every attempt and after a restart."""
     return _key(mailing.id, n), _whole_id(_left_part(keyring, mailing.id, n), mailing.sender)
 
 
@@ -60,7 +60,7 @@ def _key(mailing: int, n: int) -> str:
 
 
 def _left_part(ring: KeyRing, mailing: int, n: int) -> str:
-    """The left part of a Message-ID: stable, and impossible to guess."""
+    """The part of a Message-ID before the @: stable and unguessable."""
     return f"{mailing}.{n}.{opaque_id(ring, mailing, n)}"
 
 
@@ -70,7 +70,7 @@ def _whole_id(left: str, sender: str) -> str:
 
 @dataclass(slots=True)
 class _CohortMessages:
-    """What the messages of a cohort share: their form, and how they are signed."""
+    """What the messages of a cohort share: their template and how they are signed."""
 
     form: SegmentTemplate
     tokens: Mapping[Placeholder, tuple[Purpose, int]]  # and when each expires, in minutes
@@ -82,7 +82,7 @@ class _CohortMessages:
 
 
 class PendingMessage:
-    """One delivery's message: all but its signature, which may take a while."""
+    """A message that is complete but for its signature, which may take a while."""
 
     __slots__ = ("_cohort", "_envelope", "_fields", "_key", "_message", "_message_id", "_values")
 
@@ -103,8 +103,8 @@ class PendingMessage:
 
     @property
     def ready(self) -> Message | None:
-        """The bytes and the envelope: equal for every attempt, and the same object each time. None: its
-        signature is still being made.
+        """The message, or None while its signature is being made. It is equal for every attempt, and the same
+        object each time.
         """
         if self._message is not None:
             return self._message
@@ -112,7 +112,7 @@ class PendingMessage:
         return None if fields is None else self._signed(fields)
 
     async def whole(self) -> Message:
-        """`ready`, once it is."""
+        """Waits until the message is ready."""
         return self.ready or self._signed(
             self._fields if isinstance(self._fields, bytes) else await self._fields
         )
@@ -130,7 +130,7 @@ class PendingMessage:
 
 
 class MessageBuilder:
-    """Makes the messages of a run. Signed where the site has keys for the domain of From."""
+    """Builds the messages of a run, signed if the site has keys for the domain of From."""
 
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
@@ -138,7 +138,7 @@ class MessageBuilder:
         self._cohorts = LruCache(MAX_COHORTS)
 
     def begin(self, batch: Batch, row: Delivery, segments: Sequence[Segment]) -> PendingMessage:
-        """Begins the message of one delivery."""
+        """Builds the message of one delivery, all but its signature."""
         key = row.sender, batch.date, tuple(segments)  # not its number: it may be reworded while it waits
         cohort = self._cohorts.get_or_make(key, lambda: self._cohort_messages(*key))
         ring = self._deps.process.keyring()
@@ -179,7 +179,7 @@ class MessageBuilder:
 
 
 class TokenOwner(Protocol):
-    """Whose tokens they are: a delivery, or what stands for one."""
+    """Whose tokens to make: a delivery, or something like one."""
 
     @property
     def mailing(self) -> int: ...
@@ -192,7 +192,7 @@ class TokenOwner(Protocol):
 def reader_tokens(
     keyring: KeyRing, places: frozenset[Placeholder], owner: TokenOwner, sent: datetime
 ) -> dict[Placeholder, bytes]:
-    """The tokens of one reader for those of `places` that take one, in a mail of `sent`."""
+    """One reader's tokens for the `places` that take one, in a mail sent at `sent`."""
     made: dict[Placeholder, bytes] = {}
     for place, (purpose, expires) in _token_purposes(places, sent).items():
         life = owner.mailing if purpose in _OF_MAILING else owner.generation
@@ -203,7 +203,7 @@ def reader_tokens(
 def _token_purposes(
     places: frozenset[Placeholder], sent: datetime
 ) -> Mapping[Placeholder, tuple[Purpose, int]]:
-    """The places that take a token, what it is for, and the minute it expires in (0: never)."""
+    """The places that take a token, with its purpose and the minute it expires in, 0 for never."""
     found = {place: _PURPOSES[place] for place in places & _PURPOSES.keys()}
     return {
         place: (purpose, expiry_minutes(sent + _LIFETIMES[purpose]) if purpose in _LIFETIMES else 0)

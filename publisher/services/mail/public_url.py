@@ -1,8 +1,8 @@
-"""Do links in mails lead to this site? Publisher asks web.public_url before it plans a mailing, at most once
-a day.
+"""Checks that links in mails lead to this site: Publisher probes web.public_url before it plans a mailing, at
+most once a day.
 
-If another site answers, no mail is planned: unsubscribe links would be dead. No answer, or one that says that
-a server is down, is only a warning: a proxy may be starting, or this machine cannot look the name up.
+If another site answers, no mail is planned, because unsubscribe links would be dead. No answer, or a server
+error, is only a warning: a proxy may be starting, or this machine cannot resolve the name.
 """
 
 import json
@@ -15,16 +15,16 @@ from publisher.ports import Store
 from publisher.services.deps import Deps
 
 FACT = "public_url"
-"""The fact of the last answer, as JSON."""
+"""The key, in the store, of the last answer, as JSON."""
 
 SETTING = "web.public_url"
 
 _RESERVED = ("example", "invalid", "test", "example.com", "example.net", "example.org")
-"""Names for examples, and those below them, are nobody's site (RFC 2606, RFC 6761): they are not asked."""
+"""Reserved names (RFC 2606, RFC 6761), which are not probed, nor are names below them."""
 
 
 def last_answer(store: Store) -> ProofAnswer | None:
-    """The last answer; None: nobody was asked yet."""
+    """The last answer; None if web.public_url was never probed."""
     try:
         kept = json.loads(store.meta(FACT) or "null")
         at = datetime.fromisoformat(kept["at"])
@@ -34,9 +34,9 @@ def last_answer(store: Store) -> ProofAnswer | None:
 
 
 def check_public_url(deps: Deps, now: datetime) -> Refused | None:
-    """Why no mail may be planned: its links would lead to another site. None: they do not, nobody can tell,
-    or the operator forces it. Asks who answers at web.public_url unless that is known of today, and keeps
-    the answer; asks nothing where mail does not leave this machine.
+    """Returns why no mail may be planned if its links would lead to another site, unless the operator
+    overrides the rule. Probes web.public_url and stores the answer, unless today's is known or mail does not
+    leave this machine.
     """
     if not deps.rules.checked_public_url:
         return None
@@ -55,7 +55,7 @@ def check_public_url(deps: Deps, now: datetime) -> Refused | None:
 
 
 def _probe(deps: Deps, now: datetime) -> ProofAnswer:
-    """Who answers at web.public_url: this site, if it proves that it knows the secret key."""
+    """Asks web.public_url to prove that it knows this site's secret key."""
     url, challenge = deps.rules.checked_public_url, deps.process.nonce()
     host = urlsplit(url).hostname or ""
     if f".{host}".endswith(tuple(f".{name}" for name in _RESERVED)):

@@ -1,5 +1,5 @@
-"""Looking without touching: what becomes of each file of the folder, and why; and what is wrong in the posts,
-and in the mails that would be made of them, before anybody gets one.
+"""`publisher check` and `posts list`: what becomes of each file and why, and what is wrong in posts and in
+the mails that would be made from them. Writes nothing.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -35,19 +35,20 @@ from publisher.services.publishing.scan import plan_rules
 from publisher.services.subscribers.account import LINKS
 
 MailFinding = tuple[str, LintProblem | PublisherError]
-"""A mail, and what is wrong with it."""
+"""The name of a mail, and what is wrong with it."""
 
 RECENT = 5
-"""How many of the newest posts stand in the digest that is judged where nobody waits for one."""
+"""How many of the newest posts are in the digest that is linted if no reader waits for one."""
 
 _NOT_READ = "which is not read here; only Markdown and HTML are"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedPost:
-    """One file: `why` says why it is not served ("" where it is). `post` is None for a bad post; `id` is
-    the one it has in the log, or would get. `container` is as in `core.posts.post.ParsedPost`; `title` is as
-    the author wrote it, or as it was found where front matter has none. `unread`: it is in another format.
+    """One file. `why` says why it is not public, "" if it is. `post` is None for a bad post; `id` is the one
+    it has in the log, or would get. `container` is as in `core.posts.post.ParsedPost`; `title` is as the
+    author wrote it, or as derived if front matter has none. `unread` marks a file in a format that is not
+    read.
     """
 
     path: str
@@ -61,8 +62,8 @@ class ListedPost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckReport:
-    """All findings, and how many posts are public, or wait, by why; `unread` are in other
-    formats than those that are read.
+    """All findings, how many posts are public, how many wait by reason, and how many files are in a format
+    that is not read.
     """
 
     findings: tuple[Finding, ...]
@@ -72,7 +73,7 @@ class CheckReport:
 
 
 def list_posts(deps: Deps, now: datetime) -> list[ListedPost]:
-    """Every file in path order. Raises SourceError, StoreError."""
+    """Every file, sorted by path. Raises SourceError, StoreError."""
     items = list(deps.adapters.source().scan())
     plan, clashes = _plan(deps, items, now)
     ids = {
@@ -108,7 +109,7 @@ def _listed(
 
 
 def _plan(deps: Deps, items: list[ParsedPost | BadPost], now: datetime) -> tuple[Plan, dict[str, str]]:
-    """What a publish would do with these files, and, by path, why others cannot enter the log."""
+    """What a publish would do with these files, and why some cannot enter the log, by path."""
     posts = [item.post for item in items if isinstance(item, ParsedPost)]
     bad = [item for item in items if isinstance(item, BadPost)]
     head = deps.adapters.store.head()
@@ -118,8 +119,8 @@ def _plan(deps: Deps, items: list[ParsedPost | BadPost], now: datetime) -> tuple
 
 
 def check(deps: Deps, now: datetime) -> CheckReport:
-    """What is wrong in the folder: bad posts, what was passed over, template code that is taken away; and
-    in the mails that would be made of it. Raises SourceError, StoreError.
+    """Checks the folder (bad posts, ignored values, template code that is removed) and the mails that would
+    be made from it. Raises SourceError, StoreError.
     """
     items = list(deps.adapters.source().scan())
     plan, clashes = _plan(deps, items, now)
@@ -128,7 +129,7 @@ def check(deps: Deps, now: datetime) -> CheckReport:
     for item in items:
         if isinstance(item, ParsedPost):
             findings += findings_of(deps, item)
-        else:  # an empty file is an error once it has been so for a while and had been published
+        else:  # an empty file is an error if it had been published and has been empty for a while
             error = not item.empty or item.path in lost
             findings.append(Finding(path=item.path, line=item.line, reason=item.reason, error=error))
     unread = deps.adapters.source().unreadable()
@@ -155,7 +156,7 @@ def check(deps: Deps, now: datetime) -> CheckReport:
 
 
 def _in_other_formats(unread: Sequence[tuple[str, str]]) -> Iterator[Finding]:
-    """One finding for each format, at its first file."""
+    """One finding for each format that is not read, at its first file."""
     for name in sorted({name for _, name in unread}):
         first, *others = [path for path, of in unread if of == name]
         more = f" (and so {'are' if len(others) > 1 else 'is'} {len(others)} more)" if others else ""
@@ -167,7 +168,7 @@ def _in_other_formats(unread: Sequence[tuple[str, str]]) -> Iterator[Finding]:
 
 
 def _mail_findings(deps: Deps, items: list[ParsedPost], plan: Plan, now: datetime) -> Iterator[Finding]:
-    """What the lint says of each list's mails; problems of overridden rules are no errors."""
+    """What the lint finds in each list's mails; problems of overridden rules are warnings."""
     if deps.rules.lists and not deps.rules.site.postal_address:
         reason = "site.postal_address is empty: many countries ask for one in mail to many readers"
         yield Finding(path="publisher.toml", line=0, reason=reason, error=False)
@@ -181,8 +182,8 @@ def _mail_findings(deps: Deps, items: list[ParsedPost], plan: Plan, now: datetim
 def mail_findings(
     deps: Deps, items: Sequence[ParsedPost], plan: Plan, now: datetime
 ) -> Iterator[MailFinding]:
-    """(the mail, what is wrong with it) for what each list sends: the digests that its readers wait for once
-    `plan` is carried out, whenever they are due; its confirmation, its welcome, its links.
+    """What is wrong in the mails of each list: the digests that readers will wait for once `plan` is applied,
+    whenever they are due, and its confirmation, welcome and account mails.
     """
     newest = sorted(
         (item for item in items if wait_reason(item.post, now) is None and item.post.instant),
@@ -207,7 +208,7 @@ def mail_findings(
 
 
 def _recent_digest(deps: Deps, spec: MailingList, items: Sequence[ParsedPost], now: datetime) -> Digest:
-    """A digest of the newest posts: no reader waits for one, and templates are judged all the same."""
+    """A digest of the newest posts, to lint the templates when no reader waits for a digest."""
     layout = Layout(spec.content)
     return Digest(
         site=deps.rules.site,
@@ -220,8 +221,8 @@ def _recent_digest(deps: Deps, spec: MailingList, items: Sequence[ParsedPost], n
 
 
 def _transactional(deps: Deps, spec: MailingList, posts: Sequence[DigestPost]) -> Iterator[MailFinding]:
-    """What single readers get: linted without the words of settings and posts, so that only templates are
-    judged.
+    """What is wrong in mails to single readers, without the texts of settings and posts, so that only
+    templates are judged.
     """
     rules = replace(deps.rules, site=site_without_author_text(deps.rules.site))
     quiet, bare = replace(deps, rules=rules), list_without_author_text(spec)

@@ -1,4 +1,4 @@
-"""Findings: what an author has to mend in a file, by its lines. Nothing of it holds up a post or a mail."""
+"""Findings: what an author should fix in a file, by line. No finding here holds back a post or a mail."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -14,17 +14,17 @@ from publisher.services.deps import Deps
 from publisher.services.posts.content import broken_references, placed_assets, removed_markup
 
 DEAD_LINK = "leads nowhere; correct the link"
-"""Said of a link to a file that is no post, or none that is public."""
+"""The warning about a link to a file that is not a public post."""
 
 _LINKS = lazy(r"\{%-?\s*(?:post_\w+|link)\s|\{\{[<%]?\s*(?:(?:rel)?ref|get_url)\b")
 _VALUES = lazy(r"'[^']*'|\"[^\"]*\"|\([^()]*\)|\{[^{}]*\}+|<[^<>]*>|\d+|\S+\.\w+")
 _FEW = 3
-"""Warnings of one kind that are all shown."""
+"""Up to this many warnings of one kind are all shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Something to mend in a file. `line` counts from 1; 0 where no line is to blame."""
+    """Something to fix in a file. `line` counts from 1; 0 means the whole file."""
 
     path: str
     line: int
@@ -37,8 +37,8 @@ class Finding:
 
 
 def findings_of(deps: Deps, item: ParsedPost) -> list[Finding]:
-    """What its author is warned of: values that were passed over, template code that was left out, pictures
-    and links that readers cannot use.
+    """Warnings to the author of a post: ignored values, template code that was left out, and pictures and
+    links that readers cannot use.
     """
     post = item.post
     notes = [split_warning(warning) for warning in post.warnings]
@@ -61,13 +61,13 @@ def findings_of(deps: Deps, item: ParsedPost) -> list[Finding]:
 
 
 def findings_of_changes(deps: Deps, made: Plan) -> Sequence[Finding]:
-    """What authors are warned of in the posts that `made` brings to readers: once for each post, not whenever
-    somebody looks. Posts that enter as backfill are not looked at: `check` tells.
+    """Warnings about the posts that a plan publishes or updates, so that each is reported once. Backfilled
+    posts are left to `check`.
     """
     if made.stops:
         return ()
-    told = (LogKind.PUBLISHED, LogKind.UPDATED, LogKind.CORRECTED, LogKind.RESTORED)
-    paths = sorted({c.post.path for c in made.changes if c.kind in told and not c.backfill})
+    reported = (LogKind.PUBLISHED, LogKind.UPDATED, LogKind.CORRECTED, LogKind.RESTORED)
+    paths = sorted({c.post.path for c in made.changes if c.kind in reported and not c.backfill})
     readings = deps.adapters.source().read_many(paths, {}) if paths else ()
     items = (reading.result for reading in readings)
     found = (finding for item in items if isinstance(item, ParsedPost) for finding in findings_of(deps, item))
@@ -75,7 +75,7 @@ def findings_of_changes(deps: Deps, made: Plan) -> Sequence[Finding]:
 
 
 def _address(site: Site, post: Post) -> Iterator[str]:
-    """What is wrong with where its front matter sends readers."""
+    """What is wrong with the URL that the front matter sets."""
     if (why := why_unusable(post.url)) or (
         not why_unreachable(site.url) and (why := why_unreachable(post.url))
     ):
@@ -83,8 +83,8 @@ def _address(site: Site, post: Post) -> Iterator[str]:
 
 
 def summarize(findings: Sequence[Finding]) -> Iterator[str]:
-    """Findings as lines for a person: all errors; of warnings of one kind no more than a few, or the first,
-    and how many there are. Each file's stay in their order.
+    """Findings as lines of text: all errors, and of each kind of warning a few, or the first with the number
+    of the others. The order stays.
     """
     kinds: defaultdict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
@@ -102,5 +102,5 @@ def summarize(findings: Sequence[Finding]) -> Iterator[str]:
 
 
 def _kind(finding: Finding) -> str:
-    """What is wrong, without the values that it is wrong of."""
+    """The reason without its values, which is the same for all findings of a kind."""
     return DEAD_LINK if DEAD_LINK in finding.reason else " ".join(_VALUES.sub("", finding.reason).split())

@@ -1,4 +1,4 @@
-"""What an operator does with a mailing: order it about, decide what is in doubt, prove its bytes."""
+"""What operators do with a mailing: hold or cancel it, resolve unknown outcomes, verify its bytes."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,7 +26,7 @@ from publisher.services.digests.withdrawn_posts import remake_before_sending
 
 
 def find_mailing(store: Store, id: int) -> Mailing:
-    """The mailing of that id, counted. Raises UsageError: there is none."""
+    """The mailing with that id, with its counts. Raises UsageError if there is none."""
     found = store.mailing(id)
     if found is None:
         raise UsageError("mailings", f"no mailing {id}", "`publisher mailings list` names them")
@@ -34,15 +34,15 @@ def find_mailing(store: Store, id: int) -> Mailing:
 
 
 def apply_command(
-    deps: Deps, id: int, wish: MailingCommand, now: datetime, *, count_refusals: bool = False
+    deps: Deps, id: int, command: MailingCommand, now: datetime, *, count_refusals: bool = False
 ) -> MailingStatus:
-    """Carries out an order at once, also while another process sends; what held the mailing because too many
-    refused it then counts, or not. What lets it go makes it anew where a post in it was withdrawn. Raises
-    Refused, UsageError.
+    """Carries out a command at once, even while another process sends. If the mailing was held for too many
+    refusals, `count_refusals` says whether they count as bounces. Approving or resuming a mailing makes it
+    anew if one of its posts was withdrawn. Raises Refused, UsageError.
     """
-    if wish in (MailingCommand.APPROVE, MailingCommand.RESUME):
+    if command in (MailingCommand.APPROVE, MailingCommand.RESUME):
         remake_before_sending(deps, id, now)
-    answer = deps.adapters.store.apply_command(id, wish, now, count_refusals=count_refusals)
+    answer = deps.adapters.store.apply_command(id, command, now, count_refusals=count_refusals)
     if answer is None:
         raise UsageError("mailings", f"no mailing {id}", "`publisher mailings list` names them")
     if isinstance(answer, DeclinedCommand):
@@ -52,7 +52,7 @@ def apply_command(
 
 
 def unknown_deliveries_to(deps: Deps, id: int, addresses: Sequence[str]) -> list[UnknownDelivery]:
-    """Those of them to these addresses. Raises UsageError: nothing to one of them is in doubt."""
+    """The deliveries of unknown outcome to these addresses. Raises UsageError if an address has none."""
     found = [doubt for doubt in unknown_deliveries(deps.adapters.store, id) if doubt.address in addresses]
     for address in addresses:
         if address not in {doubt.address for doubt in found}:
@@ -63,12 +63,11 @@ def unknown_deliveries_to(deps: Deps, id: int, addresses: Sequence[str]) -> list
 
 
 def resolve(deps: Deps, chosen: Iterable[UnknownDelivery], *, resend: bool, now: datetime) -> int:
-    """Arrow j: those in doubt are sent again under the same Message-ID, without posts that were withdrawn
-    since, or taken for accepted. Raises Refused: the mail cannot be made without such a post.
+    """Resolves unknown outcomes (arrow j): each message is sent again with the same Message-ID, without posts
+    withdrawn since, or assumed to be accepted. Raises Refused if a mail cannot be made without such a post.
     """
     cause = TransitionCause.RESEND if resend else TransitionCause.ASSUME
     words = "to be sent again by the operator" if resend else ASSUMED_REPLY
-
     made: set[int] = set()
 
     def decided(doubt: UnknownDelivery) -> Transition:
@@ -83,8 +82,8 @@ def resolve(deps: Deps, chosen: Iterable[UnknownDelivery], *, resend: bool, now:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RebuildProof:
-    """What a rebuild of one cohort showed: the SHA-256 of its frozen bytes, places by their names, and what
-    differs from that; empty where nothing does.
+    """The result of rebuilding one cohort: the SHA-256 of its frozen bytes, with placeholders by their names,
+    and how the rebuilt bytes differ, "" if they do not.
     """
 
     cohort: int
@@ -93,35 +92,36 @@ class RebuildProof:
 
 
 def verify_rebuild(deps: Deps, mailing: Mailing) -> Iterator[RebuildProof]:
-    """Whether what is frozen is whole, and today's posts, templates and settings make the same bytes again.
-
-    A confirmation is not rendered again: its content is no post's. Raises StoreError: segments are gone.
+    """Checks that a mailing's frozen bytes are complete, and whether today's posts, templates and settings
+    make the same bytes. Only digests are rendered again. Raises StoreError if segments are missing.
     """
     for cohort, posts, language in deps.adapters.store.cohorts(mailing.id):
         segments = deps.adapters.store.segments(mailing.id, cohort)
         seen = hashlib.sha256()
         for segment in segments:
             seen.update(f"[{segment.value}]".encode() if isinstance(segment, Placeholder) else segment)
-        again = _again(deps, mailing, posts, language, own=cohort > 1)
-        differs = "" if again is None else _difference(freeze_segments(segments)[0], again)
+        differs = ""
+        if mailing.kind is MailingKind.DIGEST and posts:
+            frozen = freeze_segments(segments)[0]
+            differs = _difference(deps, mailing, posts, language, frozen, own=cohort > 1)
         yield RebuildProof(cohort=cohort, sha256=seen.hexdigest(), differs=differs)
 
 
-def _again(
-    deps: Deps, mailing: Mailing, posts: Sequence[tuple[str, str]], language: str, *, own: bool
-) -> tuple[str, ...] | None:
+def _difference(
+    deps: Deps,
+    mailing: Mailing,
+    posts: Sequence[tuple[str, str]],
+    language: str,
+    frozen: Sequence[str],
+    *,
+    own: bool,
+) -> str:
+    """Renders a cohort again and tells how it differs from the `frozen` segments; "" if it does not."""
     spec = deps.rules.list(mailing.list)
-    if mailing.kind is not MailingKind.DIGEST or not posts:
-        return None
     if spec is None:
-        return ()
-    digest = digest_of(deps, spec, posts, mailing.due_before, language=language)
-    return freeze_segments(lint_digest(deps, digest, mailing.id, own=own).message)[0]
-
-
-def _difference(frozen: Sequence[str], again: Sequence[str]) -> str:
-    if not again:
         return "its list is no longer in publisher.toml"
-    if list(frozen) == list(again):
+    digest = digest_of(deps, spec, posts, mailing.due_before, language=language)
+    rebuilt = freeze_segments(lint_digest(deps, digest, mailing.id, own=own).message)[0]
+    if list(frozen) == list(rebuilt):
         return ""
     return "templates, settings or this version make other bytes now; what is frozen is what goes out"

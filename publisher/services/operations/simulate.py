@@ -1,9 +1,9 @@
-"""Simulating: time goes by over a copy of the state, and what would be published and mailed is told.
+"""Simulates what would be published and mailed up to a future date, over a copy of the state.
 
-    publish, without documents -> plan mail -> the next post's or digest's time, or a timer's -> ...
+    publish, without documents -> plan mail -> on to when the next post, digest or timer is due -> ...
 
-The log, the planning and the rendering are the real ones; nothing is delivered. A mailing is told for the
-time it is planned: quiet hours, warm-up and the pace of the server come after that.
+The log, the planning and the rendering are the real ones; nothing is delivered. A mailing is reported for the
+time it is planned. Quiet hours, warm-up and throttling may delay it further.
 """
 
 from collections.abc import Iterator
@@ -19,13 +19,13 @@ from publisher.services.publishing.folder_snapshot import SnapshotCache
 from publisher.services.publishing.publish import update_log
 
 RETRY_AFTER = timedelta(minutes=10)
-"""When something that is due and did not happen is tried again."""
+"""How soon something that is due and failed is tried again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedEvent:
-    """What happens at an instant: changes of the log, mailings planned, digests skipped for being too late,
-    and why mail could not be made.
+    """What happens at an instant: changes of the log, planned mailings, digests skipped because they were too
+    late, and why mail could not be made.
     """
 
     at: datetime
@@ -38,9 +38,9 @@ class SimulatedEvent:
 def simulate(
     deps: Deps, start: datetime, end: datetime, every: timedelta | None = None
 ) -> Iterator[SimulatedEvent]:
-    """Everything from `start` to `end`, both included, in order; `deps` are of the copy, and the folder of
-    posts is taken to stay as it is. As `publisher run` does it; or with `every` as a timer does, that starts
-    `publisher publish` at `start` and so often. Raises as a publish does: Refused where one would be stopped.
+    """Everything from `start` to `end`, inclusive, in order, as `publisher run` would do it or, with `every`,
+    a timer that runs `publisher publish` at `start` and then at that interval. `deps` belong to the copy; the
+    folder of posts is assumed not to change. Raises what a publish raises, such as Refused.
     """
     deps = replace(deps, process=replace(deps.process, run_is_active=lambda: every is None))
     last, now, first = SnapshotCache(), start, True

@@ -1,4 +1,4 @@
-"""Status: where the site stands, in one look."""
+"""What `publisher status` shows."""
 
 from collections import Counter
 from datetime import datetime, timedelta
@@ -14,20 +14,19 @@ from publisher.services.mail.public_url import last_answer
 from publisher.services.publishing.clock_checks import clock_behind, describe_log_ahead
 
 RATE_WINDOW = timedelta(minutes=5)
-"""How far back a rate looks."""
+"""The window over which the sending rate is measured."""
 
-_GOING = (DeliveryState.CLAIMED, DeliveryState.SENDING)
-_LEFT = (DeliveryState.QUEUED, DeliveryState.CLAIMED, DeliveryState.SENDING)
+_IN_FLIGHT = (DeliveryState.CLAIMED, DeliveryState.SENDING)
+_UNSENT = (DeliveryState.QUEUED, *_IN_FLIGHT)
 
 
 def _sending(
-    mailing: Mailing, pace: DeliveryRate | None, now: datetime, last_turn: datetime | None
+    mailing: Mailing, rate: DeliveryRate | None, now: datetime, last_batch_at: datetime | None
 ) -> dict[str, Any]:
-    """A mailing under way: {id, list, state, hold, hold_until, planned, left, per_second, ends_at,
-    waits_until}. There is a rate only while something sends."""
-    left = sum(mailing.counts.get(state, 0) for state in _LEFT)
-    going = mailing.state is MailingState.READY and any(mailing.counts.get(state) for state in _GOING)
-    seen = forecast(left, pace if going else None, now, last_turn)
+    """An unfinished mailing. Its rate is known only while a process sends it."""
+    left = sum(mailing.counts.get(state, 0) for state in _UNSENT)
+    active = mailing.state is MailingState.READY and any(mailing.counts.get(state) for state in _IN_FLIGHT)
+    expected = forecast(left, rate if active else None, now, last_batch_at)
     return {
         "id": mailing.id,
         "list": mailing.list,
@@ -36,75 +35,75 @@ def _sending(
         "hold_why": mailing.hold_why or None,
         "hold_until": mailing.hold_until,
         "planned": mailing.planned,
-        "left": seen.left,
-        "per_second": round(seen.rate, 2),
-        "ends_at": seen.ends_at,
-        "waits_until": last_turn if last_turn and last_turn > now and not going else None,
+        "left": expected.left,
+        "per_second": round(expected.rate, 2),
+        "ends_at": expected.ends_at,
+        "waits_until": last_batch_at if last_batch_at and last_batch_at > now and not active else None,
     }
 
 
 def _stopped(store: Store, now: datetime) -> list[dict[str, Any]]:
-    """Domains where nothing is tried for a while: {domain, until, why}. What stops a mailing, or all, is its
+    """The recipient domains whose circuit breaker is open. What stops a mailing, or all, is shown as its
     hold.
     """
-    gauges = sorted(store.circuit_breakers().values(), key=lambda gauge: gauge.scope)
-    domains = (
-        g for g in gauges if g.stopped(now) and g.scope != SERVER_SCOPE and scope_mailing(g.scope) is None
-    )
-    return [{"domain": g.scope, "until": g.until, "why": g.reply} for g in domains]
+    breakers = sorted(store.circuit_breakers().values(), key=lambda breaker: breaker.scope)
+    return [
+        {"domain": breaker.scope, "until": breaker.until, "why": breaker.reply}
+        for breaker in breakers
+        if breaker.stopped(now) and breaker.scope != SERVER_SCOPE and scope_mailing(breaker.scope) is None
+    ]
 
 
 def _relay(store: Store, quota: Quota, now: datetime) -> dict[str, Any]:
-    """How much of a quota a relay has had, and when it takes more where it takes none now."""
-    spent = store.quota_used(quota.relay, now)
+    """How much of a relay's quota is used, and when it accepts more if it is used up."""
+    used = store.quota_used(quota.relay, now)
     return {
         "relay": quota.relay,
         "per_hour": quota.per_hour,
-        "sent_in_hour": messages_used(spent, HOUR, now),
+        "sent_in_hour": messages_used(used, HOUR, now),
         "per_day": quota.per_day,
-        "sent_in_day": messages_used(spent, DAY, now),
-        "goes_on": next_send_at(quota, spent, now),
+        "sent_in_day": messages_used(used, DAY, now),
+        "goes_on": next_send_at(quota, used, now),
     }
 
 
 def _public_url(store: Store) -> dict[str, Any] | None:
-    """Who answered at web.public_url last: {url, answer, asked_at, words}; None: nobody was asked."""
-    seen = last_answer(store)
-    if seen is None:
+    """What web.public_url answered when it was last probed; None if it never was."""
+    last = last_answer(store)
+    if last is None:
         return None
-    return {"url": seen.url, "answer": seen.answer, "asked_at": seen.at, "words": seen.words or None}
+    return {"url": last.url, "answer": last.answer, "asked_at": last.at, "words": last.words or None}
 
 
 def status(deps: Deps, now: datetime) -> dict[str, Any]:
-    """Log head, readers by state, what is due, what is queued or in doubt, and the last errors."""
-    head = deps.adapters.store.head()
-    wrong = clock_behind(deps.adapters.store, now)
-    mailings, deliveries = deps.adapters.store.delivery_totals()
-    active = deps.adapters.store.unfinished_mailings()
-    pace = deps.adapters.store.delivery_rates(now - RATE_WINDOW)
+    """The log's head, readers by state, what is due, queued or of unknown outcome, and the last problems."""
+    store = deps.adapters.store
+    head = store.head()
+    lag = clock_behind(store, now)
+    mailings, deliveries = store.delivery_totals()
+    active = store.unfinished_mailings()
+    rates = store.delivery_rates(now - RATE_WINDOW)
     readers = Counter[str]()
-    for (spec, state), number in deps.adapters.store.subscriber_counts().items():
+    for (spec, state), number in store.subscriber_counts().items():
         readers[f"{state} on {spec}"] += number
-    turns = deps.adapters.store.last_batch_times()
+    last_batches = store.last_batch_times()
     return {
         "log_head": head.seq,
         "head_at": head.at,
         "baseline_at": head.baseline_at,
         "now": now,
-        "clock_behind": wrong.in_words(deps.rules.site.timezone) if wrong else None,
-        "log_ahead": describe_log_ahead(deps.adapters.store, deps.rules.site.timezone, now) or None,
-        "next_due": deps.adapters.store.next_due_at(),
-        "next_batch": deps.adapters.store.next_batch_at(),
+        "clock_behind": lag.in_words(deps.rules.site.timezone) if lag else None,
+        "log_ahead": describe_log_ahead(store, deps.rules.site.timezone, now) or None,
+        "next_due": store.next_due_at(),
+        "next_batch": store.next_batch_at(),
         "readers": dict(readers),
-        "sending": [_sending(m, pace.get(m.id), now, turns.get(m.id)) for m in active],
-        "stopped": _stopped(deps.adapters.store, now),
-        "relays": [_relay(deps.adapters.store, quota, now) for quota in deps.rules.throttling.quotas],
+        "sending": [_sending(m, rates.get(m.id), now, last_batches.get(m.id)) for m in active],
+        "stopped": _stopped(store, now),
+        "relays": [_relay(store, quota, now) for quota in deps.rules.throttling.quotas],
         "mailings": {"all": mailings, "under way": len(active)},
         "deliveries": {state.value: count for state, count in deliveries.items()},
-        "public_url": _public_url(deps.adapters.store),
+        "public_url": _public_url(store),
         "waiting": backlog(deps, now, paused=True),
-        "hubs": {"to tell": len(deps.adapters.store.pings())} if deps.rules.hubs else {},
-        "problems": [
-            {"area": a, "since": at, "text": text} for a, at, text in deps.adapters.store.problems()
-        ],
+        "hubs": {"to tell": len(store.pings())} if deps.rules.hubs else {},
+        "problems": [{"area": a, "since": at, "text": text} for a, at, text in store.problems()],
     }

@@ -1,12 +1,12 @@
-"""Keep the ids of a feed that readers know already.
+"""Keeps the ids that feed readers already know.
 
-Adopt: the ids of the feed that a blog had before it moved here, for the posts that are its entries.
+Adopting gives posts the ids they had in the feed of the blog before it moved to Publisher:
 
-    fetch_feed -> core.publishing.adoption.adopt -> adopted.json -> the ids of the log
+    fetch_feed -> core.publishing.adoption.match_entries -> adopted.json -> the ids of the log
 
-No step leaves anything half done: what is in the file names new posts, and adopting again finds the same.
+It may stop between any two steps: new posts take their ids from the file, and adopting again finds the same.
 
-Recover: when the store is new but feeds stand under public/, they say what was published before.
+Recovery reads the feeds under public/ when the store is new, to learn what was published before.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,18 +35,20 @@ from publisher.services.deps import Adapters, Deps
 from publisher.services.feeds.feeds import feed_path
 
 MAX_PAGES = 200
-"""How many documents of one feed are fetched."""
+"""The most documents of one feed that are fetched."""
 
 MAX_ARCHIVES = 10_000
-"""How many archive documents of one feed under public/ are read."""
+"""The most archive documents of one feed under public/ that are read."""
 
 RECOVERY_FORMATS = (FeedFormat.JSON, FeedFormat.ATOM, FeedFormat.RSS)
-"""Which format of a feed is read, best first: JSON Feed has ids unchanged, and when an entry changed."""
+"""The formats to read, best first: JSON Feed keeps ids unchanged and has the time of each update."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchedFeed:
-    """What was read from `source`, in how many documents (`pages`), and why not more: "" if that is all."""
+    """What was read from `source`, in how many documents (`pages`), and why reading stopped early, if it
+    did.
+    """
 
     source: str
     title: str
@@ -57,8 +59,9 @@ class FetchedFeed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdoptionPlan:
-    """What adopting would do. `derived` are posts that the feed no longer names; `renamed` are posts of the
-    log whose id changes, old to new; `refused` are entries whose id another post has already.
+    """What adopting would do. `derived` are entries made for older posts that the feed no longer has;
+    `renamed` maps the ids of posts in the log from old to new; `refused` are entries whose id another post
+    already has.
     """
 
     adoption: Adoption
@@ -69,8 +72,8 @@ class AdoptionPlan:
 
 
 def fetch_feed(adapters: Adapters, source: str) -> FetchedFeed:
-    """The feed at a URL, with the older documents that it names, or in a file. If the URL is a web page, the
-    feed that the page names. Raises Refused, OutputError.
+    """Reads a feed from a file, or from a URL together with the older documents it links to. A web page at
+    the URL is searched for its feed. Raises Refused, OutputError.
     """
     if "://" not in source:
         try:
@@ -91,7 +94,7 @@ def fetch_feed(adapters: Adapters, source: str) -> FetchedFeed:
 
 
 def _fetch_older(adapters: Adapters, source: str, first: OldFeed, trusted: set[str]) -> FetchedFeed:
-    """Follows the documents as long as each names an older one. What was read is kept when one fails."""
+    """Follows links to older documents. If one fails, what was read before is kept."""
     pages, seen, problem, older = [first], {source}, "", first.older
     while older and older not in seen and not problem:
         seen.add(older)
@@ -108,14 +111,14 @@ def _fetch_older(adapters: Adapters, source: str, first: OldFeed, trusted: set[s
 
 
 def plan_adoption(adapters: Adapters, new: Sequence[OldEntry], now: datetime) -> AdoptionPlan:
-    """Which posts the entries are, those adopted before and the `new` ones. Writes nothing. Raises
-    SourceError, StoreError, SettingsError.
+    """Matches entries adopted before and `new` ones with posts. Writes nothing. Raises SourceError,
+    StoreError, SettingsError.
     """
     posts = [item.post for item in adapters.source().scan() if isinstance(item, ParsedPost)]
     entries = [entry for entry in merge_entries([*adapters.adopted_ids.entries(), *new]) if not entry.derived]
     public = [post for post in posts if wait_reason(post, now) is None]
     waiting = [post for post in posts if wait_reason(post, now) in (WaitReason.FUTURE, WaitReason.EXPIRED)]
-    # Public posts match first, so that a draft made from a post does not take its place.
+    # Public posts match first, so that a draft copied from a post does not take its id.
     first = match_entries(entries, public)
     second = match_entries(first.unmatched, waiting)
     adoption = Adoption(
@@ -139,7 +142,7 @@ def plan_adoption(adapters: Adapters, new: Sequence[OldEntry], now: datetime) ->
 
 
 def apply_adoption(adapters: Adapters, plan: AdoptionPlan) -> None:
-    """Writes the file, then the log; done again it changes nothing. Raises OutputError, StoreError."""
+    """Writes the file, then the log. Idempotent. Raises OutputError, StoreError."""
     if list(adapters.adopted_ids.entries()) != list(plan.entries):
         adapters.adopted_ids.save(plan.entries)
     if plan.renamed:
@@ -147,8 +150,8 @@ def apply_adoption(adapters: Adapters, plan: AdoptionPlan) -> None:
 
 
 def _derived_entries(adoption: Adoption, public: Sequence[Post]) -> Sequence[OldEntry]:
-    """Entries by the rule of the others, for posts that the old feed must have had once: they are no younger
-    than its newest entry.
+    """Entries with ids derived by the pattern of the others, for posts that the old feed must have had once
+    because they are no newer than its newest entry.
     """
     matched = {found.post.path for found in adoption.found}
     newest = max((found.post.instant for found in adoption.found if found.post.instant), default=None)
@@ -167,7 +170,7 @@ def _derived_entries(adoption: Adoption, public: Sequence[Post]) -> Sequence[Old
 def _renamed_posts(
     store: Store, found: Sequence[MatchedEntry], derived: Sequence[OldEntry]
 ) -> tuple[dict[str, str], tuple[MatchedEntry, ...]]:
-    """The posts of the log that get another id, old to new, and the entries whose id is another post's."""
+    """The ids that change in the log, old to new, and the entries whose id another post has."""
     known = store.all_posts()
     path_of = {k.id: k.post.path for k in known}
     id_at = {k.post.path: k.id for k in known}
@@ -178,8 +181,8 @@ def _renamed_posts(
 
 
 def recover_history(deps: Deps, head: LogHead) -> RecoveredFeeds:
-    """What was published before, by the feeds that stand under public/, archives and all. Nothing if none
-    stands, or if the store has a baseline: then the store knows.
+    """What was published before, according to the feeds and archives under public/. Empty if there are none,
+    or if the store has a baseline and therefore knows.
     """
     if head.baseline_at is not None:
         return RecoveredFeeds()
@@ -191,12 +194,12 @@ def recover_history(deps: Deps, head: LogHead) -> RecoveredFeeds:
         path = next((path for path in paths if deps.adapters.public_folder.standing(path)), "")
         if path:
             feeds.append(_feed_history(deps, path))
-    feeds.sort(key=len, reverse=True)  # the order of the whole before that of a part
+    feeds.sort(key=len, reverse=True)  # a whole feed decides the order before a part of it
     return RecoveredFeeds([entry for feed in feeds for entry in feed])
 
 
 def _feed_history(deps: Deps, path: str) -> list[OldEntry]:
-    """A feed's entries in the order of first publication: the oldest archive first, each from its end."""
+    """A feed's entries in the order of first publication: from the end of the oldest archive on."""
     pages: list[OldFeed] = []
     seen: set[str] = set()
     while path and path not in seen and len(seen) < MAX_ARCHIVES:

@@ -1,5 +1,5 @@
-"""The clock against the log: nothing is written while the clock is behind what was written last, and commands
-that only read tell of it.
+"""Compares the clock with the log. Nothing is written while the clock is behind the last entry, and commands
+that only read report it.
 """
 
 from datetime import datetime
@@ -19,16 +19,16 @@ from publisher.core.times import (
 from publisher.ports import Store
 
 LOG_AHEAD = "log_ahead"
-"""The fact of why the log is ahead of a clock that is right: `core.times.LogAhead`, or ""."""
+"""The key, in the store, of why the log is ahead of a correct clock: a `core.times.LogAhead`, or ""."""
 
 
 def log_ahead(store: Store) -> LogAhead | None:
-    """Why the log is ahead of the clock, where that is known."""
+    """Why the log is ahead of the clock, if that is known."""
     return log_ahead_from(store.meta(LOG_AHEAD))
 
 
 def clock_behind(store: Store, now: datetime) -> ClockLag | None:
-    """How far a clock that shows `now` is behind; None: it may be trusted."""
+    """How far a clock that shows `now` is behind; None if it can be trusted."""
     last = store.last_entry()
     if clock_lag(now, last, None) is None:
         return None
@@ -36,8 +36,8 @@ def clock_behind(store: Store, now: datetime) -> ClockLag | None:
 
 
 def check_clock(store: Store, zone: str, now: datetime, real: datetime) -> None:
-    """Call it before anything is written at `now`, while the machine's clock shows `real`. A time that is
-    only pretended (`--at`) is remembered. Raises ClockBehind.
+    """Checks the clock; call it before anything is written at `now`, with the machine's time as `real`. If
+    `now` is pretended with `--at`, the store records that. Raises ClockBehind.
     """
     last, ahead = store.last_entry(), log_ahead(store)
     lag = clock_lag(now, last, ahead)
@@ -52,7 +52,7 @@ def check_clock(store: Store, zone: str, now: datetime, real: datetime) -> None:
 
 
 def accept_clock(store: Store, now: datetime) -> ClockLag | None:
-    """Trusts the clock from now on; returns how far it was behind, None if it was not."""
+    """Trusts the clock from now on; returns how far it was behind, None if it was right."""
     lag, last = clock_behind(store, now), store.last_entry()
     if lag is None or last is None:
         return None
@@ -61,8 +61,8 @@ def accept_clock(store: Store, now: datetime) -> ClockLag | None:
 
 
 def log_stays_ahead(store: Store, now: datetime) -> bool:
-    """Whether posts that the log published before their time, by `now`, stay public: a command was run with
-    a later --at, or the clock was set back a little.
+    """Whether posts that are public in the log but due after `now` stay public, because a command was run
+    with a later --at or the clock was set back a little.
     """
     head = store.head().at
     if head is None or head <= now or clock_behind(store, now) is not None:
@@ -72,7 +72,7 @@ def log_stays_ahead(store: Store, now: datetime) -> bool:
 
 
 def describe_log_ahead(store: Store, zone: str, now: datetime) -> str:
-    """One line for people about a log that is known to be ahead of `now`; "" where it is not."""
+    """A sentence about a log that is ahead of `now`; "" if it is not."""
     ahead = log_ahead(store)
     if ahead is None or now >= ahead.until:
         return ""

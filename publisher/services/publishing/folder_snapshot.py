@@ -1,11 +1,11 @@
-"""The folder of posts beside the store's index of it. A process that stays running keeps its last snapshot,
-and then looks only where something changed.
+"""Compares the folder of posts with the store's index of it. A long-running process keeps its last snapshot
+and then checks only what changed.
 
-    full scan   every file as the folder lists it, every row as the store has it
-    refresh     the paths that are named, and those that differed last time
+    full scan   every file in the folder, every row of the index
+    refresh     the given paths, and those that differed last time
 
-Both find the same, as long as every changed path is named. A kept snapshot is trusted only while nobody else
-updated the index and the rules for reading files are the same; otherwise a full scan replaces it.
+Both find the same, as long as every changed path is given. A kept snapshot is valid only while no other
+process has updated the index and the rules for reading files are the same; otherwise a full scan replaces it.
 """
 
 from bisect import bisect_left, insort
@@ -17,9 +17,8 @@ from publisher.ports import Source, Store
 
 
 class FolderSnapshot:
-    """`on_disk` are the files of the folder and `indexed` those the store remembers, by path; `changed` are
-    the paths where these differ, `unreadable` the files that cannot be read. `rules` is the fingerprint of
-    how files are read.
+    """The files `on_disk` and those `indexed` in the store, by path; the paths where they differ (`changed`),
+    and the files that cannot be read. `rules` is the fingerprint of how files are read.
     """
 
     def __init__(self, source: Source, store: Store) -> None:
@@ -42,8 +41,8 @@ class FolderSnapshot:
         return path not in self.changed and path in self.on_disk
 
     def refresh(self, source: Source, store: Store, changed_paths: Collection[str]) -> bool:
-        """Looks again at `changed_paths` and everything below them, and at what differed before. False: this
-        snapshot is of no more use, and only a full scan will do. Raises SourceError, StoreError.
+        """Checks `changed_paths` and everything below them, and what differed before. False if this snapshot
+        is no longer valid and a full scan is needed. Raises SourceError, StoreError.
         """
         if store.index_version() != self.index_count:
             return False
@@ -55,8 +54,8 @@ class FolderSnapshot:
         return source.fingerprint(self._paths) == self.rules
 
     def mark_indexed(self, update: IndexUpdate, count: int) -> bool:
-        """`update` is in the store's index now, as the `count`th update of it. False: another process has
-        updated it too, and this snapshot is of no more use.
+        """Takes in an `update` that the store's index now has, as its `count`th. False if another process has
+        updated the index too, and this snapshot is no longer valid.
         """
         for stat, *_ in update.read:
             self.indexed[stat.path] = stat
@@ -70,7 +69,7 @@ class FolderSnapshot:
     def _add(
         self, found: Iterable[FileStat | BadPost], insert: Callable[[list[str], str], None] | None = None
     ) -> set[str]:
-        """Takes in what the folder lists; returns the paths. With `insert`, `_paths` stays sorted."""
+        """Adds files; returns their paths. With `insert`, `_paths` stays sorted."""
         added: set[str] = set()
         for file in found:
             if isinstance(file, BadPost):
@@ -83,7 +82,7 @@ class FolderSnapshot:
         return added
 
     def _remove(self, place: str) -> list[str]:
-        """Takes out what stood at `place` and below; returns those paths."""
+        """Removes what was at `place` and below; returns those paths."""
         paths = self._paths
         at, low, high = (bisect_left(paths, place + end) for end in ("", "/", "0"))  # "0" follows "/"
         removed = paths[low:high]
@@ -103,15 +102,15 @@ class FolderSnapshot:
 
 
 class SnapshotCache:
-    """The last snapshot of a process that stays running."""
+    """Keeps the last snapshot of a long-running process."""
 
     def __init__(self) -> None:
         self._snapshot: FolderSnapshot | None = None
 
     def take(self, source: Source, store: Store, changed_paths: Collection[str] | None) -> FolderSnapshot:
-        """The folder as it is now. `changed_paths` are all that may have changed since the last snapshot;
-        None: nobody knows. The cache is empty afterwards, so that an error leaves nothing to build upon.
-        Raises SourceError, StoreError.
+        """The folder as it is now. `changed_paths` are all paths that may have changed since the last
+        snapshot; None if that is unknown. Empties the cache, so that nothing builds on this snapshot if an
+        error follows. Raises SourceError, StoreError.
         """
         snapshot, self._snapshot = self._snapshot, None
         if snapshot is None or changed_paths is None or not snapshot.refresh(source, store, changed_paths):
@@ -119,5 +118,7 @@ class SnapshotCache:
         return snapshot
 
     def keep(self, snapshot: FolderSnapshot) -> None:
-        """The next snapshot may build on this one: all that changed was dealt with, or still differs."""
+        """Lets the next snapshot build on this one: what changed is in the index, or still differs from
+        it.
+        """
         self._snapshot = snapshot

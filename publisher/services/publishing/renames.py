@@ -1,6 +1,6 @@
-"""Compare the bodies of vanished posts with those of new files: was a file renamed?
+"""Detects renamed files by comparing the bodies of vanished posts with those of new files.
 
-Bodies are read only where a plan has both; any other publish costs nothing more.
+Bodies are read only if a plan has both, so other publishes cost nothing more.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,17 +23,17 @@ from publisher.ports import Store
 from publisher.services.deps import Adapters
 
 NEARBY_POSTS = 1000
-"""How many posts on either side in the log are compared, to see whether they are of the same series."""
+"""How many posts before and after one in the log are compared, to find a series with the same template."""
 
 Pair = tuple[PublishedPost, Post]
-"""A post whose file vanished, and a new file that may be it."""
+"""A post whose file vanished, and a new file that may be its file."""
 
 
 def rename_verdicts(
     adapters: Adapters, plan: Plan, known: Sequence[PublishedPost], posts: Sequence[Post]
 ) -> Verdicts:
-    """What the bodies say of each pair that `plan`, made of `known` and `posts` without them, left open or
-    decided by an equal body alone. Raises SourceError, StoreError.
+    """Compares the bodies of each pair that `plan`, made from `known` and `posts`, left open or matched by an
+    equal body alone. Raises SourceError, StoreError.
     """
     pairs = _pairs_to_compare(plan, known, posts)
     if not pairs:
@@ -65,7 +65,7 @@ def rename_verdicts(
 
 
 def _pairs_to_compare(plan: Plan, known: Sequence[PublishedPost], posts: Sequence[Post]) -> list[Pair]:
-    """Vanished posts beside new files, without the renames that `plan` knows by more than an equal body."""
+    """Vanished posts with new files, except renames that `plan` is sure of by more than an equal body."""
     moved = {move.new: move.id for move in plan.renamed}
     paths = {post.path for post in posts}
     by_id = {k.id: k for k in known}
@@ -82,7 +82,9 @@ def _pairs_to_compare(plan: Plan, known: Sequence[PublishedPost], posts: Sequenc
 
 
 def _new_texts(adapters: Adapters, news: Mapping[str, Post]) -> dict[str, ShingledText]:
-    """From the store, where this publish keeps bodies; else from the files."""
+    """The texts of new files by path: from the store if this publish keeps bodies, otherwise from the
+    files.
+    """
     bodies = adapters.store.bodies({post.body_hash for post in news.values()})
     texts = {path: shingled_text(bodies[p.body_hash]) for path, p in news.items() if p.body_hash in bodies}
     for reading in adapters.source().read_many([path for path in news if path not in texts], {}):
@@ -97,8 +99,8 @@ def _in_a_series(
     old_texts: Mapping[str, ShingledText],
     new_texts: Mapping[str, ShingledText],
 ) -> set[tuple[str, str]]:
-    """(id, path) of the pairs whose new body shares a template with a third one: of another vanished post, of
-    another new file, or of a post near the old one in the log.
+    """The (id, path) of pairs whose new body shares a template with a third: another vanished post, another
+    new file, or a post near the old one in the log.
     """
     found: set[tuple[str, str]] = set()
     for k, post in close:

@@ -1,4 +1,4 @@
-"""Scan the folder: read the files that changed, bring in the posts they could affect, and make the plan.
+"""Scans the folder: reads the files that changed, adds the posts they could affect, and makes the plan.
 
     files on disk, file index -> changed | touched | gone | unchanged
     changed, and what is not settled -> posts that share a key with them, to a fixed point -> make_plan
@@ -42,19 +42,19 @@ from publisher.services.publishing.folder_snapshot import FolderSnapshot
 from publisher.services.publishing.renames import rename_verdicts
 
 AUTHORITY = "id_authority"
-"""The fact of the authority that ids were last made with."""
+"""The key, in the store, of the authority that ids were last made with."""
 
 READER = "reader"
-"""The fact of the version of the reader that made the last publish."""
+"""The key, in the store, of the version of the reader at the last publish."""
 
 BATCH_CHARACTERS = 4_000_000
-"""Characters of bodies that are written at once; up to twice as many are held in memory."""
+"""Characters of bodies written at once; memory holds up to twice as many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanResult:
-    """A plan, with the updates of the file index before and after it is applied. `page_only` are the posts
-    that have a page and no part in the log, by path.
+    """A plan, and the updates of the file index before and after it is applied. `page_only` are the posts
+    that have a page and are not in the log, sorted by path.
     """
 
     plan: Plan
@@ -74,9 +74,9 @@ def scan_folder(
     answers: HeldFileAnswers = NO_ANSWERS,
     keep_bodies: bool = False,
 ) -> ScanResult:
-    """Reads what changed in the folder, and makes the plan. With `keep_bodies` bodies are stored while they
-    are read; without it nothing is written. `snapshot` is one taken just now. `answers` are the author's
-    decisions about held files. Raises SourceError, StoreError; UsageError: answers about other files.
+    """Reads what changed in the folder and makes the plan. With `keep_bodies`, bodies are stored while they
+    are read; otherwise nothing is written. `snapshot` is one taken just now. `answers` are the author's
+    decisions about held files. Raises SourceError, StoreError, or UsageError for answers about other files.
     """
     rules = plan_rules(
         deps.rules, deps.adapters.store, now, backfill=backfill, overrides=overrides, answers=answers
@@ -89,7 +89,7 @@ def scan_folder(
     scan.posts = with_published_dates(scan.posts.values(), scan.known.values(), readings, now)
     posts, known = list(scan.posts.values()), list(scan.known.values())
     authority_changed = rules.authority_before not in ("", rules.naming.authority)
-    # One post alone is no accident, so the churn guard need not know how many there are.
+    # The churn guard only needs the count if more than one post can be affected.
     guarded = authority_changed or sum(k.live for k in known) > 1
     live = deps.adapters.store.count_live_posts() if guarded else 0
     head = deps.adapters.store.head()
@@ -111,7 +111,7 @@ def plan_rules(
     overrides: frozenset[Guard] = frozenset(),
     answers: HeldFileAnswers = NO_ANSWERS,
 ) -> PlanRules:
-    """What make_plan must know of this site at `now`: settings, options, and what the last publish kept.
+    """What make_plan needs to know about the site: settings, options, and what the last publish stored.
     Raises StoreError.
     """
     return PlanRules(
@@ -127,7 +127,7 @@ def plan_rules(
 
 
 def remember_rules(adapters: Adapters, rules: PlanRules) -> None:
-    """Keeps what the next publish compares with: the authority of ids, and the version of the reader."""
+    """Stores what the next publish compares with: the authority of ids and the version of the reader."""
     if rules.authority_before != rules.naming.authority:
         adapters.store.set_meta(AUTHORITY, rules.naming.authority)
     if adapters.store.meta(READER) != adapters.source().version:
@@ -135,13 +135,13 @@ def remember_rules(adapters: Adapters, rules: PlanRules) -> None:
 
 
 def readings_of(adapters: Adapters, hashes: Mapping[str, str]) -> FileReadings:
-    """Who changed a post: its author, or an upgrade that reads the same bytes differently. `hashes` are of
-    the bytes of the files at hand, by path; "" where a file could not be read. Raises StoreError.
+    """Tells changes by the author from changes by an upgrade that reads the same bytes differently. `hashes`
+    are of the files' bytes, by path, "" for a file that could not be read. Raises StoreError.
     """
     version, before = adapters.source().version, adapters.store.meta(READER)
     passed_over: set[str] = set()
     if before != version and adapters.store.head().baseline_at is not None:
-        # Files with the same bytes that the version before hid, or refused at its last publish.
+        # Unchanged files that the previous version hid, or refused at its last publish.
         for path, (hash, post) in adapters.store.unpublished_files(list(hashes)).items():
             if post.hidden is not None and hashes[path] == hash:
                 passed_over.add(path)
@@ -156,7 +156,7 @@ def readings_of(adapters: Adapters, hashes: Mapping[str, str]) -> FileReadings:
 
 
 def check_answers(answers: HeldFileAnswers, plan: Plan) -> None:
-    """Raises UsageError: an answer that the plan has no question for; otherwise nobody would notice."""
+    """Raises UsageError for an answer that the plan has no question for, rather than ignoring it."""
     new = {change.post.path for change in changes_of_kind(plan, LogKind.PUBLISHED)}
     for path in sorted(answers.new - new):
         raise UsageError("--as-new", f"{path} is not a new post", "`publisher plan` names what is held")
@@ -168,10 +168,10 @@ def check_answers(answers: HeldFileAnswers, plan: Plan) -> None:
 
 
 class FolderScan:
-    """What one scan collects: the posts of files that changed or are not settled, and the known posts that
-    they could affect, each by path or id. `read` has the stat and the hash of every file that was read, with
-    "" for a file that must be read again. `last_good` are the last versions of page-only posts that cannot be
-    read now; those of other posts are in the log.
+    """What one scan collects: posts of files that changed or are not settled, by path, and the known posts
+    they could affect, by id. `read` has the stat and the hash of every file that was read, "" for one that
+    must be read again. `last_good` are the last versions of page-only posts that cannot be read now; other
+    posts have theirs in the log.
     """
 
     def __init__(self, adapters: Adapters, snapshot: FolderSnapshot) -> None:
@@ -188,7 +188,7 @@ class FolderScan:
         self._open_ids: set[str] = set()
 
     def read_changed(self, *, keep_bodies: bool) -> None:
-        """Reads the files that differ from the index; with `keep_bodies`, their bodies go to the store."""
+        """Reads the files that differ from the index and, with `keep_bodies`, stores their bodies."""
         snapshot = self._snapshot
         changed = sorted(path for path in snapshot.changed if path in snapshot.on_disk)
         hashes = self._store.file_hashes(
@@ -222,7 +222,7 @@ class FolderScan:
         )
 
     def add_unsettled(self, now: datetime) -> None:
-        """Brings in the files and known posts that a plan must look at though nothing changed."""
+        """Adds the files and known posts that a plan needs although they did not change."""
         files, known = self._store.posts_to_plan(now)
         self._open_files = {post.path for post, is_settled, _ in files if not is_settled}
         self._open_ids = {k.id for k in known}
@@ -233,7 +233,7 @@ class FolderScan:
                 self.hashes[post.path] = hash
 
     def add_related(self, naming: IdRules) -> None:
-        """Brings in whatever shares a key with what is looked at, until nothing more does."""
+        """Adds whatever shares a key with what is there, until nothing more does."""
         if self._store.head().seq == 0:
             return  # no post is known
         asked = PostKeys()
@@ -256,9 +256,9 @@ class FolderScan:
         return path in self.touched or self._snapshot.is_unchanged(path)
 
     def result(self, plan: Plan, rules: PlanRules, now: datetime) -> ScanResult:
-        """The plan, and how to update the index so that the next scan finds what this one left. A file that
-        ceases to be settled is reopened before the plan is applied: its row has no post, and the known post
-        at its path may then be another.
+        """The plan, and how to update the index for the next scan. A file that is no longer settled is
+        reopened before the plan is applied: its row has no post, and afterwards its path may belong to
+        another known post.
         """
         posts, known = list(self.posts.values()), list(self.known.values())
         settled = unchanged_files(plan, known, posts, now, rules.naming)
@@ -293,8 +293,8 @@ class FolderScan:
 
 
 class BodyWriter(AbstractContextManager["BodyWriter"]):
-    """Stores the bodies it is given; when its block ends, all are. Raises StoreError, OutputError there or
-    when it is given more.
+    """Stores bodies in batches; all are stored when the `with` block ends. Raises StoreError, OutputError
+    there or in `keep`.
     """
 
     def __init__(self, store: Store) -> None:
@@ -305,8 +305,8 @@ class BodyWriter(AbstractContextManager["BodyWriter"]):
         self._writing: Future[None] | None = None
 
     def keep(self, hash: str, body: str) -> None:
-        """Takes the body of that hash. A full batch goes to a thread that waits for the disk; a folder that
-        fits in one batch starts none.
+        """Adds a body. A thread writes each full batch, so a folder that fits in one batch starts no
+        thread.
         """
         self._bodies[hash] = body
         self._size += len(body)
