@@ -1,11 +1,13 @@
-"""HTTP: reading and subscribing. Starlette and uvicorn live here.
+"""HTTP: reading and subscribing. The only package that imports Starlette and uvicorn.
 
 server         uvicorn in this process, its port bound first
 child_process  the server in a process of its own
-application    where a request goes: documents or pages; what is answered when something fails
-rate_limits    who a client is, how often sign-ups are taken, and what was refused
-documents/     files under public/: what a request asks, what it is answered with, what is kept in memory
-pages/         sign-up, what links in mails open, preferences, and what is kept of a reader
+connections    how many connections are open, and how long a request may take to arrive
+application    routes requests to documents or pages, and answers when something fails
+rate_limits    who a client is, how often it may sign up, and which requests were refused
+documents/     files under public/: parsing requests, making responses, caching, the fast path
+pages/         sign-up, the links in mails, preferences, and a subscriber's own data
+preview        the server of `preview --serve`
 """
 
 from publisher.web.application import asgi

@@ -1,4 +1,4 @@
-"""The ASGI application: documents by a bare handler, pages by Starlette, and a log entry for each failure."""
+"""The ASGI application: documents from a bare handler, pages from Starlette, a log entry for each failure."""
 
 import logging
 import re
@@ -41,12 +41,14 @@ PLAIN_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff
 
 
 def asgi(app: App) -> "Application":
-    """The site's HTTP. Opens all it needs now, so that what cannot work fails here. Raises PublisherError."""
+    """The ASGI application of a site. Opens everything it needs now: errors surface here. Raises
+    PublisherError.
+    """
     return Application(app)
 
 
 class Application:
-    """Routes each request, and answers when something fails."""
+    """Routes requests to documents and pages, and answers when something fails."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -71,7 +73,7 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            raise NotImplementedError(f"only HTTP is spoken here, not {scope['type']}")
+            raise NotImplementedError(f"only HTTP is supported, not {scope['type']}")
         started = False
 
         async def watched(message: Message) -> None:
@@ -105,7 +107,9 @@ class Application:
             )
             return
         client = self.proxies.client(scope)
-        if scope["client"] and client != scope["client"][0]:  # behind a proxy connections tell nothing
+        if (
+            scope["client"] and client != scope["client"][0]
+        ):  # a proxy's connections say nothing of its clients
             scope = {**scope, "client": (client, 0)}
             with self._clients.one(client) as fits:
                 if fits:
@@ -131,7 +135,7 @@ class Application:
             await self._documents(scope, receive, send)
 
     def _versions(self, path: str) -> Mapping[str, tuple[str, ...]]:
-        """The earlier versions of the feed at `path`; none where the store cannot tell."""
+        """The earlier versions of the feed at `path`; none if the store fails."""
         try:
             return self._app.store.feed_versions(path)
         except PublisherError as error:
@@ -163,7 +167,7 @@ def make_router(app: App, responses: PageResponses, refused: RefusalLog) -> Rout
         await (await responses.error(404, scope))(scope, receive, send)
 
     async def healthz(request: Request) -> Response:
-        """Alive; and, on the second line, what only this site can make of the challenge that it is given."""
+        """Alive; and on the second line the answer to a challenge, which only this site can compute."""
         given = request.query_params.get("challenge", "")
         answer = prove_site(given if is_challenge(given) else "", await run_in_threadpool(lambda: app.ring))
         return PlainTextResponse(f"alive\n{answer}\n", headers=PLAIN_HEADERS)
@@ -197,5 +201,5 @@ def make_router(app: App, responses: PageResponses, refused: RefusalLog) -> Rout
 
 
 def mask_token(path: str) -> str:
-    """A path for the log: a token is a key, so it is not written down."""
+    """A path for the log, without its token, which is a key."""
     return TOKEN_PATHS.sub(r"\1…", path)

@@ -31,6 +31,11 @@ VIEWER_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
     "frame-src 'self'"
 )
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+}
 _DARK = re.compile(r"@media\s*\(prefers-color-scheme:\s*dark\)")
 _SCHEME = re.compile(r'<meta name="color-scheme" content="[^"]*">')
 
@@ -58,7 +63,7 @@ class PreviewServer:
         except OSError as error:
             what = f"cannot listen ({error.strerror})"
             raise OutputError(f"--port {port}", what, "choose another") from None
-        app = preview_app(LivePreview(draw, watched))
+        app = PreviewPages(LivePreview(draw, watched)).app()
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none")
         self._server = uvicorn.Server(config)
 
@@ -113,27 +118,44 @@ class LivePreview:
         return found
 
 
-def preview_app(live: LivePreview) -> ASGIApp:
-    """Serves / (the viewer), /state.json, which it polls, the files of the mail, and /public/."""
+class PreviewPages:
+    """/ (the viewer), /state.json, which it polls, the files of the mail, and the site's pictures."""
 
-    def viewer(_request: Request) -> Response:
-        page = _VIEWER.read_text("utf-8").replace("{{title}}", escape(live.current()[1].title))
-        return make_response(page.encode(), "text/html", VIEWER_POLICY)
+    def __init__(self, live: LivePreview) -> None:
+        self._live = live
 
-    def state(_request: Request) -> Response:
-        stamp, shown = live.current()
-        return JSONResponse(
-            {
-                "stamp": stamp,
-                "subject": shown.files.get("subject.txt", b"").decode().strip(),
-                "size": len(shown.files.get("body.html", b"")),
-                "notes": shown.notes,
-            },
-            headers=HEADERS,
+    def app(self) -> ASGIApp:
+        """The ASGI application."""
+        files = [Route(f"/{name}", self.file) for name in ("subject.txt", "body.txt", "message.eml")]
+        return Router(
+            [
+                Route("/", self.viewer),
+                Route("/state.json", self.state),
+                Route("/body.html", self.body),
+                *files,
+                Route("/public/{path:path}", self.picture),
+            ],
+            redirect_slashes=False,
+            default=not_found(),
+            middleware=[Middleware(LocalNamesOnly)],
         )
 
-    def body(request: Request) -> Response:
-        shown = live.current()[1]
+    def viewer(self, _request: Request) -> Response:
+        """The page with the frames."""
+        page = _VIEWER.read_text("utf-8").replace("{{title}}", escape(self._live.current()[1].title))
+        return make_response(page.encode(), "text/html", VIEWER_POLICY)
+
+    def state(self, _request: Request) -> Response:
+        """What the viewer shows around the frames; a new stamp makes it load them again."""
+        stamp, shown = self._live.current()
+        subject = shown.files.get("subject.txt", b"").decode().strip()
+        size = len(shown.files.get("body.html", b""))
+        values = {"stamp": stamp, "subject": subject, "size": size, "notes": shown.notes}
+        return JSONResponse(values, headers=HEADERS)
+
+    def body(self, request: Request) -> Response:
+        """The HTML part for a frame; ?dark and ?bare: in dark mode, without images."""
+        shown = self._live.current()[1]
         if "body.html" not in shown.files:
             return not_found()
         pictures = "'none'" if "bare" in request.query_params else "'self' http: https: data:"
@@ -143,32 +165,18 @@ def preview_app(live: LivePreview) -> ASGIApp:
             html = html.replace(f'src="{shown.public[0]}', 'src="/public/')
         return make_response(html.encode(), "text/html", policy)
 
-    def file(request: Request) -> Response:
-        found = live.current()[1].files.get(request.url.path.removeprefix("/"))
+    def file(self, request: Request) -> Response:
+        """Any other file of the mail."""
+        found = self._live.current()[1].files.get(request.url.path.removeprefix("/"))
         kind = "message/rfc822" if request.url.path.endswith(".eml") else "text/plain"
         return not_found() if found is None else make_response(found, kind)
 
-    def picture(request: Request) -> Response:
-        found = public_file(live.current()[1], request.path_params["path"])
+    def picture(self, request: Request) -> Response:
+        """A document of the site, which the mail may show."""
+        found = public_file(self._live.current()[1], request.path_params["path"])
         if found is None:
             return not_found()
         return make_response(found.read_bytes(), guess_type(found.name)[0] or "application/octet-stream")
-
-    async def missing(scope: Scope, receive: Receive, send: Send) -> None:
-        await not_found()(scope, receive, send)
-
-    return Router(
-        [
-            Route("/", viewer),
-            Route("/state.json", state),
-            Route("/body.html", body),
-            *(Route(f"/{name}", file) for name in ("subject.txt", "body.txt", "message.eml")),
-            Route("/public/{path:path}", picture),
-        ],
-        redirect_slashes=False,
-        default=missing,
-        middleware=[Middleware(LocalNamesOnly)],
-    )
 
 
 class LocalNamesOnly:
@@ -187,20 +195,13 @@ class LocalNamesOnly:
         await app(scope, receive, send)
 
 
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'",
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-}
-
-
 def make_response(data: bytes, kind: str, policy: str = HEADERS["Content-Security-Policy"]) -> Response:
     """A response of this media type; text is UTF-8."""
     return Response(data, headers={**HEADERS, "Content-Security-Policy": policy}, media_type=kind)
 
 
 def not_found() -> Response:
-    """404."""
+    """The response for everything else."""
     return PlainTextResponse("not here\n", 404, HEADERS)
 
 

@@ -1,7 +1,7 @@
 """Who a request comes from, how much one network and all together may ask, and what was refused.
 
-In memory: a restart forgives. What protects mailboxes is in the store instead
-(`core.subscribers.confirmation_limits`), where a restart forgives nothing.
+In memory, so a restart resets it. The limits that protect mailboxes are in the store instead
+(`core.subscribers.confirmation_limits`) and survive one.
 """
 
 import ipaddress
@@ -19,6 +19,28 @@ from starlette.types import Scope
 from publisher.app import App
 from publisher.core.errors import PublisherError
 
+log = logging.getLogger(__name__)
+
+CONNECTIONS, OF_NETWORK = 512, 32
+"""Connections at once: in all, and from one network."""
+
+NETWORKS = 10_000
+"""Networks that sign-up limits remember; the one not seen for the longest is forgotten first."""
+
+BUSY = "Too many requests at once. Try again in a few seconds.\n"
+
+LOG_INTERVAL = timedelta(minutes=1)
+"""Refused requests are logged at most this often."""
+
+FLOOD = 30
+"""So many refused requests within LOG_INTERVAL are a flood."""
+
+FLOOD_END = timedelta(minutes=10)
+"""A flood is over after this long without another."""
+
+PROBLEM_AREA = "web"
+"""The area of the problem that `status` shows."""
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 WITH_PORT = re.compile(r"\A(?:(\d+\.\d+\.\d+\.\d+):\d+|\[([0-9A-Fa-f:.]+)\](?::\d+)?)\Z")
@@ -26,8 +48,8 @@ WITH_PORT = re.compile(r"\A(?:(\d+\.\d+\.\d+\.\d+):\d+|\[([0-9A-Fa-f:.]+)\](?::\
 
 
 class TrustedProxies:
-    """The proxies that settings trust. Only X-Forwarded-For counts: a proxy sets one of the two headers, and
-    would pass on what a client wrote into the other.
+    """The proxies that settings trust. Only X-Forwarded-For counts: a proxy sets that or Forwarded, and
+    passes on what a client wrote into the other.
     """
 
     def __init__(self, networks: Sequence[str]) -> None:
@@ -57,8 +79,8 @@ class TrustedProxies:
 
 
 def networks(address: str) -> tuple[tuple[str, int], ...]:
-    """The networks of a client, each with how many clients it counts for: IPv4 /24; IPv6 /64, which one
-    connection has, and /48, the most that one customer has.
+    """The networks of a client, each with the number of clients it counts for: IPv4 /24; IPv6 /64, which one
+    line has, and /48, the most that one customer has.
     """
     found = parse_ip(address)
     if found is None:
@@ -75,7 +97,7 @@ def hop_address(hop: str) -> str:
 
 
 def parse_ip(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The address, IPv4 where it is mapped into IPv6, without a zone; None: it is none."""
+    """The address, without a zone, IPv4 if it is mapped into IPv6; None if it is not one."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -83,19 +105,9 @@ def parse_ip(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | No
     return (found.ipv4_mapped or found) if isinstance(found, ipaddress.IPv6Address) else found
 
 
-NETWORKS = 10_000
-"""Networks remembered; the one not seen for the longest is forgotten first."""
-
-CONNECTIONS, OF_NETWORK = 512, 32
-"""Connections at once: in all, and from one network."""
-
-
-BUSY = "Too many requests at once. Try again in a few seconds.\n"
-
-
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """`burst` at once, then one in each `every`."""
+    """`burst` at once, then one per `every`."""
 
     burst: int
     every: timedelta
@@ -106,10 +118,11 @@ IN_ALL = Rate(600, timedelta(seconds=2))
 
 
 class SignUpLimits:
-    """Leaky buckets for sign-ups. For one thread: the event loop's.
+    """Leaky buckets for sign-ups. Use it in the event loop's thread.
 
-    A network that is over its rate, or everybody while all together are over theirs, is asked to wait first.
-    Who has waited is taken, whatever the others do, until their own network has had twice its burst.
+    A client whose network is over its rate must wait first, and so must everybody while all together are over
+    theirs. Whoever has waited is accepted, whatever others do, until their own network has had twice its
+    burst.
     """
 
     def __init__(self, one: Rate = ONE_NETWORK, all: Rate = IN_ALL) -> None:
@@ -118,7 +131,7 @@ class SignUpLimits:
         self._total = LeakyBucket()
 
     def take(self, address: str, now: datetime, *, waited: bool = False) -> bool:
-        """Whether a sign-up from `address` is accepted; if so it counts, for its network and in total."""
+        """Whether a sign-up from `address` is accepted. If so, it counts for its networks and in total."""
         buckets = [(self._bucket(name), share) for name, share in networks(address)]
         twice = 2 if waited else 1
         fits = [bucket.has_room(self._one, share * twice, now) for bucket, share in buckets]
@@ -131,8 +144,8 @@ class SignUpLimits:
         return True
 
     def give_back(self) -> None:
-        """A sign-up that brought no mail does not count in total, so nobody can use up the common limit by
-        asking for what is not sent.
+        """Uncounts a sign-up that caused no mail from the total, so that nobody can use up the common limit
+        without mail being sent.
         """
         self._total.level = max(0.0, self._total.level - 1)
 
@@ -151,7 +164,7 @@ class LeakyBucket:
         self.level, self.at = 0.0, None
 
     def has_room(self, rate: Rate, times: int, now: datetime) -> bool:
-        """Leaks until `now`; then whether one more fits `times` the rate."""
+        """Leaks until `now`, and returns whether one more fits `times` the rate."""
         if self.at is not None and now > self.at:
             self.level = max(0.0, self.level - (now - self.at) / rate.every)
         self.at = now
@@ -162,7 +175,7 @@ class LeakyBucket:
 
 
 class NetworkCounter:
-    """Counts what is open at the same time, by network."""
+    """Counts what is open at the same time, per network."""
 
     def __init__(self, most: int = OF_NETWORK) -> None:
         self._most = most
@@ -177,7 +190,7 @@ class NetworkCounter:
         return True
 
     def leave(self, address: str) -> None:
-        """One of those counted has ended."""
+        """Uncounts one."""
         for name, _ in networks(address):
             self._count[name] -= 1
             if not self._count[name]:
@@ -185,7 +198,7 @@ class NetworkCounter:
 
     @contextmanager
     def one(self, address: str) -> Generator[bool, None, None]:
-        """Counts one more while it is entered; yields whether it fit."""
+        """Counts one more inside the block; yields whether it fits."""
         if not self.enter(address):
             yield False
             return
@@ -195,24 +208,9 @@ class NetworkCounter:
             self.leave(address)
 
 
-log = logging.getLogger(__name__)
-
-EVERY = timedelta(minutes=1)
-"""No two lines of the log come sooner after each other."""
-
-FLOOD = 30
-"""So many within EVERY are a flood."""
-
-CALM = timedelta(minutes=10)
-"""After so long without a flood, it is over."""
-
-AREA = "web"
-"""The area of the problem that `status` shows."""
-
-
 class RefusalLog:
-    """Counts refused requests. `count` is called in the event loop's thread, `report` in another, now and
-    then.
+    """Counts refused requests. Call `count` in the event loop's thread, and `report` in another, every second
+    or so.
     """
 
     def __init__(self, app: App) -> None:
@@ -224,25 +222,29 @@ class RefusalLog:
         self._must_clear = True
 
     def count(self, why: str) -> None:
-        """One more, for that reason: words with underscores, and nothing of the request."""
+        """Counts one. `why` is fixed words with underscores, and nothing from the request."""
         self._counts[why] += 1
 
     def report(self, *, last: bool = False) -> None:
-        """Logs the counts and records a flood for `status`; with `last` even when it is early."""
+        """Logs the counts, at most once per LOG_INTERVAL unless this is the `last` time, and records a flood
+        for `status`.
+        """
         now = self._app.clock()
         try:
-            if self._must_clear:  # what a process before this one left
-                self._app.store.set_problems(AREA, [], now)
+            if self._must_clear:  # a flood that an earlier process recorded
+                self._app.store.set_problems(PROBLEM_AREA, [], now)
                 self._must_clear = False
             if self._counts.total() >= FLOOD and self._flood_began is None:
                 self._flood_began = self._last_flood = now
-                self._app.store.set_problems(AREA, [flood_in_words(self._counts)], now)
-            if self._counts and (last or self._logged_at is None or abs(now - self._logged_at) >= EVERY):
+                self._app.store.set_problems(PROBLEM_AREA, [describe_flood(self._counts)], now)
+            if self._counts and (
+                last or self._logged_at is None or abs(now - self._logged_at) >= LOG_INTERVAL
+            ):
                 self._log(now)
-            if self._last_flood is not None and abs(now - self._last_flood) >= CALM:
+            if self._last_flood is not None and abs(now - self._last_flood) >= FLOOD_END:
                 self._flood_began = self._last_flood = None
                 self._flooding.clear()
-                self._app.store.set_problems(AREA, [], now)
+                self._app.store.set_problems(PROBLEM_AREA, [], now)
         except PublisherError as error:
             log.error("refused_unsaid", extra={"reason": str(error)})
 
@@ -252,10 +254,10 @@ class RefusalLog:
         if self._flood_began is not None:
             self._flooding.update(counts)
             self._last_flood = now if counts.total() >= FLOOD else self._last_flood
-            self._app.store.set_problems(AREA, [flood_in_words(self._flooding)], self._flood_began)
+            self._app.store.set_problems(PROBLEM_AREA, [describe_flood(self._flooding)], self._flood_began)
 
 
-def flood_in_words(counts: Counter[str]) -> str:
-    """How many requests were refused, by why."""
+def describe_flood(counts: Counter[str]) -> str:
+    """How many requests were refused, and why."""
     reasons = ", ".join(f"{number:,} {why.replace('_', ' ')}" for why, number in counts.most_common())
     return f"a flood of requests: {counts.total():,} refused ({reasons}); subscribers elsewhere are served"

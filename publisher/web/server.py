@@ -18,7 +18,7 @@ from publisher.web.documents.documents import REFRESH_SECONDS
 from publisher.web.documents.fast_path import FastPathProtocol
 
 GRACE = 30
-"""Seconds that requests in flight are given when the server stops."""
+"""Seconds that requests in flight may take when the server stops."""
 
 BACKLOG = 2048
 
@@ -39,8 +39,8 @@ BIND_ERRORS = {
 class Server:
     """Serves one site on `listen` ("127.0.0.1:8000", "[::1]:8000"; port 0: any free one).
 
-    The port is ours once this exists, and `port` names it: connections wait until `serve`. Raises
-    OutputError when it cannot be had, and what opening the site's parts raises.
+    The port is bound once this exists, and connections wait until `serve`. Raises OutputError if it cannot be
+    bound, and what opening the site raises.
     """
 
     def __init__(self, app: App, listen: str) -> None:
@@ -70,17 +70,17 @@ class Server:
             self._socket.close()
 
     def stop(self) -> None:
-        """Ends `serve`, now or as soon as it is called. For signal handlers and other threads."""
+        """Ends `serve`, even before it is called. For signal handlers and other threads."""
         self._server.should_exit = True
 
     def close(self) -> None:
-        """Lets go of the port of a server that is not going to serve."""
+        """Closes the port without serving."""
         self._socket.close()
 
 
 class UvicornServer(uvicorn.Server):
-    """uvicorn without its signal handlers: what SIGTERM means is `run`'s to say. Now and then it reads
-    again what every answer depends on.
+    """uvicorn without its signal handlers, because `run` decides what SIGTERM does. Once a second it
+    refreshes the state of the site and reports refused requests.
     """
 
     def __init__(self, config: uvicorn.Config, site: Application) -> None:
@@ -106,8 +106,8 @@ class UvicornServer(uvicorn.Server):
 
 
 def make_config(site: Application) -> uvicorn.Config:
-    """uvicorn as this site needs it."""
-    logging.getLogger("uvicorn.access").disabled = True  # it would write tokens, however logging is set up
+    """uvicorn's configuration."""
+    logging.getLogger("uvicorn.access").disabled = True  # it would log tokens, however logging is set up
     protocol = partial(
         FastPathProtocol, from_memory=site.from_memory, known={}, limits=site.connection_limits
     )

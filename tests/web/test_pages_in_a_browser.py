@@ -127,7 +127,7 @@ def never_ask(site: Any) -> str:
 def test_under_pressure_a_person_waits_for_a_button_and_presses_it(
     language: str, start: Any, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(signup, "EVEN", 0.001)
+    monkeypatch.setattr(signup, "RESPONSE_INTERVAL", 0.001)
     title, text = TITLES[language]
     site = start(TOML.format(title=title, text=text, language=language))
     for n in range(30):

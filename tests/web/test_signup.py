@@ -40,7 +40,7 @@ public_url = "https://readers.example/"
 def test_too_many_sign_ups_from_one_network_wait_20_seconds(
     site: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(signup, "EVEN", 0.001)
+    monkeypatch.setattr(signup, "RESPONSE_INTERVAL", 0.001)
     for n in range(30):
         assert "Check your mail" in sign_up(site, f"r{n}@gmail.com", wait=2).text
         site.clock.move(seconds=-2)
@@ -68,7 +68,7 @@ def test_too_many_sign_ups_from_one_network_wait_20_seconds(
 
 
 def test_others_sign_up_while_one_network_waits(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signup, "EVEN", 0.001)
+    monkeypatch.setattr(signup, "RESPONSE_INTERVAL", 0.001)
     site = start()
     for n in range(31):
         sign_up(site, f"r{n}@gmail.com")
@@ -191,7 +191,7 @@ def test_a_mailbox_is_asked_three_times_however_it_is_spelled(start: Any) -> Non
 
 
 def test_a_domain_is_asked_twenty_times_an_hour(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signup, "EVEN", 0.001)
+    monkeypatch.setattr(signup, "RESPONSE_INTERVAL", 0.001)
     for n in range(22):
         sign_up(site, f"r{n}@village.example")
         sign_up(site, f"r{n}@gmail.com")
@@ -344,24 +344,24 @@ def test_the_33rd_connection_of_a_network_is_told_so_and_others_are_served(site:
 
 def test_the_trap_answers_as_slowly_as_the_form(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
-    slept, evenly = asyncio.sleep, signup.in_even_time
+    slept, evenly = asyncio.sleep, signup.pad_response_time
 
     async def sleep(seconds: float) -> None:
         waited.append(seconds)
         await slept(min(seconds, 0.05))
 
     async def even(work: Any) -> None:
-        waited.append(signup.EVEN)
+        waited.append(signup.RESPONSE_INTERVAL)
         await evenly(work)
 
     forms = [Form(site.http.get("/subscribe/daily").text) for _ in range(2)]
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    monkeypatch.setattr(signup, "in_even_time", even)
+    monkeypatch.setattr(signup, "pad_response_time", even)
     for form, website in zip(forms, ("", "https://spam.example"), strict=True):
         waited.clear()
         data = {**form.fields, "address": f"bo{len(website)}@example.org", "website": website}
         assert "Check your mail" in site.http.post(form.action, data=data).text
-        assert {2.0, signup.EVEN} <= {*waited}
+        assert {2.0, signup.RESPONSE_INTERVAL} <= {*waited}
     assert [s.address for s in site.app.store.subscriptions(None, None)] == ["bo0@example.org"]
 
 

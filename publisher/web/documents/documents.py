@@ -1,5 +1,4 @@
-"""Documents over HTTP: a bare ASGI handler. What is in memory already, `web.documents.fast_path` answers
-before it.
+"""Documents over HTTP: a bare ASGI handler. `web.documents.fast_path` asks it for documents in memory first.
 
 RFC 9110 for methods, conditions, encodings and ranges; RFC 9111 for what caches may keep.
 """
@@ -38,37 +37,38 @@ MAX_AGE = 60
 """Seconds a cache may keep a document; fewer when a post is due before."""
 
 LATE = timedelta(minutes=10)
-"""A post due so long ago is published by nobody: it does not shorten what caches keep."""
+"""A post overdue by more than this is not about to be published, and no longer shortens max-age."""
 
 CHUNK = 2**18
 """Bytes read at once when a file is streamed."""
 
 _EMPTY = (b"content-length", b"0")
 _ALLOW = (b"allow", b"GET, HEAD")
+_URL_CHARACTERS = ":/?#[]@!$&'()*+,;=%~-._"
 
 
 @dataclass(frozen=True, slots=True)
 class SiteState:
-    """`next_post`: when the next known post becomes public. `redirects`: what became of addresses that
-    readers know, by path relative to public/.
+    """`next_post`: when the next known post becomes public. `redirects`: moved and deleted documents, by path
+    relative to public/.
     """
 
     next_post: datetime | None = None
     redirects: Mapping[str, Redirect] = field(default_factory=dict[str, Redirect])
 
     def redirect_of(self, path: str) -> Redirect | None:
-        """What became of an address that has no document any more (`core.feeds.redirects`)."""
+        """Where the document of a path went, if it moved or was deleted (`core.feeds.redirects`)."""
         if not self.redirects:
             return None
         name = path.removeprefix("/")
         if name.endswith((".gz", ".br")):
-            name = name[:-3]  # an encoding goes where its document went
+            name = name[:-3]  # encodings go where their document went
         index = f"{name}index.html" if name.endswith("/") else f"{name}/index.html"
         return self.redirects.get(name) or self.redirects.get(index)
 
     def max_age(self, now: datetime) -> int:
-        """Seconds that caches may keep a document. At least one: a post that is due and not yet written will
-        be in a moment.
+        """Seconds that caches may keep a document: until the next post, and at least one, because a post that
+        is due is written in a moment.
         """
         if self.next_post is None or self.next_post < now - LATE:
             return MAX_AGE
@@ -76,9 +76,7 @@ class SiteState:
 
 
 class SiteStateCache:
-    """The state as it was read last, so that no request waits for the store. `refresh` belongs into a thread;
-    `current` costs nothing.
-    """
+    """The state as it was last read, so that no request waits for the store. Call `refresh` in a thread."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -87,33 +85,31 @@ class SiteStateCache:
         self.refresh()
 
     def current(self) -> SiteState:
-        """The same object as long as it is the same."""
+        """The state; what this process published since the last refresh is already in it."""
         published = self._app.published_next
         if published is not None and published[0] != self._state.next_post:
             self._state = replace(self._state, next_post=published[0])
         return self._state
 
     def refresh(self) -> None:
-        """Reads it again. What cannot be read stays as it was, and is logged once."""
+        """Reads the state again. If that fails, the old one stays and the failure is logged once."""
         try:
             store, published = self._app.store, self._app.published_next
             kept = store.meta(NEXT_POST)
             next_post = published[0] if published else datetime.fromisoformat(kept) if kept else None
-            found = SiteState(next_post, redirects={move.path: move for move in store.all_redirects()})
+            self._state = SiteState(next_post, redirects={move.path: move for move in store.all_redirects()})
         except PublisherError as error:
             if not self._failed:
                 log.error("store_unread", extra={"reason": str(error)})
             self._failed = True
             return
         self._failed = False
-        if found != self._state:
-            self._state = found
 
 
 class DocumentHandler:
-    """Serves `files`. `site_state` is asked before anything is looked up; `encode` makes the encodings of
-    what is made while asked for; `versions` tells what the feed document at a path held before; `not_found`
-    answers for what is not there, `gone` for what was. Without `deltas` every feed is sent whole.
+    """Serves `files`. `site_state` names the redirects, which come first; `encode` encodes deltas;
+    `versions` returns the earlier versions of the feed at a path; `not_found` sends 404 and `gone` 410.
+    Without `deltas` every feed is sent whole.
     """
 
     def __init__(
@@ -174,13 +170,13 @@ class DocumentHandler:
         return (response.head, response.body) if isinstance(response.body, bytes) else None
 
     async def _redirect(self, redirect: Redirect, scope: Scope, receive: Receive, send: Send) -> None:
-        """301 to the new address, for ever; 410 with a page that says so."""
+        """301 to the new address, or 410 with a page that says so."""
         if HTTP_STATUS[redirect.kind] == 410:
             await self._gone(scope, receive, send)
             return
         target = redirect.target if "://" in redirect.target else self._base_url + redirect.target
         keep = (b"cache-control", b"public, max-age=3600")
-        await send_empty(send, 301, (keep, (b"location", quote(target, safe=_URL).encode())))
+        await send_empty(send, 301, (keep, (b"location", quote(target, safe=_URL_CHARACTERS).encode())))
 
     async def _load(self, path: str) -> CachedFile | FolderRedirect | None:
         found = await asyncio.to_thread(self._files.load, path)
@@ -189,12 +185,9 @@ class DocumentHandler:
         return found
 
 
-_URL = ":/?#[]@!$&'()*+,;=%~-._"
-
-
 async def send_response(response: DocumentResponse, file: CachedFile, send: Send) -> None:
-    """Sends a response; a part of a large file is streamed. Documents are replaced by renaming, so an open
-    one stays as it was hashed. Raises OSError when another stands in its place already.
+    """Sends a response; large files are streamed. Documents are replaced by renaming, so an open one keeps
+    the content that was hashed. Raises OSError if the file was replaced before it was opened.
     """
     start: Message = {
         "type": "http.response.start",

@@ -83,7 +83,7 @@ def respond(
 
 def cache_control(file: CachedFile, max_age: int) -> tuple[bytes, bytes]:
     """How long caches may keep the document: for ever where its name is that of its content."""
-    value = b"public, max-age=%d, immutable" % YEAR if file.for_ever else b"public, max-age=%d" % max_age
+    value = b"public, max-age=%d, immutable" % YEAR if file.immutable else b"public, max-age=%d" % max_age
     return (b"cache-control", value)
 
 

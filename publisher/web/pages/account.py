@@ -1,4 +1,4 @@
-"""The pages about personal data: ask for a link, and what the link opens. Opening a page changes nothing."""
+"""The pages about personal data: request a link by mail, and use it. Opening a page changes nothing."""
 
 import json
 from datetime import datetime
@@ -15,14 +15,14 @@ from publisher.core.subscribers.subscription import Subscription, SubscriptionSt
 from publisher.services.subscribers import account
 from publisher.web.pages.forms import first_value, read_fields
 from publisher.web.pages.responses import HEADERS, PageResponses, to_say
-from publisher.web.pages.signup import address_problem, in_even_time
+from publisher.web.pages.signup import address_problem, pad_response_time
 
 FILE = {"Content-Disposition": 'attachment; filename="kept-about-you.json"'}
 
 
 class AccountPages:
-    """/account/<token> and /account/<export|erase|address>/<token>. An invalid token gets 404, whatever is
-    wrong with it; a valid one gets the same answer whether a mail is sent or not.
+    """/account/<token> and /account/<export|erase|address>/<token>. Every invalid token gets 404; a valid one
+    gets the same answer whether a mail is sent or not.
     """
 
     def __init__(self, app: App, responses: PageResponses) -> None:
@@ -37,7 +37,7 @@ class AccountPages:
             if request.method == "POST":
                 link = link_named(first_value(await read_fields(request.scope, request.receive), "link"))
             if link is not None:
-                await in_even_time(
+                await pad_response_time(
                     run_in_threadpool(account.send_link, self._responses.deps, token, link, now)
                 )
                 self._app.wake()
@@ -52,7 +52,7 @@ class AccountPages:
         )
 
     async def once(self, request: Request) -> Response:
-        """GET shows a page with a button; POST does what the link is for, once."""
+        """GET shows a button; POST does what the link is for, once."""
         token, now = request.path_params["token"], self._app.clock()
         link = link_named(request.path_params["link"])
         if link is None:
@@ -85,7 +85,7 @@ class AccountPages:
         self, token: str, subscription: Subscription, address: str, now: datetime
     ) -> Response:
         try:
-            await in_even_time(
+            await pad_response_time(
                 run_in_threadpool(account.change_address, self._responses.deps, token, address, now)
             )
         except AddressError as error:
@@ -123,7 +123,7 @@ class AccountPages:
 
 
 def link_named(word: str) -> Placeholder | None:
-    """The link whose name stands in a path or a form."""
+    """The link of this name in a path or a form, if there is one."""
     return next((link for link in account.LINKS if link.value == word), None)
 
 

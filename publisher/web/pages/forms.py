@@ -1,5 +1,5 @@
-"""Reading forms: bodies within bounds, fields, and tokens that prove that a form is ours and was on screen
-long enough.
+"""Reading forms: bodies up to a limit, fields, and tokens that prove that a form came from this site and was
+open long enough.
 """
 
 import heapq
@@ -20,15 +20,15 @@ MAX_BODY = 16 * 1024
 MAX_FIELDS = 50
 
 MIN_FORM_AGE = timedelta(seconds=2)
-"""Nobody fills in a form faster. A program that does is kept waiting until this has passed."""
+"""People take longer than this to fill in a form. A faster sign-up is answered only when it has passed."""
 
 MAX_FORM_AGE = timedelta(hours=24)
 
 WAIT, MAX_WAIT_AGE = timedelta(seconds=20), timedelta(hours=1)
-"""Under pressure a button is taken this long after it was made, and no longer than that."""
+"""Under load the button of a sign-up works from WAIT to MAX_WAIT_AGE after it was shown."""
 
 MAX_USED_TOKENS = 100_000
-"""Used form tokens remembered at most."""
+"""Used form tokens to remember."""
 
 Fields = Mapping[str, tuple[str, ...]]
 
@@ -38,12 +38,12 @@ class TooLarge(Exception):
 
 
 class ClientDisconnected(Exception):
-    """The client went away before its request was whole."""
+    """The client disconnected before its whole request had arrived."""
 
 
 def issue_form_token(ring: KeyRing, now: datetime, nonce: str) -> str:
-    """A fresh form token. Where a reader's token has the id of a subscription, it has the second it was made,
-    followed by the beginning of `nonce` (hex digits), so that no two are the same.
+    """A fresh form token. In place of a subscription's id and generation it has the second it was made and
+    the first 8 digits of `nonce` (hex), so that no two are the same.
     """
     return sign(_claim(Purpose.SIGN_UP_FORM, int(now.timestamp()), nonce, now + MAX_FORM_AGE), ring)
 
@@ -59,8 +59,8 @@ def _claim(purpose: Purpose, made: int, nonce: str, expires: datetime) -> Claim:
 
 
 def wait_remaining(token: str, ring: KeyRing, now: datetime) -> timedelta | None:
-    """How long until the button of `issue_wait_token` works, zero when it does; None: not such a token, or
-    too old.
+    """How long until the button with a token of `issue_wait_token` works, zero once it does. None if it is no
+    such token, or too old.
     """
     try:
         claim = verify(token, Purpose.SIGN_UP_WAIT, ring, now)
@@ -74,16 +74,16 @@ class TokenUse(Enum):
     """How a form token was used before."""
 
     FIRST = "first"
-    SAME = "same"  # for the same: a button was pressed twice
-    SPENT = "spent"  # for something else, or so long ago that nobody knows
+    SAME = "same"  # for the same sign-up: a button was pressed twice
+    SPENT = "spent"  # for another sign-up, or so long ago that it is forgotten
 
 
 class UsedTokens:
-    """Form tokens work once. For the event loop's thread.
+    """Makes form tokens work once. Use it in the event loop's thread.
 
-    Used ones are remembered until they expire, and no more than `most`. Where more are used, the oldest are
-    forgotten, and all that were made before them count as spent: their forms come back with a fresh token. So
-    a flood can make people press a button twice, and never makes a token good again; `forgot` is called.
+    Used tokens are remembered until they expire, up to `most`. Beyond that the oldest are forgotten, `forgot`
+    is called, and every token made before them counts as spent: its form comes back with a fresh token. So a
+    flood can make people press a button twice, and never makes a used token valid again.
     """
 
     def __init__(self, most: int = MAX_USED_TOKENS, forgot: Callable[[], None] = lambda: None) -> None:
@@ -93,12 +93,12 @@ class UsedTokens:
         self._floor = datetime.min.replace(tzinfo=UTC)
 
     def invalidate(self, token: str) -> None:
-        """What a used token was sent for was not done: sending it again is not a double click."""
+        """The sign-up of a used token was not accepted: sending it again is no double click."""
         if token in self._used:
             self._used[token] = None
 
     def use(self, token: str, made: datetime, content: int, now: datetime) -> TokenUse:
-        """Uses up a valid token, made at `made`, to send what `content` is the hash of."""
+        """Uses up a valid token, made at `made`; `content` is the hash of the sign-up."""
         while self._by_age and (len(self._used) >= self._most or self._by_age[0][0] < now - MAX_FORM_AGE):
             oldest, old = heapq.heappop(self._by_age)
             del self._used[old]
@@ -124,8 +124,8 @@ def token_made_at(token: str, ring: KeyRing, now: datetime) -> datetime:
 
 
 def form_wait_remaining(token: str, ring: KeyRing, now: datetime) -> timedelta | None:
-    """How long until this form has been open for as long as a person needs; zero when it has been; None when
-    it is not our form, or was opened too long ago.
+    """How long until this form has been open for MIN_FORM_AGE; zero once it has. None if its token is not
+    ours, or too old.
     """
     try:
         claim = verify(token, Purpose.SIGN_UP_FORM, ring, now)
@@ -136,9 +136,7 @@ def form_wait_remaining(token: str, ring: KeyRing, now: datetime) -> timedelta |
 
 
 async def read_body(scope: Scope, receive: Receive) -> bytes:
-    """The whole body. Raises TooLarge (before reading where the length is announced) and
-    ClientDisconnected.
-    """
+    """The whole body. Raises ClientDisconnected, and TooLarge: before reading if the length is announced."""
     for name, value in scope["headers"]:
         if name == b"content-length" and int(value) > MAX_BODY:
             raise TooLarge

@@ -1,4 +1,4 @@
-"""The page of a reader's preferences: what they get, and when. Their mails link to it; no login is needed."""
+"""The preferences page: what a subscriber gets, and when. Every mail links to it; it needs no login."""
 
 from collections.abc import Mapping
 from datetime import time
@@ -37,7 +37,7 @@ CADENCE_LABELS = {
 
 
 class PreferencesPage:
-    """GET and POST /preferences/<token>. An invalid token gets 404, whatever is wrong with it."""
+    """GET and POST /preferences/<token>. Every invalid token gets 404."""
 
     def __init__(self, app: App, responses: PageResponses) -> None:
         self._app, self._responses = app, responses
@@ -74,7 +74,7 @@ class PreferencesPage:
 
 
 def preferences_from_form(fields: Fields, before: Preferences) -> Preferences:
-    """The preferences that a form sends. Values that our form does not offer are ignored."""
+    """The preferences in a form. Values that the page does not offer are ignored."""
     cadence = first_value(fields, "cadence")
     cadence = cadence if cadence in CADENCE_LABELS else ""
     day = {"weekly": first_value(fields, "weekday"), "monthly": first_value(fields, "monthday")}.get(
@@ -99,7 +99,7 @@ def preferences_from_form(fields: Fields, before: Preferences) -> Preferences:
 
 
 def read_hour(text: str) -> time | None:
-    """A time of day; None where the text is none."""
+    """A time of day; None if the text is not one."""
     try:
         return time.fromisoformat(text).replace(second=0, microsecond=0, tzinfo=None)
     except ValueError:
@@ -107,7 +107,7 @@ def read_hour(text: str) -> time | None:
 
 
 def template_values(spec: MailingList, subscription: Subscription, offer: Offer) -> dict[str, object]:
-    """The values of the template: what is offered, and what is in force."""
+    """The template's values: what can be chosen, and what is in force."""
     choices = subscription.choices
     rhythm, schedule = schedule_for(spec, choices.schedule), choices.schedule
     next_at = subscription.next_due_at if rhythm.cadence != "immediate" else None
@@ -131,7 +131,7 @@ def template_values(spec: MailingList, subscription: Subscription, offer: Offer)
 
 @lru_cache(maxsize=1)
 def zones() -> frozenset[str]:
-    """Time zones that are named after places, as people look for them."""
+    """The time zones named after places, which is how people look for them."""
     regions = [
         "Africa",
         "America",

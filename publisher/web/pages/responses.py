@@ -1,4 +1,4 @@
-"""Pages as HTTP responses: rendered from templates in the reader's language, never cached, sending no
+"""Pages as HTTP responses: rendered from templates in the reader's language, never cached, without
 referrer.
 """
 
@@ -16,6 +16,20 @@ from publisher.core.subscribers.subscription import MailingList, Subscription
 from publisher.services.deps import Deps
 from publisher.web.documents.request import quality_values
 
+log = logging.getLogger(__name__)
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "Vary": "Accept-Language",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex",
+}
+
 
 def to_say(message: str) -> str:
     """Marks an English message for `make messages`. The template that shows it translates it."""
@@ -24,8 +38,8 @@ def to_say(message: str) -> str:
 
 def negotiate_language(scope: Scope, languages: Sequence[str]) -> str:
     """The one of `languages` (BCP 47, the default first) that the Accept-Language of a request prefers
-    (RFC 9110 12.5.4); the default where it names none of them. "pt" and "pt-BR" are as good as each other
-    (RFC 4647 3.3.1, 3.4).
+    (RFC 9110 12.5.4); the default if it names none of them. "pt" and "pt-BR" match each other (RFC 4647
+    3.3.1, 3.4).
     """
     header = b",".join(value for name, value in scope["headers"] if name == b"accept-language")
     wanted = {tag.decode("ascii").lower(): weight for tag, weight in quality_values(header).items()}
@@ -41,20 +55,6 @@ def negotiate_language(scope: Scope, languages: Sequence[str]) -> str:
             best, most = language, max(weights)
     return best
 
-
-log = logging.getLogger(__name__)
-
-HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",
-    "Vary": "Accept-Language",
-    "X-Content-Type-Options": "nosniff",
-    "X-Robots-Tag": "noindex",
-}
 
 _ERRORS = {
     400: (
@@ -99,8 +99,8 @@ class PageResponses:
         return HTMLResponse(html, status, {**HEADERS, **(headers or {})})
 
     def language(self, scope: Scope, lists: Sequence[MailingList] = ()) -> str:
-        """The language of a page for an unknown visitor: the only one of `lists`, else the one of theirs that
-        the browser prefers. Without lists: of all languages of this site.
+        """The language of a page for an unknown visitor: of the languages of `lists`, or of the whole site
+        without them, the one that the browser prefers.
         """
         own = tuple(dict.fromkeys(self.deps.rules.language(spec) for spec in lists)) or self._languages
         usual = self.deps.rules.site.language
@@ -116,7 +116,7 @@ class PageResponses:
         )
 
     async def error(self, status: int, scope: Scope, headers: Mapping[str, str] | None = None) -> Response:
-        """The page for an HTTP status of 400 and above; plain text where its template fails too."""
+        """The page for an HTTP status of 400 and above; plain text if its template fails too."""
         return await self._error_page(status, *_ERRORS[status], scope, headers)
 
     async def nothing_yet(self, scope: Scope) -> Response:
@@ -135,7 +135,7 @@ class PageResponses:
             return PlainTextResponse(f"{title}. {message}\n", status, {**HEADERS, **(headers or {})})
 
     def action(self, *steps: str) -> str:
-        """Where a form is sent: a path under web.public_url, which works by whatever host name the visitor
-        came.
+        """The URL that a form posts to: a path under that of web.public_url, which works for every host
+        name.
         """
         return self.base + "/".join(steps)

@@ -1,7 +1,7 @@
-"""The sign-up form. Whatever is known of an address, the answer is the same, and takes as long.
+"""The sign-up form. Whatever is known of an address, the answer is the same and takes the same time.
 
-form -> taken -> answer                     a form comes back where something is wrong with it
-     -> too many -> a button -> answer      the button is taken 20 seconds after it was made
+form -> accepted -> answer                  an invalid form is shown again
+     -> too many -> button -> answer        the button works 20 seconds after it was shown
 """
 
 import asyncio
@@ -33,11 +33,11 @@ from publisher.web.pages.forms import (
 from publisher.web.pages.responses import PageResponses, to_say
 from publisher.web.rate_limits import RefusalLog, SignUpLimits
 
-EVEN = 0.25
-"""Seconds that every answer to a sign-up takes, or twice or more of them: its time tells nothing either."""
+RESPONSE_INTERVAL = 0.25
+"""Seconds: every answer to a sign-up takes a multiple of this, so that its time reveals nothing."""
 
 Problem = tuple[str, str]
-"""What is wrong with a form, as an English sentence, and more of it for programmers."""
+"""What is wrong with a form: an English sentence, and details for programmers."""
 
 
 REFUSAL_COUNTERS = {
@@ -72,7 +72,7 @@ class SignUp:
             first_value(fields, "token"),
         )
         wait_for, waited = form_wait_remaining(token, ring, now), wait_remaining(token, ring, now)
-        if wait_for is None and waited is None:  # pasted into another site, or by a program: a button first
+        if wait_for is None and waited is None:  # a copy of the form, or a program: show ours first
             return await self._form(request, lists, fields)
         if problem := self._form_problem(lists, fields):
             return await self._form(request, lists, fields, problem)
@@ -93,10 +93,10 @@ class SignUp:
             return await self._wait(request, lists, fields, fresh, wait_remaining(fresh, ring, now))
         await asyncio.sleep((wait_for or timedelta()).total_seconds())
         if use is TokenUse.FIRST:
-            trapped = bool(first_value(fields, "website"))  # who falls into it is told what everybody is told
-            await in_even_time(self._sign_up(chosen, address, client, now, trapped=trapped))
+            trapped = bool(first_value(fields, "website"))  # hidden from people; robots get the same answer
+            await pad_response_time(self._sign_up(chosen, address, client, now, trapped=trapped))
         else:
-            await in_even_time(asyncio.sleep(0))
+            await pad_response_time(asyncio.sleep(0))
         return await self._responses.page("answer", language=self._responses.language(request.scope, lists))
 
     async def _sign_up(
@@ -122,7 +122,7 @@ class SignUp:
         fields: Fields | None = None,
         problem: Problem = ("", ""),
     ) -> Response:
-        """The form, with a fresh token: one that comes back may be sent again."""
+        """The form with a fresh token, so that it can be sent again."""
         fields = fields or {}
         deps = self._responses.deps
         values = self._values(request, lists, fields) | {
@@ -143,7 +143,7 @@ class SignUp:
         token: str,
         left: timedelta | None,
     ) -> Response:
-        """The button that works in a while; with the token that was sent, where that was too soon."""
+        """The button that works in a while; it keeps its token if it was pressed too soon."""
         again = token == first_value(fields, "token")
         values = self._values(request, lists, fields) | {
             "token": token,
@@ -162,7 +162,7 @@ class SignUp:
         }
 
     def _form_problem(self, lists: Sequence[MailingList], fields: Fields) -> Problem | None:
-        """What keeps these fields from being a sign-up."""
+        """What is wrong with these fields; None if nothing is."""
         try:
             signup.parse_signup_address(self._responses.deps.rules.blocklist, first_value(fields, "address"))
         except AddressError as error:
@@ -170,12 +170,12 @@ class SignUp:
         return None if chosen_lists(lists, fields) else (to_say("Choose at least one of the lists."), "")
 
 
-async def in_even_time(work: Awaitable[None]) -> None:
-    """Awaits `work`, and then until a whole multiple of EVEN has passed, so that the time tells nothing."""
+async def pad_response_time(work: Awaitable[None]) -> None:
+    """Awaits `work`, and then until a whole multiple of RESPONSE_INTERVAL has passed."""
     began = asyncio.get_running_loop().time()
     await work
     passed = asyncio.get_running_loop().time() - began
-    await asyncio.sleep(math.floor(passed / EVEN + 1) * EVEN - passed)
+    await asyncio.sleep(math.floor(passed / RESPONSE_INTERVAL + 1) * RESPONSE_INTERVAL - passed)
 
 
 def address_problem(error: AddressError) -> Problem:
@@ -186,6 +186,6 @@ def address_problem(error: AddressError) -> Problem:
 
 
 def chosen_lists(lists: Sequence[MailingList], fields: Fields) -> list[MailingList]:
-    """The lists that were ticked, or the only one there is."""
+    """The lists that were ticked, or the only one of the form."""
     wanted = fields.get("list", ())
     return [spec for spec in lists if len(lists) == 1 or spec.slug in wanted]

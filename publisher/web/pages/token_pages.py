@@ -23,8 +23,8 @@ _PICTURES = (
 
 
 class TokenPages:
-    """/confirm/<token>, /never-ask/<token>, /unsubscribe/<token> and /view/<token>. An invalid token gets
-    404, whatever is wrong with it.
+    """/confirm/<token>, /never-ask/<token>, /unsubscribe/<token> and /view/<token>. Every invalid token gets
+    404.
     """
 
     def __init__(self, app: App, responses: PageResponses) -> None:
@@ -110,7 +110,7 @@ class TokenPages:
         return await self._button("unsubscribe", token, subscription)
 
     async def view(self, request: Request) -> Response:
-        """The subscriber's own digest as a page. Nothing in it but its address is personal."""
+        """A digest as its subscriber got it, as a page. Only its URL is personal."""
         token, now = request.path_params["token"], self._app.clock()
         try:
             html = await run_in_threadpool(reader_page, self._responses.deps, token, now)
@@ -129,8 +129,8 @@ class TokenPages:
     async def _page(
         self, name: str, subscription: Subscription, lists: Sequence[MailingList] = (), **values: str
     ) -> Response:
-        """A page about a list, or about several. One that settings no longer have can still be left; its slug
-        is shown.
+        """A page about one list or several. A list that was removed from the settings can still be left; its
+        slug stands in for its title.
         """
         spec: object = self._responses.deps.rules.list(subscription.list) or {
             "title": subscription.list,
