@@ -29,7 +29,7 @@ CohortPosts = tuple[int, Sequence[tuple[str, str]], str]
 
 
 class LedgerStore(Protocol):
-    """Mailings, batches and deliveries. Letters name the transitions drawn in ARCHITECTURE.md."""
+    """Mailings, batches and deliveries. Letters name the transitions drawn in core.delivery.mailing."""
 
     def release_dead_runs(self, run: str, now: datetime, *, alone: bool) -> int:
         """Ends the leases of dead runs: sending -> unknown (f), claimed -> queued (g). With `alone` every run

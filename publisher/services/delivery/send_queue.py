@@ -48,7 +48,7 @@ class _Group:
 
 
 class SendQueue:
-    """Jobs by throttling group. `ticks` is a monotonic clock in seconds. `half_open` says whether a domain,
+    """Jobs by throttling group. `monotonic` is a clock in seconds. `half_open` says whether a domain,
     or "" for the whole server, may have only one message under way. A group with fewer than `enough` jobs
     runs low.
     """
@@ -56,11 +56,11 @@ class SendQueue:
     def __init__(
         self,
         rules: ThrottlingRules,
-        ticks: Callable[[], float],
+        monotonic: Callable[[], float],
         half_open: Callable[[str], bool],
         enough: int,
     ) -> None:
-        self._rules, self._ticks, self._half_open, self._enough = rules, ticks, half_open, enough
+        self._rules, self._monotonic, self._half_open, self._enough = rules, monotonic, half_open, enough
         self._groups: dict[str, _Group] = {}
         self._domains = Counter[str]()
         self._in_flight = 0
@@ -182,7 +182,7 @@ class SendQueue:
         """A job that starts now, or how long until one may; None: not before something changes."""
         if self._in_flight and self._half_open(""):
             return None, None
-        now = self._ticks()
+        now = self._monotonic()
         total = next_slot(self._last, now, self._rules.total.rate)
         if total > now:
             return None, total - now

@@ -109,7 +109,7 @@ class SendHold:
     """Why a mailing may not leave now, and until when."""
 
     hold: MailingHold
-    why: str
+    reason: str
     until: datetime
 
 
@@ -129,10 +129,10 @@ class SendWindows:
             return None
         hours = self._rules.throttling.quiet
         if hours and (until := quiet_until(hours, self._zone(batch), now)):
-            return SendHold(hold=MailingHold.QUIET, why="quiet hours", until=until)
+            return SendHold(hold=MailingHold.QUIET, reason="quiet hours", until=until)
         if self.left(now) == 0:
-            why = "a new sender has sent enough for today (mail.warm_up)"
-            return SendHold(hold=MailingHold.WARM_UP, why=why, until=next_midnight(now))
+            reason = "a new sender has sent enough for today (mail.warm_up)"
+            return SendHold(hold=MailingHold.WARM_UP, reason=reason, until=next_midnight(now))
         return None
 
     def stops_at(self, batch: Batch, now: datetime) -> datetime | None:

@@ -107,7 +107,7 @@ class DeliveryWorker:
         self.failpoint("deliver:claimed")
         now = self.clock()
         if closed := self.windows.closed(batch, now):
-            await self.recorder.hold(batch.mailing, closed.hold, closed.why, closed.until)
+            await self.recorder.hold(batch.mailing, closed.hold, closed.reason, closed.until)
             await self.recorder.journal(await asyncio.to_thread(self.store.finish_batch, batch, now))
             return
         # A withdrawn post may have been taken out of the mailing since its segments were read.
@@ -155,12 +155,12 @@ class DeliveryWorker:
             return True
         closed = self.windows.closed(opened.batch, now)
         if closed is not None:
-            await self.recorder.hold(opened.batch.mailing, closed.hold, closed.why, closed.until)
+            await self.recorder.hold(opened.batch.mailing, closed.hold, closed.reason, closed.until)
         return closed is None
 
     async def _connect(self, job: Job) -> Session | None:
-        """A session, or None: then the job is back in the queue. The server failed if no other connection
-        stands; otherwise it allows fewer than are configured.
+        """A session, or None: then the job is back in the queue. The server failed if there is no other
+        connection; otherwise it allows fewer than are configured.
         """
         self.connecting += 1
         session = await self.transport.connect()

@@ -120,32 +120,32 @@ class BatchSlice:
 
 
 def delivery_order(
-    mailing: Row[Any], subscription: ColumnElement[int], cut: BatchPlan
+    mailing: Row[Any], subscription: ColumnElement[int], batch_plan: BatchPlan
 ) -> list[ColumnElement[Any]]:
     """How the deliveries of a chunk are numbered, so that each batch is a range."""
     order: list[ColumnElement[Any]] = [subscription]
-    if cut.domains:
-        order.insert(0, _group(subscription, cut))
-    if cut.one_in:
-        order.insert(0, _sampled(mailing, subscription, cut.one_in).desc())
+    if batch_plan.domains:
+        order.insert(0, _group(subscription, batch_plan))
+    if batch_plan.one_in:
+        order.insert(0, _sampled(mailing, subscription, batch_plan.one_in).desc())
     return order
 
 
 def cut_batches(
-    connection: Connection, mailing: Row[Any], number: int, size: int, cut: BatchPlan, *, sample: bool
+    connection: Connection, mailing: Row[Any], number: int, size: int, batch_plan: BatchPlan, *, sample: bool
 ) -> list[BatchSlice]:
     """Cuts the `number` deliveries just written, which are in `delivery_order`, into batches of at most
     `size` rows. Without `sample` there is no canary: so few readers would not tell anything.
     """
     base = mailing.planned
-    if not cut.domains and not (sample and cut.one_in):
+    if not batch_plan.domains and not (sample and batch_plan.one_in):
         whole = ranges([(OTHER_DOMAINS, number)], base, size)
         return [BatchSlice(group=group, lo=lo, hi=hi) for group, lo, hi in whole]
     subscription = deliveries.c.subscription
     sampled: ColumnElement[Any] = literal(False)
-    if sample and cut.one_in:
-        sampled = _sampled(mailing, subscription, cut.one_in)
-    columns = (sampled.label("sampled"), _group(subscription, cut).label("name"))
+    if sample and batch_plan.one_in:
+        sampled = _sampled(mailing, subscription, batch_plan.one_in)
+    columns = (sampled.label("sampled"), _group(subscription, batch_plan).label("name"))
     new = select(*columns, deliveries.c.n).where(deliveries.c.mailing == mailing.id)
     rows = new.where(deliveries.c.n > mailing.planned).subquery("new")
     counted = select(rows.c.sampled, rows.c.name, func.count()).group_by(rows.c.sampled, rows.c.name)
@@ -158,16 +158,17 @@ def cut_batches(
 
 
 def _sampled(mailing: Row[Any], subscription: ColumnElement[int], one_in: int) -> ColumnElement[Any]:
-    """Whether a subscription is in a mailing's canary: one in so many, but others in each mailing, by
-    multiplicative hashing (Knuth, The Art of Computer Programming, 6.4)."""
+    """Whether a subscription is in a mailing's canary: one in so many, and different ones for each mailing, by
+    multiplicative hashing (Knuth, The Art of Computer Programming, 6.4).
+    """
     mixed = (subscription * 2_654_435_761 + mailing.id * 40_503 * 65_536) % 4_294_967_296
     sampled: ColumnElement[Any] = (mixed // 65_536) % one_in == 0
     return sampled
 
 
-def _group(subscription: ColumnElement[int], cut: BatchPlan) -> ColumnElement[str]:
+def _group(subscription: ColumnElement[int], batch_plan: BatchPlan) -> ColumnElement[str]:
     """The domain group of a subscription's address."""
-    if not cut.domains:
+    if not batch_plan.domains:
         return literal(OTHER_DOMAINS)
     address = (
         select(func.lower(subscribers.c.address))
@@ -176,7 +177,7 @@ def _group(subscription: ColumnElement[int], cut: BatchPlan) -> ColumnElement[st
         .correlate_except(subscribers, subscriptions)
         .scalar_subquery()
     )
-    groups = ((func.substr(address, -len(name) - 1) == f"@{name}", name) for name in cut.domains)
+    groups = ((func.substr(address, -len(name) - 1) == f"@{name}", name) for name in batch_plan.domains)
     return case(*groups, else_=OTHER_DOMAINS)
 
 

@@ -53,8 +53,9 @@ def save_segments(database: Database, given: Mapping[str, bytes]) -> None:
 def insert_mailing(
     connection: Connection, new: NewMailing, state: MailingState, planned: int, now: datetime, *, whole: bool
 ) -> int:
-    """Inserts the row of a mailing and returns its id. Raises Conflict if `new.id`, which its content names,
-    is taken."""
+    """Inserts the row of a mailing and returns its id. Raises LogConflict if `new.id`, which its content
+    names, is taken.
+    """
     id = new.id or last_mailing_id(connection) + 1
     free = (counters.c.name == MAILING) & (counters.c.last < id)
     if connection.execute(update(counters).where(free).values(last=id)).rowcount != 1:

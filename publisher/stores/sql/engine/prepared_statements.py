@@ -32,7 +32,7 @@ class PreparedStatement:
 
     They must be: SQLite looks at bound values when it plans around a partial index, and then plans anew at
     each call, which took fifteen times as long as the update itself. Values of rows are the driver's own:
-    integers, text, and instants as milliseconds. They stand in the statement as `of_row(name)`.
+    integers, text, and instants as milliseconds. They are in the statement as `row_value(name)`.
     """
 
     def __init__(self, statement: UpdateBase, names: Sequence[str]) -> None:
