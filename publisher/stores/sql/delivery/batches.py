@@ -158,7 +158,7 @@ def cut_batches(
 
 
 def _sampled(mailing: Row[Any], subscription: ColumnElement[int], one_in: int) -> ColumnElement[Any]:
-    """Whether a subscription is in a mailing's canary: one in so many, and different ones for each mailing, by
+    """Whether a subscription is in a mailing's canary: one in so many, and others in the next mailing, by
     multiplicative hashing (Knuth, The Art of Computer Programming, 6.4).
     """
     mixed = (subscription * 2_654_435_761 + mailing.id * 40_503 * 65_536) % 4_294_967_296

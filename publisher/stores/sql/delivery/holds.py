@@ -27,7 +27,7 @@ from publisher.core.mail.message import Recipe
 from publisher.core.publishing.log import LogKind
 from publisher.stores.sql.delivery.batches import deliveries_of, end_mailing_if_done, recount_batches
 from publisher.stores.sql.delivery.new_mailings import save_segments
-from publisher.stores.sql.delivery.throttle_state import brakes
+from publisher.stores.sql.delivery.throttle_state import breakers
 from publisher.stores.sql.delivery.transitions import update_for
 from publisher.stores.sql.engine.database import Database
 from publisher.stores.sql.schema.base import BatchState, Suppression, is_
@@ -130,7 +130,7 @@ def _clear_cause(connection: Connection, mailing: int, hold: MailingHold | None)
         connection.execute(update(mailings).where(mailings.c.id == mailing).values(canary=False))
     if hold is MailingHold.SERVER:
         scopes = (SERVER_SCOPE, mailing_scope(mailing))
-        connection.execute(delete(brakes).where(brakes.c.scope.in_(scopes)))
+        connection.execute(delete(breakers).where(breakers.c.scope.in_(scopes)))
 
 
 def _bounced_later() -> ColumnElement[bool]:

@@ -28,7 +28,7 @@ from publisher.core.delivery.throttling import SERVER_SCOPE
 from publisher.stores.sql.delivery.batches import count_turn, deliveries_of, reschedule_batch
 from publisher.stores.sql.delivery.bounces import delete_refusals, has_soft_refusal, is_expired
 from publisher.stores.sql.delivery.mailings import Mailings
-from publisher.stores.sql.delivery.throttle_state import brakes, delete_old_rates
+from publisher.stores.sql.delivery.throttle_state import breakers, delete_old_rates
 from publisher.stores.sql.delivery.transitions import record, update_for
 from publisher.stores.sql.engine.database import Database
 from publisher.stores.sql.schema.base import BatchState, is_
@@ -128,9 +128,10 @@ class Ledger(Mailings):
         pause = select(func.min(mailings.c.hold_until)).where(is_(mailings.c.state, MailingState.PAUSED))
         with self._db.read() as connection:
             found = [connection.execute(query).scalar() for query in (turn, pause)]
-            alone = connection.execute(select(brakes.c.until).where(brakes.c.scope == SERVER_SCOPE)).scalar()
+            server = select(breakers.c.until).where(breakers.c.scope == SERVER_SCOPE)
+            blocked_until = connection.execute(server).scalar()
         earliest = min((at for at in found if at is not None), default=None)
-        return earliest if earliest is None or alone is None else max(earliest, alone)
+        return earliest if earliest is None or blocked_until is None else max(earliest, blocked_until)
 
     def last_batch_times(self) -> Mapping[int, datetime]:
         last = select(batches.c.mailing, func.max(batches.c.next_at)).where(_OPEN).group_by(batches.c.mailing)

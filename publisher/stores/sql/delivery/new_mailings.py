@@ -30,13 +30,13 @@ from publisher.stores.sql.schema.subscriber_tables import subscriptions
 from publisher.stores.sql.schema.tables import (
     MAILING,
     batches,
+    cohort_keys,
     cohorts,
     counters,
     deliveries,
     mailing_posts,
     mailings,
     segments,
-    stands,
 )
 
 ROWS, BYTES = 5_000, 2_000_000
@@ -96,7 +96,7 @@ def add_cohorts(connection: Connection, mailing: int, new: Sequence[Cohort]) -> 
         for key in c.cohort_keys
     ]
     if keys:
-        connection.execute(insert(stands), keys)
+        connection.execute(insert(cohort_keys), keys)
 
 
 def cohort_chunks(given: Sequence[Cohort]) -> Iterator[Sequence[Cohort]]:
@@ -121,7 +121,7 @@ def mark_complete(connection: Connection, mailing: int) -> None:
 def delete_incomplete(connection: Connection) -> None:
     """Deletes mailings that a crash left half stored."""
     ids = connection.scalars(select(mailings.c.id).where(~mailings.c.frozen)).all()
-    for table in (stands, mailing_posts, cohorts) if ids else ():
+    for table in (cohort_keys, mailing_posts, cohorts) if ids else ():
         connection.execute(delete(table).where(table.c.mailing.in_(ids)))
     if ids:
         connection.execute(delete(mailings).where(mailings.c.id.in_(ids)))

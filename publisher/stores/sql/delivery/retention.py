@@ -48,7 +48,7 @@ from publisher.stores.sql.delivery.batches import deliveries_of
 from publisher.stores.sql.engine.database import Database, upsert
 from publisher.stores.sql.schema.base import BatchState, is_, metadata
 from publisher.stores.sql.schema.subscriber_tables import subscriptions
-from publisher.stores.sql.schema.tables import TALLIED, batches, deliveries, mailings, stands
+from publisher.stores.sql.schema.tables import TALLIED, batches, cohort_keys, deliveries, mailings
 
 receipts = Table(  # what is left of an archived delivery that was accepted
     "receipts",
@@ -106,8 +106,8 @@ class LedgerRetention:
             connection.execute(update(batches).where(these).values(state=BatchState.FOLDED))
             _merge_batches(connection, of)
             # Where its readers stood was needed only while the mailing was planned.
-            some = select(*stands.primary_key).where(stands.c.mailing.in_(of)).limit(2 * limit)
-            connection.execute(delete(stands).where(tuple_(*stands.primary_key).in_(some)))
+            some = select(*cohort_keys.primary_key).where(cohort_keys.c.mailing.in_(of)).limit(2 * limit)
+            connection.execute(delete(cohort_keys).where(tuple_(*cohort_keys.primary_key).in_(some)))
             return sum(row.hi - row.lo + 1 for row in chosen)
 
 

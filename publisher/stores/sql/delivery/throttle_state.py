@@ -34,7 +34,7 @@ from publisher.stores.sql.engine.types import HumanText, Instant, milliseconds
 from publisher.stores.sql.schema.base import is_, metadata
 from publisher.stores.sql.schema.tables import mailings
 
-brakes = Table(  # circuit breakers that are open
+breakers = Table(  # circuit breakers that are open
     "brakes",
     metadata,
     Column("scope", Text, primary_key=True),  # a domain; "*" is the server itself
@@ -72,16 +72,16 @@ class ThrottleRecords:
 
     def circuit_breakers(self) -> Mapping[str, CircuitBreaker]:
         with self._db.read() as connection:
-            rows = connection.execute(select(brakes)).mappings()
+            rows = connection.execute(select(breakers)).mappings()
             return {row["scope"]: CircuitBreaker(**row) for row in rows}
 
     def save_circuit_breaker(self, breaker: CircuitBreaker) -> None:
         with self._db.write() as connection:
             if breaker.until is None:
-                connection.execute(delete(brakes).where(brakes.c.scope == breaker.scope))
+                connection.execute(delete(breakers).where(breakers.c.scope == breaker.scope))
                 return
             names = ("scope", "failures", "until", "reply")
-            connection.execute(upsert(brakes).values({name: getattr(breaker, name) for name in names}))
+            connection.execute(upsert(breakers).values({name: getattr(breaker, name) for name in names}))
 
     def delivery_rates(self, since: datetime) -> Mapping[int, DeliveryRate]:
         sums = [func.sum(rates.c[name]).label(name) for name in _COLUMN_OF.values()]

@@ -37,7 +37,12 @@ from publisher.stores.sql.delivery.eligibility import is_suppressed
 from publisher.stores.sql.delivery.retention import receipts
 from publisher.stores.sql.engine.database import Database, slices
 from publisher.stores.sql.schema.base import is_
-from publisher.stores.sql.schema.subscriber_tables import rhythms, subscribers, subscriptions, tastes
+from publisher.stores.sql.schema.subscriber_tables import (
+    content_choices,
+    schedules,
+    subscribers,
+    subscriptions,
+)
 from publisher.stores.sql.schema.tables import deliveries, log, mailing_posts, posts
 from publisher.stores.sql.subscribers.rows import content_value, schedule_value
 
@@ -48,7 +53,7 @@ WAS_SKIPPED = subscriptions.c.skipped_at.is_not(None)
 
 _NOT_RECEIVED = (DeliveryState.REJECTED, DeliveryState.SKIPPED, DeliveryState.CANCELLED)
 _DUE_AT = subscriptions.c.next_due_at
-_OF_SCHEDULE = and_(subscriptions.c.rhythm == rhythms.c.id, ACTIVE)
+_OF_SCHEDULE = and_(subscriptions.c.rhythm == schedules.c.id, ACTIVE)
 
 
 class DueReaders:
@@ -58,19 +63,19 @@ class DueReaders:
 
     def next_runs(self, slug: str) -> Sequence[NextRun]:
         with self._db.read() as connection:
-            rows = connection.execute(select(rhythms).where(rhythms.c.list == slug)).all()
+            rows = connection.execute(select(schedules).where(schedules.c.list == slug)).all()
         return [NextRun(id=row.id, preference=schedule_value(row), next_at=row.next_at) for row in rows]
 
     def set_next_runs(self, times: Mapping[int, datetime | None]) -> None:
-        moved = update(rhythms).where(rhythms.c.id == bindparam("this"))
-        moved = moved.values(next_at=bindparam("at", type_=rhythms.c.next_at.type))
+        moved = update(schedules).where(schedules.c.id == bindparam("this"))
+        moved = moved.values(next_at=bindparam("at", type_=schedules.c.next_at.type))
         with self._db.write() as connection:
             connection.execute(moved, [{"this": id, "at": at} for id, at in times.items()])
 
     def fix_next_due(self, slug: str, now: datetime, *, limit: int) -> int:
         # Three ranges of the index, all empty in quiet times; none of them holds readers who are due on time.
-        theirs = select(subscriptions.c.id).select_from(active_readers()).where(rhythms.c.list == slug)
-        next_at = rhythms.c.next_at
+        theirs = select(subscriptions.c.id).select_from(active_readers()).where(schedules.c.list == slug)
+        next_at = schedules.c.next_at
         ranges = (
             theirs.where(next_at < _DUE_AT),
             theirs.where(now < _DUE_AT, next_at > _DUE_AT),
@@ -80,7 +85,7 @@ class DueReaders:
         with self._db.read() as connection:
             if connection.execute(astray.limit(1)).first() is None:
                 return 0
-        at = _of_schedule(func.coalesce(rhythms.c.next_at, literal(now, _DUE_AT.type)))
+        at = _of_schedule(func.coalesce(schedules.c.next_at, literal(now, _DUE_AT.type)))
         with self._db.write() as connection:
             these = subscriptions.c.id.in_(select(astray.subquery().c.id))
             return connection.execute(update(subscriptions).where(these).values(next_due_at=at)).rowcount
@@ -106,7 +111,7 @@ class DueReaders:
         found: dict[int, ContentPreference] = {}
         with self._db.read() as connection:
             for part in slices(list(set(ids))):
-                rows = connection.execute(select(tastes).where(tastes.c.id.in_(part)))
+                rows = connection.execute(select(content_choices).where(content_choices.c.id.in_(part)))
                 found.update((row.id, content_value(row)) for row in rows)
         return found
 
@@ -135,8 +140,8 @@ class DueReaders:
 
     def next_due_at(self) -> datetime | None:
         first = select(_DUE_AT).where(_OF_SCHEDULE, _DUE_AT.is_not(None), ~is_suppressed())
-        of_schedule = first.order_by(_DUE_AT).limit(1).correlate(rhythms).scalar_subquery()
-        earliest = select(of_schedule.label("at")).where(rhythms.c.next_at.is_not(None)).subquery()
+        of_schedule = first.order_by(_DUE_AT).limit(1).correlate(schedules).scalar_subquery()
+        earliest = select(of_schedule.label("at")).where(schedules.c.next_at.is_not(None)).subquery()
         with self._db.read() as connection:
             return connection.execute(select(func.min(earliest.c.at))).scalar()
 
@@ -169,7 +174,7 @@ class DueReaders:
 
     def make_due(self, slug: str, now: datetime, *, limit: int) -> int:
         later = select(subscriptions.c.id).select_from(active_readers())
-        later = later.where(rhythms.c.list == slug, ACTIVE, now < _DUE_AT).limit(limit)
+        later = later.where(schedules.c.list == slug, ACTIVE, now < _DUE_AT).limit(limit)
         called = update(subscriptions).where(subscriptions.c.id.in_(later)).values(next_due_at=now)
         with self._db.write() as connection:
             return connection.execute(called).rowcount
@@ -177,15 +182,15 @@ class DueReaders:
 
 def active_readers() -> Any:
     """Active readers, joined to their schedules."""
-    return rhythms.join(subscriptions, _OF_SCHEDULE)
+    return schedules.join(subscriptions, _OF_SCHEDULE)
 
 
 def is_due(due: DueQuery) -> ColumnElement[bool]:
     """Whether a row of `readers_of_rhythms` is due, suppressed or not."""
     return and_(
-        rhythms.c.list == due.list,
+        schedules.c.list == due.list,
         _DUE_AT.is_not(None) if due.everyone else due.now >= _DUE_AT,
-        or_(rhythms.c.next_at.is_not(None), subscriptions.c.offset < due.head),
+        or_(schedules.c.next_at.is_not(None), subscriptions.c.offset < due.head),
     )
 
 
@@ -212,12 +217,12 @@ def moved_on(head: int, now: datetime) -> dict[str, Any]:
 def _next_time(now: datetime) -> dict[str, Any]:
     soonest = literal(now + TIME_STEP, _DUE_AT.type)
     return {
-        "next_due_at": _of_schedule(case((rhythms.c.next_at > soonest, rhythms.c.next_at), else_=soonest))
+        "next_due_at": _of_schedule(case((schedules.c.next_at > soonest, schedules.c.next_at), else_=soonest))
     }
 
 
 def _of_schedule(value: ColumnElement[Any]) -> Any:
-    theirs = select(value).where(rhythms.c.id == subscriptions.c.rhythm)
+    theirs = select(value).where(schedules.c.id == subscriptions.c.rhythm)
     return theirs.correlate(subscriptions).scalar_subquery()
 
 
@@ -261,7 +266,7 @@ def _showed(table: Table, post_id: str) -> Exists:
 PAGE = 5_000
 """Readers read in one transaction."""
 
-_EVERY_READER = rhythms.join(subscriptions, subscriptions.c.rhythm == rhythms.c.id)
+_EVERY_READER = schedules.join(subscriptions, subscriptions.c.rhythm == schedules.c.id)
 
 
 class NotDueReaders:
@@ -271,17 +276,17 @@ class NotDueReaders:
 
     def count_not_due(self, due: DueQuery) -> Mapping[str, int]:
         reason = _left_out(due)
-        counted = select(reason, func.count()).select_from(_EVERY_READER).where(rhythms.c.list == due.list)
+        counted = select(reason, func.count()).select_from(_EVERY_READER).where(schedules.c.list == due.list)
         with self._db.read() as connection:
             rows = connection.execute(counted.group_by(reason)).all()
         return {left_out: number for left_out, number in rows if left_out}
 
     def candidates(self, due: DueQuery, subscription: int | None = None) -> Iterator[ReaderStatus]:
         theirs = _EVERY_READER.join(subscribers)
-        reader = (subscriptions.c.id, subscribers.c.address, _left_out(due), rhythms.c.id, WAS_SKIPPED)
+        reader = (subscriptions.c.id, subscribers.c.address, _left_out(due), schedules.c.id, WAS_SKIPPED)
         cohort_key = (subscriptions.c.offset, subscriptions.c.taste, corrections_for(due))
         query = select(*reader, *cohort_key)
-        query = query.select_from(theirs).where(rhythms.c.list == due.list).order_by(subscriptions.c.id)
+        query = query.select_from(theirs).where(schedules.c.list == due.list).order_by(subscriptions.c.id)
         if subscription is not None:
             query = query.where(subscriptions.c.id == subscription)
         last = 0

@@ -44,7 +44,7 @@ from publisher.stores.sql.digests.due import (
 from publisher.stores.sql.engine.database import Database
 from publisher.stores.sql.schema.base import is_
 from publisher.stores.sql.schema.subscriber_tables import subscriptions
-from publisher.stores.sql.schema.tables import batches, deliveries, mailings, stands
+from publisher.stores.sql.schema.tables import batches, cohort_keys, deliveries, mailings
 
 
 class Planning(DueReaders, NotDueReaders):
@@ -120,14 +120,14 @@ def _insert_deliveries(mailing: Row[Any], limit: int, now: datetime, batch_plan:
     corrections = tuple(Correction(*given) for given in mailing.corrections)
     due = DueQuery(list=mailing.list, now=mailing.due_before, head=mailing.head, corrections=corrections)
     theirs = and_(
-        stands.c.mailing == mailing.id,
-        stands.c.offset == subscriptions.c.offset,
-        stands.c.taste == subscriptions.c.taste,
-        stands.c.had == corrections_for(due),
+        cohort_keys.c.mailing == mailing.id,
+        cohort_keys.c.offset == subscriptions.c.offset,
+        cohort_keys.c.taste == subscriptions.c.taste,
+        cohort_keys.c.had == corrections_for(due),
     )
     chosen = (
-        select(subscriptions.c.id, subscriptions.c.generation, stands.c.cohort)
-        .select_from(active_readers().join(stands, theirs))
+        select(subscriptions.c.id, subscriptions.c.generation, cohort_keys.c.cohort)
+        .select_from(active_readers().join(cohort_keys, theirs))
         .where(is_due(due), ~is_suppressed())
         .limit(limit)
         .subquery("chosen")

@@ -13,7 +13,7 @@ from publisher.stores.sql.engine.database import Database, insert_new, slices, u
 from publisher.stores.sql.schema.feed_tables import documents, pings
 from publisher.stores.sql.schema.feed_tables import pings as queue
 from publisher.stores.sql.schema.feed_tables import versions as held
-from publisher.stores.sql.schema.tables import addresses, facts, moves, problems, redirects
+from publisher.stores.sql.schema.tables import addresses, meta, moves, problems, redirects
 
 VERSIONS = 50
 """Versions of a feed document that are kept. A client with an older one is sent the whole feed."""
@@ -93,12 +93,12 @@ class PublishStateRecords:
 
     def meta(self, name: str) -> str:
         with self._db.read() as connection:
-            query = select(facts.c.value).where(facts.c.name == name)
+            query = select(meta.c.value).where(meta.c.name == name)
             return connection.execute(query).scalar() or ""
 
     def set_meta(self, name: str, value: str) -> None:
         with self._db.write() as connection:
-            connection.execute(upsert(facts), [{"name": name, "value": value}])
+            connection.execute(upsert(meta), [{"name": name, "value": value}])
 
     def all_redirects(self) -> Sequence[Redirect]:
         with self._db.read() as connection:

@@ -30,7 +30,7 @@ from publisher.stores.sql.schema.feed_tables import (
     terms,
     views,
 )
-from publisher.stores.sql.schema.tables import counters, facts, log, log_head, posts, revisions
+from publisher.stores.sql.schema.tables import counters, log, log_head, meta, posts, revisions
 
 WantedTerms = list[tuple[TermKind, list[str]]]
 """(kind, folded values), for each filter and kind that names any: a post must have one of the values."""
@@ -271,5 +271,5 @@ def _as_it_was(row: Row[Any], since: int) -> PublishedPost:
 
 def _log_times(connection: Connection) -> int:
     """The last log row from which feeds do not take their times: an upgrade changed none of them."""
-    found = connection.execute(select(facts.c.value).where(facts.c.name == LOG_TIMES)).scalar()
+    found = connection.execute(select(meta.c.value).where(meta.c.name == LOG_TIMES)).scalar()
     return int(found or 0)

@@ -33,7 +33,7 @@ subscribers = Table(
     sqlite_autoincrement=True,
 )
 
-rhythms = Table(  # each schedule that readers of a list chose, once
+schedules = Table(  # each schedule that readers of a list chose, once
     "rhythms",
     metadata,
     Column("id", Id, primary_key=True),
@@ -46,7 +46,7 @@ rhythms = Table(  # each schedule that readers of a list chose, once
     UniqueConstraint("list", "cadence", "day", "hour", "timezone"),
 )
 
-tastes = Table(  # each content preference that readers chose, once
+content_choices = Table(  # each content preference that readers chose, once
     "tastes",
     metadata,
     Column("id", Id, primary_key=True),
@@ -68,8 +68,8 @@ subscriptions = Table(
     Column("created_at", Instant, nullable=False),
     Column("confirmed_at", Instant),
     Column("consent", JSON, nullable=False),
-    reference("rhythm", rhythms.c.id),
-    reference("taste", tastes.c.id),
+    reference("rhythm", schedules.c.id),
+    reference("taste", content_choices.c.id),
     Column("paused", Boolean, nullable=False),
     Column("asked_at", Instant),
     Column("skipped_at", Instant),  # when their last digest was skipped; null: it was not

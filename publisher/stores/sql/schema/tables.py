@@ -203,7 +203,7 @@ cohorts = Table(
     Column("recipe", JSON, nullable=False),
 )
 
-stands = Table(  # the cohort of readers at an offset, with one content preference and one set of corrections
+cohort_keys = Table(  # the cohort of readers with one offset, content preference, and set of corrections
     "stands",
     metadata,
     reference("mailing", mailings.c.id, primary_key=True),
@@ -288,7 +288,7 @@ index_of(
     "ix_deliveries_in_doubt", deliveries.c.state, DeliveryState.UNKNOWN, deliveries.c.mailing, deliveries.c.n
 )
 
-facts = Table(  # what the store knows of itself, by name: `Store.meta`
+meta = Table(  # what the store knows of itself, by name: `Store.meta`
     "facts",
     metadata,
     Column("name", String(32), primary_key=True),

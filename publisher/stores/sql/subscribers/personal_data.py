@@ -36,7 +36,14 @@ from publisher.stores.sql.delivery.transitions import update_for
 from publisher.stores.sql.engine.database import Database, slices
 from publisher.stores.sql.schema.base import is_
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions, suppressions
-from publisher.stores.sql.schema.tables import batches, cohorts, deliveries, mailing_posts, mailings, stands
+from publisher.stores.sql.schema.tables import (
+    batches,
+    cohort_keys,
+    cohorts,
+    deliveries,
+    mailing_posts,
+    mailings,
+)
 from publisher.stores.sql.subscribers.rows import select_subscriptions, subscription_value
 
 _FOR_ONE = (MailingKind.CONFIRM, MailingKind.ACCOUNT)
@@ -81,7 +88,7 @@ def delete_confirmations(connection: Connection, ids: list[int]) -> None:
     theirs = select(mailings.c.id).join(deliveries, deliveries.c.mailing == mailings.c.id)
     theirs = theirs.where(deliveries.c.subscription.in_(ids), mailings.c.kind.in_(_FOR_ONE))
     for part in slices(connection.scalars(theirs).all()):
-        for table in (deliveries, batches, stands, mailing_posts, cohorts):
+        for table in (deliveries, batches, cohort_keys, mailing_posts, cohorts):
             connection.execute(delete(table).where(table.c.mailing.in_(part)))
         connection.execute(delete(reply_archive).where(reply_archive.c.mailing.in_(part)))
         connection.execute(delete(mailings).where(mailings.c.id.in_(part)))

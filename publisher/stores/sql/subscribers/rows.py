@@ -19,7 +19,12 @@ from publisher.core.subscribers.subscription import (
     Subscription,
 )
 from publisher.stores.sql.engine.database import insert_new
-from publisher.stores.sql.schema.subscriber_tables import rhythms, subscribers, subscriptions, tastes
+from publisher.stores.sql.schema.subscriber_tables import (
+    content_choices,
+    schedules,
+    subscribers,
+    subscriptions,
+)
 
 NO_TOPICS = "[]"
 
@@ -60,9 +65,9 @@ def schedule_ids(
     for pace, due in wanted:
         if pace not in found:
             row = schedule_row(slug, pace)
-            connection.execute(insert_new(rhythms).values(row | {"next_at": due}))
-            this = [rhythms.c[name] == value for name, value in row.items()]
-            found[pace] = connection.execute(select(rhythms.c.id).where(*this)).scalar_one()
+            connection.execute(insert_new(schedules).values(row | {"next_at": due}))
+            this = [schedules.c[name] == value for name, value in row.items()]
+            found[pace] = connection.execute(select(schedules.c.id).where(*this)).scalar_one()
     return found
 
 
@@ -74,24 +79,24 @@ def content_ids(
     for taste in wanted:
         if taste not in found:
             row = content_row(taste)
-            connection.execute(insert_new(tastes).values(row))
-            this = [tastes.c[name] == value for name, value in row.items()]
-            found[taste] = connection.execute(select(tastes.c.id).where(*this)).scalar_one()
+            connection.execute(insert_new(content_choices).values(row))
+            this = [content_choices.c[name] == value for name, value in row.items()]
+            found[taste] = connection.execute(select(content_choices.c.id).where(*this)).scalar_one()
     return found
 
 
 def insert_default_content(connection: Connection, id: int) -> None:
     """Inserts the content preference that wants everything, in a new store."""
-    connection.execute(insert(tastes).values(id=id, **content_row(ContentPreference())))
+    connection.execute(insert(content_choices).values(id=id, **content_row(ContentPreference())))
 
 
 _FIELDS = tuple(field.name for field in fields(Subscription) if field.name != "choices")
 _COLUMN_OF = {column.name: column for column in (*subscriptions.columns, subscribers.c.address)}
 _PREFERENCES = (
     subscriptions.c.paused,
-    *[column for column in rhythms.columns if column.name not in ("id", "list", "next_at")],
-    tastes.c.topics,
-    tastes.c.language,
+    *[column for column in schedules.columns if column.name not in ("id", "list", "next_at")],
+    content_choices.c.topics,
+    content_choices.c.language,
 )
 
 
@@ -101,8 +106,8 @@ def select_subscriptions() -> Select[Any]:
     """
     joined = (
         subscriptions.join(subscribers, subscribers.c.id == subscriptions.c.subscriber)
-        .join(rhythms, rhythms.c.id == subscriptions.c.rhythm)
-        .join(tastes, tastes.c.id == subscriptions.c.taste)
+        .join(schedules, schedules.c.id == subscriptions.c.rhythm)
+        .join(content_choices, content_choices.c.id == subscriptions.c.taste)
     )
     columns = [_COLUMN_OF[name] for name in _FIELDS]
     return select(*columns, subscriptions.c.subscriber, subscribers.c.address_key, *_PREFERENCES).select_from(
