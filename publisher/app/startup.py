@@ -1,4 +1,4 @@
-"""What makes a publish fast: other processes read or list files, and garbage collection pauses."""
+"""What makes a publish fast: worker processes read or list files ahead, and garbage collection is paused."""
 
 import gc
 from collections.abc import Generator
@@ -11,18 +11,18 @@ if TYPE_CHECKING:
 
 
 TEMPLATES = ("web/layout.html", "web/styles.css", "web/feed.html", "web/index.html")
-"""What every site makes pages of."""
+"""Templates that every site uses."""
 
 
 MANY_FILES = 8_000_000
-"""Bytes of a store whose site has thousands of files: another process had better list them."""
+"""A store of so many bytes is that of a site with thousands of files: listing them is worth a process."""
 
 
 @contextmanager
 def reading_ahead(site: "OpenSite") -> Generator[None, None, None]:
-    """Within it other processes read the posts of a site that has no store yet, while this one loads what it
-    needs and makes the store, in the way that is best for a first publish (`stores.open_store`). Of a site
-    with many posts another process lists the files.
+    """Reads ahead for a publish. If the site has no store yet, worker processes read its posts while this one
+    loads what it needs and makes the store, in the way that is best for a first publish
+    (`stores.open_store`). If it has many posts, a worker lists its files.
     """
     from publisher.stores import size_of
 
@@ -47,9 +47,9 @@ def reading_ahead(site: "OpenSite") -> Generator[None, None, None]:
 
 @contextmanager
 def gc_paused() -> Generator[None, None, None]:
-    """Within it Python does not look for reference cycles: traversing the values of ten thousand posts again
-    whenever some more were made takes a tenth of a publish, and they have none. What was made counts as old
-    afterwards, so that the next small collection does not traverse all of it.
+    """Pauses the search for reference cycles. The values of ten thousand posts have none, and traversing them
+    again whenever there are some more takes a tenth of a publish. Afterwards they count as old, so that the
+    next small collection does not traverse all of them.
     """
     enabled = gc.isenabled()
     gc.disable()

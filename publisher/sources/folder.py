@@ -17,7 +17,8 @@ from publisher.core.errors import SourceError
 from publisher.core.posts.post import BadPost, FileReading, FileStat, ParsedPost
 from publisher.sources.fields.assets import AssetFolder, find_references
 from publisher.sources.parallel import (
-    PackedStat,
+    PackedStats,
+    Prefetch,
     map_in_order,
     pack_reading,
     pack_stats,
@@ -28,7 +29,7 @@ from publisher.sources.parallel import (
 from publisher.sources.rules import SourceRules
 from publisher.sources.site_config import resolve_config
 from publisher.sources.stable_files import FileBusy, StabilityCheck, read_stable
-from publisher.sources.walk import Prefetch, Walk, to_file_stat
+from publisher.sources.walk import Walk, to_file_stat
 
 if TYPE_CHECKING:
     from publisher.sources.fields.links import LinkIndex
@@ -165,7 +166,7 @@ class FolderSource:
             finally:
                 self._ahead = None
 
-    def _list_packed(self) -> tuple[list[PackedStat], Collection[str]]:
+    def _list_packed(self) -> tuple[PackedStats, Collection[str]]:
         return pack_stats(self._walk.all()), self._walk.recheck
 
     def unread(self) -> Sequence[str]:

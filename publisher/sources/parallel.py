@@ -5,10 +5,11 @@ travel twice as fast as frozen dataclasses. Where forking is not safe, because o
 is not possible, one process does it all.
 """
 
+import logging
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import lru_cache
@@ -18,11 +19,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from publisher.core.posts.post import BadPost, FileReading, FileStat, ParsedPost, Post
 from publisher.core.site import Person
-from publisher.sources.walk import Found, to_file_stat
+from publisher.sources.rules import SourceRules
+from publisher.sources.walk import Found, size_and_time
 from publisher.worker_pool import start_pool
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ProcessPoolExecutor
+
+log = logging.getLogger(__name__)
 
 MIN_PARALLEL = 400
 """Fewer items than this are quicker done alone."""
@@ -39,8 +43,8 @@ B = TypeVar("B")
 PackedReading: TypeAlias = "FileReading | tuple[Any, ...]"
 """A reading as `pack_reading` makes it: only posts are worth packing."""
 
-PackedStat: TypeAlias = "tuple[Any, ...] | BadPost"
-"""A file as `pack_stats` makes it: its path, size and time, or what is wrong with it."""
+PackedStats: TypeAlias = tuple[list[str], list[int], list[int], list[BadPost]]
+"""Files as `pack_stats` makes them, in columns: paths, sizes and times; then what cannot be read."""
 
 _POST_FIELDS = tuple(field.name for field in fields(Post) if field.name != "authors")
 _PERSON_FIELDS = tuple(field.name for field in fields(Person))
@@ -100,7 +104,7 @@ def results_in_order(
             number += len(results)
             yield from map(unpack, results)
     except BrokenProcessPool:
-        pass
+        log.warning("reading_worker_died")
     finally:
         pool.shutdown(cancel_futures=True)
     yield from map(work, items[number:])
@@ -131,6 +135,43 @@ def run_meanwhile(work: Callable[[], B]) -> Generator[Callable[[], B], None, Non
         yield result
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+class Prefetch:
+    """Files that were listed ahead, and readings of `paths` by `rules` that are under way. Each is handed out
+    once.
+    """
+
+    def __init__(
+        self,
+        listed: Iterator[FileStat | BadPost],
+        paths: Sequence[str] = (),
+        rules: SourceRules | None = None,
+        readings: Iterator[FileReading] | None = None,
+    ) -> None:
+        self._listed: Iterator[FileStat | BadPost] | None = listed
+        self._paths, self._rules = paths, rules
+        self._readings = readings
+
+    def take_listed(self) -> Iterator[FileStat | BadPost] | None:
+        """The files, for the first caller; then None."""
+        listed, self._listed = self._listed, None
+        return listed
+
+    def take_readings(
+        self, paths: Sequence[str], rules: SourceRules, hashes: Mapping[str, str]
+    ) -> Iterator[FileReading] | None:
+        """The readings, if they are the ones asked for; else they are stopped, so that others can begin."""
+        if hashes or paths != self._paths or rules != self._rules:
+            self.stop()
+        readings, self._readings = self._readings, None
+        return readings
+
+    def stop(self) -> None:
+        """Ends the workers whose readings nobody took."""
+        readings, self._readings = self._readings, None
+        if close := getattr(readings, "close", None):  # few files have no workers
+            close()
 
 
 _work: Callable[[Any], Any] = unchanged
@@ -187,11 +228,25 @@ def unpack_person(values: tuple[Any, ...]) -> Person:
     return Person(**dict(zip(_PERSON_FIELDS, values, strict=True)))
 
 
-def pack_stats(found: Iterable[Found]) -> list[PackedStat]:
-    """Found files as `unpack_stats` takes them. Asking for sizes and times of 100,000 takes half a second."""
-    return [tuple(stat) if isinstance(stat, FileStat) else stat for stat in map(to_file_stat, found)]
+def pack_stats(found: Iterable[Found]) -> PackedStats:
+    """Found files as `unpack_stats` takes them, with their sizes and times. Asking for those of 100,000 takes
+    half a second.
+    """
+    paths, sizes, times = list[str](), list[int](), list[int]()
+    wrong: list[BadPost] = []
+    for path, bad, entry in found:
+        if bad is not None:
+            wrong.append(bad)
+            continue
+        size, time = size_and_time(entry)
+        paths.append(path)
+        sizes.append(size)
+        times.append(time)
+    return paths, sizes, times, wrong
 
 
-def unpack_stats(packed: Iterable[PackedStat]) -> Iterator[FileStat | BadPost]:
-    """The files that `pack_stats` was given, each with its size and time, or with what is wrong with it."""
-    return (FileStat._make(stat) if isinstance(stat, tuple) else stat for stat in packed)
+def unpack_stats(packed: PackedStats) -> Iterator[FileStat | BadPost]:
+    """The files that `pack_stats` was given, in another order."""
+    paths, sizes, times, wrong = packed
+    yield from map(FileStat, paths, sizes, times)
+    yield from wrong

@@ -3,14 +3,13 @@ followed.
 """
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from publisher.core.errors import SourceError
-from publisher.core.posts.post import BadPost, FileReading, FileStat
+from publisher.core.posts.post import BadPost, FileStat
 from publisher.sources.globs import path_matcher
-from publisher.sources.rules import SourceRules
 
 
 class FolderEntry(Protocol):
@@ -204,40 +203,3 @@ def files_below(folder: Path, ends: tuple[str, ...]) -> Iterator[str]:
             file = Path(place) / name
             if name.endswith(ends) and not file.is_symlink():
                 yield file.relative_to(folder).as_posix()
-
-
-class Prefetch:
-    """Files that were listed ahead, and readings of `paths` by `rules` that are under way. Each is handed out
-    once.
-    """
-
-    def __init__(
-        self,
-        listed: Iterator[FileStat | BadPost],
-        paths: Sequence[str] = (),
-        rules: SourceRules | None = None,
-        readings: Iterator[FileReading] | None = None,
-    ) -> None:
-        self._listed: Iterator[FileStat | BadPost] | None = listed
-        self._paths, self._rules = paths, rules
-        self._readings = readings
-
-    def take_listed(self) -> Iterator[FileStat | BadPost] | None:
-        """The files, for the first caller; then None."""
-        listed, self._listed = self._listed, None
-        return listed
-
-    def take_readings(
-        self, paths: Sequence[str], rules: SourceRules, hashes: Mapping[str, str]
-    ) -> Iterator[FileReading] | None:
-        """The readings, if they are the ones asked for; else they are stopped, so that others can begin."""
-        if hashes or paths != self._paths or rules != self._rules:
-            self.stop()
-        readings, self._readings = self._readings, None
-        return readings
-
-    def stop(self) -> None:
-        """Ends the workers whose readings nobody took."""
-        readings, self._readings = self._readings, None
-        if close := getattr(readings, "close", None):  # few files have no workers
-            close()

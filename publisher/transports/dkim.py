@@ -7,6 +7,7 @@ One by Ed25519 takes a tenth of that, and is made on the spot.
 
 import base64
 import hashlib
+import logging
 import os
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Future
@@ -29,6 +30,8 @@ from publisher.worker_pool import start_pool
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Event
     from concurrent.futures import ProcessPoolExecutor
+
+log = logging.getLogger(__name__)
 
 LEAST_BITS = 2048
 """RFC 8301 3.2: signers should use at least this many."""
@@ -271,6 +274,7 @@ class DkimSigner:
             try:
                 batch.future = self._pool.submit(_sign_in_worker, batch.requests)
             except BrokenExecutor:  # it was killed; another is started later
+                log.warning("signing_worker_died")
                 self._pool, self._left_here = None, SIGNED_HERE
         if batch.future is None:
             batch.sign_here()

@@ -62,7 +62,7 @@ def test_few_items_and_threaded_processes_work_alone() -> None:
         thread.join()
 
 
-def test_a_process_that_dies_leaves_its_part_to_us() -> None:
+def test_a_process_that_dies_leaves_its_part_to_us(caplog: pytest.LogCaptureFixture) -> None:
     here = os.getpid()
 
     def work(n: int) -> int:
@@ -71,6 +71,7 @@ def test_a_process_that_dies_leaves_its_part_to_us() -> None:
         return n
 
     assert list(map_in_order(work, range(MANY), cores=2)) == list(range(MANY))
+    assert caplog.messages == ["reading_worker_died"]
 
 
 def test_who_stops_listening_ends_the_processes() -> None:

@@ -217,7 +217,9 @@ def worker_processes() -> list[int]:
     return [int(c) for c in children if b"spawn_main" in Path(f"/proc/{c}/cmdline").read_bytes()]
 
 
-def test_many_at_once_each_get_their_own(keys: Mapping[str, DkimKey]) -> None:
+def test_many_at_once_each_get_their_own(
+    keys: Mapping[str, DkimKey], caplog: pytest.LogCaptureFixture
+) -> None:
     """On the spot, then by a worker; by another one when it was killed, and in another run."""
     signer = DkimSigner(tuple(keys.values()), "example.com")
     number = 8 * BATCH + 5
@@ -243,7 +245,9 @@ def test_many_at_once_each_get_their_own(keys: Mapping[str, DkimKey]) -> None:
         return [each if isinstance(each, bytes) else await each for each in begun]
 
     assert asyncio.run(sign_all()) == expected
+    assert not caplog.messages
     assert asyncio.run(sign_and_kill()) == asyncio.run(sign_all()) == expected
+    assert caplog.messages == ["signing_worker_died"]
     for n in (0, BATCH, number - 1):
         assert verified(expected[n] + fill(SEGMENTS, reader(n)), keys) == [True, True]
 
