@@ -1,10 +1,6 @@
 """Snippets for web servers that serve public/ by themselves; nginx's is run for real."""
 
 import gzip
-import shutil
-import signal
-import socket
-import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
 from email.utils import format_datetime, parsedate_to_datetime
@@ -13,23 +9,14 @@ from typing import Any
 
 import httpx
 import pytest
+from webservers import free_port, program, serving
 
 SERVERS = ("nginx", "apache", "caddy", "headers", "redirects")
 
-CONFIG = """
-daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log stderr; user root;
-events {{ worker_connections 64; }}
-http {{
-    include /etc/nginx/mime.types; access_log off;
-    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-    server {{ listen 127.0.0.1:{port}; include {folder}/snippet.conf; }}
-}}
-"""
 
-
-@pytest.fixture
-def published(site: Any) -> Any:
+@pytest.fixture(scope="module")
+def published(new_site: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    site = new_site(tmp_path_factory.mktemp("snippets") / "site")
     text = (site.folder / "publisher.toml").read_text().replace("127.0.0.1:0", "127.0.0.1:8000")
     site.settings(text + '\n[websub]\nhubs = ["https://hub.example/"]\n[posts]\npages = true\n')
     site.post("a.md", "---\ntitle: A\ndate: 2024-10-01\n---\n" + "Words of the sea. " * 100)
@@ -57,29 +44,14 @@ def test_an_unknown_server_is_wrong_usage(published: Any) -> None:
 
 
 @pytest.fixture
-def nginx(published: Any, tmp_path: Path, wait_for: Any) -> Iterator[httpx.Client]:
-    if not shutil.which("nginx"):
-        pytest.skip("no nginx here (Debian: apt install nginx-light)")
-    folder = tmp_path / "nginx"
-    folder.mkdir()
-    (folder / "snippet.conf").write_text(published.run("feeds", "snippet", "nginx").stdout)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    config = folder / "nginx.conf"
-    config.write_text(CONFIG.format(folder=folder, port=port))
-    checked = subprocess.run(["nginx", "-t", "-c", str(config)], capture_output=True, text=True, check=False)
-    assert checked.returncode == 0, checked.stderr
-    with subprocess.Popen(["nginx", "-c", str(config)]) as process:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
-
-            def up() -> bool:
-                with socket.socket() as probe:
-                    return probe.connect_ex(("127.0.0.1", port)) == 0
-
-            wait_for(up)
-            yield client
-        process.send_signal(signal.SIGQUIT)
+def nginx(published: Any, tmp_path: Path) -> Iterator[httpx.Client]:
+    program("nginx")
+    (tmp_path / "snippet.conf").write_text(published.run("feeds", "snippet", "nginx").stdout)
+    with (
+        serving("nginx", tmp_path, free_port()) as url,
+        httpx.Client(base_url=url, trust_env=False) as client,
+    ):
+        yield client
 
 
 def test_nginx_with_the_snippet_keeps_the_rules(nginx: httpx.Client, published: Any) -> None:

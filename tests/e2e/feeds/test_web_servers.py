@@ -32,20 +32,17 @@ pages = true
 """
 
 
-@pytest.fixture
-def site(site: Any) -> Iterator[Any]:
-    """In a folder that Apache's workers, another user, may read: pytest's own are private."""
-    folder = Path(tempfile.mkdtemp(prefix="publisher-web-"))
-    folder.chmod(0o755)
-    yield type(site)(folder / "my site é")
-    shutil.rmtree(folder)
-
-
-@pytest.fixture(params=["nginx", "apache", "caddy"])
-def served(request: Any, site: Any, running: Any, tmp_path: Path) -> Iterator[Any]:
+@pytest.fixture(scope="module", params=["nginx", "apache", "caddy"])
+def served(
+    request: Any, new_site: Any, running_site: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Any]:
     """(path, headers) -> what `publisher run` answers and what the other server does."""
     program(request.param)
     port = free_port()
+    # In a folder that Apache's workers, another user, may read: pytest's own are private.
+    above = Path(tempfile.mkdtemp(prefix="publisher-web-"))
+    above.chmod(0o755)
+    site = new_site(above / "my site é")
     text = (site.folder / "publisher.toml").read_text()
     listen = f'127.0.0.1:{free_port()}"\npublic_url = "http://127.0.0.1:{port}/'
     site.settings(text.replace("127.0.0.1:0", listen) + TOML)
@@ -66,12 +63,17 @@ def served(request: Any, site: Any, running: Any, tmp_path: Path) -> Iterator[An
     site.run("feeds", "end", "gone.xml")
     (site.public / ".well-known").mkdir()
     (site.public / ".well-known/x").write_text("x")
-    folder = tmp_path / "server"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("server")
     (folder / "snippet.conf").write_text(site.run("feeds", "snippet", request.param).stdout)
-    ours = running("--web-only")
-    with serving(request.param, folder, port) as url:
-        yield Both(site, ours.url, url)
+    ours = running_site(site, "--web-only")
+    try:
+        with serving(request.param, folder, port) as url:
+            yield Both(site, ours.url, url)
+    finally:
+        ours.http.close()
+        ours.process.kill()
+        ours.process.communicate()
+        shutil.rmtree(above)
 
 
 class Both:
