@@ -291,7 +291,7 @@ class App(OpenSite):
         """When something happens next on its own: a post's time, a digest, a deferred batch."""
         known = (
             self._next_post,
-            services.due_readers.next_mail(self.deps, self.clock()),
+            services.due_readers.next_mail(self.deps.rules, self.deps.adapters.store, self.clock()),
             self.store.next_batch_at(),
         )
         return min((at for at in known if at is not None), default=None)

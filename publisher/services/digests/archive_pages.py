@@ -10,6 +10,7 @@ from publisher.core.digests.digest import DigestContent
 from publisher.core.errors import StoreError, TemplateError
 from publisher.core.posts.post import MarkupLanguage
 from publisher.core.subscribers.subscription import MailingList
+from publisher.ports import Store
 from publisher.services.deps import Deps
 from publisher.services.digests.compose import digest_of, web_page
 from publisher.services.feeds.documents import DocumentSpec, fingerprint, remove_documents, write_documents
@@ -36,7 +37,7 @@ def write_mailing_pages(deps: Deps, now: datetime) -> tuple[tuple[str, ...], lis
     mailings = deps.adapters.store.mailings(counted=False)
     digests = [m for m in mailings if m.kind is MailingKind.DIGEST and m.state in PAGE_STATES]
     gone, problems = deps.adapters.store.withdrawn_posts_by_mailing(), list[str]()
-    shows_private = _with_private_passages(deps, mailings)
+    shows_private = _with_private_passages(deps.adapters.store, mailings)
     wanted = [
         _digest_page(deps, m, gone.get(m.id, ()), problems, shows_private=m.id in shows_private)
         for m in digests
@@ -45,7 +46,7 @@ def write_mailing_pages(deps: Deps, now: datetime) -> tuple[tuple[str, ...], lis
     wanted += [
         _archive(deps, spec, [m for m in digests if m.list == spec.slug], gone) for spec in deps.rules.lists
     ]
-    wanted.append(_manifest(deps, digests))
+    wanted.append(_manifest(deps.adapters.store, digests))
     _clear_stale(
         deps, [m for m in mailings if m.id in gone or m.id in shows_private], {want.path for want in wanted}
     )
@@ -55,11 +56,11 @@ def write_mailing_pages(deps: Deps, now: datetime) -> tuple[tuple[str, ...], lis
     return written, problems
 
 
-def _with_private_passages(deps: Deps, mailings: Sequence[Mailing]) -> frozenset[int]:
+def _with_private_passages(store: Store, mailings: Sequence[Mailing]) -> frozenset[int]:
     """Digests whose pages, written by an older version, show private passages. Searched for once after an
     upgrade; then these pages are made again.
     """
-    if deps.adapters.store.meta(PASSAGES) == LOOKED:
+    if store.meta(PASSAGES) == LOOKED:
         return frozenset()
     # Loaded here, since it is needed once.
     from publisher.core.posts.private_passages import remove_private_passages
@@ -69,9 +70,9 @@ def _with_private_passages(deps: Deps, mailings: Sequence[Mailing]) -> frozenset
         if mailing.kind is not MailingKind.DIGEST:
             continue
         with suppress(StoreError):  # a revision is gone, and with it what could be shown of it
-            shown = [pair for _, pairs, _ in deps.adapters.store.cohorts(mailing.id)[:1] for pair in pairs]
-            posts = [known.post for known in deps.adapters.store.post_versions(shown)]
-            bodies = deps.adapters.store.bodies({post.body_hash for post in posts})
+            shown = [pair for _, pairs, _ in store.cohorts(mailing.id)[:1] for pair in pairs]
+            posts = [known.post for known in store.post_versions(shown)]
+            bodies = store.bodies({post.body_hash for post in posts})
             markdown = {post.body_hash: post.markup is MarkupLanguage.MARKDOWN for post in posts}
             if any(
                 remove_private_passages(body, markdown=markdown[name])[0] != body
@@ -161,11 +162,11 @@ def _archive(
     )
 
 
-def _manifest(deps: Deps, digests: list[Mailing]) -> DocumentSpec:
+def _manifest(store: Store, digests: list[Mailing]) -> DocumentSpec:
     """public/manifest.json: how far log and mail have come, by which a restored store sees that it is
     behind.
     """
-    head = deps.adapters.store.head()
+    head = store.head()
     value = {"log_head": head.seq, "last_mailing": max((m.id for m in digests), default=0)}
     data = (json.dumps(value, indent=2) + "\n").encode()
     return DocumentSpec(path="manifest.json", fingerprint=fingerprint("manifest", value), make=lambda: data)

@@ -30,7 +30,8 @@ from publisher.core.subscribers.subscription import (
     content_for,
     schedule_for,
 )
-from publisher.services.deps import Deps
+from publisher.ports import Store
+from publisher.services.deps import Deps, SiteRules
 
 CHUNK = 5_000
 """Readers moved in one transaction."""
@@ -158,7 +159,7 @@ def due_reports(deps: Deps, plan: Plan, now: datetime) -> tuple[DueReport, ...]:
 
 
 def due_query(
-    deps: Deps,
+    store: Store,
     spec: MailingList,
     now: datetime,
     log: DigestMaterial,
@@ -170,8 +171,8 @@ def due_query(
     delay. Posts that are about to enter the log never are, if there is a delay.
     """
     if spec.delay and not at_once:
-        return DueQuery(list=spec.slug, now=now, head=publishable_seq(deps, spec, now), everyone=everyone)
-    return DueQuery(list=spec.slug, now=now, head=log.head(deps.adapters.store.head().seq), everyone=everyone)
+        return DueQuery(list=spec.slug, now=now, head=publishable_seq(store, spec, now), everyone=everyone)
+    return DueQuery(list=spec.slug, now=now, head=log.head(store.head().seq), everyone=everyone)
 
 
 def due_report(
@@ -188,7 +189,7 @@ def due_report(
     the log to look at, if not the store's.
     """
     log = log or DigestMaterial(deps)
-    due = due_query(deps, spec, now, log, at_once=at_once, everyone=everyone)
+    due = due_query(deps.adapters.store, spec, now, log, at_once=at_once, everyone=everyone)
     groups = deps.adapters.store.due_groups(due)
     if not groups:
         return DueReport(spec=spec, due=due)
@@ -269,7 +270,7 @@ def backlog(deps: Deps, now: datetime, *, paused: bool = False) -> list[Waiting]
 
 def _list_backlog(deps: Deps, spec: MailingList, now: datetime, *, paused: bool) -> list[Waiting]:
     report = due_report(deps, spec, now, at_once=True, everyone=True)
-    delayed_until = delay_ends(deps, spec, now) if spec.delay else None
+    delayed_until = delay_ends(deps.adapters.store, spec, now) if spec.delay else None
     at_once = {run.id for run in deps.adapters.store.next_runs(spec.slug) if run.next_at is None}
     found: dict[tuple[bool, datetime, Reason], Waiting] = {}
     for group in report.groups:
@@ -301,39 +302,39 @@ def _reason(
     return (Reason.SKIPPED if group.due.skipped else Reason.SCHEDULED), due
 
 
-def fix_due_times(deps: Deps, spec: MailingList, now: datetime) -> None:
+def fix_due_times(store: Store, spec: MailingList, now: datetime) -> None:
     """Sets each schedule of a list, and its waiting readers, to its next occurrence after `now`: settings or
     time zone data may have changed, or a clock may have been ahead. Readers who are due stay due.
     """
     times: dict[int, datetime | None] = {}
-    for run in deps.adapters.store.next_runs(spec.slug):
+    for run in store.next_runs(spec.slug):
         schedule = schedule_for(spec, run.preference)
         cadence = CADENCES[schedule.cadence]
         next_at = None if cadence.at_once else cadence.after(now, schedule)
         if next_at != run.next_at:
             times[run.id] = next_at
     if times:
-        deps.adapters.store.set_next_runs(times)
-    while deps.adapters.store.fix_next_due(spec.slug, now, limit=CHUNK):
+        store.set_next_runs(times)
+    while store.fix_next_due(spec.slug, now, limit=CHUNK):
         pass
 
 
-def publishable_seq(deps: Deps, spec: MailingList, now: datetime) -> int:
+def publishable_seq(store: Store, spec: MailingList, now: datetime) -> int:
     """The seq of the log up to which posts are past the list's delay, and may be mailed."""
-    return deps.adapters.store.seq_at(now - spec.delay) if spec.delay else deps.adapters.store.head().seq
+    return store.seq_at(now - spec.delay) if spec.delay else store.head().seq
 
 
-def delay_ends(deps: Deps, spec: MailingList, now: datetime) -> datetime | None:
+def delay_ends(store: Store, spec: MailingList, now: datetime) -> datetime | None:
     """When the delay of the next post is over; None if no post is delayed."""
-    entered = deps.adapters.store.logged_at(publishable_seq(deps, spec, now) + 1)
+    entered = store.logged_at(publishable_seq(store, spec, now) + 1)
     return entered + spec.delay if entered else None
 
 
-def next_mail(deps: Deps, now: datetime) -> datetime | None:
+def next_mail(rules: SiteRules, store: Store, now: datetime) -> datetime | None:
     """When the next digest is due: at a reader's time, or when a post's delay ends."""
     known = [
-        deps.adapters.store.next_due_at(),
-        *[delay_ends(deps, spec, now) for spec in deps.rules.lists if spec.delay],
+        store.next_due_at(),
+        *[delay_ends(store, spec, now) for spec in rules.lists if spec.delay],
     ]
     return min((at for at in known if at is not None), default=None)
 
@@ -351,7 +352,7 @@ def late_schedules(deps: Deps, spec: MailingList, newest: dict[int, datetime], n
             continue
         schedule = schedule_for(spec, run.preference)
         cadence = CADENCES[schedule.cadence]
-        most = max_lateness(deps, spec, schedule.cadence, upgraded=upgraded)
+        most = max_lateness(spec, schedule.cadence, upgraded=upgraded)
         if cadence.at_once or most is None:
             continue
         if now - max(cadence.latest(now, schedule), newest[run.id]) > most:
@@ -359,7 +360,7 @@ def late_schedules(deps: Deps, spec: MailingList, newest: dict[int, datetime], n
     return late
 
 
-def max_lateness(deps: Deps, spec: MailingList, cadence: str, *, upgraded: bool = False) -> timedelta | None:
+def max_lateness(spec: MailingList, cadence: str, *, upgraded: bool = False) -> timedelta | None:
     """How late a digest of that cadence may be; None if it may be any time late."""
     most = spec.max_late
     if most is None:

@@ -25,6 +25,7 @@ from publisher.core.errors import LogConflict, OutputError, PublisherError, Refu
 from publisher.core.mail.mime import freeze_segments
 from publisher.core.publishing.log import PublishedPost
 from publisher.core.subscribers.subscription import MailingList
+from publisher.ports import Store
 from publisher.services.deps import Deps
 from publisher.services.digests.compose import digest_from, digest_message, digest_of
 from publisher.services.digests.due_readers import (
@@ -105,11 +106,12 @@ def _plan_list(
     at_once: bool,
     public_url_error: Callable[[], Refused | None],
 ) -> list[int]:
-    fix_due_times(deps, spec, now)
+    fix_due_times(deps.adapters.store, spec, now)
     while at_once and deps.adapters.store.make_due(spec.slug, now, limit=CHUNK):
         pass
     report = due_report(deps, spec, now, at_once=at_once)
-    skipped += _skip_late(deps, report)  # before the others: they may have the cohort keys of others
+    # Late readers go first: the others may have their cohort keys.
+    skipped += _skip_late(deps.adapters.store, report)
     planned: list[int] = []
     if report.readers:
         if (error := public_url_error()) is not None:
@@ -117,35 +119,35 @@ def _plan_list(
         mailing = _start_mailing(deps, report)
         deps.process.failpoint("plan:started")
         planned.append(_plan_deliveries(deps, mailing, spec.slug, report.due.head, now))
-    _reschedule(deps, report, DueDecision.WAITS)
-    _reschedule(deps, report, DueDecision.NOTHING)
+    _reschedule(deps.adapters.store, report, DueDecision.WAITS)
+    _reschedule(deps.adapters.store, report, DueDecision.NOTHING)
     while deps.adapters.store.reschedule(report.due, limit=CHUNK, suppressed=True, pass_over=True):
         pass
     return planned
 
 
-def _skip_late(deps: Deps, report: DueReport) -> Iterator[Skipped]:
+def _skip_late(store: Store, report: DueReport) -> Iterator[Skipped]:
     """Readers whose digest is too late get its posts with the next."""
     late: defaultdict[int, list[DueGroup]] = defaultdict(list)
     for group in report.of(DueDecision.LATE):
         late[group.due.schedule_id].append(group.due)
-    times = {run.id: run.next_at for run in deps.adapters.store.next_runs(report.spec.slug)} if late else {}
+    times = {run.id: run.next_at for run in store.next_runs(report.spec.slug)} if late else {}
     for schedule, groups in late.items():
         keys, readers = sorted({group.cohort_key for group in groups}), 0
-        while moved := deps.adapters.store.skip_digest(report.due, schedule, keys, limit=CHUNK):
+        while moved := store.skip_digest(report.due, schedule, keys, limit=CHUNK):
             readers += moved
         due = min(group.oldest for group in groups)
         next_at = times[schedule] or report.due.now  # a schedule that is late has a time
         yield Skipped(list=report.spec.slug, readers=readers, due=due, next_at=next_at)
 
 
-def _reschedule(deps: Deps, report: DueReport, decision: DueDecision) -> None:
+def _reschedule(store: Store, report: DueReport, decision: DueDecision) -> None:
     """Moves readers who get nothing now to the next time of their schedule, and past posts that are not for
     them.
     """
     keys = sorted({group.due.cohort_key for group in report.of(decision)})
     over = decision is DueDecision.NOTHING
-    while keys and deps.adapters.store.reschedule(report.due, limit=CHUNK, cohort_keys=keys, pass_over=over):
+    while keys and store.reschedule(report.due, limit=CHUNK, cohort_keys=keys, pass_over=over):
         pass
 
 

@@ -29,6 +29,7 @@ from publisher.core.mail.mime import compose
 from publisher.core.publishing.log import PublishedPost
 from publisher.core.subscribers.subscription import ContentPreference, MailingList, Subscription
 from publisher.core.tokens import address_key
+from publisher.ports import Store
 from publisher.services.deps import Deps
 from publisher.services.digests.compose import LintedMail, lint_digest
 from publisher.services.digests.due_readers import (
@@ -110,7 +111,7 @@ def preview(deps: Deps, spec: MailingList, now: datetime, *, reader: str = "") -
         mail = lint_digest(deps, digest, mine.mailing, own=mine.own)
         return _rendered(deps, mail, now, parse_address(mine.reader.address), sample, note=mine.note)
     log = log_after_publish(deps, now)
-    posts = _pending_posts(deps, spec, log, now) or log.newest(RECENT)
+    posts = _pending_posts(deps.adapters.store, spec, log, now) or log.newest(RECENT)
     if not posts:
         raise Refused(f"preview {spec.slug}", "no post is published yet", "run `publisher publish` first")
     digest = projected_digest(deps, spec, log, posts, now, language="")
@@ -119,13 +120,13 @@ def preview(deps: Deps, spec: MailingList, now: datetime, *, reader: str = "") -
 
 
 def _pending_posts(
-    deps: Deps, spec: MailingList, log: DigestMaterial, now: datetime
+    store: Store, spec: MailingList, log: DigestMaterial, now: datetime
 ) -> Sequence[PublishedPost]:
     """The posts for the list since the lowest offset of its readers."""
-    behind = deps.adapters.store.lowest_offset(spec.slug)
+    behind = store.lowest_offset(spec.slug)
     if behind is None:
         return ()
-    fresh = log.fresh(behind, due_query(deps, spec, now, log).head)
+    fresh = log.fresh(behind, due_query(store, spec, now, log).head)
     return DigestSelector(spec, fresh, {}).of(CohortKey(behind), ContentPreference(), least=1).posts
 
 
@@ -170,12 +171,12 @@ def next_mailing_for(
         do = "see `publisher subscribers list`"
         raise Refused(f"preview {spec.slug}", f"{address} is no reader of it", do)
     report = due_report(deps, spec, now, log=log)
-    group, candidate = _group_of(deps, spec, report, reader)
+    group, candidate = _group_of(deps.adapters.store, spec, report, reader)
     note = ""
     if group is None or group.decision is not DueDecision.MAIL:
         note = _why_not_now(spec, candidate, group)
         report = due_report(deps, spec, now, at_once=True, everyone=True, log=log)
-        group, _ = _group_of(deps, spec, report, reader)
+        group, _ = _group_of(deps.adapters.store, spec, report, reader)
     if group is None or group.decision is not DueDecision.MAIL:
         what = f"nothing is new for {reader.address}"
         raise Refused(f"preview {spec.slug}", what, "leave out --as for the newest posts")
@@ -195,10 +196,10 @@ def next_mailing_for(
 
 
 def _group_of(
-    deps: Deps, spec: MailingList, report: DueReport, reader: Subscription
+    store: Store, spec: MailingList, report: DueReport, reader: Subscription
 ) -> tuple[DueReaderGroup | None, ReaderStatus]:
     """The group that the reader is in, and their status. Raises Refused if they get no mail."""
-    candidate = next(iter(deps.adapters.store.candidates(report.due, reader.id)))
+    candidate = next(iter(store.candidates(report.due, reader.id)))
     if candidate.left_out in NOT_MAILED:
         what = f"{reader.address} {NOT_MAILED[candidate.left_out]}"
         raise Refused(f"preview {spec.slug}", what, "`publisher subscribers show` tells more")

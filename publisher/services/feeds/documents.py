@@ -87,7 +87,7 @@ def write_documents(
             made.append(new)
     if made:
         deps.process.failpoint("documents:staged")
-        deps.adapters.store.save_documents(made, (), pings_for(deps, topics, now), versions)
+        deps.adapters.store.save_documents(made, (), pings_for(deps.rules, topics, now), versions)
         deps.process.failpoint("documents:saved")
         moved = frozenset(changed)
         for document in made:

@@ -118,7 +118,7 @@ def opml(deps: Deps, views: Sequence[FeedView]) -> DocumentSpec:
             Outline(
                 title=view.title,
                 url=feed_url(deps, spec, spec.formats[0], view.name),
-                page=document_url(deps, f"{view.path}.html"),
+                page=document_url(deps.rules, f"{view.path}.html"),
             )
             for view in own
         )
@@ -137,7 +137,7 @@ def feed_links(deps: Deps) -> Values:
     return {
         "feeds": [_links(deps, spec) for spec in deps.rules.feeds if not spec.split_by],
         "parted": [
-            {"title": spec.title, "url": document_url(deps, f"{spec.slug}/")}
+            {"title": spec.title, "url": document_url(deps.rules, f"{spec.slug}/")}
             for spec in deps.rules.feeds
             if spec.split_by
         ],
@@ -155,7 +155,7 @@ def _links(deps: Deps, spec: FeedSpec, name: str = "", title: str = "") -> Value
         }
         for format in spec.formats
     ]
-    page = document_url(deps, f"{path}.html")
+    page = document_url(deps.rules, f"{path}.html")
     return {"slug": path, "title": title or spec.title, "page": page, "links": links}
 
 
@@ -199,7 +199,7 @@ def list_feed_files(deps: Deps) -> list[FeedFile]:
             FeedFile(
                 slug=slug,
                 path=path,
-                url=document_url(deps, path),
+                url=document_url(deps.rules, path),
                 entries=entries,
                 archive=path.startswith(ARCHIVE_FOLDER),
                 changed=document.modified,

@@ -21,7 +21,8 @@ from publisher.core.feeds.paging import MAX_SEQ, ArchivePage, page_size
 from publisher.core.posts.post import Image, Post
 from publisher.core.publishing.log import PublishedPost
 from publisher.core.site import license_url
-from publisher.services.deps import Deps
+from publisher.ports import Store
+from publisher.services.deps import Deps, SiteRules
 from publisher.services.feeds.documents import ARCHIVE_FOLDER, DocumentSpec, fingerprint, write_documents
 from publisher.services.feeds.feed_views import MAX_CHANGES, FeedView, feed_views, forget_archives
 from publisher.services.posts.content import PostContent, stored_contents
@@ -60,7 +61,7 @@ class CurrentFeed:
 def current_feeds(deps: Deps) -> list[CurrentFeed]:
     """Every feed that exists now, not yet built, in the order of `feed_views`."""
     feeds: list[CurrentFeed] = []
-    for view in feed_views(deps):
+    for view in feed_views(deps.rules, deps.adapters.store):
         last = view.pages[-1].number if view.pages else 0
         inputs = (view.spec, view.path, view.label, view.version, view.updated, last)
         feeds.append(
@@ -138,7 +139,7 @@ def build_feed(deps: Deps, view: FeedView) -> Feed:
         complete=not since and not view.pages,
         previous=_archive_urls(deps, view, len(view.pages)) if view.pages else {},
     )
-    gone = tombstones(deps, view, since)
+    gone = tombstones(deps.adapters.store, view, since)
     return _feed(deps, view, newest, history, _feed_urls(deps, view), gone, [view.updated])
 
 
@@ -175,7 +176,7 @@ def _archive(
         previous=_archive_urls(deps, view, number - 1) if number > 1 else {},
         following=_archive_urls(deps, view, number + 1) if number < last else {},
     )
-    gone = tombstones(deps, view, 0, after=after, until=until)
+    gone = tombstones(deps.adapters.store, view, 0, after=after, until=until)
     times = [tombstone.at for tombstone in gone]
     return _feed(deps, view, posts, history, _archive_urls(deps, view, number), gone, times)
 
@@ -193,7 +194,7 @@ def _feed(
     one of `times`.
     """
     site, logo = deps.rules.site, deps.rules.site.logo
-    entries = tuple(feed_entry(deps, view.spec, content) for content in stored_contents(deps, posts))
+    entries = tuple(feed_entry(deps.rules, view.spec, content) for content in stored_contents(deps, posts))
     feed = Feed(
         id=f"tag:{site.id_authority}:feed/{quote(view.path, safe='/~')}",
         title=view.title,
@@ -214,7 +215,7 @@ def _feed(
     return truncate_feed(feed)
 
 
-def feed_entry(deps: Deps, spec: FeedSpec, content: PostContent) -> FeedEntry:
+def feed_entry(rules: SiteRules, spec: FeedSpec, content: PostContent) -> FeedEntry:
     """A post as an entry of a feed."""
     known, post = content.known, content.known.post
     return FeedEntry(
@@ -225,11 +226,11 @@ def feed_entry(deps: Deps, spec: FeedSpec, content: PostContent) -> FeedEntry:
         updated=max(known.updated_at, known.instant),
         summary=content.summary,
         content=content.html if spec.content == "full" else None,
-        language="" if post.language == deps.rules.site.language else post.language,
+        language="" if post.language == rules.site.language else post.language,
         authors=post.authors,
-        categories=_categories(deps.rules.site.id_authority, post),
+        categories=_categories(rules.site.id_authority, post),
         image=content.image,
-        enclosures=_enclosures(deps, post),
+        enclosures=_enclosures(rules, post),
     )
 
 
@@ -245,25 +246,25 @@ def _categories(authority: str, post: Post) -> tuple[Category, ...]:
     return tuple(found.values())
 
 
-def _enclosures(deps: Deps, post: Post) -> tuple[Enclosure, ...]:
+def _enclosures(rules: SiteRules, post: Post) -> tuple[Enclosure, ...]:
     """The audio and video files beside the post: their type and length are known (RFC 4287 4.2.7.2)."""
-    if not deps.rules.post_pages:
+    if not rules.post_pages:
         return ()
     assets = {asset.document: asset for asset in post.assets}
     return tuple(
-        Enclosure(url=deps.rules.site.public_url + path, media_type=ENCLOSURE_TYPES[suffix], size=asset.size)
+        Enclosure(url=rules.site.public_url + path, media_type=ENCLOSURE_TYPES[suffix], size=asset.size)
         for path, asset in assets.items()
         if (suffix := path.rpartition(".")[2]) in ENCLOSURE_TYPES
     )
 
 
 def tombstones(
-    deps: Deps, view: FeedView, since: int, *, after: int = 0, until: int = MAX_SEQ
+    store: Store, view: FeedView, since: int, *, after: int = 0, until: int = MAX_SEQ
 ) -> tuple[Tombstone, ...]:
     """The posts of `view` that were withdrawn by log rows after `since`, the last ones first (RFC 6721 3),
     of those whose first log row is in (after, until].
     """
-    withdrawn = deps.adapters.store.recently_withdrawn(since, MAX_CHANGES, after=after, until=until)
+    withdrawn = store.recently_withdrawn(since, MAX_CHANGES, after=after, until=until)
     gone = [known for known in withdrawn if all(f.matches(known.post) for f in view.filters)]
     return tuple(Tombstone(id=known.id, at=known.updated_at) for known in gone[:MAX_TOMBSTONES])
 
@@ -278,7 +279,7 @@ def feed_path(deps: Deps, spec: FeedSpec, format: str, name: str = "") -> str:
 
 def feed_url(deps: Deps, spec: FeedSpec, format: str, name: str = "") -> str:
     """The URL of a feed, or of the part `name` of one."""
-    return document_url(deps, feed_path(deps, spec, format, name))
+    return document_url(deps.rules, feed_path(deps, spec, format, name))
 
 
 def _feed_urls(deps: Deps, view: FeedView) -> dict[str, str]:
@@ -292,12 +293,12 @@ def archive_path(deps: Deps, view: FeedView, number: int, format: str) -> str:
 
 def _archive_urls(deps: Deps, view: FeedView, number: int) -> dict[str, str]:
     formats = view.spec.formats
-    return {name: document_url(deps, archive_path(deps, view, number, name)) for name in formats}
+    return {name: document_url(deps.rules, archive_path(deps, view, number, name)) for name in formats}
 
 
-def document_url(deps: Deps, path: str) -> str:
+def document_url(rules: SiteRules, path: str) -> str:
     """The URL of the document at `path`."""
-    return deps.rules.site.public_url + quote(path, safe="/~")
+    return rules.site.public_url + quote(path, safe="/~")
 
 
 def rebuild_archives(deps: Deps, slugs: Sequence[str], now: datetime) -> tuple[str, ...]:
@@ -305,7 +306,7 @@ def rebuild_archives(deps: Deps, slugs: Sequence[str], now: datetime) -> tuple[s
     removes documents that are then too many. Returns the paths whose bytes changed. Safe to call again after
     a crash.
     """
-    forget_archives(deps, slugs)
+    forget_archives(deps.adapters.store, slugs)
     feeds = [feed for feed in current_feeds(deps) if feed.view.spec.slug in slugs]
     specs = [spec for feed in feeds for spec in feed_documents(deps, feed)]
     return write_documents(deps, specs, now, owned=tuple(f"{ARCHIVE_FOLDER}{slug}/" for slug in slugs))

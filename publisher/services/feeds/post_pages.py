@@ -15,7 +15,7 @@ from publisher.core.posts.permalinks import POSTS_FOLDER as POSTS
 from publisher.core.posts.permalinks import page_path, url_path
 from publisher.core.posts.post import Post
 from publisher.core.publishing.log import PublishedPost, mint
-from publisher.services.deps import Deps
+from publisher.services.deps import Deps, SiteRules
 from publisher.services.feeds.documents import DocumentSpec, fingerprint
 from publisher.services.feeds.feed_pages import Values, feed_links
 from publisher.services.posts.content import stored_contents, whole_post
@@ -24,20 +24,20 @@ OWNED_FOLDERS = (POSTS, ASSETS)
 """Folders under public/ that hold only what today's posts need."""
 
 
-def page_only_posts(deps: Deps, posts: Sequence[Post]) -> list[PublishedPost]:
+def page_only_posts(rules: SiteRules, posts: Sequence[Post]) -> list[PublishedPost]:
     """Page-only posts in the form that `post_pages` takes, where posts have pages. They are not in the log,
     and sort after it: of two posts at one path the one in the log has it.
     """
     return [
         PublishedPost(
-            id=mint(post, deps.rules.id_rules),
+            id=mint(post, rules.id_rules),
             post=post,
             live=False,
             first_seq=MAX_SEQ,
             updated_at=max(post.modified or post.instant, post.instant),
         )
         for post in posts
-        if deps.rules.post_pages and post.instant is not None
+        if rules.post_pages and post.instant is not None
     ]
 
 

@@ -22,7 +22,8 @@ from publisher.core.posts.filters import feed_part_name
 from publisher.core.posts.permalinks import POSTS_FOLDER as POSTS
 from publisher.core.posts.permalinks import alias_path, page_path, url_path
 from publisher.core.publishing.log import PublishedPost
-from publisher.services.deps import Deps
+from publisher.ports import Store
+from publisher.services.deps import Deps, SiteRules
 from publisher.services.feeds.documents import remove_documents
 from publisher.services.feeds.feeds import feed_path
 
@@ -35,7 +36,7 @@ def sync_redirects(deps: Deps) -> frozenset[str]:
     paths. Returns these paths. Raises SettingsError, StoreError, OutputError.
     """
     asked = deps.adapters.feed_redirects.moves()
-    before = stored_redirects(deps)
+    before = stored_redirects(deps.adapters.store)
     if asked is None:
         asked = before
     elif list(asked) != before:
@@ -47,12 +48,10 @@ def sync_redirects(deps: Deps) -> frozenset[str]:
     return gone
 
 
-def stored_redirects(deps: Deps) -> list[Redirect]:
+def stored_redirects(store: Store) -> list[Redirect]:
     """The operator's redirects, as the store has them."""
     return [
-        move
-        for move in deps.adapters.store.all_redirects()
-        if move.by_operator and move.kind is not RedirectKind.WITHDRAWN
+        move for move in store.all_redirects() if move.by_operator and move.kind is not RedirectKind.WITHDRAWN
     ]
 
 
@@ -87,7 +86,7 @@ def update_page_redirects(
     former = deps.adapters.store.former_addresses() if deps.rules.post_pages else dict[str, str]()
     pages = {path: paths[id] for path, id in former.items() if id in paths}
     moved: dict[str, str] = {}  # by the operator, to other documents here
-    for move in stored_redirects(deps):
+    for move in stored_redirects(deps.adapters.store):
         if move.kind is RedirectKind.MOVED:
             to = move.target.removeprefix(deps.rules.site.public_url)
             moved[move.path] = f"{to}index.html" if not to or to.endswith("/") else to
@@ -131,7 +130,7 @@ def recover_former_addresses(deps: Deps, paths: Mapping[str, str]) -> None:
 
 
 def mark_withdrawn_pages(
-    deps: Deps,
+    store: Store,
     known: Sequence[PublishedPost],
     taken: Collection[str],
     now: datetime,
@@ -143,8 +142,8 @@ def mark_withdrawn_pages(
     withdrawn = {k.id for k in known if not k.live}
     paths = {page_path(k.post.permalink) for k in known if k.id in withdrawn} | {*recalled}
     if withdrawn:
-        paths |= {path for path, id in deps.adapters.store.former_addresses().items() if id in withdrawn}
-    deps.adapters.store.set_withdrawn_addresses(paths - set(taken), now)
+        paths |= {path for path, id in store.former_addresses().items() if id in withdrawn}
+    store.set_withdrawn_addresses(paths - set(taken), now)
 
 
 def move(deps: Deps, old: str, new: str, now: datetime) -> Sequence[Redirect]:
@@ -152,7 +151,7 @@ def move(deps: Deps, old: str, new: str, now: datetime) -> Sequence[Redirect]:
     redirects. Raises UsageError, Refused, OutputError, StoreError.
     """
     paths = redirect_sources(deps, old)
-    target = new if "://" in new else _document_path(deps, new)
+    target = new if "://" in new else _document_path(deps.rules, new)
     # Of several documents that move to a folder ("https://new.example/feeds/") each keeps its name.
     folder = (
         target.removesuffix("index.html") if len(paths) > 1 and target.endswith("/index.html") else target
@@ -192,7 +191,7 @@ def redirect_sources(deps: Deps, name: str) -> list[str]:
     """
     spec = next((spec for spec in deps.rules.feeds if spec.slug == name), None)
     if spec is None:
-        return [_document_path(deps, name)]
+        return [_document_path(deps.rules, name)]
     keys = [
         part
         for feed, part in deps.adapters.store.feed_states()
@@ -202,11 +201,11 @@ def redirect_sources(deps: Deps, name: str) -> list[str]:
     return [feed_path(deps, spec, format, part) for part in names for format in spec.formats]
 
 
-def _document_path(deps: Deps, text: str) -> str:
+def _document_path(rules: SiteRules, text: str) -> str:
     """The path under public/ that a person means. Raises UsageError."""
-    path = text.removeprefix(deps.rules.site.public_url).removeprefix("/")
+    path = text.removeprefix(rules.site.public_url).removeprefix("/")
     if "://" in path or not path or ".." in path.split("/"):
-        where = f"a feed's slug, or a path under {deps.rules.site.public_url}"
+        where = f"a feed's slug, or a path under {rules.site.public_url}"
         raise UsageError("feeds", f"{text!r} is no address here", f"name {where}")
     return f"{path}index.html" if path.endswith("/") else path
 
@@ -214,7 +213,7 @@ def _document_path(deps: Deps, text: str) -> str:
 def _asked_redirects(deps: Deps) -> Sequence[Redirect]:
     """The operator's redirects in moved.json, else those in the store."""
     asked = deps.adapters.feed_redirects.moves()
-    return stored_redirects(deps) if asked is None else asked
+    return stored_redirects(deps.adapters.store) if asked is None else asked
 
 
 def _add(deps: Deps, made: Sequence[Redirect]) -> Sequence[Redirect]:

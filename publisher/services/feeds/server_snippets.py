@@ -20,7 +20,8 @@ from publisher.core.feeds.documents import (
 )
 from publisher.core.feeds.feed_documents import may_be_feed, read_feed
 from publisher.core.feeds.redirects import HTTP_STATUS
-from publisher.services.deps import Deps
+from publisher.ports import Store
+from publisher.services.deps import Deps, SiteRules
 from publisher.services.feeds.documents import ARCHIVE_FOLDER
 
 SERVERS: Mapping[str, str] = {
@@ -128,7 +129,7 @@ def server_config(deps: Deps, server: str, folder: Path, listen: str) -> str:
         host=f"http://{url.netloc}" if url.scheme == "http" else url.netloc,
         listen=listen,
         feeds=_served_feeds(deps),
-        moves=_served_moves(deps, base),
+        moves=_served_moves(deps.rules, deps.adapters.store, base),
     )
     return deps.adapters.renderer.server_config(SERVERS[server], {"site": site, **TABLES})
 
@@ -154,13 +155,13 @@ def _served_feeds(deps: Deps) -> list[ServedFeed]:
     return found
 
 
-def _served_moves(deps: Deps, base: str) -> list[ServedMove]:
+def _served_moves(rules: SiteRules, store: Store, base: str) -> list[ServedMove]:
     """Every address that moved or ended."""
     found: list[ServedMove] = []
-    for move in deps.adapters.store.all_redirects():
+    for move in store.all_redirects():
         path = move.path.removesuffix("index.html")
         whole = re.escape(base + path)
-        url = move.target if "://" in move.target else deps.rules.site.public_url + move.target
+        url = move.target if "://" in move.target else rules.site.public_url + move.target
         found.append(
             ServedMove(
                 path=path,

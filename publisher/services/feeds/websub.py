@@ -15,7 +15,7 @@ from itertools import groupby
 from publisher.core.feeds.websub import Ping, next_attempt
 from publisher.core.publishing.adoption import host_of
 from publisher.core.times import local_time
-from publisher.services.deps import Deps
+from publisher.services.deps import Deps, SiteRules
 
 CLAIM = timedelta(minutes=2)
 """How long a claimed ping is left to the process that claimed it: longer than a hub may take to answer."""
@@ -31,11 +31,11 @@ class PingReport:
     failed: tuple[Ping, ...] = ()
 
 
-def pings_for(deps: Deps, topics: Sequence[tuple[str, str]], now: datetime) -> list[Ping]:
+def pings_for(rules: SiteRules, topics: Sequence[tuple[str, str]], now: datetime) -> list[Ping]:
     """A ping to each hub for each changed feed, given as (URL, hash of the new bytes)."""
     return [
         Ping(hub=hub, topic=topic, version=version, since=now, next_at=now)
-        for hub in deps.rules.hubs
+        for hub in rules.hubs
         for topic, version in topics
     ]
 

@@ -53,7 +53,7 @@ def findings_of(deps: Deps, item: ParsedPost) -> list[Finding]:
         notes += [
             (item.in_file(line) if line else 0, what)
             for line, what in broken_references(
-                deps.adapters.markup, post, item.body, placed_assets(deps, post)
+                deps.adapters.markup, post, item.body, placed_assets(deps.rules, post)
             )
             if not ("('{" in what and item.in_file(line) in dead)
         ]

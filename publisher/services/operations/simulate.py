@@ -61,7 +61,9 @@ def simulate(
         if every is not None:
             now += every
             continue
-        coming = [at for at in (plan.next_at, next_mail(deps, now)) if at is not None]
+        coming = [
+            at for at in (plan.next_at, next_mail(deps.rules, deps.adapters.store, now)) if at is not None
+        ]
         if not coming:
             return
         now = max(min(coming), now + RETRY_AFTER) if problem or min(coming) <= now else min(coming)

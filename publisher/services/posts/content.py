@@ -15,7 +15,7 @@ from publisher.core.posts.assets import NO_ASSETS, AssetLocation
 from publisher.core.posts.post import Image, Post
 from publisher.core.publishing.log import PublishedPost
 from publisher.ports import Markup
-from publisher.services.deps import Deps
+from publisher.services.deps import Deps, SiteRules
 
 MAX_TITLE, MAX_SUMMARY, MAX_NAME, MAX_IMAGE_URL = 300, 1_000, 100, 2_000
 """Characters that a mail shows of a post beside its body; a picture with a longer URL is left out."""
@@ -76,7 +76,7 @@ class PostContent:
 def post_content(deps: Deps, known: PublishedPost, body: str) -> PostContent:
     """The content of a post whose body is at hand."""
     return PostContent(
-        known=known, body=body, files=placed_assets(deps, known.post), markup=deps.adapters.markup
+        known=known, body=body, files=placed_assets(deps.rules, known.post), markup=deps.adapters.markup
     )
 
 
@@ -86,13 +86,13 @@ def stored_contents(deps: Deps, posts: Sequence[PublishedPost]) -> list[PostCont
     return [post_content(deps, known, bodies[known.post.body_hash]) for known in posts]
 
 
-def placed_assets(deps: Deps, post: Post) -> Mapping[str, AssetLocation]:
+def placed_assets(rules: SiteRules, post: Post) -> Mapping[str, AssetLocation]:
     """Where readers find the files that `post` refers to, by the names it uses; none where posts have no
     pages.
     """
-    if not deps.rules.post_pages or not post.assets:
+    if not rules.post_pages or not post.assets:
         return NO_ASSETS
-    base = deps.rules.site.public_url
+    base = rules.site.public_url
     # Reversed, so that of two assets with one name the first wins.
     return {
         asset.name: AssetLocation(url=base + asset.document, width=asset.width, height=asset.height)

@@ -150,7 +150,7 @@ def write_site(deps: Deps, now: datetime, page_only: Sequence[Post]) -> tuple[st
     """
     moved = sync_redirects(deps)
     known: Sequence[PublishedPost] = deps.adapters.store.all_posts() if deps.rules.post_pages else ()
-    shown = [*(k for k in known if k.live), *page_only_posts(deps, page_only)]
+    shown = [*(k for k in known if k.live), *page_only_posts(deps.rules, page_only)]
     paths, clashes = page_paths(shown)
     pages = post_pages(deps, shown, paths)
     feeds = current_feeds(deps)
@@ -165,6 +165,8 @@ def write_site(deps: Deps, now: datetime, page_only: Sequence[Post]) -> tuple[st
     recover_former_addresses(deps, paths)
     redirects, bad_aliases = update_page_redirects(deps, shown, paths, taken, now)
     deps.adapters.store.set_problems("pages", [*clashes, *bad_aliases], now)
-    mark_withdrawn_pages(deps, known, taken | redirects.keys(), now, recalled_pages(deps.adapters.store))
+    mark_withdrawn_pages(
+        deps.adapters.store, known, taken | redirects.keys(), now, recalled_pages(deps.adapters.store)
+    )
     specs += redirect_pages(deps, shown, paths, redirects, taken)
     return write_documents(deps, [s for s in specs if s.path not in moved], now, owned=OWNED_FOLDERS)
