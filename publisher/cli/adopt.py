@@ -39,7 +39,7 @@ def adopt(site: SiteOptions, as_json: bool, sources: tuple[str, ...], dry_run: b
 
 
 def print_proposal(read: list[FetchedFeed], proposal: AdoptionPlan, name: str, *, dry_run: bool) -> None:
-    """What was read, what each entry of it is, and what was or would be done."""
+    """Prints what was read, which post each entry is, and what was or would be done."""
     adoption = proposal.adoption
     for one in read:
         say(f"read {one.source}: {count(len(one.entries), 'entry', 'entries')} of {one.title or 'a feed'}")
@@ -67,12 +67,12 @@ def print_proposal(read: list[FetchedFeed], proposal: AdoptionPlan, name: str, *
 
 
 def entry_in_words(entry: OldEntry) -> str:
-    """An entry as a person knows it: by its title and link, else its id."""
+    """An entry in words: its title and link, else its id."""
     return f"{entry.title!r} ({next(iter(entry.links), entry.id)})" if entry.title else entry.id
 
 
 def proposal_json(read: list[FetchedFeed], proposal: AdoptionPlan) -> dict[str, Any]:
-    """The same as JSON."""
+    """A proposal as JSON."""
     adoption = proposal.adoption
     return {
         "sources": [
@@ -90,6 +90,6 @@ def proposal_json(read: list[FetchedFeed], proposal: AdoptionPlan) -> dict[str, 
 
 
 def entry_json(entry: OldEntry) -> dict[str, Any]:
-    """An entry that no post was found for."""
+    """An entry without a post, as JSON."""
     links = list(entry.links)
     return {"id": entry.id, "title": entry.title, "links": links, "published": utc(entry.published)}

@@ -91,7 +91,7 @@ def reconcile(site: SiteOptions, as_json: bool, dry_run: bool, clock: bool) -> N
 
 
 def accept_clock(app: App, *, as_json: bool, dry_run: bool) -> None:
-    """`reconcile --clock`."""
+    """Carries out `reconcile --clock`."""
     zone = app.settings.site.timezone
     wrong = keeping.accept_clock(app, dry_run=dry_run)
     if wrong is None:

@@ -25,14 +25,14 @@ Decorator = Callable[[Callable[P, R]], Callable[P, R]]
 
 @dataclass(frozen=True, slots=True)
 class SiteOptions:
-    """--site and --at: which site, and by which clock."""
+    """The values of --site and --at: which site to open, and which time to go by."""
 
     folder: Path
     at: str | None
 
     def open(self, rest: timedelta = timedelta(), *, reads: bool = False) -> App:
-        """The site's App, closed when the command ends. One that only `reads` warns of a wrong clock, and
-        goes on. Raises SettingsError.
+        """Opens the site, and closes it when the command ends. A command that only `reads` warns of a wrong
+        clock and continues. Raises SettingsError.
         """
         app = self.load(rest)
         click.get_current_context().call_on_close(app.close)
@@ -41,14 +41,16 @@ class SiteOptions:
         return app
 
     def load(self, rest: timedelta = timedelta()) -> App:
-        """The same outside of a command, as in another thread: the caller closes it."""
+        """Opens the site outside of a command, for example in another thread. The caller closes it."""
         settings = load(self.folder, os.environ)
         clock = fixed(when(self.at, settings.site.timezone)) if self.at else wall_clock
         return App(settings, clock=clock, say=say, rest=rest)
 
 
 def warn_of_readable(app: App) -> None:
-    """Where mail is really sent, warns of addresses and passwords that everybody on this machine may read."""
+    """Warns of files with addresses or passwords that every user of this machine can read, if mail is really
+    sent.
+    """
     if not app.settings.mail.transport.leaves_machine:
         return
     from publisher.app.secret_checks import open_to_others
@@ -58,7 +60,7 @@ def warn_of_readable(app: App) -> None:
 
 
 def a_time(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
-    """Text that `when` understands, once the site's time zone is known."""
+    """Checks the form of a time. `when` parses it once the site's time zone is known."""
     if value is None:
         return None
     try:
@@ -69,24 +71,24 @@ def a_time(_ctx: click.Context, _param: click.Parameter, value: str | None) -> s
 
 
 def when(text: str, zone: str) -> datetime:
-    """The instant that `text` means now, by the clock of the site's zone."""
+    """The instant that `text` means now in the site's time zone."""
     return parse_time(text, wall_clock(), zone)
 
 
 def warn_of_clock(app: App) -> None:
-    """Warns that the clock looks wrong: what is shown may be wrong, too."""
+    """Warns if the clock looks wrong, because the output may then be wrong too."""
     if not Path(app.settings.store.url.removeprefix("sqlite:///")).exists():
         return
     try:
         wrong = app.clock_behind()
     except PublisherError:
-        return  # the command itself says what is wrong with the store
+        return  # the command itself reports what is wrong with the store
     if wrong is not None:
         say(f"warning: the clock looks wrong: {wrong.in_words(app.settings.site.timezone)}")
 
 
 def listening(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
-    """Where to listen: an IP address and a port, or a port of 127.0.0.1."""
+    """Parses where to listen: an IP address and a port, or just a port on 127.0.0.1."""
     if value is None:
         return None
     text = value.strip()
@@ -106,7 +108,7 @@ def listening(_ctx: click.Context, _param: click.Parameter, value: str | None) -
 def site_options(
     *, at: bool = False, as_json: bool = False
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """--site and --debug, and where they make sense --at and --json. The command gets `site: SiteOptions`."""
+    """Adds --site and --debug, and on request --at and --json. The command gets `site: SiteOptions`."""
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(**given: Any) -> Any:
@@ -137,19 +139,19 @@ def site_options(
 
 
 def echo(text: object, *, err: bool = False, nl: bool = True) -> None:
-    """Data for a person, on stdout. This is the one door to the terminal: what authors, readers and servers
-    wrote goes through it without the characters that a terminal obeys.
+    """Prints data for people on stdout. All text for the terminal goes through here, so that control
+    characters in what authors, readers and servers wrote never reach it.
     """
     click.echo(printable(str(text)), err=err, nl=nl)
 
 
 def say(text: str) -> None:
-    """Messages for people go to stderr, so that stdout is data only."""
+    """Prints a message on stderr, so that stdout has only data."""
     echo(text, err=True)
 
 
 def confirm(question: str, *, err: bool = False) -> None:
-    """Asks; raises click.Abort when the answer is no."""
+    """Asks a question. Raises click.Abort if the answer is no."""
     click.confirm(printable(question), abort=True, err=err)
 
 
@@ -158,12 +160,12 @@ def _json(value: object, indent: int | None = None) -> str:
 
 
 def show_json(value: object) -> None:
-    """Data: one JSON document on stdout."""
+    """Prints one JSON document on stdout."""
     click.echo(_json(value, indent=2))
 
 
 def show_json_rows(rows: Iterable[object]) -> None:
-    """Data: one JSON array on stdout, its rows written as they come: there may be very many."""
+    """Prints a JSON array on stdout, row by row, since there may be very many."""
     click.echo("[", nl=False)
     comma = ""
     for row in rows:
@@ -173,7 +175,7 @@ def show_json_rows(rows: Iterable[object]) -> None:
 
 
 def show_json_with(value: Mapping[str, object], name: str, rows: Iterable[object]) -> None:
-    """The document {**value, name: [...]}, its rows written as they come: there may be very many."""
+    """Prints the JSON document {**value, name: [...]}, row by row, since there may be very many."""
     whole = _json({**value, name: []}, indent=2)
     click.echo(whole.removesuffix("]\n}"), nl=False)
     comma = ""
@@ -200,7 +202,7 @@ def count(number: int, one: str, many: str = "") -> str:
 
 
 def the_list(app: App, slug: str) -> MailingList:
-    """The list of that slug. Raises UsageError naming those there are."""
+    """The list with that slug. Raises UsageError, which names the lists there are."""
     for spec in app.settings.lists:
         if spec.slug == slug:
             return spec

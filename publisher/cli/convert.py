@@ -50,7 +50,7 @@ def convert(
 
 
 def print_conversion(made: Conversion, folder: Path, *, dry_run: bool) -> None:
-    """What was written, and what could not be carried over."""
+    """Prints what was written, and what could not be carried over."""
     for what, number in sorted(made.lost.items()):
         first = made.first.get(what)
         echo(f"not carried over: {what}, {number}" + (f" (first in {first})" if first else ""))

@@ -32,7 +32,7 @@ def deliver(site: SiteOptions, as_json: bool, dry_run: bool) -> None:
 
 
 def say_idle(app: App) -> None:
-    """Nothing is due: what is held, and when the next has its turn."""
+    """Says that nothing is due, what is held, and when the next delivery is due."""
     at, zone = app.store.next_batch_at(), app.settings.site.timezone
     say("nothing is due" + (f" before {local_time(at, zone)}" if at and at > app.clock() else ""))
     held = [(one.hold, one) for one in app.store.unfinished_mailings() if one.hold]

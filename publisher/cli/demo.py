@@ -1,4 +1,4 @@
-"""demo: what Publisher does, shown on a site of its own in a minute."""
+"""demo: shows what Publisher does, on a site of its own, in a minute."""
 
 import shutil
 import sys
@@ -86,7 +86,7 @@ def publish_and_mail(settings: Settings) -> None:
 
 
 def before_and_after(settings: Settings) -> tuple[datetime, datetime]:
-    """A time just before the newest posts, and the list's first hour at which they are all out."""
+    """A time just before the newest posts, and the list's first digest time after all of them."""
     app = App(settings)
     posts = [item.post for item in app.deps.adapters.source().scan() if isinstance(item, ParsedPost)]
     out = sorted(p.instant for p in posts if p.instant and wait_reason(p, wall_clock()) is None)
@@ -97,7 +97,7 @@ def before_and_after(settings: Settings) -> tuple[datetime, datetime]:
 
 
 def say_what_next(settings: Settings, folder: Path) -> None:
-    """What to look at and what to try next."""
+    """Says what to look at and what to try next."""
     base, site, program = settings.site.public_url, f"--site {folder}", program_name()
     slug = settings.lists[0].slug if settings.lists else ""
     pages = sorted((settings.folder / "public/digests" / slug).glob("*/index.html"), key=mailing_number)
@@ -130,7 +130,7 @@ Try next
 
 
 def program_name() -> str:
-    """How this program is called here: by its name where the shell finds it, else by its path."""
+    """How to call this program: by its name if the shell finds it, else by its path."""
     called = Path(sys.argv[0])
     if shutil.which("publisher") or called.name != "publisher":
         return "publisher"
@@ -138,5 +138,5 @@ def program_name() -> str:
 
 
 def mailing_number(page: Path) -> int:
-    """The id of the mailing that this is the page of."""
+    """The id of the mailing with this page."""
     return int(page.parent.name)

@@ -1,4 +1,4 @@
-"""Output about readers: who gets a list's next digest, why others do not, and who waits until when."""
+"""Output about readers: who gets a list's next digest, why others do not, and who waits for how long."""
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 ReaderPlace = tuple[int, CohortKey, bool]
-"""What groups readers: their schedule, their cohort, and whether the last digest was skipped."""
+"""What readers are grouped by: their schedule, their cohort, and whether their last digest was skipped."""
 
 LEFT_OUT = {
     "later": "not due yet",
@@ -36,8 +36,8 @@ SHORT = {
 def print_due_report(
     report: DueReport, left_out: Mapping[str, int], who: Iterable[ReaderStatus] | None, next_at: str = ""
 ) -> None:
-    """A line for a list, one that counts the readers it leaves out by reason, and one for each reader of
-    `who`. The next of those not due yet is due at `next_at`.
+    """Prints a line for a list, one with the numbers of readers who get nothing by reason, and one for each
+    reader of `who`. The next of those not due yet is due at `next_at`.
     """
     spec = report.spec
     nobody = f"nobody is due before {next_at}" if next_at and "later" in left_out else "nobody is due"
@@ -60,7 +60,7 @@ def print_due_report(
 
 
 def left_out_in_words(report: DueReport, left_out: Mapping[str, int]) -> Mapping[str, int]:
-    """How many readers get nothing, by reason: first those who are due, then the others."""
+    """Reason -> number of readers who get nothing, first of those who are due."""
     found: dict[str, int] = {}
     for group in report.groups:
         if group.decision is not DueDecision.MAIL:
@@ -70,7 +70,7 @@ def left_out_in_words(report: DueReport, left_out: Mapping[str, int]) -> Mapping
 
 
 def groups_by_place(report: DueReport) -> Mapping[ReaderPlace, DueReaderGroup]:
-    """The group of readers at each place."""
+    """Each group of readers by its place."""
     return {
         (group.due.schedule_id, group.due.cohort_key, group.due.skipped): group for group in report.groups
     }
@@ -94,7 +94,7 @@ def reason_in_words(report: DueReport, group: DueReaderGroup) -> str:
 def due_report_json(
     report: DueReport, left_out: Mapping[str, int], who: Iterable[ReaderStatus] | None
 ) -> dict[str, Any]:
-    """The same as JSON."""
+    """The output of `print_due_report` as JSON."""
     groups = [
         {
             "due": utc(group.due.oldest),
@@ -124,7 +124,7 @@ def due_report_json(
 
 
 def say_skipped(app: App, skipped: "Iterable[Skipped]") -> None:
-    """A line for each digest that was too late."""
+    """Prints a line for each digest that was too late."""
     zone = app.settings.site.timezone
     for one in skipped:
         say(
@@ -135,7 +135,7 @@ def say_skipped(app: App, skipped: "Iterable[Skipped]") -> None:
 
 
 def say_waiting(app: App, waiting: "Iterable[Waiting]") -> None:
-    """A line for each list and time that readers wait for."""
+    """Prints a line for each list and time that readers wait for."""
     for one in waiting:
         say(f"waiting: {wait_in_words(one, app.settings.site.timezone)}")
 
@@ -164,12 +164,12 @@ def wait_in_words(one: "Waiting", zone: str) -> str:
 
 
 def how_to_send_now(spec: str) -> str:
-    """The command that does not wait."""
+    """How to send without waiting."""
     return f"to send now: publisher publish --send {spec}"
 
 
 def waiting_json(one: "Waiting") -> dict[str, Any]:
-    """The same as JSON."""
+    """A wait as JSON."""
     return {
         "list": one.list,
         "why": one.why,

@@ -29,7 +29,7 @@ def snippet_(site: SiteOptions, server: str) -> None:
 
 
 def ping_and_say(app: App) -> list[dict[str, Any]]:
-    """Notifies the hubs that are due; a line for each hub on stderr, and the same as data."""
+    """Notifies the hubs that are due. Prints a line for each hub on stderr, and returns the same as data."""
     pinged = app.ping()
     for hub in dict.fromkeys(ping.hub for ping in pinged.notified):
         number = sum(ping.hub == hub for ping in pinged.notified)
@@ -155,14 +155,14 @@ feeds.add_command(snippet_)
 
 
 def print_redirects(app: App, moves: Sequence[Redirect]) -> None:
-    """Each redirect that was made, and what to do next."""
+    """Prints each redirect that was made, and what to do next."""
     for move in moves:
         echo(redirect_in_words(app, move))
     say("written to moved.json: keep it with publisher.toml; take what is gone out of [[feeds]] too")
 
 
 def redirect_in_words(app: App, move: Redirect) -> str:
-    """From where, and to where."""
+    """Where a redirect leads from and to."""
     base = app.settings.site.public_url
     target = move.target if "://" in move.target or not move.target else base + move.target
     return f"{base}{move.path}  {move.kind}{f' to {target}' if target else ''}"

@@ -1,4 +1,4 @@
-"""keys: what proves that mail is ours."""
+"""keys: the keys that sign mail."""
 
 import click
 
@@ -39,7 +39,7 @@ def dkim(selector: str, site: SiteOptions, as_json: bool) -> None:
 
 
 def zone_file_line(record: DkimRecord) -> str:
-    """The record as a zone file has it, its text in strings that fit."""
+    """A DNS record as a line of a zone file, its text split into strings that fit."""
     text = record.value
     parts = [text[at : at + MAX_TXT_STRING] for at in range(0, len(text), MAX_TXT_STRING)]
     strings = " ".join(f'"{part}"' for part in parts)

@@ -1,4 +1,4 @@
-"""mailings: what went out, to how many, which outcomes are unknown; and commands to them."""
+"""mailings: what was sent, to how many, and which outcomes are unknown; and commands for mailings."""
 
 import sys
 from collections import Counter
@@ -121,7 +121,7 @@ def show(site: SiteOptions, as_json: bool, id: int) -> None:
 
 
 def refusal_lines(app: App, mailing: Mailing) -> Iterator[str]:
-    """How many mailboxes refused a mailing, and what that means for them."""
+    """Lines on how many mailboxes refused a mailing, and what happens to them."""
     by: dict[bool | None, Counter[Severity]] = {}
     for (severity, counts), number in app.store.count_refusals(mailing.id).items():
         by.setdefault(counts, Counter())[severity] += number
@@ -133,7 +133,7 @@ def refusal_lines(app: App, mailing: Mailing) -> Iterator[str]:
 
 
 def add_command(order: MailingCommand, help: str, *, asks: bool = False) -> None:
-    """Adds the command of that name. What cannot be taken back asks, on a terminal or not, or needs --yes."""
+    """Adds the command of that name. One that cannot be undone asks for confirmation, or needs --yes."""
 
     def command(
         site: SiteOptions,
@@ -255,7 +255,7 @@ def decide_by_log(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """`resolve --log`: what the log proves is settled, the rest is listed."""
+    """Carries out `resolve --log`: settles what the log proves, and lists the rest."""
     from publisher.core.delivery.relay_logs import line_time
     from publisher.imports.log_files import lines_of, size_of
     from publisher.services.delivery.unknown_outcomes import SettledDelivery, resolve_by_log
@@ -298,7 +298,7 @@ def decide_by_log(
 
 
 def say_log_report(mailing: Mailing, read: "LogReport", zone: str, *, dry_run: bool) -> None:
-    """What the log proved, which time it covers, and what to do next."""
+    """Says what the log proved, which time it covers, and what to do next."""
     if not read.before:
         say(f"mailing {mailing.id}: nothing is in doubt")
         return
@@ -337,7 +337,9 @@ def rebuild(site: SiteOptions, as_json: bool, id: int, verify: bool) -> None:
 
 
 def confirm_or_refuse(where: str, what: str, *, yes: bool) -> None:
-    """Asks on a terminal; elsewhere it takes --yes. Raises UsageError, or ends on a no."""
+    """Asks for confirmation. Without a terminal, --yes is needed. Raises UsageError, or ends the command if
+    the answer is no.
+    """
     if yes:
         return
     if not sys.stdin.isatty():
@@ -375,14 +377,14 @@ def unknown_json(app: App, mailing: Mailing, delivery: UnknownDelivery) -> dict[
 
 
 def print_unknown(app: App, mailing: Mailing, unknown: Iterable[UnknownDelivery]) -> None:
-    """A line for each delivery with an unknown outcome."""
+    """Prints a line for each delivery with an unknown outcome."""
     for delivery in unknown:
         row, since = unknown_json(app, mailing, delivery), local_time(delivery.at, app.settings.site.timezone)
         echo(f"in doubt  {row['address']}  {row['message_id']}  since {since}  {row['reply'] or NO_REASON}")
 
 
 def state_text(mailing: Mailing) -> str:
-    """The state of a mailing, and what holds it."""
+    """The state of a mailing, and what holds it back."""
     return f"{mailing.state} ({mailing.hold})" if mailing.hold else mailing.state.value
 
 

@@ -1,4 +1,4 @@
-"""posts: what becomes of each file, and which rule decided it."""
+"""posts: how each file is published, and which rule decided that."""
 
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ def post_values(post: Post) -> dict[str, Any]:
 
 
 def line_of(item: ListedPost) -> str:
-    """One file for a person: served or not, and why."""
+    """One file in words: served or not, and why."""
     if item.unread:
         return f"unread  {item.path}: {item.why}"
     if item.post is None:
@@ -132,7 +132,7 @@ def more_values(post: Post) -> dict[str, Any]:
 
 
 def reasons_for_settings(app: App, profile: str, timezone: str | None, origins: Any) -> dict[str, str]:
-    """Why the profile and the zone are what they are."""
+    """Reasons for the profile and the time zone."""
     zone = "settings: site.timezone" if app.settings.posts.timezone else origins.get("timezone", "default")
     set_here = app.settings.posts.profile != "auto"
     chosen = "settings: posts.profile" if set_here else f"found: {origins.get('profile', 'nothing')}"
@@ -140,7 +140,9 @@ def reasons_for_settings(app: App, profile: str, timezone: str | None, origins: 
 
 
 def path_in_posts(app: App, given: str) -> str:
-    """A file as the folder of posts names it: relative to that, or a path from here. Raises UsageError."""
+    """The path of a file within the folder of posts, given relative to that folder or to the current one.
+    Raises UsageError.
+    """
     folder = app.settings.posts.dir
     for file in (folder / given, Path.cwd() / given):
         if file.is_file() and file.resolve().is_relative_to(folder.resolve()):

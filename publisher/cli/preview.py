@@ -60,13 +60,13 @@ def test_send(site: SiteOptions, list_slug: str, address: str, dry_run: bool) ->
 
 
 def say_problems(problems: Iterable[LintProblem]) -> None:
-    """What the lint found, a line each."""
+    """Prints a line for each problem the lint found."""
     for problem in problems:
         say(("" if problem.error else "warning: ") + str(problem))
 
 
 def serve_preview(site: SiteOptions, list_slug: str, reader: str, port: int) -> None:
-    """`preview --serve`: drawn again whenever a template, a setting or a document changes."""
+    """Carries out `preview --serve`: renders again whenever a template, a setting or a document changes."""
     from publisher.web.preview import PreviewFiles, PreviewServer
 
     opened = site.open(reads=True)

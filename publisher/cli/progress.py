@@ -124,16 +124,16 @@ def _marks(file: TextIO) -> tuple[str, str, str]:
 
 
 EVERY = 100
-"""Deliveries between two JSON events, and the fewest that are worth a bar."""
+"""Deliveries between two JSON events, and the fewest for which a bar is shown."""
 
 FOLDED = 50_000
-"""Deliveries that a command folds at most, in a second or two: `run` folds them all."""
+"""The most deliveries that a command folds, which takes a second or two. `run` folds them all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivered:
-    """How a delivery went, as JSON; `failed`: the mail server did, which is no success; `idle`: nothing was
-    tried and nothing was in the way.
+    """How a delivery went. `json` has the counts. `failed`: the mail server failed. `idle`: nothing was
+    tried, and nothing was held back.
     """
 
     json: dict[str, Any]
@@ -142,7 +142,7 @@ class Delivered:
 
 
 def delivery_progress(app: App, *, as_json: bool) -> Delivered:
-    """Delivers what is due and tells how it went."""
+    """Delivers what is due, and returns how it went."""
     planned = app.queued()
     if as_json or planned < EVERY:
         tally, unknown = app.deliver(
@@ -162,7 +162,9 @@ def delivery_progress(app: App, *, as_json: bool) -> Delivered:
 
 
 def _still_waiting(app: App, tally: "DeliveryStats") -> None:
-    """A mailing that waits for a server which failed it in an earlier run is a failure of this one too."""
+    """Counts a mailing that still waits for a server which failed in an earlier run as a failure of this run
+    too.
+    """
     waiting = next((one for one in app.store.unfinished_mailings() if one.hold is MailingHold.SERVER), None)
     if waiting is not None and not tally.failed:
         words = describe_hold(
@@ -176,22 +178,24 @@ def _still_waiting(app: App, tally: "DeliveryStats") -> None:
 
 
 def _quiet(_tally: "DeliveryStats") -> None:
-    """Too little to be worth a bar."""
+    """Shows nothing, since there is too little for a bar."""
 
 
 def _events(planned: int, ticks: Callable[[], float]) -> "Callable[[DeliveryStats], None]":
-    """One line of JSON on stderr for every hundred: what became of them, a second, and seconds to go."""
-    start, told = ticks(), 0
+    """Prints a line of JSON on stderr for every hundred deliveries: their outcomes, the rate per second, and
+    the seconds left.
+    """
+    start, reported = ticks(), 0
 
     def progress(tally: "DeliveryStats") -> None:
-        nonlocal told
-        if tally.total // EVERY == told // EVERY:
+        nonlocal reported
+        if tally.total // EVERY == reported // EVERY:
             return
-        told = tally.total
-        rate = told / max(ticks() - start, 0.001)
-        event = {"event": "delivered", "done": told, "of": planned}
+        reported = tally.total
+        rate = reported / max(ticks() - start, 0.001)
+        event = {"event": "delivered", "done": reported, "of": planned}
         event |= {name: getattr(tally, name) for name in _WORDS}
-        left = max(planned - told, 0) / rate
+        left = max(planned - reported, 0) / rate
         event |= {"per_second": round(rate, 1), "seconds_left": round(left, 1)}
         echo(json.dumps(event), err=True)
 

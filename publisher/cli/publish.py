@@ -188,7 +188,7 @@ def exit_on_findings(publish_plan: Plan) -> None:
 
 
 def print_plan(app: App, publish_plan: Plan, reports: "tuple[DueReport, ...]", *, who: bool) -> None:
-    """A plan for a person: every change, what stops it, and who is due."""
+    """Prints a plan: every change, what stops it, and who is due."""
     from publisher.cli.due_readers import print_due_report
 
     for change in publish_plan.changes:
@@ -218,12 +218,12 @@ def print_plan(app: App, publish_plan: Plan, reports: "tuple[DueReport, ...]", *
 
 
 def candidates_of(app: App, report: "DueReport", *, who: bool) -> "Iterator[ReaderStatus] | None":
-    """Each reader of a list, where `who` asks for them."""
+    """Each reader of a list if `who` is set, else None."""
     return app.store.candidates(report.due) if who else None
 
 
 def say_report(app: App, report: PublishReport) -> None:
-    """What a publish did, for a person."""
+    """Says what a publish did."""
     publish_plan = report.published.plan
     said: list[str] = []
     for kind in LogKind:
@@ -269,7 +269,7 @@ def say_report(app: App, report: PublishReport) -> None:
 
 
 def say_withdrawn(publish_plan: Plan, now: datetime) -> None:
-    """Names withdrawn posts, and why: the file says so, or it is gone."""
+    """Names withdrawn posts, and why each was withdrawn: its file says so, or is gone."""
     withdrawn, found = changes_of_kind(publish_plan, LogKind.WITHDRAWN), dict(publish_plan.touched)
     for change in withdrawn[:NAMED]:
         why = describe_wait(found.get(change.id, change.post), now) or "its file is gone"
@@ -333,11 +333,11 @@ def report_json(report: PublishReport) -> dict[str, Any]:
 
 
 def say_warnings(warnings: "Sequence[Finding]") -> None:
-    """What authors are warned of, a line each."""
+    """Prints a line for each warning to authors."""
     for warning in warnings:
         say(str(warning))
 
 
 def warnings_json(warnings: "Sequence[Finding]") -> list[dict[str, Any]]:
-    """The same as JSON."""
+    """Warnings as JSON."""
     return [{"path": w.path, "line": w.line, "reason": w.reason} for w in warnings]

@@ -1,4 +1,4 @@
-"""What is written from the commands: docs/reference/commands.md, which `python -m` this module prints."""
+"""Generates docs/reference/commands.md from the commands; `python -m publisher.cli.reference` prints it."""
 
 from collections.abc import Iterator
 

@@ -91,7 +91,7 @@ def serve_publish_and_send(app: App, server: "Server", where: str) -> None:
 
 
 def call_on_signals(stop: Callable[[], None]) -> None:
-    """SIGTERM and Ctrl-C call `stop`."""
+    """Makes SIGTERM and Ctrl-C call `stop`."""
 
     def handle(_signal: int, _frame: FrameType | None) -> None:
         stop()

@@ -16,7 +16,7 @@ LEAST = timedelta(minutes=1)
 
 
 def a_period(_ctx: click.Context, _param: click.Parameter, value: str | None) -> timedelta | None:
-    """A length of time that a timer can keep."""
+    """Parses a length of time of at least a minute."""
     if value is None:
         return None
     try:
@@ -57,7 +57,7 @@ def simulate(site: SiteOptions, as_json: bool, start: str | None, end: str, ever
 
 
 def print_events(events: Iterable[SimulatedEvent]) -> bool:
-    """A line for each thing that would happen; returns whether something would fail."""
+    """Prints a line for each event. Returns whether any of them is a failure."""
     quiet, failed = True, False
     for event in events:
         quiet, at = False, utc(event.at)
@@ -80,7 +80,7 @@ def print_events(events: Iterable[SimulatedEvent]) -> bool:
 
 
 def event_json(event: SimulatedEvent) -> dict[str, Any]:
-    """One moment as JSON."""
+    """One event as JSON."""
     return {
         "at": utc(event.at),
         "changes": [

@@ -144,7 +144,7 @@ def status(site: SiteOptions, as_json: bool) -> None:
 
 
 def progress_in_words(mailing: dict[str, Any], zone: str) -> str:
-    """How a mailing proceeds: what is left, how fast, until when; or what holds it."""
+    """The progress of a mailing: what is left, how fast it goes, and when it ends; or what holds it back."""
     done = mailing["planned"] - mailing["left"]
     text = f"mailing {mailing['id']} of {mailing['list']}: {done:,} of {mailing['planned']:,}"
     if hold := mailing["hold"]:
@@ -158,7 +158,7 @@ def progress_in_words(mailing: dict[str, Any], zone: str) -> str:
 
 
 def quota_in_words(relay: Mapping[str, Any], zone: str) -> str:
-    """What a relay with a quota took lately, and when it takes more."""
+    """What a relay with a quota has accepted lately, and when it accepts more."""
     taken = [
         f"{relay[f'sent_in_{window}']:,} of {relay[f'per_{window}']:,} in this {window}"
         for window in ("hour", "day")
@@ -169,7 +169,7 @@ def quota_in_words(relay: Mapping[str, Any], zone: str) -> str:
 
 
 def value_in_words(what: Any, zone: str) -> str:
-    """One value of the status, for a person."""
+    """One value of the status in words."""
     match what:
         case None:
             return "-"

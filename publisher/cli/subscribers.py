@@ -130,7 +130,7 @@ def show(site: SiteOptions, as_json: bool, address: str) -> None:
 
 
 def refusal_lines(dossier: Mapping[str, Any]) -> Iterator[str]:
-    """What an address refused, and what comes of it."""
+    """Lines on what an address refused, and what happens then."""
     for one in dossier["refusals"]:
         what = f"{one['severity']} refusal  {utc(one['at'])}  mailing {one['mailing']}"
         yield f"{what}  {_COUNTING[one['counts']]}: {one['reply']}"
@@ -173,7 +173,8 @@ def suppress(site: SiteOptions, address: str, list_slug: str | None) -> None:
 def allow(site: SiteOptions, address: str) -> None:
     """Let ADDRESS get mail and be asked to confirm again, after `suppress`, a bounce or "never ask again".
 
-    A subscriber who unsubscribed or was erased can only come back by signing up."""
+    A subscriber who unsubscribed or was erased can only come back by signing up.
+    """
     app = site.open()
     lifted = signup.allow(app.deps, address, app.clock())
     said = f"lifted: {', '.join(lifted)}" if lifted else "nothing held it back; nothing changed"
@@ -229,7 +230,7 @@ def export(site: SiteOptions, list_slug: str | None) -> None:
 
 
 def csv_row(one: Subscription) -> Mapping[str, str]:
-    """The cells of a line, by their columns."""
+    """The cells of a row by their columns."""
     facts = {"email": one.address, "list": one.list, "state": one.state.value}
     facts |= {"since": utc(one.created_at) or "", "confirmed": utc(one.confirmed_at) or ""}
     return facts | to_cells(one.choices)
@@ -251,5 +252,5 @@ def cell_text(value: Any) -> str:
 
 
 def list_or_none(app: App, slug: str | None) -> MailingList | None:
-    """The list of that slug, None for all. Raises UsageError."""
+    """The list with that slug; None without a slug, which means all lists. Raises UsageError."""
     return None if slug is None else the_list(app, slug)

@@ -116,7 +116,7 @@ class ImportSource:
     reader: RowParser
 
     def departures(self) -> Iterator[ImportRow]:
-        """The rows of people who left, bounced or the like."""
+        """Rows of people who left, whose mail bounced, and so on."""
         if self.reader.tells_departures:
             return self._rows(self.reader.without_counts().departure)
         return iter(())
@@ -141,7 +141,7 @@ def input_files(files: Sequence[str], left: Sequence[str]) -> list[tuple[str, bo
 
 
 def scan_file(file: SubscriberFile, options: ScanOptions) -> tuple[SubscriberFile, FileScan]:
-    """Scans every row before any is stored: a file that cannot be understood is refused whole."""
+    """Scans every row before any is stored, so that an unreadable file is refused as a whole."""
     scan = FileScan(file.name, file.head, options)
     for _, cells in file.rows():
         scan.row(cells)
@@ -172,7 +172,7 @@ def make_sources(
 def import_all(
     deps: Deps, spec: MailingList, sources: Sequence[ImportSource], now: datetime, *, confirmed: bool
 ) -> Imported:
-    """Imports the departures of all files first: a digest that goes out meanwhile must not reach people who
+    """Imports the departures of all files first, so that a digest sent meanwhile does not reach people who
     left.
     """
     done = Imported()

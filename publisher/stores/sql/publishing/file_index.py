@@ -1,8 +1,7 @@
-"""The index of files that were read, so that they need not be read again.
-
-A settled file (core.publishing.incremental) has no value here: its post is the one of the log at its path.
-Others keep what was read of them. A row is written only once the plan it was part of is applied; what a
-crash loses is read again.
+"""The index of files that were read, so that they need not be read again. A settled file
+(core.publishing.incremental) has no value here, because its post is in the log under its path; for other
+files, what was read is kept. A row is written only when the plan it was part of is applied. Files whose rows
+are lost in a crash are read again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -82,7 +81,7 @@ class FileIndex:
         early = early.where(files.c.value.is_(None), files.c.not_before >= now)
         with self._db.read() as connection:
             found = [(post_from_text(row.value), False, row.hash) for row in connection.execute(loose)]
-            if _latest(connection) >= milliseconds(now):  # the clock has gone back: every row is looked at
+            if _latest(connection) >= milliseconds(now):  # the clock was set back: look at every row
                 found += [(post_from_text(row.value), True, row.hash) for row in connection.execute(early)]
             known = connection.execute(select(posts).where(~posts.c.settled)).all()
         return found, [published_post(row) for row in known]
@@ -129,7 +128,7 @@ class FileIndex:
 
 
 def _latest(connection: Connection) -> int:
-    """No settled file has a date later than this (milliseconds since 1970; -1: none has one)."""
+    """The latest date of any settled file, in milliseconds since 1970; -1 if none has a date."""
     known = _counter(connection, LATEST)
     if known is not None:
         return known

@@ -32,7 +32,7 @@ from publisher.stores.sql.schema.tables import bodies, log, log_head, mailings, 
 
 
 class PostRenames:
-    """`ports.LogStore`: the one way in which an id ever changes."""
+    """`ports.LogStore`: renaming posts, the only way in which an id changes."""
 
     _db: Database
 
@@ -181,10 +181,9 @@ def _head(connection: Connection) -> LogHead:
 
 
 def _advance_head(connection: Connection, plan: Plan, now: datetime) -> datetime:
-    """Moves the head by the number of changes. Returns the instant of the new rows, which never goes back.
-
-    The UPDATE names the head that the plan was made on, and locks the row: so seq is gapless and in commit
-    order.
+    """Moves the head by the number of changes. Returns the time of the new rows, which is never before the
+    last. The UPDATE names the head that the plan was made on, and locks the row, so seq has no gaps and is in
+    commit order.
     """
     head = _head(connection)
     at = max(now, head.at or now, head.baseline_at or now)
@@ -258,9 +257,9 @@ def _insert_posts(
 
 
 def _first_updated_at(change: Change, at: datetime) -> datetime:
-    """A post that is news was last changed when it came out, at `at`: otherwise a client that asks for what
-    is new since its last visit would miss one that came out later than its date. Backfill was last changed
-    when its author says so, or the feed it was adopted from, but never in the future.
+    """When a new post was last changed. For news it is `at`, when the post was published: otherwise a client
+    that asks for what changed since its last visit would miss a post published later than its date. For
+    backfill it is what the author or the adopted feed says, but never in the future.
     """
     if not change.backfill:
         return at

@@ -110,9 +110,9 @@ def update_posts(connection: Connection, changes: Sequence[Change], at: datetime
 
 
 def touch_posts(connection: Connection, plan: Plan, now: datetime) -> None:
-    """Applies changes of metadata that make no new revision, and so no log row. Digests to come show the post
-    as it is now, but not what its author changes while it is withdrawn. One that this version reads
-    differently gets a revision of its text as it is read now.
+    """Applies changes of metadata that make no new revision, and so no log row. Later digests show the post
+    as it is now, but not changes made while it is withdrawn. A post that this version reads differently gets
+    a revision of its text as it is read now.
     """
     touched = [_new_values(id, post) for id, post in plan.touched]
     dates = [min(post.instant or now, now) for _, post in plan.touched]
@@ -130,8 +130,8 @@ def touch_posts(connection: Connection, plan: Plan, now: datetime) -> None:
 
 
 def _as_shown(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
-    """Id -> the revision that readers saw last, of posts that are withdrawn, as this version names it. In the
-    store it may have a name that an older version gave it.
+    """Id of a withdrawn post -> the hash of the revision that readers saw last, computed by this version. The
+    store may have the hash of an older version.
     """
     found = select(revisions.c.post_id, revisions.c.value).join(posts, posts.c.id == revisions.c.post_id)
     found = found.where(revisions.c.revision == posts.c.revision, ~posts.c.live)
@@ -177,8 +177,8 @@ def _revision_row(id: str, post: Post) -> dict[str, Any]:
 
 
 def save_addresses(connection: Connection, plan: Plan) -> None:
-    """Saves the addresses that pages had, so that they redirect. If two posts had one, it leads to the
-    later.
+    """Saves the former addresses of pages, so that they redirect. If two posts had the same one, it leads to
+    the later.
     """
     if plan.readdressed:
         rows = [{"path": path, "post_id": id} for path, id in plan.readdressed]

@@ -1,5 +1,5 @@
-"""Posts as JSON and as rows. Fields at their default are left out, so that a value written today still reads
-well when later versions add fields.
+"""Posts as JSON and as rows. Fields at their default are left out, so that later versions, which may add
+fields, can still read values written today.
 """
 
 import json
@@ -35,7 +35,7 @@ def post_to_text(post: Post) -> str:
     """Every field of `post` that is not at its default, as JSON text; instants in ISO 8601, exact to the
     microsecond.
     """
-    # Ten thousand posts may enter the log at once; by way of a dict this takes twice as long.
+    # Ten thousand posts may enter the log at once, and building a dict first takes twice as long.
     values = _VALUES(post)
     parts = [head + _text(item) for head, item in zip(_KEYS[:_REQUIRED], values[:_REQUIRED], strict=True)]
     for head, default, item in zip(_KEYS[_REQUIRED:], _DEFAULTS, values[_REQUIRED:], strict=True):
@@ -68,7 +68,7 @@ def _tuple_text(items: tuple[Any, ...]) -> str:
 
 
 def post_from_json(value: Mapping[str, Any]) -> Post:
-    """The post of that JSON value. Raises TypeError when a field is missing or unknown."""
+    """The post in a JSON value. Raises TypeError when a field is missing or unknown."""
     return Post(**{name: _READERS[name](item) if name in _READERS else item for name, item in value.items()})
 
 

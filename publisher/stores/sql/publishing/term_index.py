@@ -1,4 +1,6 @@
-"""The index of terms that feeds are found by, updated in the transaction that appends to the log."""
+"""The index of posts by term, which feeds are made from. It is updated in the transaction that appends to the
+log.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +34,7 @@ PostsByTerm = dict[tuple[TermKind, str], list[int]]
 
 @dataclass(slots=True)
 class LoggedPost:
-    """A post as the log has it, whether readers see it, and the hash of its file."""
+    """A post in the log, whether readers see it, and the hash of its file."""
 
     first_seq: int
     post: Post
@@ -41,8 +43,8 @@ class LoggedPost:
 
 
 def posts_before(connection: Connection, plan: Plan) -> dict[str, LoggedPost]:
-    """The known posts that `plan` changes, as they are before it. Fills `post_terms` in a store that an older
-    version made without it.
+    """The known posts that `plan` changes, as they are before it. Fills `post_terms` first if an older
+    version made the store without it.
     """
     content_version(connection)
     ids = [c.id for c in plan.changes if c.kind is not LogKind.PUBLISHED] + [id for id, _ in plan.touched]
@@ -78,7 +80,7 @@ def update_index(connection: Connection, plan: Plan, before: dict[str, LoggedPos
 
 
 def mark_changed(connection: Connection, ids: Sequence[str]) -> None:
-    """Marks feeds of these posts as changed: they have new ids, though nothing else happened to them."""
+    """Marks the feeds of these posts as changed, because the posts have new ids."""
     labels: Labels = {}
     content_version(connection)
     for part in slices(ids):
@@ -88,7 +90,7 @@ def mark_changed(connection: Connection, ids: Sequence[str]) -> None:
 
 
 def content_version(connection: Connection) -> int:
-    """The content counter; if there is none yet, every live post is indexed first."""
+    """The content counter. If there is none yet, every live post is indexed first."""
     found = connection.execute(select(counters.c.last).where(counters.c.name == CONTENT)).scalar()
     if found is not None:
         return int(found)
@@ -103,8 +105,8 @@ def content_version(connection: Connection) -> int:
 
 
 def distinct_instants(connection: Connection, wanted: Sequence[datetime]) -> list[datetime]:
-    """`wanted` in order, each moved on by milliseconds until no post and none before it has the same: feed
-    validators warn of entries that share an `updated`.
+    """The times of `wanted`, in order, each moved forward by milliseconds until neither a post nor a time
+    before it is the same: feed validators warn of entries with equal `updated`.
     """
     if not wanted:
         return []
@@ -174,7 +176,7 @@ def _posts_by_term(found: Iterable[tuple[int, Post]], labels: Labels) -> PostsBy
 
 
 def _insert_terms(connection: Connection, bearers: PostsByTerm) -> None:
-    """Inserts in the order of the key, which is the order of the table; that takes half the time."""
+    """Inserts terms in the order of the table's key, which takes half the time."""
     statement = insert_new(post_terms)
     kinds: list[TermKind] = []
     keys: list[str] = []

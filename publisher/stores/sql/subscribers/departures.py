@@ -1,6 +1,5 @@
-"""Carrying out departures, many in one transaction, with a handful of statements for each few hundred.
-
-What a departure ends, and when it is done, is decided in `core.subscribers.departures`.
+"""Records departures, many in one transaction, with a handful of statements for every few hundred.
+`core.subscribers.departures` decides what a departure ends, and when it is done.
 """
 
 from collections import defaultdict
@@ -69,7 +68,9 @@ class _Person(NamedTuple):
 
 
 def _persons(connection: Connection, departures: Sequence[Departure]) -> Mapping[str, _Person]:
-    """The people that departures are about, by address key; nothing is known of a new address."""
+    """The people that departures are about, by address key. A new address has neither subscriptions nor
+    suppressions.
+    """
     persons: defaultdict[str, _Person] = defaultdict(lambda: _Person([], set()))
     keys = list({departure.key: None for departure in departures})
     lives = select(
@@ -124,9 +125,10 @@ def _suppression(kind: str) -> Suppression:
 
 
 def change_address(connection: Connection, move: Departure) -> bool:
-    """Confirms the subscription of the new address and moves the old one there, with all it was sent and is
-    owed. If the new address has a history of its own on the list, its subscription continues from the offset
-    of the old one instead. False if the two are not as `move` says; then nothing was changed.
+    """Confirms the subscription of the new address and moves the old one there, with everything sent and
+    still to be sent to it. If the new address has a history of its own on the list, its subscription
+    continues from the offset of the old one instead. False, with nothing changed, if the two are not as
+    `move` says.
     """
     hidden = ("consent", "rhythm", "taste", "skipped_at")  # columns that no `Subscription` has
     query = select_subscriptions().add_columns(*[subscriptions.c[name] for name in hidden])
@@ -167,7 +169,7 @@ def _has_history(connection: Connection, id: int) -> bool:
 
 
 def _move_to_new_address(connection: Connection, new: Row[Any], old: Row[Any], now: datetime) -> None:
-    """The old subscription, with all it had, gets the new address; the new subscription is deleted."""
+    """Gives the old subscription the new address, and deletes the new subscription."""
     delete_confirmations(connection, [new.id])
     connection.execute(delete(subscriptions).where(subscriptions.c.id == new.id, ~has_delivery()))
     proof = old.consent | {"address": f"confirmed by the reader at {now.isoformat()}"}
@@ -178,7 +180,7 @@ def _move_to_new_address(connection: Connection, new: Row[Any], old: Row[Any], n
 
 
 def _take_over(connection: Connection, new: Row[Any], old: Row[Any]) -> None:
-    """The new subscription continues where the old one ends."""
+    """Lets the new subscription continue where the old one ends."""
     same = {
         name: getattr(old, name)
         for name in ("offset", "rhythm", "taste", "paused", "next_due_at", "skipped_at")

@@ -1,6 +1,5 @@
-"""Importing rows of a file, many in one transaction, with a few statements for all of them.
-
-Each pass handles an address at most once; rows that say different things about one address take a pass each.
+"""Imports rows of a file, many in one transaction, with a few statements for all of them. Each pass handles
+an address at most once; rows that say different things about one address take a pass each.
 """
 
 from collections import defaultdict
@@ -99,7 +98,7 @@ _OUTCOMES = {
     SignupResult.ADDED: ImportOutcome.ADDED,
     SignupResult.ACTIVATED: ImportOutcome.ACTIVATED,
     SignupResult.ALREADY: ImportOutcome.ALREADY,
-    SignupResult.RETURNED: ImportOutcome.ALREADY,  # an import returns nobody: `signup_outcome`
+    SignupResult.RETURNED: ImportOutcome.ALREADY,  # never happens in an import: see `signup_outcome`
     SignupResult.LEFT: ImportOutcome.BARRED,
 }
 
@@ -115,7 +114,7 @@ def import_rows(
     ask: NewMailing | None,
     journal: Callable[[Sequence[Departure]], None],
 ) -> Sequence[ImportOutcome]:
-    """As `SubscriberStore.import_rows`."""
+    """Implements `SubscriberStore.import_rows`."""
     if ask is not None:
         save_segments(db, ask.segments)
     outcomes: list[ImportOutcome] = [ImportOutcome.ALREADY] * len(rows)
@@ -133,7 +132,7 @@ def import_rows(
 
 
 def _passes(rows: Rows) -> list[list[int]]:
-    """The indexes of rows in each pass, no address twice in one. Repeated rows are left out."""
+    """The indexes of the rows in each pass; no pass has an address twice. Repeated rows are left out."""
     seen: set[tuple[str, SourceStatus, datetime | None]] = set()
     met: defaultdict[str, int] = defaultdict(int)
     passes: list[list[int]] = []
@@ -256,7 +255,7 @@ class _ImportPass:
         self._db.execute(insert(subscriptions).from_select(["subscriber", *alike], theirs))
 
     def _ask(self, ask: NewMailing, pending: set[int]) -> None:
-        """Plans the confirmation mails in the transaction that adds the readers: each is asked exactly
+        """Plans the confirmation mails in the transaction that adds the readers, so each is asked exactly
         once.
         """
         if not pending:
@@ -345,7 +344,9 @@ class _ImportPass:
             self._add(theirs, stand.values() | chosen | self._shared | {"consent": consent})
 
     def _departure(self, one: _ImportedDeparture, new: int | None) -> Departure:
-        """For the journal. It names the life that ends, so that replaying it never ends a later one."""
+        """A departure for the journal. It names the generation that ends, so that replaying it never ends a
+        later one.
+        """
         reader, row_status = self._rows[one.n]
         subscription, generation = new or 0, 1
         if one.held is not None:

@@ -1,4 +1,4 @@
-"""Signing readers up: the rule, and doing it for many at once with a handful of statements.
+"""Signs readers up: the rule, and applying it to many at once with a handful of statements.
 
 | before              | suppressed by            | own request  | otherwise                              |
 |---------------------|--------------------------|--------------|----------------------------------------|
@@ -95,7 +95,9 @@ Answer = tuple[SignupResult, Subscription | None]
 def join_readers(
     connection: Connection, slug: str, readers: Sequence[NewReader], consent: Consent
 ) -> Sequence[Answer]:
-    """The result for each reader, in order; one who is named twice meets what the first naming did."""
+    """Signs readers up. Returns the result for each, in order; the second row of a reader sees the effect of
+    the first.
+    """
     keys = list({reader.key: None for reader in readers})
     before = _before(connection, slug, keys)
     joined, stands = _results(readers, before, _suppressed(connection, slug, keys), consent.at)
@@ -237,7 +239,9 @@ def _suppressed(connection: Connection, slug: str, keys: Sequence[str]) -> dict[
 
 
 def is_blocked(connection: Connection, row: Row[Any]) -> bool:
-    """Whether the address of a row of `with_address` gets no mail of its list, whatever its reader says."""
+    """Whether the address of a row of `with_address` gets no mail from its list, whatever its reader asks
+    for.
+    """
     blocks = select(func.count()).where(
         suppressions.c.address_key == row.address_key,
         suppressions.c.list.in_((EVERYWHERE, row.list)),
@@ -247,7 +251,9 @@ def is_blocked(connection: Connection, row: Row[Any]) -> bool:
 
 
 def activate(connection: Connection, row: Row[Any], next_due_at: datetime | None, now: datetime) -> None:
-    """Pending -> active at the log's head; lifts what only the reader may lift."""
+    """Makes a pending subscription active at the log's head, and lifts the suppressions that only the reader
+    may lift.
+    """
     head = select(log_head.c.seq).scalar_subquery()
     state = next_subscription_state(row.state, SubscriptionEvent.CONFIRM)
     due = None if row.paused else next_due_at

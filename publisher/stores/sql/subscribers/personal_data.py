@@ -1,12 +1,12 @@
-"""A person's data: showing it, one-time links to it, and deleting it.
+"""Shows and deletes a person's data, and keeps the one-time links to it.
 
 Deleting a subscription deletes all traces of a reader: its confirmation mailings with their deliveries, and
 the address if no other list has it. Two things stay. What is being sent right now is left for the next call.
-And a reader whose earlier generation is in the ledger (a digest was sent to them) becomes unsubscribed
-again, so that the proof of what was sent still names somebody.
+A reader whose earlier generation is in the ledger, because a digest was sent to them, becomes unsubscribed
+again, so that the record of what was sent still has a recipient.
 
-A one-time link is alive while its mailing is the one that was asked for last (`asked_at` is when it was
-made), the subscription is of the same generation, and nobody used it; using it clears `asked_at`.
+A one-time link is valid while its mailing is the last one asked for (`asked_at` is when it was made), the
+subscription has the same generation, and nobody has used it; using it clears `asked_at`.
 """
 
 from collections.abc import Sequence
@@ -142,8 +142,8 @@ class PersonalData:
 
 
 def erase_person(connection: Connection, key: str, now: datetime) -> int:
-    """Erases a person; the suppression, a keyed hash, is up to the caller. What the ledger counts stays, but
-    names nobody. Returns how many subscriptions there were.
+    """Erases a person. The suppression, a keyed hash, is up to the caller. The ledger's counts stay, without
+    a name. Returns how many subscriptions there were.
     """
     delete_refusals(connection, bounces.c.address_key == key)
     mine = select_subscriptions().where(subscribers.c.address_key == key)

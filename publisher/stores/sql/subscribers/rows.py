@@ -1,7 +1,7 @@
 """Subscriptions as values, and preferences as rows.
 
-Schedules and content preferences are stored once each, and subscriptions refer to them by number: a million
-readers share a few hundred of them, so who is due, and for what, is asked of those few.
+Each schedule and each content preference is stored once, and subscriptions refer to them by number. A million
+readers share a few hundred of them, so the queries for who is due go over those few.
 """
 
 import json
@@ -60,7 +60,7 @@ def schedule_value(row: Row[Any]) -> SchedulePreference:
 def schedule_ids(
     connection: Connection, slug: str, wanted: Iterable[tuple[SchedulePreference, datetime | None]]
 ) -> Mapping[SchedulePreference, int]:
-    """The id of each schedule on a list; new ones are inserted, to run first when given."""
+    """The id of each schedule on a list. New ones are inserted with the given first due time."""
     found: dict[SchedulePreference, int] = {}
     for pace, due in wanted:
         if pace not in found:

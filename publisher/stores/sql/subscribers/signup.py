@@ -1,6 +1,5 @@
-"""Signing up: whether confirmation mail may be sent is decided, counted and acted on in one transaction.
-
-So two requests at once count the same as one after the other, and a restart forgets nothing.
+"""Signing up: whether confirmation mail may be sent is decided, counted and acted on in one transaction. So
+two requests at once count the same as two in a row, and nothing is forgotten at a restart.
 """
 
 from collections.abc import Sequence
@@ -242,5 +241,7 @@ def _count_mail(connection: Connection, request: SignUpRequest, now: datetime) -
 
 
 def _is_recent(now: datetime) -> ColumnElement[bool]:
-    """Whether a row of `asked_domains` counts; one far in the future was written while a clock was wrong."""
+    """Whether a row of `asked_domains` counts. A row far in the future was written by a wrong clock, and does
+    not.
+    """
     return and_(asked_domains.c.at > now - DOMAIN_WINDOW, asked_domains.c.at < now + DOMAIN_WINDOW)
