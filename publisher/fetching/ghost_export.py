@@ -14,7 +14,7 @@ from publisher.core.publishing.blog_export import BlogExport, ExportedPicture, E
 Json = dict[str, Any]
 
 URL_PLACEHOLDER = "__GHOST_URL__"
-"""What stands in an export for the address of the blog."""
+"""What exports have instead of the blog's address."""
 
 
 def is_ghost_export(value: object) -> bool:

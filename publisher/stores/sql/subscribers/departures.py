@@ -50,8 +50,8 @@ class DepartureRecords:
             with self._db.read() as connection:
                 persons = _persons(connection, some)
             for one in some:
-                meant = replace(one, kind=_suppression(one.kind).value)
-                if not is_applied(meant, persons[one.key].lives, persons[one.key].blocks):
+                known = replace(one, kind=_suppression(one.kind).value)
+                if not is_applied(known, persons[one.key].lives, persons[one.key].blocks):
                     found.append(one)
         return found
 
@@ -153,8 +153,10 @@ def _matches(new: Row[Any], old: Row[Any], move: Departure) -> bool:
         and new.list == move.list
         and new.state is not SubscriptionState.UNSUBSCRIBED
     )
-    stands = old.address_key == move.key and old.list == move.list and old.state is SubscriptionState.ACTIVE
-    return asked and stands and old.generation == move.generation
+    is_current = (
+        old.address_key == move.key and old.list == move.list and old.state is SubscriptionState.ACTIVE
+    )
+    return asked and is_current and old.generation == move.generation
 
 
 def _has_history(connection: Connection, id: int) -> bool:

@@ -212,9 +212,9 @@ class _ImportPass:
         consent = {"consent": consent_to_json(self._consent)}
         for alike, places in new.items():
             reader = self._rows[places[0]][0]
-            stand = columns_after(reader, SignupResult.ADDED, None, self._consent.at)
-            chosen = preference_columns(self._db, self._slug, [stand])[alike.choices]
-            self._add(places, stand.values() | chosen | self._shared | consent)
+            columns = columns_after(reader, SignupResult.ADDED, None, self._consent.at)
+            chosen = preference_columns(self._db, self._slug, [columns])[alike.choices]
+            self._add(places, columns.values() | chosen | self._shared | consent)
         if ask is not None:
             self._ask(ask, pending)
         return outcomes
@@ -231,9 +231,9 @@ class _ImportPass:
 
     def _activate(self, was: PriorSubscription, reader: NewReader) -> None:
         """Makes a pending subscription active: the operator states consent."""
-        stand = columns_after(reader, SignupResult.ACTIVATED, was, self._consent.at)
-        chosen = preference_columns(self._db, self._slug, [stand])[stand.choices]
-        values = stand.values() | chosen | self._shared | {"consent": consent_to_json(self._consent)}
+        columns = columns_after(reader, SignupResult.ACTIVATED, was, self._consent.at)
+        chosen = preference_columns(self._db, self._slug, [columns])[columns.choices]
+        values = columns.values() | chosen | self._shared | {"consent": consent_to_json(self._consent)}
         self._db.execute(update(subscriptions).where(subscriptions.c.id == was.id).values(values))
 
     def _add(self, places: Sequence[int], values: dict[str, Any]) -> None:
@@ -339,9 +339,9 @@ class _ImportPass:
         for n in places:
             alike[self._rows[n][0].choices].append(n)
         for choices, theirs in alike.items():
-            stand = JoinedColumns(SubscriptionState.UNSUBSCRIBED, 1, None, at, None, choices)
-            chosen = preference_columns(self._db, self._slug, [stand])[choices]
-            self._add(theirs, stand.values() | chosen | self._shared | {"consent": consent})
+            columns = JoinedColumns(SubscriptionState.UNSUBSCRIBED, 1, None, at, None, choices)
+            chosen = preference_columns(self._db, self._slug, [columns])[choices]
+            self._add(theirs, columns.values() | chosen | self._shared | {"consent": consent})
 
     def _departure(self, one: _ImportedDeparture, new: int | None) -> Departure:
         """A departure for the journal. It names the generation that ends, so that replaying it never ends a

@@ -100,22 +100,22 @@ def join_readers(
     """
     keys = list({reader.key: None for reader in readers})
     before = _before(connection, slug, keys)
-    joined, stands = _results(readers, before, _suppressed(connection, slug, keys), consent.at)
+    joined, columns_by_key = _results(readers, before, _suppressed(connection, slug, keys), consent.at)
     shared = {"consent": consent_to_json(consent), "offset": log_head_seq(connection), "asked_at": None}
-    chosen = preference_columns(connection, slug, [stand for _, stand in stands.values()])
+    chosen = preference_columns(connection, slug, [columns for _, columns in columns_by_key.values()])
     new: defaultdict[JoinedColumns, list[NewReader]] = defaultdict(list)
     changed: defaultdict[JoinedColumns, list[int]] = defaultdict(list)
-    for reader, stand in stands.values():
+    for reader, columns in columns_by_key.values():
         if was := before.get(reader.key):
-            changed[stand].append(was.id)
+            changed[columns].append(was.id)
         else:
-            new[stand].append(reader)
-    for stand, ids in changed.items():
-        values = stand.values() | chosen[stand.choices] | shared
+            new[columns].append(reader)
+    for columns, ids in changed.items():
+        values = columns.values() | chosen[columns.choices] | shared
         for some in slices(ids):
             connection.execute(update(subscriptions).where(subscriptions.c.id.in_(some)).values(values))
-    for stand, theirs in new.items():
-        _insert(connection, theirs, stand.values() | chosen[stand.choices] | shared | {"list": slug})
+    for columns, theirs in new.items():
+        _insert(connection, theirs, columns.values() | chosen[columns.choices] | shared | {"list": slug})
     query = select_subscriptions().where(subscriptions.c.list == slug)
     now: dict[str, Subscription] = {}
     for part in slices(keys):
@@ -139,20 +139,23 @@ def _results(
     """The result for each reader, and by address key the columns to write for those who change."""
     now = dict(before)
     joined: list[SignupResult] = []
-    stands: dict[str, tuple[NewReader, JoinedColumns]] = {}
+    columns_by_key: dict[str, tuple[NewReader, JoinedColumns]] = {}
     for reader in readers:
         was = now.get(reader.key)
         result = signup_outcome(was, suppressed.get(reader.key, ()), reader)
         joined.append(result)
         if result in (SignupResult.LEFT, SignupResult.ALREADY):
             continue
-        stand = columns_after(reader, result, was, at)
-        first, earlier = stands.get(reader.key, (reader, stand))
-        stands[reader.key] = (first, stand._replace(created_at=stand.created_at or earlier.created_at))
-        now[reader.key] = PriorSubscription(
-            id=was.id if was else 0, state=stand.state, generation=stand.generation
+        columns = columns_after(reader, result, was, at)
+        first, earlier = columns_by_key.get(reader.key, (reader, columns))
+        columns_by_key[reader.key] = (
+            first,
+            columns._replace(created_at=columns.created_at or earlier.created_at),
         )
-    return joined, stands
+        now[reader.key] = PriorSubscription(
+            id=was.id if was else 0, state=columns.state, generation=columns.generation
+        )
+    return joined, columns_by_key
 
 
 class JoinedColumns(NamedTuple):
@@ -188,18 +191,20 @@ def columns_after(
 
 
 def preference_columns(
-    connection: Connection, slug: str, stands: Sequence[JoinedColumns]
+    connection: Connection, slug: str, wanted: Sequence[JoinedColumns]
 ) -> dict[Preferences, dict[str, Any]]:
     """Preferences -> the columns of their subscriptions."""
-    paces = schedule_ids(connection, slug, [(stand.choices.schedule, stand.next_due_at) for stand in stands])
-    tastes = content_ids(connection, [stand.choices.content for stand in stands])
+    schedules = schedule_ids(
+        connection, slug, [(columns.choices.schedule, columns.next_due_at) for columns in wanted]
+    )
+    contents = content_ids(connection, [columns.choices.content for columns in wanted])
     return {
         choices: {
-            "rhythm": paces[choices.schedule],
-            "taste": tastes[choices.content],
+            "rhythm": schedules[choices.schedule],
+            "taste": contents[choices.content],
             "paused": choices.paused,
         }
-        for choices in {stand.choices for stand in stands}
+        for choices in {columns.choices for columns in wanted}
     }
 
 
