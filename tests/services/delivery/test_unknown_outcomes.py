@@ -63,7 +63,7 @@ def test_a_run_that_cannot_record_its_last_outcome_fails_and_it_is_in_doubt(
 
     def full(self: SqlStore, transitions: Sequence[Transition], now: datetime, *, run: str = "") -> Any:
         if any(one.cause is TransitionCause.ACCEPT for one in transitions):
-            raise OutputError("publisher.db", "does not fit on the disk", "make room and run again")
+            raise OutputError("publisher.db", "does not fit on the disk", "free some space and run again")
         return record(self, transitions, now, run=run)
 
     with SmtpServer() as server:

@@ -51,7 +51,7 @@ def warning(line: int, reason: str, *, error: bool = False) -> Finding:
 def test_of_many_warnings_of_a_kind_the_first_is_shown_and_the_rest_are_counted() -> None:
     dead = [warning(n, f"'./{n}.md' leads nowhere; correct the link") for n in range(1, 13)]
     lost = [warning(n, f"{n}.png: no such picture beside the post; add it") for n in range(1, 6)]
-    bad = [warning(n, "broken YAML; mend the line", error=True) for n in range(1, 6)]
+    bad = [warning(n, "broken YAML; fix the line", error=True) for n in range(1, 6)]
     few = [warning(n, "expires: 'x' is no date") for n in range(1, 4)]
     assert list(summarize([*dead, *lost, *bad, *few])) == [
         str(dead[0]),

@@ -270,5 +270,5 @@ def test_placing_what_was_never_staged_is_an_error(shelf: PublicDirectory, publi
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_read_only_folder_is_named(shelf: PublicDirectory, public: Path) -> None:
     public.mkdir(mode=0o555)
-    with pytest.raises(OutputError, match=r"public/a: is not writable; give this user the right to write"):
+    with pytest.raises(OutputError, match=r"public/a: is not writable; give this user permission to write"):
         shelf.stage("a", b"x")
