@@ -67,7 +67,7 @@ def reconcile_store(
         if lacks is None or dry_run:
             return lacks, None
         if lacks.departures_only:
-            reconcile.finish_departures(site.deps.adapters.store, lacks)
+            reconcile.finish_departures(site.store, lacks)
             return lacks, reconcile.Reconciled(departures=len(lacks.departures), doubts=0, moved={})
         return lacks, reconcile.reconcile(site.deps, lacks, _manifest(site), site.clock())
 

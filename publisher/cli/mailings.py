@@ -226,7 +226,7 @@ def resolve(
     if not dry_run:
         app.release_claims()
     mailing = verbs.find_mailing(app.store, id)
-    named = verbs.unknown_deliveries_to(app.deps, id, only) if only else None
+    named = verbs.unknown_deliveries_to(app.store, id, only) if only else None
     if logs:
         decide_by_log(app, mailing, logs, named, dry_run=dry_run, as_json=as_json)
         return

@@ -51,9 +51,9 @@ def apply_command(
     return answer
 
 
-def unknown_deliveries_to(deps: Deps, id: int, addresses: Sequence[str]) -> list[UnknownDelivery]:
+def unknown_deliveries_to(store: Store, id: int, addresses: Sequence[str]) -> list[UnknownDelivery]:
     """The deliveries of unknown outcome to these addresses. Raises UsageError if an address has none."""
-    found = [doubt for doubt in unknown_deliveries(deps.adapters.store, id) if doubt.address in addresses]
+    found = [doubt for doubt in unknown_deliveries(store, id) if doubt.address in addresses]
     for address in addresses:
         if address not in {doubt.address for doubt in found}:
             raise UsageError(

@@ -1,10 +1,10 @@
-"""Reconcile: a store that was restored, or made anew, catches up with the files beside it.
+"""Brings a restored or new store up to date with the files beside it: the journal and public/manifest.json.
 
-    behind -> what could be sent is in doubt -> departures -> withdrawals -> for each mailing missed: the log
-    as it was then, and its readers have had it -> numbers -> no longer behind
+    behind -> open deliveries become unknown -> departures -> withdrawals -> for each missed mailing, the log
+    as it was then, and its readers' offsets move past it -> ids skip what was used -> no longer behind
 
-Each step may be the last before a crash: the store stays behind until all are done, and each does no harm
-twice. Nothing is sent. A reader may miss a post that was back-dated meanwhile; nobody gets one twice.
+A crash between any two steps is safe: the store stays behind until all are done, and each can be repeated.
+Nothing is sent. A reader may miss a post that was back-dated in the meantime; nobody gets a post twice.
 """
 
 import json
@@ -35,15 +35,16 @@ from publisher.services.publishing.withdrawals import (
 )
 
 SEEN, HEAD, BEGUN = "journal_seen", "reconciled_head", "reconcile_begun"
-"""Facts: how many bytes of the journal the store knows of, the log's head that was given up, and since when a
-reconcile is under way."""
+"""Keys in the store: how many bytes of the journal it has taken in, the head of the log that was given up,
+and when
+an unfinished reconcile began."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreLag:
-    """What the store does not know: how the files tell it, in a person's words."""
+    """What the files have and the store lacks. As text, it is part of a sentence for the operator."""
 
     departures: tuple[Departure, ...]
     started: tuple[StartedMailing, ...]
@@ -55,7 +56,7 @@ class StoreLag:
 
     @property
     def departures_only(self) -> bool:
-        """Whether nothing is lacking but departures: no mail went out that the store does not know of."""
+        """Whether the store lacks only departures, and so no mail went out that it does not know of."""
         return bool(self.departures or self.never) and not (
             self.started or self.log_head or self.sent or self.begun or self.withdrawn
         )
@@ -73,8 +74,8 @@ class StoreLag:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciled:
-    """What a reconcile did: departures and withdrawals replayed, deliveries now in doubt, readers moved on by
-    list.
+    """What a reconcile did: how many departures and withdrawals it replayed, how many deliveries now have an
+    unknown outcome, and how many readers' offsets it moved, by list.
     """
 
     departures: int
@@ -84,126 +85,111 @@ class Reconciled:
 
 
 def store_lag(deps: Deps, manifest: bytes | None) -> StoreLag | None:
-    """Whether the store lacks what the journal or public/manifest.json tell; None: it is up to date. A site
-    without lists mails nobody, and can lack nothing but withdrawals.
+    """What the store lacks of the journal and the manifest; None if it is up to date. A site without lists
+    mails nobody and can lack only withdrawals.
     """
-    seen = _seen(deps.adapters.store)
+    store = deps.adapters.store
+    seen = int(store.meta(SEEN) or 0)
     entries, size = deps.adapters.journal.since(seen)
-    told = summarize_journal(entries)
-    withdrawn = missing_withdrawals(deps.adapters.store, told.withdrawn, after=deps.adapters.store.head().seq)
+    journal = summarize_journal(entries)
+    log_head, given_up = store.head(), int(store.meta(HEAD) or 0)
+    withdrawn = missing_withdrawals(store, journal.withdrawn, after=log_head.seq)
     if not deps.rules.lists:
-        if withdrawn:
-            return StoreLag(departures=(), started=(), log_head=0, withdrawn=withdrawn)
-        if size != seen:
-            deps.adapters.store.set_meta(SEEN, str(size))
-        return None
-    last, head = _last(deps.adapters.store), _told(manifest, "log_head")
-    new = size != seen
-    if deps.adapters.store.head().baseline_at is None and not size and not _told(manifest, "last_mailing"):
-        _begin(deps.adapters.store, head)
-        return None
-    lacks = StoreLag(
-        departures=tuple(deps.adapters.store.missing_departures(told.departures)),
-        started=tuple(start for start in told.started if start.mailing > last),
-        log_head=head
-        if head > max(deps.adapters.store.head().seq, int(deps.adapters.store.meta(HEAD) or 0))
-        else 0,
-        never={
-            mailbox: at for mailbox, at in told.never.items() if not _wants_none(deps.adapters.store, mailbox)
-        },
-        sent=told.turn > deps.adapters.store.batch_count() or told.last_mailing > last,
-        begun=bool(deps.adapters.store.meta(BEGUN)),
-        withdrawn=withdrawn,
-    )
+        lacks = StoreLag(departures=(), started=(), log_head=0, withdrawn=withdrawn)
+    else:
+        last_mailing, head = store.next_mailing_id() - 1, _number_in(manifest, "log_head")
+        if log_head.baseline_at is None and not size and not _number_in(manifest, "last_mailing"):
+            # A new store where nothing was ever mailed: services.publishing.adoption recovers what the feeds
+            # under public/ say was published, and nobody can be mailed twice.
+            if head > given_up:
+                store.set_meta(HEAD, str(head))
+            return None
+        lacks = StoreLag(
+            departures=tuple(store.missing_departures(journal.departures)),
+            started=tuple(start for start in journal.started if start.mailing > last_mailing),
+            log_head=head if head > max(log_head.seq, given_up) else 0,
+            never={mailbox: at for mailbox, at in journal.never.items() if not _is_opted_out(store, mailbox)},
+            sent=journal.turn > store.batch_count() or journal.last_mailing > last_mailing,
+            begun=bool(store.meta(BEGUN)),
+            withdrawn=withdrawn,
+        )
     if lacks != StoreLag(departures=(), started=(), log_head=0):
         return lacks
-    if new:
-        deps.adapters.store.set_meta(SEEN, str(size))
+    if size != seen:
+        store.set_meta(SEEN, str(size))
     return None
 
 
 def finish_departures(store: Store, lacks: StoreLag) -> None:
-    """Does what was written down and not done: a crash came between, or the change is being made right now by
-    another process, which finds it done. Nothing else happened since, so nothing is in doubt.
+    """Carries out departures that are in the journal and not in the store, because of a crash or because
+    another process is just making them, which then finds them done. Nothing else is lacking, so no outcome is
+    unknown.
     """
-    _stop_asking(store, lacks.never)
+    _opt_out(store, lacks.never)
     store.apply_departures(lacks.departures)
     log.info("departures replayed", extra={"departures": len(lacks.departures)})
 
 
-def _begin(store: Store, head: int) -> None:
-    """A new store where nothing was ever mailed: feeds that stand already say what was published (see
-    services.recovering), and there is nobody to mail it twice."""
-    if head > int(store.meta(HEAD) or 0):
-        store.set_meta(HEAD, str(head))
-
-
 def reconcile(deps: Deps, lacks: StoreLag, manifest: bytes | None, now: datetime) -> Reconciled:
-    """Brings the store up to what the files tell. Raises SourceError, StoreError, OutputError."""
-    deps.adapters.store.set_meta(BEGUN, now.isoformat())
+    """Brings the store up to date with the files. Raises SourceError, StoreError, OutputError."""
+    store = deps.adapters.store
+    store.set_meta(BEGUN, now.isoformat())
     deps.process.failpoint("reconcile:begun")
     entries, size = deps.adapters.journal.since(0)
-    told = summarize_journal(entries)
-    doubts = deps.adapters.store.mark_open_unknown(RESTORED, now)
-    for allowed in told.allowed:
-        deps.adapters.store.lift_blocks(allowed.key, allowed.mailbox, allowed.at)
-    _stop_asking(deps.adapters.store, told.never)
-    departures = deps.adapters.store.missing_departures(told.departures)
-    deps.adapters.store.apply_departures(departures)
-    withdrawn = missing_withdrawals(deps.adapters.store, told.withdrawn, after=0)
-    replay_withdrawals(deps.adapters.store, withdrawn)
+    journal = summarize_journal(entries)
+    unknown = store.mark_open_unknown(RESTORED, now)
+    for allowed in journal.allowed:
+        store.lift_blocks(allowed.key, allowed.mailbox, allowed.at)
+    _opt_out(store, journal.never)
+    departures = store.missing_departures(journal.departures)
+    store.apply_departures(departures)
+    withdrawn = missing_withdrawals(store, journal.withdrawn, after=0)
+    replay_withdrawals(store, withdrawn)
     recall_withdrawn_pages(deps.adapters)
     deps.process.failpoint("reconcile:departed")
-    moved = _serve(deps, told)
+    moved = _replay_mailings(deps, journal)
     deps.process.failpoint("reconcile:served")
-    last = max(_last(deps.adapters.store), told.last_mailing, _told(manifest, "last_mailing"))
-    deps.adapters.store.reserve_mailing_ids(last + MAILING_NUMBERS_SKIPPED)
-    deps.adapters.store.advance_batch_count(told.turn)
-    numbers = [departure.subscription or 0 for departure in told.departures]
-    last_subscription = max((deps.adapters.store.last_subscription_id(), *numbers))
-    deps.adapters.store.reserve_subscription_ids(last_subscription + SUBSCRIPTION_NUMBERS_SKIPPED)
+    last = max(store.next_mailing_id() - 1, journal.last_mailing, _number_in(manifest, "last_mailing"))
+    store.reserve_mailing_ids(last + MAILING_NUMBERS_SKIPPED)
+    store.advance_batch_count(journal.turn)
+    subscriptions = [departure.subscription or 0 for departure in journal.departures]
+    last_subscription = max((store.last_subscription_id(), *subscriptions))
+    store.reserve_subscription_ids(last_subscription + SUBSCRIPTION_NUMBERS_SKIPPED)
     if lacks.log_head:
-        deps.adapters.store.set_meta(HEAD, str(lacks.log_head))
-    deps.adapters.store.set_meta(SEEN, str(size))
-    deps.adapters.store.set_meta(BEGUN, "")
-    return Reconciled(departures=len(departures), doubts=doubts, moved=moved, withdrawn=len(withdrawn))
+        store.set_meta(HEAD, str(lacks.log_head))
+    store.set_meta(SEEN, str(size))
+    store.set_meta(BEGUN, "")
+    return Reconciled(departures=len(departures), doubts=unknown, moved=moved, withdrawn=len(withdrawn))
 
 
-def _serve(deps: Deps, told: JournalSummary) -> dict[str, int]:
-    """Each mailing that was missed, in its order: what was public then enters the log, and its readers have
-    had it.
+def _replay_mailings(deps: Deps, journal: JournalSummary) -> dict[str, int]:
+    """For each missed mailing, in order: brings the log up to its time and moves its readers' offsets past
+    it, as they have had it. Returns how many offsets moved, by list.
     """
+    store = deps.adapters.store
     moved: dict[str, int] = {}
-    planning = [mailing.id for mailing in deps.adapters.store.mailings_in_planning()]
-    for start in missed_mailings(told, _last(deps.adapters.store), planning):
+    planning = [mailing.id for mailing in store.mailings_in_planning()]
+    for start in missed_mailings(journal, store.next_mailing_id() - 1, planning):
         update_log(deps, start.at, SnapshotCache(), None)
-        readers = deps.adapters.store.advance_offsets(start.list, start.at, deps.adapters.store.head().seq)
+        readers = store.advance_offsets(start.list, start.at, store.head().seq)
         moved[start.list] = moved.get(start.list, 0) + readers
     return moved
 
 
-def _stop_asking(store: Store, never: Mapping[str, datetime]) -> None:
-    """Mailboxes whose owners want no confirmation mail."""
-    for mailbox, at in never.items():
-        if not _wants_none(store, mailbox):
+def _opt_out(store: Store, mailboxes: Mapping[str, datetime]) -> None:
+    """Stops confirmation mails to mailboxes whose owners asked for that."""
+    for mailbox, at in mailboxes.items():
+        if not _is_opted_out(store, mailbox):
             store.opt_out_of_confirmations(mailbox, (), at)
 
 
-def _wants_none(store: Store, mailbox: str) -> bool:
+def _is_opted_out(store: Store, mailbox: str) -> bool:
     asked = store.confirmation_history(mailbox)
     return asked is not None and asked.never is not None
 
 
-def _last(store: Store) -> int:
-    return store.next_mailing_id() - 1
-
-
-def _seen(store: Store) -> int:
-    return int(store.meta(SEEN) or 0)
-
-
-def _told(manifest: bytes | None, name: str) -> int:
-    """A number that a manifest tells; one that is none tells nothing."""
+def _number_in(manifest: bytes | None, name: str) -> int:
+    """A number in a manifest; 0 if it is missing or not a number."""
     try:
         return int(json.loads(manifest or b"{}").get(name, 0))
     except (ValueError, TypeError, AttributeError):

@@ -1,9 +1,9 @@
-"""Withdrawals are in the journal beside the store, so that a store from an old backup, or a new one, shows no
-post again that was withdrawn since.
+"""Keeps withdrawals in the journal beside the store, so that a store from an old backup, or a new one, does
+not show a post again that was withdrawn since.
 
     log rows -> journal -> documents            and after a restore: journal -> log rows
 
-The log has a withdrawal first: what a crash keeps out of the journal is appended by the next publish.
+A withdrawal is in the log first. If a crash keeps it out of the journal, the next publish appends it.
 """
 
 import json
@@ -18,20 +18,21 @@ from publisher.ports import Store
 from publisher.services.deps import Adapters
 
 JOURNALED, PAGES = "journaled_withdrawals", "journaled_pages"
-"""Facts: the seq of the log up to which the journal has withdrawals; and the pages of withdrawn posts that
-this store does not know, as JSON."""
+"""Keys in the store: the seq of the log up to which the journal has withdrawals, and the pages of withdrawn
+posts that
+the store does not know, as JSON."""
 
 FEW_ROWS = 1000
-"""So many rows of the log are looked through again rather than noted as journaled."""
+"""Up to this many rows of the log are read again, to save writing how far the journal is."""
 
 
 def journal_withdrawals(adapters: Adapters) -> None:
-    """Appends to the journal which posts were withdrawn, or came back, since it was last told. Raises
-    OutputError, StoreError.
+    """Appends to the journal which posts were withdrawn or restored since the last call. Raises OutputError,
+    StoreError.
     """
     store = adapters.store
     head, journaled = store.head().seq, int(store.meta(JOURNALED) or 0)
-    if head <= journaled:  # less, where the log was rolled back by a restored backup
+    if head <= journaled:  # less, if a restored backup has an older log
         return
     rows = store.rows_of_kinds((LogKind.WITHDRAWN, LogKind.RESTORED), journaled)
     if rows:
@@ -50,15 +51,17 @@ def journal_withdrawals(adapters: Adapters) -> None:
 def missing_withdrawals(
     store: Store, journaled: Sequence[JournaledWithdrawal], *, after: int
 ) -> tuple[JournaledWithdrawal, ...]:
-    """Those in rows of the log beyond `after` whose posts readers of this store would still see."""
+    """The journaled withdrawals in rows of the log beyond `after` whose posts are still live in this
+    store.
+    """
     later = {it.post: it for it in journaled if it.seq > after}
     known = store.posts_matching(PostKeys(ids=frozenset(later))) if later else ()
     return tuple(later[k.id] for k in known if k.live)
 
 
 def replay_withdrawals(store: Store, missing: Sequence[JournaledWithdrawal]) -> None:
-    """Withdraws posts that the journal says were withdrawn. The rows get the time of the last one of the log:
-    what comes next may be earlier than now. Raises StoreError.
+    """Withdraws the posts of missing withdrawals. Their rows get the time of the log's last row, because the
+    rows that follow may be earlier than now. Raises StoreError.
     """
     head = store.head()
     known = store.posts_matching(PostKeys(ids=frozenset(it.post for it in missing)))
@@ -69,8 +72,8 @@ def replay_withdrawals(store: Store, missing: Sequence[JournaledWithdrawal]) -> 
 
 
 def recall_withdrawn_pages(adapters: Adapters) -> None:
-    """Where the store is new, or was restored: which pages of posts that it does not know were withdrawn, by
-    the journal. They answer 410 as before. Raises OutputError, StoreError.
+    """Records, for a new or restored store, the pages of withdrawn posts that only the journal knows, so that
+    they still answer 410. Raises OutputError, StoreError.
     """
     entries, _ = adapters.journal.since(0)
     withdrawn = {it.post: it.page for it in summarize_journal(entries).withdrawn if it.page}
@@ -81,5 +84,5 @@ def recall_withdrawn_pages(adapters: Adapters) -> None:
 
 
 def recalled_pages(store: Store) -> frozenset[str]:
-    """The paths that `recall_withdrawn_pages` found."""
+    """The pages that `recall_withdrawn_pages` recorded."""
     return frozenset(json.loads(store.meta(PAGES) or "[]"))
