@@ -16,9 +16,11 @@ from publisher.web.documents.request import UNUSUAL_HEADERS, DocumentRequest, pa
 MAX_QUERY = 4096
 """Bytes of a query string. Nothing here reads one; links from elsewhere carry all sorts of them."""
 
-MAX_KNOWN_REQUESTS = 8192
-MAX_KNOWN_BYTES = 2048
-"""Requests remembered, and bytes of one. Those with a query are not: they have no end."""
+MAX_KNOWN_REQUESTS = 32_768
+MAX_KNOWN_BYTES = 512
+"""Requests remembered, and bytes of one: enough for a feed reader's, and some 50 MB at worst. Those with a
+query are not remembered: there is no end of them.
+"""
 
 KnownRequests = dict[bytes, tuple[str, DocumentRequest]]
 """Path and headers of a request, by its bytes."""
