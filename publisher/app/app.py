@@ -76,8 +76,9 @@ class App(OpenSite):
         really be sent, ClockBehind if the last entry is later.
         """
         now, real = self.clock(), self.real()
-        if self.settings.mail.transport.leaves_machine and now > real + NOW_LEEWAY:
-            what = f'{now:%Y-%m-%d %H:%M} UTC is still to come, and mail.transport is "smtp"'
+        transport = self.settings.mail.transport
+        if transport.leaves_machine and now > real + NOW_LEEWAY:
+            what = f'{now:%Y-%m-%d %H:%M} UTC is still to come, and mail.transport is "{transport}"'
             raise Refused("--at", what, "what has left cannot be taken back: try it with the outbox")
         services.clock_checks.check_clock(self.store, self.settings.site.timezone, now, real)
         return now

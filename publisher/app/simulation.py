@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from publisher import services
 from publisher.app.backup import must_be_up_to_date
-from publisher.core.delivery.relays import MailTransport
 from publisher.core.errors import UsageError
+from publisher.core.mail.message import MailTransport
 from publisher.services.operations.simulate import SimulatedEvent, simulate
 from publisher.transports import TRANSPORTS
 

@@ -8,8 +8,9 @@ from publisher.config.declaration import ReadTables, Section
 from publisher.config.layers import RawSettings, RawValue, label_of, shown
 from publisher.config.sections import FEEDS, LISTS, RELAYS
 from publisher.core.addresses import parse_mailbox
-from publisher.core.delivery.relays import MailTransport, Security
+from publisher.core.delivery.relays import Security
 from publisher.core.feeds.feed import PART_PLACEHOLDER
+from publisher.core.mail.message import MailTransport
 
 TAKEN_SLUGS = {"index": "index.html", "manifest": "manifest.json"}
 """Slugs that no feed may have, and the document that each would overwrite."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
-from publisher.core.delivery.relays import MailTransport
+from publisher.core.mail.message import MailTransport
 
 if TYPE_CHECKING:
     from publisher.core.delivery.relays import Relay

@@ -18,8 +18,7 @@ from types import MappingProxyType
 from typing import ParamSpec, TypeVar
 from urllib.parse import quote
 
-from publisher.core.delivery.relays import MailTransport
-from publisher.core.mail.message import Message, Outcome, Phase, SendVerdict
+from publisher.core.mail.message import MailTransport, Message, Outcome, Phase, SendVerdict
 
 ALREADY_THERE = Outcome(verdict=SendVerdict.ACCEPTED, reply="already in the outbox")
 WRITTEN = Outcome(verdict=SendVerdict.ACCEPTED, reply="written to the outbox")

@@ -14,8 +14,8 @@ import pytest
 from declared import relay
 from smtp_server import SmtpServer, unused_port
 
-from publisher.core.delivery.relays import MailTransport, Security
-from publisher.core.mail.message import Envelope, Message, Outcome, SendVerdict
+from publisher.core.delivery.relays import Security
+from publisher.core.mail.message import Envelope, MailTransport, Message, Outcome, SendVerdict
 from publisher.ports import Session, Transport
 from publisher.transports import TRANSPORTS
 from publisher.transports.outbox import Outbox, file_name

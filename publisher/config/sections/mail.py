@@ -32,9 +32,10 @@ from publisher.config.types import (
 )
 from publisher.core.addresses import parse_address
 from publisher.core.delivery.bounces import MAX_LOCAL_PART, BounceLimits
-from publisher.core.delivery.relays import DEFAULT_PORTS, DomainLimit, MailTransport, Relay, Security
+from publisher.core.delivery.relays import DEFAULT_PORTS, DomainLimit, Relay, Security
 from publisher.core.delivery.throttling import Canary, QuietHours, WarmUp
 from publisher.core.errors import AddressError
+from publisher.core.mail.message import MailTransport
 
 FASTEST = 100_000
 """Messages a second: more than any connection carries."""

@@ -1,5 +1,4 @@
-"""The ways mail leaves; and relays: the mail servers that take our mail, and how much they take in an hour
-and in a day.
+"""Relays: the mail servers that take our mail, and how much they take in an hour and in a day.
 
 Quotas are rolling windows over all processes that send. Sent messages are counted by the minute, with the
 instant of the last one: a minute is in a window for as long as that message is. So in any hour, wherever it
@@ -10,18 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-
-
-class MailTransport(StrEnum):
-    """The ways mail leaves: what `mail.transport` may be. What sends by each is in publisher/transports."""
-
-    OUTBOX = "outbox"
-    SMTP = "smtp"
-
-    @property
-    def leaves_machine(self) -> bool:
-        """Whether readers get the mail: it does not stay in a folder."""
-        return self is not MailTransport.OUTBOX
 
 
 class Security(StrEnum):

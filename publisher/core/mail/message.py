@@ -55,6 +55,18 @@ class Message:
     plain: bool = False
 
 
+class MailTransport(StrEnum):
+    """The ways mail leaves: what `mail.transport` may be. What sends by each is in publisher/transports."""
+
+    OUTBOX = "outbox"
+    SMTP = "smtp"
+
+    @property
+    def leaves_machine(self) -> bool:
+        """Whether readers get the mail: it does not stay in a folder."""
+        return self is not MailTransport.OUTBOX
+
+
 class SendVerdict(StrEnum):
     """The outcome of one message, according to a transport."""
 

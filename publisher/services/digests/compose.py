@@ -17,14 +17,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from publisher.core.delivery.relays import MailTransport
 from publisher.core.digests.digest import Digest, DigestContent, DigestLinks, DigestPost, Layout
 from publisher.core.errors import LintError, TemplateError, TokenError
 from publisher.core.mail.headers import date_value
 from publisher.core.mail.lint import Letterhead, LintProblem, LintRule, lint
 from publisher.core.mail.lint.author_text import post_without_author_text, without_author_text
 from publisher.core.mail.lint.html import why_unreachable
-from publisher.core.mail.message import EmailContent, Placeholder, Segment, fill, split_at_marks
+from publisher.core.mail.message import (
+    EmailContent,
+    MailTransport,
+    Placeholder,
+    Segment,
+    fill,
+    split_at_marks,
+)
 from publisher.core.mail.mime import compose
 from publisher.core.publishing.log import PublishedPost
 from publisher.core.subscribers.subscription import MailingList

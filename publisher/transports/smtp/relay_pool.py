@@ -14,8 +14,8 @@ from datetime import datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from publisher.core.delivery.relays import MailTransport, Relay, describe_quota, quota_of
-from publisher.core.mail.message import Outcome, Phase, SendVerdict
+from publisher.core.delivery.relays import Relay, describe_quota, quota_of
+from publisher.core.mail.message import MailTransport, Outcome, Phase, SendVerdict
 from publisher.transports.smtp.connect import make_context, open_connection
 from publisher.transports.smtp.connection import ConnectionLost, SmtpConnection
 from publisher.transports.smtp.session import SmtpSession
