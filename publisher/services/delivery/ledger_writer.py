@@ -27,8 +27,7 @@ class LedgerWriter:
 
     def __init__(self, store: Store, run_id: str, clock: Clock) -> None:
         self._store, self._run_id, self._clock = store, run_id, clock
-        self._pending: list[tuple[Transition, Callable[[bool], None]]] = []
-        self._waiting: set[asyncio.Future[bool]] = set()
+        self._pending: list[tuple[Transition, asyncio.Future[bool] | Callable[[], None]]] = []
         self._collecting = False
         self._timer: asyncio.TimerHandle | None = None
         self._failure: Exception | None = None
@@ -36,19 +35,12 @@ class LedgerWriter:
     async def record(self, transition: Transition) -> bool:
         """Returns once it is durable: whether the delivery made the transition."""
         self.raise_failure()
-        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.add(done)
-        done.add_done_callback(self._waiting.discard)
-
-        def durable(moved: bool) -> None:
-            if not done.done():  # else whoever asked is gone
-                done.set_result(moved)
-
+        durable: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._pending.append((transition, durable))
         self._start()
-        return await done
+        return await durable
 
-    def record_later(self, transition: Transition, durable: Callable[[bool], None]) -> None:
+    def record_later(self, transition: Transition, durable: Callable[[], None]) -> None:
         """Records it with what comes next; `durable` is called then."""
         self._pending.append((transition, durable))
         if self._timer is None:
@@ -92,9 +84,12 @@ class LedgerWriter:
             moved = self._store.record_transitions(transitions, self._clock(), run=self._run_id)
         except Exception as error:
             self._failure = error
-            for future in tuple(self._waiting):
-                if not future.done():
-                    future.set_exception(error)
+            for _, durable in pending:
+                if not callable(durable) and not durable.done():
+                    durable.set_exception(error)
             return
         for one, durable in pending:
-            durable((one.mailing, one.n) in moved)
+            if callable(durable):
+                durable()
+            elif not durable.done():  # else whoever asked is gone
+                durable.set_result((one.mailing, one.n) in moved)

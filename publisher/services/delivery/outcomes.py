@@ -132,7 +132,7 @@ class OutcomeRecorder:
         if transition.cause is TransitionCause.ACCEPT and not stopped:
             # The connection goes on with its next message meanwhile.
             self.queue.outcome_pending()
-            self.ledger.record_later(transition, lambda _: self._acceptance_durable(job.open))
+            self.ledger.record_later(transition, lambda: self._acceptance_durable(job.open))
             return True
         await self.ledger.record(transition)
         if transition.cause is TransitionCause.REJECT and transition.key:

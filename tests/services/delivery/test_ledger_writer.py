@@ -65,7 +65,7 @@ def test_an_outcome_nobody_waits_for_is_durable_with_the_next_intent_at_the_late
             assert await writer.record(intent(n))
             assert ("INTEND", n) in book.transactions[-1]
             assert durable == list(range(1, n)), "never two of one connection in doubt"
-            writer.record_later(accepted(n), lambda _, n=n: durable.append(n))  # type: ignore[misc]
+            writer.record_later(accepted(n), lambda n=n: durable.append(n))  # type: ignore[misc]
         writer.flush()
 
     with_writer(book, connection)
@@ -79,7 +79,7 @@ def test_an_outcome_waits_a_while_for_an_intent_to_go_with() -> None:
 
     async def work(writer: LedgerWriter) -> None:
         for n in range(1, 4):
-            writer.record_later(accepted(n), lambda _: None)
+            writer.record_later(accepted(n), lambda: None)
             await asyncio.sleep(0)
         assert book.transactions == []
         await writer.record(intent(4))
@@ -94,7 +94,7 @@ def test_an_outcome_with_which_nothing_goes_is_durable_soon() -> None:
     async def work(writer: LedgerWriter) -> None:
         for n in (1, 2):
             durable = asyncio.Event()
-            writer.record_later(accepted(n), lambda _, durable=durable: durable.set())  # type: ignore[misc]
+            writer.record_later(accepted(n), durable.set)
             async with asyncio.timeout(30):
                 await durable.wait()
 
@@ -109,7 +109,7 @@ def test_a_store_that_fails_is_told_to_all_who_wait_and_to_whoever_asks_next() -
         waiting = [writer.record(intent(1)), writer.record(accepted(2)), writer.record(intent(3))]
         found = await asyncio.gather(*waiting, return_exceptions=True)
         assert [str(each) for each in found] == ["the disk is full"] * 3
-        writer.record_later(accepted(4), lambda _: pytest.fail("it is not durable"))
+        writer.record_later(accepted(4), lambda: pytest.fail("it is not durable"))
         with pytest.raises(OSError, match=r"^the disk is full$"):
             await writer.record(intent(5))
         with pytest.raises(OSError, match=r"^the disk is full$"):

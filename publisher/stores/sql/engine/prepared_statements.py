@@ -5,8 +5,9 @@ Between a message and the next there are two statements. What SQLAlchemy does fo
 looking up its compiled form, wrapping rows) takes ten times as long as SQLite takes to carry it out.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain, islice
+from operator import itemgetter
 from typing import Any, Protocol
 
 from sqlalchemy import BindParameter, Connection, Dialect, Insert, bindparam
@@ -37,12 +38,12 @@ class PreparedStatement:
 
     def __init__(self, statement: UpdateBase, names: Sequence[str]) -> None:
         self._statement, self._names = statement, tuple(names)
-        self._compiled: dict[str, tuple[str, tuple[int, ...]]] = {}
+        self._compiled: dict[str, tuple[str, Callable[[Sequence[Any]], Sequence[Any]]]] = {}
 
     def execute(self, cursor: Cursor, dialect: Dialect, row: Sequence[Any]) -> bool:
         """Executes it with one row of values, in the order of `names`; returns whether it changed a row."""
-        sql, order = self._compiled.get(dialect.name) or self._compile(dialect)
-        cursor.execute(sql, [row[n] for n in order])
+        sql, in_order = self._compiled.get(dialect.name) or self._compile(dialect)
+        cursor.execute(sql, in_order(row))
         return cursor.rowcount == 1
 
     def each(self, connection: Connection, rows: Iterable[Sequence[Any]]) -> None:
@@ -54,8 +55,8 @@ class PreparedStatement:
         finally:
             cursor.close()
 
-    def _compile(self, dialect: Dialect) -> tuple[str, tuple[int, ...]]:
-        """The SQL text, and the positions of a row's values in the order it takes them."""
+    def _compile(self, dialect: Dialect) -> tuple[str, Callable[[Sequence[Any]], Sequence[Any]]]:
+        """The SQL text, and what puts a row's values (at least two) in the order it takes them."""
         compiled = self._statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
         order = compiled.positiontup
         if order is None:
@@ -63,7 +64,7 @@ class PreparedStatement:
         first, *rest = str(compiled).split("?")
         own = ["?" if name in self._names else _sql_literal(compiled.params[name]) for name in order]
         text = first + "".join(mark + after for mark, after in zip(own, rest, strict=True))
-        made = text, tuple(self._names.index(n) for n in order if n in self._names)
+        made = text, itemgetter(*(self._names.index(n) for n in order if n in self._names))
         self._compiled[dialect.name] = made
         return made
 
