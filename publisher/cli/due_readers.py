@@ -147,7 +147,7 @@ def wait_in_words(one: "Waiting", zone: str) -> str:
     whom = f"{count(one.readers, 'reader')} of {one.list}"
     what = f"{count(one.posts, 'post')} for {whom}"
     until = local_time(one.until, zone) if one.until else ""
-    match one.why:
+    match one.reason:
         case Reason.PAUSED:
             return f"{whom} paused, and posts wait until they resume"
         case Reason.MIN_POSTS:
@@ -172,7 +172,7 @@ def waiting_json(one: "Waiting") -> dict[str, Any]:
     """A wait as JSON."""
     return {
         "list": one.list,
-        "why": one.why,
+        "why": one.reason,
         "readers": one.readers,
         "posts": one.posts,
         "until": utc(one.until),

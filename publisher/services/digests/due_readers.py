@@ -255,7 +255,7 @@ class Waiting:
     """
 
     list: str
-    why: Reason
+    reason: Reason
     readers: int
     posts: int = 0
     until: datetime | None = None
@@ -277,9 +277,9 @@ def _list_backlog(deps: Deps, spec: MailingList, now: datetime, *, paused: bool)
         if not group.selection.posts:
             continue
         due = None if group.due.schedule_id in at_once or group.due.oldest <= now else group.due.oldest
-        why, until = _reason(spec, group, due, delayed_until)
-        key = (until is None, until or now, why)
-        before = found.get(key, Waiting(list=spec.slug, why=why, readers=0, until=until))
+        reason, until = _reason(spec, group, due, delayed_until)
+        key = (until is None, until or now, reason)
+        before = found.get(key, Waiting(list=spec.slug, reason=reason, readers=0, until=until))
         found[key] = replace(
             before,
             readers=before.readers + group.due.readers,
@@ -287,7 +287,7 @@ def _list_backlog(deps: Deps, spec: MailingList, now: datetime, *, paused: bool)
         )
     result = [found[key] for key in sorted(found)]
     if paused and (number := deps.adapters.store.count_not_due(report.due).get("paused", 0)):
-        result.append(Waiting(list=spec.slug, why=Reason.PAUSED, readers=number))
+        result.append(Waiting(list=spec.slug, reason=Reason.PAUSED, readers=number))
     return result
 
 

@@ -152,11 +152,11 @@ class World:
         assert len(told) == len(waiting)
         for one in waiting:
             assert one.readers == 1
-            assert (one.why == "min_posts") is (one.list == "pairs" and one.posts < 2)
-            assert (one.why == "delay") is (one.list == "later")
-            assert one.why == "min_posts" or (one.until is not None and one.until > self.now)
+            assert (one.reason == "min_posts") is (one.list == "pairs" and one.posts < 2)
+            assert (one.reason == "delay") is (one.list == "later")
+            assert one.reason == "min_posts" or (one.until is not None and one.until > self.now)
             last = self.came[one.list][-1][0] if self.came[one.list] else ""
-            assert (one.why == "skipped") is (last == "skipped")
+            assert (one.reason == "skipped") is (last == "skipped")
 
     def check_skips(self) -> None:
         for events in self.came.values():
@@ -347,7 +347,7 @@ def test_a_digest_that_is_skipped_is_said_by_publish_and_status_with_the_way_out
     line = "1 post for 1 reader of daily, until 2024-06-12 08:00 CEST"
     assert f"waiting     {line}; the last digest was too late and was skipped; {send}\n" in status
     told = {one.list: one for one in world.app.backlog()}
-    assert told["daily"].why == "skipped"
+    assert told["daily"].reason == "skipped"
     with world.app.lock(SCHEDULE):  # and late again: it goes now
         said = _run(world, "publish", "--at", (NOW + 64 * HOUR).isoformat()).stderr
     assert "to 1 reader of daily: Post 1" in said
