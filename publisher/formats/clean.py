@@ -1,4 +1,4 @@
-"""What every format does to a feed before it is written, so that all of them say the same. Pure."""
+"""What every format does to a feed before it writes it, so that all formats say the same. Pure functions."""
 
 import re
 from dataclasses import fields, is_dataclass, replace
@@ -24,14 +24,14 @@ _SHOWS = lazy(
     r"|<(?:img|picture|svg|math|video|audio|iframe|object|embed|hr|input)\b",
     re.IGNORECASE,
 )
-"""Text that can be seen, or an element that shows something without any."""
+"""Visible text, or an element that shows something without text."""
 _TAG = lazy(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
 
 
 def prepare(feed: Feed) -> Feed:
     """`feed` with every text legal in XML, language tags well-formed, and entries made self-contained.
 
-     An entry keeps its language only if it differs from the feed's; right-to-left content is wrapped in `<div
+    An entry keeps its language only if it differs from the feed's; right-to-left content is wrapped in `<div
     dir="rtl">`; content that shows nothing is left out, since many readers would show it instead of the
     summary; published <= updated.
     """
@@ -94,8 +94,8 @@ def feed_author(feed: Feed) -> Person | None:
 
 
 def shared_author(feed: Feed) -> Person | None:
-    """The feed's author, unless every entry names its own and one of them is somebody else: Miniflux adds the
-    feed's author to each byline, and feedparser shows it instead of several.
+    """The feed's author, unless every entry names its own and one of these is somebody else: Miniflux adds
+    the feed's author to each byline, and feedparser shows that one instead of several.
     """
     author = feed_author(feed)
     own = [with_names(entry.authors) for entry in feed.entries]
@@ -123,8 +123,9 @@ def _field_names(kind: type[Any]) -> tuple[str, ...]:
 
 
 def _may_be_illegal(text: str) -> bool:
-    """Whether `text` may contain what must go. Searching bytes is five times faster than searching
-    characters."""
+    """Whether `text` may contain a character that must go. Searching bytes is five times faster than
+    searching characters.
+    """
     try:
         data = text.encode()
     except UnicodeEncodeError:  # a lone surrogate

@@ -25,8 +25,8 @@ def complete_entry(entry: FeedEntry, element: "Element") -> None:
 
 
 def complete_feed(feed: Feed, element: "Element", format: tuple[str, str], link: str) -> None:
-    """What both formats say of the whole feed in the same elements: hubs, license, and history (RFC 5005).
-    `format` is the name and the media type; `link` the tag of a link.
+    """Adds what both formats say of the whole feed in the same elements: hubs, license and history (RFC
+    5005). `format` is the name and the media type; `link` is the tag of a link.
     """
     name, media_type = format
     for hub in feed.hubs:

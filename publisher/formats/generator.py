@@ -65,7 +65,7 @@ def new_feed(
 def new_entry(generator: Any, entry: Entry, complete: Callable[[Entry, "Element"], None]) -> Any:
     """A FeedEntry after the existing ones, with what both formats share.
 
-     feedgen refuses an empty title, so it gets a placeholder; `elements.complete_entry` restores the true
+    feedgen refuses an empty title, so it gets a placeholder; `elements.complete_entry` restores the true
     one.
     """
     item: Any = FeedEntry()

@@ -55,29 +55,26 @@ def write_documents(
     """Brings the documents of `specs` up to date; returns the paths whose bytes changed. Removes every other
     document in the `owned` folders ("posts/"). Raises StoreError, OutputError.
     """
-    before = deps.adapters.store.documents()
-    deps.adapters.public_folder.sweep()
+    store, folder = deps.adapters.store, deps.adapters.public_folder
+    before = store.documents()
+    folder.sweep()
     remove_documents(deps, sorted({p for p in before if p.startswith(owned)} - {s.path for s in specs}))
     made: list[Document] = []
     versions: list[FeedVersion] = []
     changed: list[str] = []
     topics: list[tuple[str, str]] = []
-    with Staging(deps.adapters.public_folder) as staging:
+    with Staging(folder) as staging:
         for spec in specs:
             old = before.get(spec.path)
-            if (
-                old is not None
-                and old.fingerprint == spec.fingerprint
-                and deps.adapters.public_folder.holds(old)
-            ):
+            if old is not None and old.fingerprint == spec.fingerprint and folder.holds(old):
                 continue
             data = spec.make()
             if data is None:
                 continue
             # If the store was lost and the file is there, readers have that file.
-            last = (old.hash, old.modified) if old else deps.adapters.public_folder.standing(spec.path)
+            last = (old.hash, old.modified) if old else folder.standing(spec.path)
             new = _document(spec, data, last, now)
-            if old is None or old.hash != new.hash or not deps.adapters.public_folder.holds(new):
+            if old is None or old.hash != new.hash or not folder.holds(new):
                 staging.stage(new.path, data)
                 changed.append(new.path)
                 if version := feed_version(new, data):
@@ -87,15 +84,15 @@ def write_documents(
             made.append(new)
     if made:
         deps.process.failpoint("documents:staged")
-        deps.adapters.store.save_documents(made, (), pings_for(deps.rules, topics, now), versions)
+        store.save_documents(made, (), pings_for(deps.rules, topics, now), versions)
         deps.process.failpoint("documents:saved")
-        moved = frozenset(changed)
+        staged = frozenset(changed)
         for document in made:
-            if document.path in moved:
-                deps.adapters.public_folder.place(document.path, document.modified)
+            if document.path in staged:
+                folder.place(document.path, document.modified)
                 deps.process.failpoint("documents:placed")
     if deps.rules.hubs:  # also pings that were queued by a publish that died
-        deps.adapters.store.release_pings()
+        store.release_pings()
     return tuple(changed)
 
 

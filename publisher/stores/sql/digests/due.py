@@ -186,7 +186,7 @@ def active_readers() -> Any:
 
 
 def is_due(due: DueQuery) -> ColumnElement[bool]:
-    """Whether a row of `readers_of_rhythms` is due, suppressed or not."""
+    """Whether a row of `active_readers` is due, suppressed or not."""
     return and_(
         schedules.c.list == due.list,
         _DUE_AT.is_not(None) if due.everyone else due.now >= _DUE_AT,

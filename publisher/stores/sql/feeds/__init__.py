@@ -1,1 +1,1 @@
-"""What feeds show, and what is written of them."""
+"""Feeds: which posts they show, and the documents written of them."""

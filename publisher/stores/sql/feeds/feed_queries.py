@@ -239,8 +239,8 @@ def _posts_at(connection: Connection, ids: Sequence[str], as_of: int) -> list[Pu
     """Posts as they were at log row `as_of`."""
     if not ids:
         return []
-    told = (log.c.post_id.in_(ids), log.c.seq <= as_of, log.c.kind != LogKind.WITHDRAWN)
-    last = select(func.max(log.c.seq)).where(*told).group_by(log.c.post_id)
+    shown = (log.c.post_id.in_(ids), log.c.seq <= as_of, log.c.kind != LogKind.WITHDRAWN)
+    last = select(func.max(log.c.seq)).where(*shown).group_by(log.c.post_id)
     columns = [c for c in posts.columns if c.name not in ("revision", "value", "updated_at")]
     found: Select[Any] = (
         select(
@@ -249,7 +249,7 @@ def _posts_at(connection: Connection, ids: Sequence[str], as_of: int) -> list[Pu
             revisions.c.value,
             log.c.at.label("updated_at"),
             log.c.kind.label("kind"),
-            log.c.seq.label("told_seq"),
+            log.c.seq.label("log_seq"),
         )
         .join(log, log.c.post_id == posts.c.id)
         .join(revisions, (revisions.c.post_id == log.c.post_id) & (revisions.c.revision == log.c.revision))
@@ -260,16 +260,18 @@ def _posts_at(connection: Connection, ids: Sequence[str], as_of: int) -> list[Pu
 
 
 def _as_it_was(row: Row[Any], since: int) -> PublishedPost:
-    """The post of a row. A first version that was backfill, or older than `since`, was last changed when its
-    author says so, if that is not in the future.
+    """The post of a row. The first version of a post that was backfill, or entered the log before `since`,
+    was last changed when its author says so, if that is not in the future.
     """
     known = published_post(row)
-    if row.kind is not LogKind.PUBLISHED or (not row.backfill and row.told_seq > since):
+    if row.kind is not LogKind.PUBLISHED or (not row.backfill and row.log_seq > since):
         return known
     return replace(known, updated_at=known.edited_at)
 
 
 def _log_times(connection: Connection) -> int:
-    """The last log row from which feeds do not take their times: an upgrade changed none of them."""
+    """The last log row that feeds take no times from, so that the upgrade to this rule changed none of
+    theirs.
+    """
     found = connection.execute(select(meta.c.value).where(meta.c.name == LOG_TIMES)).scalar()
     return int(found or 0)
