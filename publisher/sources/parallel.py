@@ -10,6 +10,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import BrokenExecutor, Future
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import lru_cache
@@ -24,7 +25,7 @@ from publisher.sources.walk import Found, size_and_time
 from publisher.worker_pool import start_pool
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future, ProcessPoolExecutor
+    from concurrent.futures import ProcessPoolExecutor
 
 log = logging.getLogger(__name__)
 
@@ -91,19 +92,17 @@ def results_in_order(
     """Yields None once chunks are begun, and then the result of each item; ends the pool. If a worker is
     killed (for memory, by an operator), what is left is done here.
     """
-    from concurrent.futures.process import BrokenProcessPool
-
     chunks = (items[start : start + CHUNK_SIZE] for start in range(0, len(items), CHUNK_SIZE))
     number = 0
     try:
-        begun = deque(pool.submit(_do_work, chunk) for chunk in islice(chunks, CHUNKS_AHEAD))
+        begun = deque(begin_work(pool, chunk) for chunk in islice(chunks, CHUNKS_AHEAD))
         yield None
         while begun:
             results = begun.popleft().result()
-            begun.extend(pool.submit(_do_work, chunk) for chunk in islice(chunks, 1))
+            begun.extend(begin_work(pool, chunk) for chunk in islice(chunks, 1))
             number += len(results)
             yield from map(unpack, results)
-    except BrokenProcessPool:
+    except BrokenExecutor:
         log.warning("reading_worker_died")
     finally:
         pool.shutdown(cancel_futures=True)
@@ -119,14 +118,12 @@ def run_meanwhile(work: Callable[[], B]) -> Generator[Callable[[], B], None, Non
     if pool is None:
         yield work
         return
-    from concurrent.futures.process import BrokenProcessPool
-
-    future: Future[B] = pool.submit(_do_work, None)
+    future: Future[B] = begin_work(pool, None)
 
     def result() -> B:
         try:
             return future.result()
-        except BrokenProcessPool:
+        except BrokenExecutor:
             return work()
         finally:
             pool.shutdown()  # its threads would keep others from forking
@@ -188,6 +185,16 @@ def fork_pool(workers: int, work: Callable[[Any], Any]) -> "ProcessPoolExecutor 
         return start_pool(workers, "fork", _set_work, work)[0]
     except OSError:
         return None
+
+
+def begin_work(pool: "ProcessPoolExecutor", item: Any) -> Future[Any]:
+    """The work of one item, whose result raises BrokenExecutor if a worker has died or dies."""
+    try:
+        return pool.submit(_do_work, item)
+    except BrokenExecutor as error:
+        failed: Future[Any] = Future()
+        failed.set_exception(error)
+        return failed
 
 
 def _set_work(work: Callable[[Any], Any]) -> None:

@@ -1,5 +1,6 @@
 """Many files: on every core, in order, and trusted only when they have rested."""
 
+import multiprocessing
 import os
 import pickle
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,11 @@ from publisher.sources.parallel import (
     CHUNK_SIZE,
     CHUNKS_AHEAD,
     MIN_PARALLEL,
+    begin_work,
+    fork_pool,
     map_in_order,
     pack_reading,
+    results_in_order,
     run_meanwhile,
     unpack_reading,
 )
@@ -72,6 +77,18 @@ def test_a_process_that_dies_leaves_its_part_to_us(caplog: pytest.LogCaptureFixt
 
     assert list(map_in_order(work, range(MANY), cores=2)) == list(range(MANY))
     assert caplog.messages == ["reading_worker_died"]
+
+
+def test_nothing_is_lost_when_workers_die_before_they_are_asked() -> None:
+    pool = fork_pool(2, list)
+    assert pool is not None
+    for process in multiprocessing.active_children():
+        process.kill()
+        process.join()
+    with pytest.raises(BrokenExecutor):
+        begin_work(pool, "x").result()
+    results = results_in_order(pool, str, range(3), str)
+    assert [*results] == [None, "0", "1", "2"]
 
 
 def test_who_stops_listening_ends_the_processes() -> None:
