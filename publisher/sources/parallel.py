@@ -103,7 +103,7 @@ def results_in_order(
             number += len(results)
             yield from map(unpack, results)
     except BrokenExecutor:
-        log.warning("reading_worker_died")
+        log.warning("a worker that reads died; this process goes on alone")
     finally:
         pool.shutdown(cancel_futures=True)
     yield from map(work, items[number:])

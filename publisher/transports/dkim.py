@@ -274,7 +274,7 @@ class DkimSigner:
             try:
                 batch.future = self._pool.submit(_sign_in_worker, batch.requests)
             except BrokenExecutor:  # it was killed; another is started later
-                log.warning("signing_worker_died")
+                log.warning("the worker that signs died; this process goes on alone")
                 self._pool, self._left_here = None, SIGNED_HERE
         if batch.future is None:
             batch.sign_here()
