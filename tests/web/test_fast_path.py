@@ -192,8 +192,10 @@ def test_only_whole_requests_without_a_query_are_known_by_their_bytes(site: Site
         site.said(data)
     assert set(site.known) == {data for data in QUICK if b"?" not in data and len(data) <= 512}
     before = dict(site.known)
-    for data in (GET + GET, GET[:-1], GET + b"G", b"\r\n" + GET + GET, GET.replace(b"\r\n", b"\n") + GET):
+    for data in (GET[:-1], b"\r\n" + GET + GET, GET.replace(b"\r\n", b"\n") + GET):
         site.said(data)
+    for behind in (GET, b"G", b"get", b"0\r\n\r\n", b"\0", b"\xff", b" ", b"\t", b"\x16\x03\x01"):
+        site.said(GET + behind)
     assert site.known == before
 
 
