@@ -2,6 +2,9 @@
 
 import asyncio
 import gc
+import os
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +19,22 @@ hypothesis.settings.register_profile("publisher", deadline=None, max_examples=US
 hypothesis.settings.register_profile("soak", deadline=None, max_examples=LONG)
 hypothesis.settings.load_profile("publisher")
 
+MEMORY, ENOUGH = Path("/dev/shm"), 4 << 30  # noqa: S108  # bytes that must be free
+
+
+def use_memory_for_temporary_files() -> None:
+    """Sites and stores of tests are in memory where there is enough: they are flushed at every step, and
+    gone a moment later. TMPDIR names another place.
+    """
+    if "TMPDIR" in os.environ or not MEMORY.is_dir() or not os.access(MEMORY, os.W_OK):
+        return
+    runs_programs = not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC
+    if runs_programs and shutil.disk_usage(MEMORY).free > ENOUGH:
+        os.environ["TMPDIR"] = str(MEMORY)
+        tempfile.tempdir = None  # which was found before
+
+
+use_memory_for_temporary_files()
 gc.set_threshold(50_000, 20, 50)  # as the command line has it
 keep_compiled()
 

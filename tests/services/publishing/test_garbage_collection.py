@@ -26,7 +26,7 @@ def eager() -> Iterator[list[int]]:
             looked.append(found["generation"])
 
     gc.collect()
-    gc.set_threshold(50, 20, 50)
+    gc.set_threshold(50, 20, 100_000)  # the young are looked at often, and not all that a test run has
     gc.callbacks.append(note)
     yield looked
     gc.callbacks.remove(note)

@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from properties import examples
 from stores import new_store
 
 from publisher.core.errors import Refused
@@ -270,7 +271,7 @@ def step(site: Site, kind: str, *values: Any) -> None:
                 site.publish(crash=crash)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(50), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps)
 def test_a_plan_without_what_is_settled_is_the_plan_on_everything(
     tmp_path_factory: pytest.TempPathFactory, history: Sequence[tuple[Any, ...]]

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mailsite import START, MailSite
+from properties import examples
 
 from publisher.cli.subscribers import subscribers
 from publisher.core.addresses import parse_address
@@ -359,6 +360,7 @@ def arrive(app: Any, daily: Any, address: str, past: str) -> None:
             pass
 
 
+@settings(max_examples=examples(40))
 @given(pasts=st.tuples(*[st.sampled_from(PASTS)] * 3), files=FILES, data=st.data(), agreed=st.booleans())
 def test_the_order_of_files_and_rows_does_not_matter(
     lists: Lists, pasts: Sequence[str], files: list[list[Any]], data: st.DataObject, agreed: bool
