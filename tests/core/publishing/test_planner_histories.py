@@ -90,7 +90,7 @@ class World:
     def _every_visible_post_is_live_or_accounted_for(self, made: Plan) -> None:
         good = [post for path, post in self.folder.items() if path not in self.bad]
         live = {k.post.path: k.post for k in self.log.known.values() if k.live and k.id not in made.missing}
-        said = {b.path for b in made.bad} | {h.path for h in made.held if h.why is HoldReason.AMBIGUOUS}
+        said = {b.path for b in made.bad} | {h.path for h in made.held if h.reason is HoldReason.AMBIGUOUS}
         for post in public_posts(good, self.now):
             assert post.path in said or live.get(post.path) == post, f"{post.path} is lost"
 
@@ -98,7 +98,7 @@ class World:
         """Its own file, seen or broken; or it is missing, contested, or may be one of those held."""
         files = {post.path for post in public_posts(self.folder.values(), self.now)}
         files |= self.bad | {b.path for b in made.bad}
-        held = any(h.why is HoldReason.AMBIGUOUS for h in made.held)
+        held = any(h.reason is HoldReason.AMBIGUOUS for h in made.held)
         for k in self.log.known.values():
             if k.live and k.id not in made.missing and not held and not contested(k.id, made):
                 assert k.post.path in files, f"{k.id} has no file"
