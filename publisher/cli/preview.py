@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from publisher.cli.common import SiteOptions, echo, say, site_options, the_list
-from publisher.core.mail.lint import LintProblem
+from publisher.core.mail.lint.problem import LintProblem
 from publisher.core.mail.message import SendVerdict
 from publisher.services.digests.preview import send_test
 

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from publisher.core.posts.post import MarkdownExtension
 from publisher.core.site import Person
-from publisher.sources.frontmatter.values import Value, fold
+from publisher.sources.frontmatter.defaults import Defaults
+from publisher.sources.frontmatter.values import Value
 from publisher.sources.generators.profiles import GENERIC, PROFILES, Profile
 from publisher.sources.ignored.paths import IgnoreRule, why_ignored
 
@@ -15,16 +16,6 @@ if TYPE_CHECKING:
     from publisher.sources.generators.hexo import CategoryAddresses
     from publisher.sources.generators.hugo import DateSources, HugoLanguages
     from publisher.sources.ignored.paths import Articles
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Defaults:
-    """Front matter that files under `scope` need not write: a folder or pattern from the blog's root; "" is
-    all. `values` is keyed by values.fold.
-    """
-
-    scope: str = ""
-    values: Mapping[str, Value]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,8 +122,3 @@ class SourceRules:
         if self.below:
             return path.removeprefix(self.below)
         return "/".join((*self.above, path)) if self.above else path
-
-
-def front_matter_defaults(values: Mapping[str, Any]) -> tuple[Defaults, ...]:
-    """The defaults from settings, for every file: keys as written, scalars as text."""
-    return (Defaults(values={fold(key): value for key, value in values.items()}),) if values else ()

@@ -17,13 +17,15 @@ from publisher.core.patterns import lazy
 from publisher.core.site import Person
 from publisher.sources.fields.authors_and_terms import parse_language, parse_person
 from publisher.sources.fields.plain_text import plain_line
+from publisher.sources.frontmatter.defaults import Defaults
 from publisher.sources.frontmatter.values import FrontMatterError, Value, fold, folded_map, scalars
-from publisher.sources.generators.detect import GeneratorConfig, detect_config, read_config_map, read_text
+from publisher.sources.generators.config_files import GeneratorConfig, read_config_map, read_text
+from publisher.sources.generators.detect import detect_config
 from publisher.sources.generators.markdown_flavors import site_extensions
 from publisher.sources.generators.profiles import DEFAULT_PERMALINK
 from publisher.sources.ignored.paths import folder_setting, source_folder
 from publisher.sources.liquid import includes
-from publisher.sources.rules import Defaults, SourceRules
+from publisher.sources.rules import SourceRules
 
 MAX_ABOVE = 4
 """How many folders above the posts are searched if no repository's root ends the search."""

@@ -1,11 +1,16 @@
-"""The house stays one that a newcomer knows: small folders, and a class name that means one thing."""
+"""The house stays one that a newcomer knows: small folders, no circles, a class name that means one thing."""
 
 import ast
 from collections import defaultdict
+from pathlib import Path
 
 from paths import ROOT
 
 PACKAGE = ROOT / "publisher"
+MODULES = {
+    ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file
+    for file in PACKAGE.rglob("*.py")
+}
 MOST = 15
 """Files in a folder, its __init__.py aside."""
 
@@ -29,3 +34,21 @@ def test_a_class_name_has_one_meaning() -> None:
             if isinstance(node, ast.ClassDef):
                 where[node.name].append(file.relative_to(ROOT).as_posix())
     assert {name: files for name, files in where.items() if len(files) > 1} == {}
+
+
+def imports_of(file: Path) -> set[str]:
+    """The modules of ours that a file imports anywhere in it: also lazily, or for types only."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("publisher"):
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                found.add(name if name in MODULES else str(node.module))
+    return found
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    graph = {name: imports_of(file) - {name} for name, file in MODULES.items()}
+    while free := {name for name, needs in graph.items() if not needs & graph.keys()}:
+        graph = {name: needs - free for name, needs in graph.items() if name not in free}
+    assert graph == {}, "each of these is in a circle, or needs a module that is"

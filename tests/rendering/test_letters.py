@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from publisher.core.digests.digest import DigestLinks, DigestPost, LetterKind
-from publisher.core.mail.lint import Letterhead, lint
+from publisher.core.mail.lint import lint
+from publisher.core.mail.lint.problem import Letterhead
 from publisher.core.mail.message import EmailContent, Placeholder, fill
 from publisher.core.mail.mime import compose
 from publisher.core.site import Site

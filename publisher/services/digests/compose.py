@@ -20,9 +20,10 @@ from functools import partial
 from publisher.core.digests.digest import Digest, DigestContent, DigestLinks, DigestPost, Layout
 from publisher.core.errors import LintError, TemplateError, TokenError
 from publisher.core.mail.headers import date_value
-from publisher.core.mail.lint import Letterhead, LintProblem, LintRule, lint
+from publisher.core.mail.lint import lint
 from publisher.core.mail.lint.author_text import post_without_author_text, without_author_text
 from publisher.core.mail.lint.html import why_unreachable
+from publisher.core.mail.lint.problem import Letterhead, LintProblem, LintRule
 from publisher.core.mail.message import (
     EmailContent,
     MailTransport,

@@ -14,7 +14,7 @@ from publisher.core.digests.due import CohortKey, ReaderStatus
 from publisher.core.errors import Refused
 from publisher.core.mail.dkim import canonical_message
 from publisher.core.mail.headers import date_value, to_value
-from publisher.core.mail.lint import LintProblem
+from publisher.core.mail.lint.problem import LintProblem
 from publisher.core.mail.message import (
     EmailContent,
     Envelope,

@@ -10,12 +10,12 @@ from functools import partial
 from publisher.core.digests.digest import Digest, DigestPost, Layout
 from publisher.core.digests.due import project_log
 from publisher.core.errors import PublisherError
-from publisher.core.mail.lint import LintProblem
 from publisher.core.mail.lint.author_text import (
     list_without_author_text,
     post_without_author_text,
     site_without_author_text,
 )
+from publisher.core.mail.lint.problem import LintProblem
 from publisher.core.mail.message import EmailContent, Placeholder
 from publisher.core.mail.mime import compose
 from publisher.core.posts.post import BadPost, ParsedPost, Post, WaitReason, describe_wait, wait_reason

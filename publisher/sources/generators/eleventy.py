@@ -24,6 +24,7 @@ from pathlib import Path, PurePosixPath
 
 from publisher.core.patterns import lazy
 from publisher.sources.fields.permalinks import DATE_WORDS, PermalinkFacts, expand_strftime, undated_name
+from publisher.sources.frontmatter.defaults import Defaults
 from publisher.sources.frontmatter.values import (
     COLLECTED,
     COMPUTED,
@@ -34,9 +35,9 @@ from publisher.sources.frontmatter.values import (
     word_set,
 )
 from publisher.sources.generators import profiles
-from publisher.sources.generators.detect import read_config_map, read_text
+from publisher.sources.generators.config_files import read_config_map, read_text
 from publisher.sources.generators.js_literals import JsCode, exported, known
-from publisher.sources.rules import Defaults, SourceRules
+from publisher.sources.rules import SourceRules
 
 _TEMPLATE = lazy(r"\{\{-?\s*([^{}]{1,200}?)\s*-?\}\}")
 _QUOTED = lazy(r"\"[^\"]*\"|'[^']*'")

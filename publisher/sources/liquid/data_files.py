@@ -16,7 +16,7 @@ from pathlib import Path
 
 from publisher.core.patterns import lazy
 from publisher.sources.frontmatter.values import FrontMatterError, Value, fold
-from publisher.sources.generators.detect import read_config_map, read_text
+from publisher.sources.generators.config_files import read_config_map, read_text
 from publisher.sources.walk import files_below
 
 MOST_FILES, LARGEST, MOST, LONGEST = 1_000, 100_000, 20_000, 1_000

@@ -15,7 +15,7 @@ from pathlib import Path
 from publisher.core.patterns import lazy
 from publisher.core.posts.code_regions import blank_code
 from publisher.sources.frontmatter.values import Value, fold, folded_map
-from publisher.sources.generators.detect import read_text
+from publisher.sources.generators.config_files import read_text
 from publisher.sources.rules import SourceRules
 from publisher.sources.walk import files_below
 

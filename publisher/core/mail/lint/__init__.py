@@ -10,8 +10,8 @@ The rules for the header are those of RFC 5322 3.6, RFC 8058, RFC 2919 and large
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
+
+from publisher.core.mail.lint.problem import Letterhead, LintProblem, LintRule
 
 __all__ = ["MAX_TEXT_COLUMNS", "Letterhead", "LintProblem", "LintRule", "lint"]
 
@@ -28,46 +28,6 @@ MAX_LINE_OCTETS = 998
 
 _SUBJECT = 150
 _BARE = re.compile(rb"(?<!\r)\n|\r(?!\n)|\0")
-
-
-class LintRule(StrEnum):
-    """A rule of the lint, by the name that `--force` and `--force-ok` take."""
-
-    SIZE = "size"  # HTML so long that mailboxes hide its end, styles so long that they drop them
-    CONTRAST = "contrast"  # text that is hard to read, in light or dark mode
-    ALT = "alt"  # a picture without alternative text
-    LINK = "link"  # a link that does not work from a mail
-    PLACEHOLDER = "placeholder"  # what should have been filled in
-    CLIENTS = "clients"  # styles that too few mail clients support
-    CONTENT = "content"  # scripts, forms, external resources, control characters
-    STRUCTURE = "structure"  # doctype, language, headings, tables, preheader
-    HEADERS = "headers"  # what mail servers and mailboxes require of the header
-    UNSUBSCRIBE = "unsubscribe"  # the unsubscribe link, in every part
-    TEXT = "text"  # the text part
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LintProblem:
-    """One finding. `where` is "headers", "subject", "html" or "text"; an `error` stops the send."""
-
-    rule: LintRule
-    where: str
-    what: str
-    error: bool = True
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.what} [{self.rule.value}]"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Letterhead:
-    """What the lint must know about a message: `bulk` mail needs an unsubscribe link, `unsubscribe` is its
-    URL; `local`: the mail stays on this machine, so addresses of this machine are no mistake.
-    """
-
-    bulk: bool
-    unsubscribe: str = ""
-    local: bool = False
 
 
 def lint(data: bytes, head: Letterhead) -> tuple[LintProblem, ...]:

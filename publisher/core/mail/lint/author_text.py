@@ -13,8 +13,8 @@ from dataclasses import replace
 from hashlib import sha256
 
 from publisher.core.digests.digest import Digest, DigestPost
-from publisher.core.mail.lint import LintProblem, LintRule
 from publisher.core.mail.lint.dom import Tree
+from publisher.core.mail.lint.problem import LintProblem, LintRule
 from publisher.core.site import Person, Site
 from publisher.core.subscribers.subscription import MailingList
 

@@ -8,9 +8,9 @@ before this runs.
 import re
 from collections.abc import Iterator
 
-from publisher.core.mail.lint import LintProblem, LintRule
 from publisher.core.mail.lint.client_support_table import SUPPORT, TESTED
 from publisher.core.mail.lint.dom import Tree, declarations, style_rules
+from publisher.core.mail.lint.problem import LintProblem, LintRule
 
 ERROR_BELOW, WARNING_BELOW = 50, 75
 """Percent of mail clients."""

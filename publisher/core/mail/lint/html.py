@@ -12,7 +12,6 @@ from ipaddress import ip_address
 from itertools import pairwise
 from urllib.parse import urlsplit
 
-from publisher.core.mail.lint import Letterhead, LintProblem, LintRule
 from publisher.core.mail.lint.author_text import page_leftovers
 from publisher.core.mail.lint.dom import (
     Declarations,
@@ -24,6 +23,7 @@ from publisher.core.mail.lint.dom import (
     selects,
     style_rules,
 )
+from publisher.core.mail.lint.problem import Letterhead, LintProblem, LintRule
 from publisher.core.site import MIN_CONTRAST, contrast
 
 LINK_SCHEMES = frozenset({"https", "http", "mailto", "tel", "sms", "geo", "xmpp", "irc", "magnet"})
