@@ -82,7 +82,7 @@ def test_no_syntax_of_templates_in_any_field_of_a_post_holds_a_list(first: int, 
     [
         ("body.html", "<p>Dear {{ '{{' }} name }}</p>", "html: '{{' in "),
         ("body.html", "<p>Dear {{ '%(name)s' }}</p>", "html: '%(name)s' in "),
-        ("body.html", "<a href='/about'>About</a>", "html: a relative address"),
+        ("body.html", "<a href='/about'>About</a>", "html: a relative link"),
         ("body.txt", "Dear {{ '{{' }} name }}", "text: '{{' in "),
         ("subject.txt", "{{ '{{' }} name }}", "subject: '{{' in "),
     ],
