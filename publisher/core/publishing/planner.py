@@ -73,7 +73,10 @@ def make_plan(
     baseline = head.baseline_at is None
     fresh = [p for p in visible if not matches.knows(p) and p.path not in matches.unsure]
     old = {p.path for p in fresh if readings.is_old(p, head)}
-    files = {matches.of[p.path].id: p for p in visible if p.path in matches.of}
+    # A live post whose file cannot be used keeps its last good version, and with it its address.
+    unusable = unreadable | matches.refused.keys()
+    files = {k.id: k.post for k in known if k.live and k.post.path in unusable}
+    files |= {matches.of[p.path].id: p for p in visible if p.path in matches.of}
     rules_now = replace(rules, backfill=rules.backfill or baseline)
     new, same_address = _new(fresh, known, files, now, rules_now, recovered, old)
     changes, touched, renamed = _changed(visible, matches, readings)

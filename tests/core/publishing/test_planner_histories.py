@@ -191,6 +191,20 @@ def step(world: World, kind: str, *values: Any) -> None:
             world.scan()
 
 
+def test_an_address_stays_with_a_live_post_whose_file_cannot_be_used() -> None:
+    """Its file claims the id of another post; the next publish must not give its address to a third."""
+    same = {"title": "Title", "body_hash": body_hash("body"), "instant": START - timedelta(hours=1)}
+    world = World()
+    step(world, "write", "2.md", same | {"permalink": "/1/"})
+    step(world, "scan", 0)
+    step(world, "write", "0.md", same | {"permalink": "/1/"})
+    step(world, "write", "1.md", same | {"permalink": "/0/", "explicit_id": "7"})
+    step(world, "write", "2.md", same | {"permalink": "/1/", "explicit_id": "7"})
+    world.scan()
+    step(world, "break", "2.md")
+    assert [b.path for b in world.scan().bad] == ["2.md", "0.md"]
+
+
 @given(steps)
 def test_whatever_happens_to_a_folder_no_post_is_published_twice_or_lost(
     history: Sequence[tuple[Any, ...]],
