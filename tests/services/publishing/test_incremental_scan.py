@@ -563,12 +563,16 @@ def test_what_is_new_and_not_settled_is_looked_at_the_next_time(site: Site) -> N
 
 
 def test_a_bad_file_brings_in_the_post_that_it_was(site: Site) -> None:
-    """Another file with that post's words does not become it: the post has not moved."""
+    """Another file with that post's words does not become it, for the post has not moved; and one with its
+    address waits, for the post still stands there.
+    """
     lived_in(site, a={}, b={})
     site.folder.write("a.md", BadPost(path="a.md", reason="broken"))
-    site.folder.write("new.md", a_post("new.md", title="a", permalink="/a.md/", explicit_id=None))
+    site.folder.write("new.md", a_post("new.md", title="a", explicit_id=None))
+    site.folder.write("same.md", a_post("same.md", title="a", permalink="/a.md/", explicit_id=None))
     plan = site.publish().plan
-    assert [change.kind for change in plan.changes] == [LogKind.PUBLISHED]
+    assert [(change.kind, change.post.path) for change in plan.changes] == [(LogKind.PUBLISHED, "new.md")]
+    assert [bad.path for bad in plan.bad] == ["a.md", "same.md"]
 
 
 def test_names_are_followed_from_post_to_post(site: Site) -> None:
