@@ -58,10 +58,10 @@ class LedgerStore(Protocol):
 
     def record_transitions(
         self, transitions: Sequence[Transition], now: datetime, *, run: str = ""
-    ) -> set[tuple[int, int]]:
+    ) -> list[bool]:
         """Makes transitions of single deliveries, in order and in one transaction that is durable when this
-        returns. Returns (mailing, n) of those that were made; only a delivery whose intent (b) was may be
-        sent.
+        returns. Returns for each whether it was made: one delivery may be named twice, and only an intent (b)
+        that was made itself lets its message be sent.
 
         A run makes those from b to i, of deliveries that it holds. An answer (c, d, e) also settles one that
         became unknown since (k). What is skipped (i) because its mailing was stopped is cancelled (h) or

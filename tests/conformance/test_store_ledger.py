@@ -256,7 +256,7 @@ def test_an_end_never_changes(world: Any, end: TransitionCause, late: Transition
     world.settle(mailing, 1, late)
     world.store.finish_batch(batch, NOW)
     world.store.release_dead_runs("run2", NOW, alone=True)
-    assert not world.store.record_transitions([_result(mailing, TransitionCause.RESEND)], NOW)
+    assert world.store.record_transitions([_result(mailing, TransitionCause.RESEND)], NOW) == [False]
     assert world.states(mailing) == before
 
 
@@ -301,7 +301,7 @@ def test_recording_settles_and_intends_together(world: Any) -> None:
     mark_sending(world.store, "run1", [(mailing, 1)], NOW)
     intent = Transition(mailing=mailing, n=2, cause=TransitionCause.INTEND)
     both = [_result(mailing, TransitionCause.ACCEPT), intent]
-    assert world.store.record_transitions(both, NOW, run="run1") == {(mailing, 1), (mailing, 2)}
+    assert world.store.record_transitions(both, NOW, run="run1") == [True, True]
     assert world.states(mailing) == ["accepted", "sending"]
 
 
@@ -421,7 +421,7 @@ def test_nothing_of_a_cancelled_mailing_is_queued_again(world: Any) -> None:
     world.set_mailing(mailing, "cancelled")
     assert world.store.release_dead_runs("mine", NOW, alone=True) == 1
     assert world.states(mailing) == ["unknown", "cancelled", "cancelled"]
-    assert world.store.record_transitions([_result(mailing, TransitionCause.RESEND)], NOW)
+    assert world.store.record_transitions([_result(mailing, TransitionCause.RESEND)], NOW) == [True]
     assert world.states(mailing) == ["cancelled"] * 3
     assert world.mailing_state(mailing) == "cancelled"
 
@@ -448,18 +448,18 @@ def _doubt(world: Any) -> int:
 )
 def test_a_doubt_is_resolved_to_an_end_once(world: Any, cause: TransitionCause, state: str) -> None:
     mailing = _doubt(world)
-    assert world.store.record_transitions([_result(mailing, cause, reply="found")], NOW)
+    assert world.store.record_transitions([_result(mailing, cause, reply="found")], NOW) == [True]
     assert world.states(mailing) == [state, "accepted"]
     assert world.store.unknown_deliveries(mailing) == []
     assert (world.store.count_unknown(), world.store.next_mailing_with_unknown(0)) == (0, None)
-    assert not world.store.record_transitions([_result(mailing, cause)], NOW)
+    assert world.store.record_transitions([_result(mailing, cause)], NOW) == [False]
     assert world.mailing_state(mailing) == "done"
 
 
 @pytest.mark.parametrize("cause", [TransitionCause.RESEND, TransitionCause.FOUND_ABSENT])
 def test_a_doubt_resolved_to_send_again_opens_batch_and_mailing(world: Any, cause: TransitionCause) -> None:
     mailing = _doubt(world)
-    assert world.store.record_transitions([_result(mailing, cause)], NOW + MINUTE)
+    assert world.store.record_transitions([_result(mailing, cause)], NOW + MINUTE) == [True]
     assert world.states(mailing) == ["queued", "accepted"]
     assert world.mailing_state(mailing) == "ready"
     again = world.claim("run2", NOW + MINUTE)
@@ -473,7 +473,7 @@ def test_a_doubt_resolved_while_its_batch_is_leased_has_its_turn_after(world: An
     mailing = world.ready("ann", "bob")
     batch = world.claim()
     _send(world, mailing, 1, TransitionCause.LOSE)
-    assert world.store.record_transitions([_result(mailing, TransitionCause.RESEND)], NOW)
+    assert world.store.record_transitions([_result(mailing, TransitionCause.RESEND)], NOW) == [True]
     assert world.store.claim_batch("run2", NOW, NOW + LEASE) is None
     _send(world, mailing, 2)
     world.store.finish_batch(batch, NOW)
@@ -482,8 +482,8 @@ def test_a_doubt_resolved_while_its_batch_is_leased_has_its_turn_after(world: An
 
 def test_only_what_is_in_doubt_is_resolved(world: Any) -> None:
     mailing = world.ready("ann")
-    assert not world.store.record_transitions([_result(mailing, TransitionCause.RESEND)], NOW)
-    assert not world.store.record_transitions([_result(99, TransitionCause.ASSUME)], NOW)
+    assert world.store.record_transitions([_result(mailing, TransitionCause.RESEND)], NOW) == [False]
+    assert world.store.record_transitions([_result(99, TransitionCause.ASSUME)], NOW) == [False]
 
 
 def test_mailings_come_newest_first_with_counts(world: Any) -> None:
@@ -540,11 +540,11 @@ def test_several_doubts_are_decided_together_each_once_and_their_batches_counted
         world.store.finish_batch(batch, NOW)
     again = [Transition(mailing=mailing, n=n, cause=TransitionCause.RESEND) for n in (3, 2, 1)]
     other = Transition(mailing=mailing, n=4, cause=TransitionCause.ASSUME, reply="taken for accepted")
-    assert world.store.record_transitions([other, *again], NOW) == {(mailing, n) for n in (1, 3, 4)}
+    assert world.store.record_transitions([other, *again], NOW) == [True, True, False, True]
     assert world.states(mailing) == ["queued", "accepted", "queued", "accepted"]
     assert world.store.mailing(mailing).counts == {DeliveryState.QUEUED: 2, DeliveryState.ACCEPTED: 2}
     assert world.mailing_state(mailing) == "ready"
-    assert world.store.record_transitions(again, NOW) == set()
+    assert world.store.record_transitions(again, NOW) == [False] * 3
     assert [world.claim().lo for _ in range(2)] == [1, 3]
 
 
@@ -561,3 +561,14 @@ def test_a_row_whose_intent_missed_while_another_run_had_it_is_not_skipped(world
     world.erase("ann", later)
     world.settle(mailing, 1, TransitionCause.SKIP)
     assert world.states(mailing) == ["skipped", "claimed"]
+
+
+def test_a_delivery_named_twice_in_one_transaction_is_sent_once(world: Any) -> None:
+    """A run whose lease ended may hold a delivery twice: as it claimed it first, and as it claimed it again."""
+    mailing = world.ready("ann", "bob")
+    world.claim()
+    mark_sending(world.store, "run1", [(mailing, 1)], NOW)
+    ann, bob = (Transition(mailing=mailing, n=n, cause=TransitionCause.INTEND) for n in (1, 2))
+    named = [_result(mailing, TransitionCause.ACCEPT), ann, bob, bob]
+    assert world.store.record_transitions(named, NOW, run="run1") == [True, False, True, False]
+    assert world.states(mailing) == ["accepted", "sending"]

@@ -56,7 +56,7 @@ def test_a_batch_with_a_doubt_stays_until_it_is_resolved(world: Any) -> None:
     [doubt] = world.store.unknown_deliveries(mailing)
     assert (doubt.n, doubt.address) == (4, "r3@example.org")
     result = Transition(mailing=mailing, n=4, cause=TransitionCause.ASSUME, reply="taken for accepted")
-    assert world.store.record_transitions([result], world.now)
+    assert world.store.record_transitions([result], world.now) == [True]
     assert (_fold(world), _rows(world)) == (2, 0)
     assert world.store.mailing(mailing).counts == {DeliveryState.ACCEPTED: 4, DeliveryState.REJECTED: 1}
     assert world.sql("SELECT lo, hi, state, accepted FROM batches") == [(1, 5, "folded", 4)]

@@ -81,15 +81,15 @@ class LedgerWriter:
         pending, self._pending = self._pending, []
         try:
             transitions = [transition for transition, _ in pending]
-            moved = self._store.record_transitions(transitions, self._clock(), run=self._run_id)
+            made = self._store.record_transitions(transitions, self._clock(), run=self._run_id)
         except Exception as error:
             self._failure = error
             for _, durable in pending:
                 if not callable(durable) and not durable.done():
                     durable.set_exception(error)
             return
-        for one, durable in pending:
+        for (_, durable), was_made in zip(pending, made, strict=True):
             if callable(durable):
                 durable()
             elif not durable.done():  # else whoever asked is gone
-                durable.set_result((one.mailing, one.n) in moved)
+                durable.set_result(was_made)

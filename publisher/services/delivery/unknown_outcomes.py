@@ -84,7 +84,7 @@ def resolve_deliveries(store: Store, transitions: Iterable[Transition], now: dat
     """Records what became of unknown deliveries (j, k); returns how many were unknown until now."""
     transitions, resolved = iter(transitions), 0
     while part := list(islice(transitions, RESOLVE_CHUNK)):
-        resolved += len(store.record_transitions(part, now))
+        resolved += sum(store.record_transitions(part, now))
     return resolved
 
 

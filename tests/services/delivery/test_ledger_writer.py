@@ -22,12 +22,12 @@ class Book:
         self.transactions: list[list[tuple[str, int]]] = []
         self.gone, self.error = gone or set(), error
 
-    def record_transitions(self, transitions: Sequence[Transition], now: datetime, *, run: str) -> Rows:
+    def record_transitions(self, transitions: Sequence[Transition], now: datetime, *, run: str) -> list[bool]:
         if self.error is not None:
             raise self.error
         assert (run, now) == ("run", NOW)
         self.transactions.append([(one.cause.name, one.n) for one in transitions])
-        return {(one.mailing, one.n) for one in transitions} - self.gone
+        return [(one.mailing, one.n) not in self.gone for one in transitions]
 
 
 def with_writer(book: Book, work: Any) -> Any:

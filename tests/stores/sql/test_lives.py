@@ -212,7 +212,7 @@ class DeliveryLife(Machine):
     )
     def resolve(self, n: int, cause: TransitionCause) -> None:
         result = Transition(mailing=self.mailing, n=n, cause=cause)
-        if self.store.record_transitions([result], self.now) and cause is TransitionCause.RESEND:
+        if any(self.store.record_transitions([result], self.now)) and cause is TransitionCause.RESEND:
             self.resends[n] = self.resends.get(n, 0) + 1
 
     @rule(order=st.sampled_from([MailingCommand.PAUSE, MailingCommand.RESUME, MailingCommand.RESUME]))

@@ -33,4 +33,5 @@ def _empty() -> Path:
 def mark_sending(store: Store, run: str, rows: Iterable[Row], now: datetime) -> set[Row]:
     """A run makes its intents to send these (mailing, n) durable; returns those that may be sent."""
     intents = [Transition(mailing=mailing, n=n, cause=TransitionCause.INTEND) for mailing, n in rows]
-    return store.record_transitions(intents, now, run=run)
+    made = store.record_transitions(intents, now, run=run)
+    return {(one.mailing, one.n) for one, done in zip(intents, made, strict=True) if done}

@@ -104,7 +104,7 @@ class Ledger(Mailings):
 
     def record_transitions(
         self, transitions: Sequence[Transition], now: datetime, *, run: str = ""
-    ) -> set[tuple[int, int]]:
+    ) -> list[bool]:
         with self._db.write() as connection:
             return record(connection, transitions, now, run)
 

@@ -111,11 +111,9 @@ _CANCEL_WITH_MAILING = _prepared(
 )
 
 
-def record(
-    connection: Connection, transitions: Sequence[Transition], now: datetime, run: str
-) -> set[tuple[int, int]]:
+def record(connection: Connection, transitions: Sequence[Transition], now: datetime, run: str) -> list[bool]:
     """`LedgerStore.record_transitions`, inside a transaction."""
-    moved: set[tuple[int, int]] = set()
+    made: list[bool] = []
     resolved: list[Transition] = []
     statements = _OF_A_RUN if run else _OF_UNKNOWN
     at, dialect, cursor = milliseconds(now), connection.dialect, connection.connection.cursor()
@@ -127,14 +125,10 @@ def record(
                 raise ValueError(f"{cause!r}: not a transition that {who} makes")
             wait = None if one.not_before is None else milliseconds(one.not_before)
             row = (one.mailing, one.n, run, at, storable_text(one.reply), wait)
-            if statements[cause].execute(cursor, dialect, row):
-                was_unknown = not run
-            elif cause in _LATE and _LATE[cause].execute(cursor, dialect, row):
-                was_unknown = True
-            else:
-                continue
-            moved.add((one.mailing, one.n))
-            if was_unknown:
+            direct = bool(statements[cause].execute(cursor, dialect, row))
+            late = not direct and cause in _LATE and bool(_LATE[cause].execute(cursor, dialect, row))
+            made.append(direct or late)
+            if late or (direct and not run):  # it was unknown
                 _CANCEL_WITH_MAILING.execute(cursor, dialect, row)  # what is queued again, of a cancelled one
                 resolved.append(one)
     finally:
@@ -143,7 +137,7 @@ def record(
         _recount_batches_of(connection, resolved, now)
     count_results(connection, transitions, now)
     record_refusals(connection, [one for one in transitions if one.key], now)
-    return moved
+    return made
 
 
 def _actual_cause(connection: Connection, skip: Transition) -> TransitionCause:
