@@ -11,7 +11,7 @@ from bs4 import BeautifulSoup, Tag
 from bs4.element import PageElement
 from markdownify import MarkdownConverter
 
-_SPECIAL = re.compile(r"[\\`*~\[\]]|(?<!\w)_|_(?!\w)|<(?=[A-Za-z/!?])|&(?=#?\w+;)|\{(?=:)")
+_SPECIAL = re.compile(r"[\\`*~\[\]]|(?<!\w)_|_(?!\w)|<(?=[A-Za-z/!?])|&(?=#?\w+;)|\{(?=:)|!\Z")
 _LINE_START = re.compile(r"^([ \t]*)(?=[#>|+=-]|:::)", re.MULTILINE)
 _ORDERED = re.compile(r"^([ \t]*\d{1,9})(?=[.)](?:\s|$))", re.MULTILINE)
 _BARE_URL = re.compile(r"(https?|ftp)(?=://)|(www)(?=\.)", re.IGNORECASE)

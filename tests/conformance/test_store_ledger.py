@@ -564,7 +564,7 @@ def test_a_row_whose_intent_missed_while_another_run_had_it_is_not_skipped(world
 
 
 def test_a_delivery_named_twice_in_one_transaction_is_sent_once(world: Any) -> None:
-    """A run whose lease ended may hold a delivery twice: as it claimed it first, and as it claimed it again."""
+    """A run whose lease ended may hold a delivery twice: as claimed at first, and as claimed again."""
     mailing = world.ready("ann", "bob")
     world.claim()
     mark_sending(world.store, "run1", [(mailing, 1)], NOW)

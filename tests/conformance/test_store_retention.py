@@ -65,9 +65,8 @@ def test_a_batch_with_a_doubt_stays_until_it_is_resolved(world: Any) -> None:
 def test_a_doubt_that_is_sent_again_reopens_its_batch_beside_folded_ones(world: Any) -> None:
     mailing = _sent(world, *STATES, batch=2)
     assert _fold(world) == 2
-    assert world.store.record_transitions(
-        [Transition(mailing=mailing, n=4, cause=TransitionCause.RESEND)], world.now
-    )
+    again = Transition(mailing=mailing, n=4, cause=TransitionCause.RESEND)
+    assert world.store.record_transitions([again], world.now) == [True]
     assert world.mailing_state(mailing) == "ready"
     assert _fold(world) == 0
     batch = world.claim("run2")

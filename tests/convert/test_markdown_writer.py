@@ -99,6 +99,7 @@ def test_every_word_of_a_body_is_still_there_once_it_is_rendered(source: str) ->
         ('<p><a href="/a b">x</a></p>', "[x](</a b>)\n"),
         ("<h3>C #</h3>", "### C \\#\n"),
         ("<ol start=3><li>a</li><li>b</li></ol>", "3. a\n4. b\n"),
+        ('<p>See!<a href="/a">x</a></p>', "See\\![x](/a)\n"),
         ("<p>2024. It rained</p>", "2024\\. It rained\n"),
         ("<p>snake_case and _mark_</p>", "snake_case and \\_mark\\_\n"),
         ('<pre><code class="language-py">a\n\nb_c * d</code></pre>', "```py\na\n\nb_c * d\n```\n"),
