@@ -43,7 +43,7 @@ class Settings:
 
 
 def make_settings(folder: Path, read: ReadTables) -> Settings:
-    """The settings of the site in `folder`, which is absolute, of values that are all right."""
+    """The settings of the site in `folder`, which is absolute, from values that have been checked."""
 
     def every(section: Section[Values], **more: object) -> tuple[Values, ...]:
         return tuple(_make(section, folder, table, more) for table in read[section.name])

@@ -1,4 +1,4 @@
-"""Text that is safe to show on a terminal: what authors, readers and servers wrote must not control it."""
+"""Makes text from authors, readers and servers safe to print on a terminal."""
 
 import re
 

@@ -111,7 +111,7 @@ def complete_item(entry: FeedEntry, element: "Element") -> None:
     add_child(element, "pubDate", rfc822(entry.published))
     add_child(element, f"{{{ATOM}}}updated", rfc3339(entry.updated))
     if names := ", ".join(person.name for person in with_names(entry.authors)):
-        add_child(element, f"{{{DC}}}creator", names)  # one: of several, readers keep the first or the last
+        add_child(element, f"{{{DC}}}creator", names)  # readers keep only one of several
     if entry.language:
         add_child(element, f"{{{DC}}}language", entry.language)
     for category in element.findall("category"):

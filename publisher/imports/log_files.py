@@ -17,7 +17,7 @@ MAX_LINE = 1_000_000
 """Bytes of one line that are read; the rest of it is skipped."""
 
 MAX_UNDATED = 100
-"""How many lines at the beginning of a file are searched for a time."""
+"""Lines at the start of a file that are searched for a timestamp."""
 
 _DECOMPRESS: dict[bytes, Callable[[BinaryIO], BinaryIO]] = {
     b"\x1f\x8b": lambda file: cast("BinaryIO", gzip.GzipFile(fileobj=file)),
