@@ -1,6 +1,7 @@
 """The command line. `--help` imports no command: each is loaded when it is called."""
 
 import gc
+import re
 import sys
 from importlib import import_module
 
@@ -8,16 +9,15 @@ import click
 
 from publisher import __version__
 from publisher.core.errors import PublisherError
-from publisher.core.printable import printable
 
 COMMANDS = {
     "init": ("publisher.cli.site", "Create a site with settings and two posts."),
     "check": ("publisher.cli.site", "Check settings, posts and mails; report findings as path:line: reason."),
     "posts": ("publisher.cli.posts", "List post files: published or not, and why."),
-    "adopt": ("publisher.cli.adopt", "Take over the ids of an existing feed."),
+    "adopt": ("publisher.cli.posts", "Take over the ids of an existing feed."),
     "convert": ("publisher.cli.convert", "Convert a Ghost or WordPress export to Markdown posts."),
     "plan": ("publisher.cli.publish", "Show what `publish` would do now."),
-    "simulate": ("publisher.cli.simulate", "Show what would be published and mailed up to a future date."),
+    "simulate": ("publisher.cli.preview", "Show what would be published and mailed up to a future date."),
     "publish": (
         "publisher.cli.publish",
         "Publish new posts to the log, feeds and pages, and mail what is due.",
@@ -27,9 +27,9 @@ COMMANDS = {
     "test-send": ("publisher.cli.preview", "Send the next digest of a list to one address, as a test."),
     "subscribers": ("publisher.cli.subscribers", "Add, list, import and export subscribers."),
     "mailings": ("publisher.cli.mailings", "List mailings; approve, pause, resume or cancel one."),
-    "deliver": ("publisher.cli.deliver", "Send everything that is due, then exit."),
+    "deliver": ("publisher.cli.run", "Send everything that is due, then exit."),
     "run": ("publisher.cli.run", "Publish, send and serve the site until stopped."),
-    "keys": ("publisher.cli.keys", "Create DKIM keys, and show the DNS records for them."),
+    "keys": ("publisher.cli.site", "Create DKIM keys, and show the DNS records for them."),
     "status": ("publisher.cli.site", "Show the log, what is due and queued, and the last errors."),
     "backup": ("publisher.cli.backup", "Save store, journal and keys in one file."),
     "restore": ("publisher.cli.backup", "Restore the store from a backup."),
@@ -37,6 +37,12 @@ COMMANDS = {
     "migrate": ("publisher.cli.site", "Upgrade the store to this version's schema."),
     "demo": ("publisher.cli.demo", "Create an example site and serve it."),
 }
+_HARMFUL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 but tab and line feed, DEL, C1 (0x9b is what ESC [ is)
+    "\u2028\u2029"  # separators of lines and paragraphs
+    "\u202a-\u202e\u2066-\u2069]"  # embeddings, overrides and isolates (UAX 9)
+)
+_HARMFUL_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 class LazyGroup(click.Group):
@@ -98,3 +104,17 @@ def main() -> None:
         sys.exit(1)
     finally:
         gc.freeze()  # the process ends: nothing that is left need be gone over once more
+
+
+def printable(text: str) -> str:
+    """`text` without control characters, except tab and line feed. Letters of every script stay, with the
+    marks and joiners that they need.
+    """
+    return text if text.isascii() and text.isprintable() else _HARMFUL.sub("", text)
+
+
+def printable_json(text: str) -> str:
+    """The same JSON with every character that could control a terminal escaped (RFC 8259 7)."""
+    if text.isascii() and "\x7f" not in text:  # json.dumps has escaped every other control character
+        return text
+    return _HARMFUL_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -12,9 +12,9 @@ from typing import Any, ParamSpec, TypeVar
 import click
 
 from publisher.app import App, fixed, wall_clock
+from publisher.cli import printable, printable_json
 from publisher.config import load
 from publisher.core.errors import PublisherError, UsageError
-from publisher.core.printable import printable, printable_json
 from publisher.core.subscribers.subscription import MailingList
 from publisher.core.times import TIME_FORMS, parse_time
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 import click
 
 from publisher.app import App
+from publisher.cli import printable
 from publisher.cli.common import (
     SiteOptions,
     confirm,
@@ -23,7 +24,6 @@ from publisher.cli.common import (
 )
 from publisher.cli.subscribers_import import import_
 from publisher.core.errors import UsageError
-from publisher.core.printable import printable
 from publisher.core.subscribers.csv_cells import EXPORT_COLUMNS, guard_formula, to_cells
 from publisher.core.subscribers.subscription import MailingList, SignupResult, Subscription, SubscriptionState
 from publisher.services.subscribers import admin, signup, subscribe

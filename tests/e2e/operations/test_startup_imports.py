@@ -94,7 +94,7 @@ def published(site: Any) -> list[str]:
 def test_help_loads_no_command_and_no_store() -> None:
     found = loaded("--help")
     ours = sorted(it for it in found if it.startswith("publisher."))
-    assert ours == ["publisher.cli", "publisher.core", "publisher.core.errors", "publisher.core.printable"]
+    assert ours == ["publisher.cli", "publisher.core", "publisher.core.errors"]
     assert among(found, ("sqlalchemy", "yaml", *OF_MAKING, *OF_OTHERS)) == []
 
 

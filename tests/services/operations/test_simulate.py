@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from publisher.app import App
 from publisher.app.simulation import simulated
-from publisher.cli.simulate import simulate
+from publisher.cli.preview import simulate
 from publisher.config import load
 from publisher.core.errors import UsageError
 from publisher.core.subscribers.subscription import Preferences, SchedulePreference
