@@ -15,8 +15,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from publisher.core.lru import LruCache
-from publisher.core.posts.assets import NO_ASSETS, AssetLocation
-from publisher.core.posts.post import MarkdownExtension, MarkupLanguage
+from publisher.core.posts.post import NO_ASSETS, AssetLocation, MarkdownExtension, MarkupLanguage
 from publisher.core.site import text_direction
 
 __all__ = ["SafeMarkup"]

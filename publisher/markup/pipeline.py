@@ -13,10 +13,8 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from publisher.core.mail.lint.html import why_unreachable, why_unusable
-from publisher.core.posts.assets import AssetLocation
-from publisher.core.posts.code_regions import blank_code
-from publisher.core.posts.post import MarkdownExtension, MarkupLanguage
-from publisher.core.posts.private_passages import remove_private_passages
+from publisher.core.posts.markdown_regions import blank_code, remove_private_passages
+from publisher.core.posts.post import AssetLocation, MarkdownExtension, MarkupLanguage
 from publisher.markup.html import fragments
 from publisher.markup.html.fragments import pieces, reveal_html, reveal_text, without_placeholders
 from publisher.markup.html.media_fallbacks import UnusableMedia

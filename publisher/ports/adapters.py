@@ -12,8 +12,15 @@ from publisher.core.feeds.redirects import Redirect
 from publisher.core.feeds.websub import PingResult
 from publisher.core.mail.dkim import CanonicalMessage
 from publisher.core.mail.message import Message, Outcome, Placeholder
-from publisher.core.posts.assets import NO_ASSETS, AssetLocation
-from publisher.core.posts.post import BadPost, FileReading, FileStat, MarkdownExtension, ParsedPost
+from publisher.core.posts.post import (
+    NO_ASSETS,
+    AssetLocation,
+    BadPost,
+    FileReading,
+    FileStat,
+    MarkdownExtension,
+    ParsedPost,
+)
 from publisher.core.posts.post import MarkupLanguage as MarkupKind
 from publisher.core.publishing.adoption import OldEntry, OldFeed
 from publisher.core.site import Site

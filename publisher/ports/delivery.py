@@ -22,7 +22,7 @@ from publisher.core.delivery.mailing import (
 from publisher.core.delivery.relays import Quota, QuotaUse
 from publisher.core.delivery.throttling import CircuitBreaker, DeliveryRate
 from publisher.core.mail.message import Recipe, Segment
-from publisher.core.subscribers.departures import Departure
+from publisher.core.subscribers.subscription import Departure
 
 CohortPosts = tuple[int, Sequence[tuple[str, str]], str]
 """A cohort's number, its (post id, revision) pairs in the order they are shown, and its language."""

@@ -5,14 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from publisher.core.feeds.documents import Document, FeedVersion
-from publisher.core.feeds.paging import (
-    MAX_SEQ,
-    ArchivePage,
-    CombinedFilter,
-    FeedState,
-    PageMember,
-    TermChange,
-)
+from publisher.core.feeds.feed import MAX_SEQ, ArchivePage, CombinedFilter, FeedState, PageMember, TermChange
 from publisher.core.feeds.redirects import Redirect
 from publisher.core.feeds.websub import Ping
 from publisher.core.posts.filters import Term, TermKind

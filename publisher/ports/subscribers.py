@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from publisher.core.delivery.mailing import NewMailing
-from publisher.core.subscribers.departures import Departure
 from publisher.core.subscribers.subscription import (
     Consent,
+    Departure,
     NewReader,
     Preferences,
     SignupResult,

@@ -11,13 +11,13 @@ from itertools import islice
 from typing import TypeAlias, TypeVar
 
 from publisher.core.patterns import lazy
+from publisher.core.posts.markdown_regions import remove_private_passages
 from publisher.core.posts.post import (
     MarkdownExtension,
     MarkupLanguage,
     Post,
     body_hash,
 )
-from publisher.core.posts.private_passages import remove_private_passages
 from publisher.core.site import DEFAULT_TIMEZONE, Person
 from publisher.sources.fields import authors_and_terms, urls
 from publisher.sources.fields.permalinks import PermalinkFacts, undated_name

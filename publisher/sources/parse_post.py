@@ -7,6 +7,7 @@ from typing import TypeAlias
 from urllib.parse import quote
 
 from publisher.core.patterns import lazy
+from publisher.core.posts.markdown_regions import remove_private_passages
 from publisher.core.posts.post import (
     BadPost,
     ParsedPost,
@@ -14,7 +15,6 @@ from publisher.core.posts.post import (
     body_hash,
     original_line,
 )
-from publisher.core.posts.private_passages import remove_private_passages
 from publisher.core.site import DEFAULT_LANGUAGE
 from publisher.sources.build_post import NO_FRONT_MATTER, Reasons, build_post, defaults_for, is_html_file
 from publisher.sources.fields import urls

@@ -24,8 +24,7 @@ from publisher.core.digests.due import CohortKey, DueQuery
 from publisher.core.posts.post import Post, body_hash
 from publisher.core.publishing.log import LogHead, LogKind
 from publisher.core.publishing.plan import Change, Plan
-from publisher.core.subscribers.departures import Departure
-from publisher.core.subscribers.subscription import Consent, NewReader, SignupResult, Subscription
+from publisher.core.subscribers.subscription import Consent, Departure, NewReader, SignupResult, Subscription
 from publisher.ports import Store
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from publisher.core.feeds.paging import ArchivePage, FeedState
+from publisher.core.feeds.feed import ArchivePage, FeedState
 from publisher.core.posts.filters import PostFilter, Term, TermKind
 from publisher.core.publishing.log import LogKind
 from publisher.core.site import Person

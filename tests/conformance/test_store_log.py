@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from publisher.core.errors import LogConflict, StoreError
-from publisher.core.posts.assets import Asset
-from publisher.core.posts.post import Image, MarkupLanguage, body_hash
+from publisher.core.posts.post import Asset, Image, MarkupLanguage, body_hash
 from publisher.core.publishing.log import LogHead, LogKind
 from publisher.core.publishing.plan import Plan
 from publisher.core.site import Person

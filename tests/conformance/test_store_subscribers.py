@@ -8,8 +8,7 @@ import pytest
 from stores import mark_sending
 
 from publisher.core.delivery.mailing import MailingKind, TransitionCause
-from publisher.core.subscribers.departures import Departure
-from publisher.core.subscribers.subscription import SignupResult, SubscriptionState
+from publisher.core.subscribers.subscription import Departure, SignupResult, SubscriptionState
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -3,8 +3,7 @@
 import subprocess
 import sys
 
-from publisher.core.posts.assets import AssetLocation
-from publisher.core.posts.post import MarkupLanguage
+from publisher.core.posts.post import AssetLocation, MarkupLanguage
 from publisher.markup import SafeMarkup
 
 

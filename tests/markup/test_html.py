@@ -7,8 +7,7 @@ from declared import source_rules
 from paths import SHARED
 
 from publisher.core.mail.message import strip_marks
-from publisher.core.posts.assets import AssetLocation
-from publisher.core.posts.post import MarkupLanguage, ParsedPost
+from publisher.core.posts.post import AssetLocation, MarkupLanguage, ParsedPost
 from publisher.markup import SafeMarkup
 from publisher.sources import FolderSource
 

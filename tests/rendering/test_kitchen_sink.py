@@ -5,8 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from publisher.core.digests.digest import Digest, DigestLinks, DigestPost
-from publisher.core.posts.assets import AssetLocation
-from publisher.core.posts.post import Image, MarkdownExtension, MarkupLanguage
+from publisher.core.posts.post import AssetLocation, Image, MarkdownExtension, MarkupLanguage
 from publisher.markup import SafeMarkup
 from publisher.rendering import JinjaRenderer
 

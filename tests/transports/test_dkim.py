@@ -21,9 +21,8 @@ from mail_linter import lint
 from publisher.core.addresses import parse_address
 from publisher.core.errors import SettingsError
 from publisher.core.mail.dkim import SIGNED_FIELDS, canonical_message, relaxed_body
-from publisher.core.mail.headers import date_value, to_value
 from publisher.core.mail.message import EmailContent, Placeholder, fill
-from publisher.core.mail.mime import compose
+from publisher.core.mail.mime import compose, date_value, to_value
 from publisher.transports.dkim import (
     BATCH,
     SIGNED_HERE,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from publisher.core.subscribers.departures import ALL_LISTS, Departure
+from publisher.core.subscribers.subscription import ALL_LISTS, Departure
 
 MAILING_NUMBERS_SKIPPED = 200
 """Numbers of mailings left out when a store is reconciled: the journal names only every hundredth of the

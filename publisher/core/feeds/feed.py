@@ -1,10 +1,12 @@
-"""A feed as a value, from which every format is written, and how it is cut to a size that readers accept.
+"""A feed as a value, from which every format is written; how it is cut to a size that readers accept; and
+what the store keeps about it: the parts it has had, and which posts its archive documents hold.
 
 A feed is a view of the publication log: the newest live posts that match a filter.
 """
 
+import hashlib
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -16,6 +18,30 @@ from publisher.core.site import Person
 
 PART_PLACEHOLDER = ":value"
 """Stands for the name of the part in the paths of a split feed."""
+
+CombinedFilter = tuple[PostFilter, ...]
+"""Filters that a post of the feed must match, every one of them."""
+
+Terms = frozenset[tuple[TermKind, str]]
+"""The terms of a post: kinds and folded values."""
+
+PageMember = tuple[int, str]
+"""A live post of a feed: the seq of its first log row, and its id."""
+
+MAX_SEQ = 2**63 - 1
+"""No row of the log comes after it."""
+
+MAX_PAGE_ENTRIES = 100
+"""Entries of an archive document."""
+
+MAX_DOCUMENT_BYTES = 5_000_000
+"""The largest document in any format; feed readers refuse much larger ones."""
+
+ENVELOPE_BYTES = 3_000
+"""Room for everything in a document that is not an entry."""
+
+SHORTENED_CHARACTERS = 300
+"""The length of a summary or title where not even all summaries fit."""
 
 
 class FeedFormat(StrEnum):
@@ -149,14 +175,51 @@ class Outline:
     parts: tuple["Outline", ...] = ()
 
 
-MAX_DOCUMENT_BYTES = 5_000_000
-"""The largest document in any format; feed readers refuse much larger ones."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedState:
+    """A feed, or one part of a split feed. Once it exists it stays, if only as an empty feed.
 
-ENVELOPE_BYTES = 3_000
-"""Room for everything in a document that is not an entry."""
+    `part` is the folded value, "" for a whole feed; `label` is the value as first written. `rules` identifies
+    the filter its archives were made with, and `version` the state of its posts at that time. `updated_at` is
+    when it last changed for its readers, by the log up to row `counted`; None if that is not known yet.
+    """
 
-SHORTENED_CHARACTERS = 300
-"""The length of a summary or title where not even all summaries fit."""
+    feed: str
+    part: str = ""
+    label: str = ""
+    rules: str = ""
+    version: int = -1
+    updated_at: datetime | None = None
+    counted: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermChange:
+    """A live post whose author gave it other tags, categories, authors or another language, at `at`."""
+
+    at: datetime
+    before: Terms
+    after: Terms
+
+    def changes_membership(self, filters: CombinedFilter) -> bool:
+        """Whether the post joined or left a feed with these filters."""
+        was, now = (all(one.matches_terms(terms) for one in filters) for terms in (self.before, self.after))
+        return was is not now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchivePage:
+    """An archive document of a feed: the posts whose first log row lies in (after, until], as they were at
+    log row `as_of`. `number` counts from 1, the oldest. `edition` grows when an operator has archives made
+    anew; `members` is a hash that identifies the posts in it now.
+    """
+
+    number: int
+    after: int
+    until: int
+    as_of: int
+    edition: int
+    members: str
 
 
 def truncate_feed(feed: Feed, largest: int = MAX_DOCUMENT_BYTES) -> Feed:
@@ -211,3 +274,45 @@ def _escaped_bytes(text: str) -> int:
     """Bytes of UTF-8 where "&" and "<" are escaped twice, as in the HTML of an RSS summary."""
     data = text.encode("utf-8", "surrogatepass")
     return len(data) + 10 * (data.count(b"&") + data.count(b"<")) + 9 * data.count(b">") + data.count(b'"')
+
+
+def update_pages(
+    pages: Sequence[ArchivePage], members: Sequence[PageMember], limit: int, head: int, edition: int
+) -> tuple[ArchivePage, ...]:
+    """The archive pages of a feed now. Existing pages keep their range, though posts in it may come and go.
+    A new page takes the oldest posts that are on no page yet, whenever these are more than `limit`: so the
+    pages and the subscription document, which has the newest `limit`, leave no gap (RFC 5005 4).
+    """
+    seqs = [seq for seq, _ in members]
+    kept: list[ArchivePage] = []
+    start = 0
+    for page in pages:
+        end = bisect_right(seqs, page.until)
+        kept.append(replace(page, members=hash_members(members[start:end])))
+        start = end
+    size = page_size(limit)
+    while len(members) - start > limit:
+        full = members[start : start + size]
+        start += size
+        after = kept[-1].until if kept else 0
+        kept.append(
+            ArchivePage(
+                number=len(kept) + 1,
+                after=after,
+                until=full[-1][0],
+                as_of=head,
+                edition=edition,
+                members=hash_members(full),
+            )
+        )
+    return tuple(kept)
+
+
+def page_size(limit: int) -> int:
+    """How many entries a full archive document has, for a feed of `limit` entries."""
+    return min(limit, MAX_PAGE_ENTRIES)
+
+
+def hash_members(members: Iterable[PageMember]) -> str:
+    """A hash that identifies this set of posts: 32 hex digits."""
+    return hashlib.sha256(repr(list(members)).encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -5,13 +5,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from publisher.core.posts.assets import merge_assets
 from publisher.core.posts.permalinks import page_path
 from publisher.core.posts.post import (
     BadPost,
     Post,
     PostMailOptions,
     WaitReason,
+    merge_assets,
     next_publication,
     public_posts,
     wait_reason,
@@ -26,13 +26,13 @@ from publisher.core.publishing.plan import (
     HoldReason,
     Plan,
     PlanRules,
+    RecoveredFeeds,
     Rename,
     Stop,
     check_authority,
     check_churn,
     check_missing,
 )
-from publisher.core.publishing.recovery import RecoveredFeeds
 
 MIN_MISSING_SCANS = 2
 MIN_MISSING_TIME = timedelta(minutes=10)

@@ -24,7 +24,6 @@ from publisher.core.subscribers.csv_cells import (
     parse_tags,
     unguard_formula,
 )
-from publisher.core.subscribers.departures import BOUNCE, ERASED, LEFT
 from publisher.core.subscribers.import_columns import (
     FileScan,
     RowClassifier,
@@ -34,6 +33,9 @@ from publisher.core.subscribers.import_columns import (
     has_extra_cells,
 )
 from publisher.core.subscribers.subscription import (
+    BOUNCE,
+    ERASED,
+    LEFT,
     NO_CHOICES,
     ContentPreference,
     Preferences,

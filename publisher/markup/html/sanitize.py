@@ -10,7 +10,7 @@ from urllib.parse import quote, urljoin, urlsplit
 
 import nh3
 
-from publisher.core.posts.assets import NO_ASSETS, AssetLocation, locate_asset
+from publisher.core.posts.post import NO_ASSETS, AssetLocation, locate_asset
 from publisher.markup.html.fragments import names, reveal_url
 from publisher.markup.html.media_fallbacks import (
     FROM_NOSCRIPT,

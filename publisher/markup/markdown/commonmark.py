@@ -21,7 +21,7 @@ from html import escape
 
 import comrak
 
-from publisher.core.posts.code_regions import blank_code
+from publisher.core.posts.markdown_regions import blank_code
 from publisher.core.posts.post import MarkdownExtension
 from publisher.markup.html.fragments import names, pieces
 

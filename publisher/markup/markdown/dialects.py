@@ -14,7 +14,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from publisher.core.posts.code_regions import blank_code, remove_outside_code
+from publisher.core.posts.markdown_regions import blank_code, remove_outside_code
 
 _OPEN = re.compile(r"([ \t]*)(:{3,})[ \t]*\{?\.?([A-Za-z][\w-]*)(.*)$")
 _CLOSE = re.compile(r"[ \t]*(:{3,})[ \t]*$")

@@ -9,7 +9,7 @@ Readers see the source with its delimiters: no mail program and few feed readers
 import re
 from collections.abc import Callable, Collection, Iterator
 
-from publisher.core.posts.code_regions import blank_code, blank_text
+from publisher.core.posts.markdown_regions import blank_code, blank_text
 from publisher.core.posts.post import MarkdownExtension
 from publisher.markup.html.fragments import hide
 

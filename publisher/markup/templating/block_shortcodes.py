@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from html import escape
 
-from publisher.core.posts.code_regions import blank_code
+from publisher.core.posts.markdown_regions import blank_code
 from publisher.markup.html.fragments import names
 
 _NOTE_TYPES = names(

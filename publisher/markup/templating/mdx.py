@@ -15,7 +15,7 @@ from enum import StrEnum
 from html import escape
 from typing import NamedTuple
 
-from publisher.core.posts.code_regions import apply_outside_code, blank_code, remove_outside_code
+from publisher.core.posts.markdown_regions import apply_outside_code, blank_code, remove_outside_code
 from publisher.markup.html.fragments import names
 from publisher.markup.templating.shortcodes import ShortcodeContext, expand_element
 

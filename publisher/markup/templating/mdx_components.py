@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import escape
 
-from publisher.core.posts.code_regions import apply_outside_code, blank_code
+from publisher.core.posts.markdown_regions import apply_outside_code, blank_code
 from publisher.markup.html.fragments import names
 from publisher.markup.templating.block_shortcodes import NOTES, note_title
 from publisher.markup.templating.shortcodes import attributes, expand_element

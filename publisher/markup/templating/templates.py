@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from itertools import islice
 
-from publisher.core.posts.code_regions import apply_outside_code, blank_code, blank_text
+from publisher.core.posts.markdown_regions import apply_outside_code, blank_code, blank_text
 from publisher.core.posts.post import MarkdownExtension
 from publisher.markup.html.fragments import hide
 from publisher.markup.markdown.math import blank_math

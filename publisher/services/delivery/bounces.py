@@ -12,7 +12,7 @@ from itertools import islice
 
 from publisher.core.delivery.bounces import is_mass_refusal, limit_reached, refusal_ruling
 from publisher.core.delivery.mailing import MailingHold, MailingState, RefusalRuling
-from publisher.core.subscribers.departures import ALL_LISTS, BOUNCE
+from publisher.core.subscribers.subscription import ALL_LISTS, BOUNCE
 from publisher.ports import Store
 from publisher.services.deps import Deps
 from publisher.services.subscribers.admin import suppress_keys

@@ -63,7 +63,7 @@ def _with_private_passages(store: Store, mailings: Sequence[Mailing]) -> frozens
     if store.meta(PASSAGES) == LOOKED:
         return frozenset()
     # Loaded here, since it is needed once.
-    from publisher.core.posts.private_passages import remove_private_passages
+    from publisher.core.posts.markdown_regions import remove_private_passages
 
     found: set[int] = set()
     for mailing in mailings:

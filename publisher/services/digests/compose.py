@@ -19,7 +19,6 @@ from functools import partial
 
 from publisher.core.digests.digest import Digest, DigestContent, DigestLinks, DigestPost, Layout
 from publisher.core.errors import LintError, TemplateError, TokenError
-from publisher.core.mail.headers import date_value
 from publisher.core.mail.lint import lint
 from publisher.core.mail.lint.author_text import post_without_author_text, without_author_text
 from publisher.core.mail.lint.html import why_unreachable
@@ -32,7 +31,7 @@ from publisher.core.mail.message import (
     fill,
     split_at_marks,
 )
-from publisher.core.mail.mime import compose
+from publisher.core.mail.mime import compose, date_value
 from publisher.core.publishing.log import PublishedPost
 from publisher.core.subscribers.subscription import MailingList
 from publisher.core.tokens import Purpose, verify

@@ -13,7 +13,6 @@ from publisher.core.digests.digest import DigestSelector
 from publisher.core.digests.due import CohortKey, ReaderStatus
 from publisher.core.errors import Refused
 from publisher.core.mail.dkim import canonical_message
-from publisher.core.mail.headers import date_value, to_value
 from publisher.core.mail.lint.problem import LintProblem
 from publisher.core.mail.message import (
     EmailContent,
@@ -25,7 +24,7 @@ from publisher.core.mail.message import (
     fill,
     split_at_marks,
 )
-from publisher.core.mail.mime import compose
+from publisher.core.mail.mime import compose, date_value, to_value
 from publisher.core.publishing.log import PublishedPost
 from publisher.core.subscribers.subscription import ContentPreference, MailingList, Subscription
 from publisher.core.tokens import address_key

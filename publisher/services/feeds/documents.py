@@ -20,8 +20,7 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 
 from publisher.core.errors import OutputError
-from publisher.core.feeds.documents import Document, FeedVersion
-from publisher.core.feeds.feed_documents import may_be_feed, read_feed
+from publisher.core.feeds.documents import Document, FeedVersion, may_be_feed, read_feed
 from publisher.ports import PublicFolder
 from publisher.services.deps import Deps
 from publisher.services.feeds.websub import pings_for

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from publisher.core.feeds.feed import FeedSpec
-from publisher.core.feeds.paging import ArchivePage, CombinedFilter, FeedState, update_pages
+from publisher.core.feeds.feed import ArchivePage, CombinedFilter, FeedSpec, FeedState, update_pages
 from publisher.core.posts.filters import EVERYTHING, PostFilter, feed_part_name, term_matches
 from publisher.core.publishing.log import LogHead
 from publisher.ports import Store

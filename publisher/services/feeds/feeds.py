@@ -7,7 +7,9 @@ from functools import cache, partial
 from urllib.parse import quote
 
 from publisher.core.feeds.feed import (
+    MAX_SEQ,
     PART_PLACEHOLDER,
+    ArchivePage,
     Category,
     Enclosure,
     Feed,
@@ -15,9 +17,9 @@ from publisher.core.feeds.feed import (
     FeedSpec,
     History,
     Tombstone,
+    page_size,
     truncate_feed,
 )
-from publisher.core.feeds.paging import MAX_SEQ, ArchivePage, page_size
 from publisher.core.posts.post import Image, Post
 from publisher.core.publishing.log import PublishedPost
 from publisher.core.site import license_url

@@ -8,12 +8,11 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import PurePosixPath
 
-from publisher.core.feeds.paging import MAX_SEQ
-from publisher.core.posts.assets import ASSETS_FOLDER as ASSETS
-from publisher.core.posts.assets import Asset
+from publisher.core.feeds.feed import MAX_SEQ
 from publisher.core.posts.permalinks import POSTS_FOLDER as POSTS
 from publisher.core.posts.permalinks import page_path, url_path
-from publisher.core.posts.post import Post
+from publisher.core.posts.post import ASSETS_FOLDER as ASSETS
+from publisher.core.posts.post import Asset, Post
 from publisher.core.publishing.log import PublishedPost, mint
 from publisher.services.deps import Deps, SiteRules
 from publisher.services.feeds.documents import DocumentSpec, fingerprint

@@ -17,8 +17,9 @@ from publisher.core.feeds.documents import (
     PAGE_POLICY,
     allows_any_origin,
     content_security_policy,
+    may_be_feed,
+    read_feed,
 )
-from publisher.core.feeds.feed_documents import may_be_feed, read_feed
 from publisher.core.feeds.redirects import HTTP_STATUS
 from publisher.ports import Store
 from publisher.services.deps import Deps, SiteRules

@@ -10,8 +10,8 @@ from publisher.core.delivery.bounces import return_path
 from publisher.core.delivery.mailing import Batch, Delivery, Mailing
 from publisher.core.lru import LruCache
 from publisher.core.mail.dkim import CanonicalMessage, canonical_message
-from publisher.core.mail.headers import date_value
 from publisher.core.mail.message import Envelope, Message, Placeholder, Segment, SegmentTemplate, is_dotless
+from publisher.core.mail.mime import date_value
 from publisher.core.tokens import (
     KeyRing,
     Purpose,

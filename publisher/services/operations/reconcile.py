@@ -22,7 +22,7 @@ from publisher.core.delivery.reconciliation import (
     missed_mailings,
     summarize_journal,
 )
-from publisher.core.subscribers.departures import Departure
+from publisher.core.subscribers.subscription import Departure
 from publisher.ports import Store
 from publisher.services.delivery.unknown_outcomes import RESTORED
 from publisher.services.deps import Deps

@@ -11,8 +11,7 @@ from functools import cached_property
 from textwrap import shorten
 
 from publisher.core.digests.digest import DigestPost, Layout
-from publisher.core.posts.assets import NO_ASSETS, AssetLocation
-from publisher.core.posts.post import Image, Post
+from publisher.core.posts.post import NO_ASSETS, AssetLocation, Image, Post
 from publisher.core.publishing.log import PublishedPost
 from publisher.ports import Markup
 from publisher.services.deps import Deps, SiteRules

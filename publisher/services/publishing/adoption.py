@@ -29,7 +29,7 @@ from publisher.core.publishing.adoption import (
     merge_entries,
 )
 from publisher.core.publishing.log import LogHead
-from publisher.core.publishing.recovery import RecoveredFeeds
+from publisher.core.publishing.plan import RecoveredFeeds
 from publisher.ports import Store
 from publisher.services.deps import Adapters, Deps
 from publisher.services.feeds.feeds import feed_path

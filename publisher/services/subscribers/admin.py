@@ -13,8 +13,15 @@ from typing import Any
 from publisher.core.addresses import parse_address
 from publisher.core.delivery.bounces import BounceLimits, Severity, count_refusals
 from publisher.core.delivery.reconciliation import journal_event, journal_fields
-from publisher.core.subscribers.departures import ALL_LISTS, ERASED, LEFT, Departure
-from publisher.core.subscribers.subscription import MailingList, Subscription, SubscriptionState
+from publisher.core.subscribers.subscription import (
+    ALL_LISTS,
+    ERASED,
+    LEFT,
+    Departure,
+    MailingList,
+    Subscription,
+    SubscriptionState,
+)
 from publisher.core.tokens import KeyRing, address_key, mailbox_key
 from publisher.ports import Journal, Store
 from publisher.services.deps import Deps

@@ -11,11 +11,11 @@ from publisher.core.delivery.mailing import MailingKind, NewMailing
 from publisher.core.errors import AddressError
 from publisher.core.posts.filters import fold_term
 from publisher.core.subscribers.csv_cells import RowStatus, SourceStatus
-from publisher.core.subscribers.departures import Departure
 from publisher.core.subscribers.import_rows import DEPARTURE_KINDS, ImportOutcome, ImportRow
 from publisher.core.subscribers.subscription import (
     NO_CHOICES,
     Consent,
+    Departure,
     ListChoice,
     MailingList,
     NewReader,

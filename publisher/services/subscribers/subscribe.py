@@ -13,9 +13,10 @@ from publisher.core.delivery.reconciliation import TRANSACTIONAL_PER_LINE
 from publisher.core.digests.digest import is_wanted
 from publisher.core.errors import LogConflict, Refused, TokenError
 from publisher.core.subscribers.cadences import CADENCES
-from publisher.core.subscribers.departures import ALL_LISTS, READER_KINDS
 from publisher.core.subscribers.subscription import (
+    ALL_LISTS,
     PENDING_FOR,
+    READER_KINDS,
     Consent,
     MailingList,
     NewReader,

@@ -14,8 +14,7 @@ from html import unescape
 from pathlib import Path, PurePosixPath
 
 from publisher.core.patterns import lazy
-from publisher.core.posts.assets import Asset, referenced_name
-from publisher.core.posts.post import Post
+from publisher.core.posts.post import Asset, Post, referenced_name
 from publisher.sources.fields.links import CodeRanges
 from publisher.sources.stable_files import StabilityCheck, read_stable
 

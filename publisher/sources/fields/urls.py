@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from publisher.core.patterns import lazy
-from publisher.core.posts.assets import referenced_name
 from publisher.core.posts.permalinks import public_permalink
-from publisher.core.posts.post import Image
+from publisher.core.posts.post import Image, referenced_name
 from publisher.core.site import DEFAULT_LANGUAGE
 from publisher.sources.fields.permalinks import (
     PermalinkFacts,

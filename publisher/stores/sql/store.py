@@ -22,9 +22,8 @@ from publisher.stores.sql.subscribers.subscribers import AddressKeys, Subscriber
 
 if TYPE_CHECKING:
     from publisher.core.delivery.mailing import NewMailing
-    from publisher.core.subscribers.departures import Departure
     from publisher.core.subscribers.import_rows import ImportOutcome
-    from publisher.core.subscribers.subscription import Consent
+    from publisher.core.subscribers.subscription import Consent, Departure
     from publisher.stores.sql.subscribers.import_rows import Rows
 
 

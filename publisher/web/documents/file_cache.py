@@ -19,12 +19,14 @@ from typing import BinaryIO
 
 from publisher.core.feeds.documents import (
     ENCODINGS,
+    FeedResource,
     allows_any_origin,
     content_security_policy,
     content_type,
     is_compressible,
+    may_be_feed,
+    read_feed,
 )
-from publisher.core.feeds.feed_documents import FeedResource, may_be_feed, read_feed
 from publisher.web.documents.request import IDENTITY, http_date
 
 HASH = 32

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from publisher.core.feeds.feed_documents import without_entries
+from publisher.core.feeds.documents import without_entries
 from publisher.web.documents.file_cache import (
     HASH,
     CachedFile,

@@ -5,13 +5,8 @@ from typing import Any
 
 import pytest
 
+from publisher.core.feeds.documents import FeedResource, may_be_feed, read_feed, without_entries
 from publisher.core.feeds.feed import FeedFormat
-from publisher.core.feeds.feed_documents import (
-    FeedResource,
-    may_be_feed,
-    read_feed,
-    without_entries,
-)
 
 ATOM = b"""<?xml version='1.0' encoding='UTF-8'?>
 <feed xmlns="http://www.w3.org/2005/Atom" xmlns:fh="http://purl.org/syndication/history/1.0">

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.feeds.paging import (
+from publisher.core.feeds.feed import (
     MAX_PAGE_ENTRIES,
     ArchivePage,
     PageMember,

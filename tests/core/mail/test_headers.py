@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from publisher.core.addresses import Mailbox, parse_address
 from publisher.core.errors import SettingsError
-from publisher.core.mail.headers import (
+from publisher.core.mail.mime import (
     clean_text,
     date_value,
     encoded_words,

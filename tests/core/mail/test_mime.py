@@ -15,9 +15,16 @@ from mail_linter import lint
 
 from publisher.core.addresses import parse_address
 from publisher.core.errors import AddressError, SettingsError, TemplateError
-from publisher.core.mail.headers import clean_text, date_value, to_value
 from publisher.core.mail.message import EmailContent, Placeholder, Segment, fill
-from publisher.core.mail.mime import compose, encode_body, freeze_segments, thaw_recipe
+from publisher.core.mail.mime import (
+    clean_text,
+    compose,
+    date_value,
+    encode_body,
+    freeze_segments,
+    thaw_recipe,
+    to_value,
+)
 
 MARK = "\ue000unsubscribe\ue001"
 TOKEN = b"AgEAAAAAAAAABwAAAAMAAAAAx-_x4YB2m0Qz7bJr1gq3kA"

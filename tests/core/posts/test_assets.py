@@ -2,7 +2,7 @@
 
 import pytest
 
-from publisher.core.posts.assets import Asset, AssetLocation, locate_asset, merge_assets, referenced_name
+from publisher.core.posts.post import Asset, AssetLocation, locate_asset, merge_assets, referenced_name
 
 
 @pytest.mark.parametrize(

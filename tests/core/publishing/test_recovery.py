@@ -11,9 +11,8 @@ from plans import DAY, NOW, RULES, post, tag
 from publisher.core.posts.post import Post
 from publisher.core.publishing.adoption import AdoptedEntries, OldEntry
 from publisher.core.publishing.log import LogHead
-from publisher.core.publishing.plan import Guard, Plan, PlanRules
+from publisher.core.publishing.plan import Guard, Plan, PlanRules, RecoveredFeeds
 from publisher.core.publishing.planner import make_plan
-from publisher.core.publishing.recovery import RecoveredFeeds
 
 HEAD = LogHead(seq=0, at=None, baseline_at=None)
 HOUR = timedelta(hours=1)

@@ -8,18 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.delivery.reconciliation import journal_event, journal_fields, summarize_journal
-from publisher.core.subscribers.departures import (
+from publisher.core.subscribers.subscription import (
     ALL_LISTS,
     BOUNCE,
     ERASED,
     LEFT,
     Departure,
     SubscriptionLife,
+    SubscriptionState,
     has_returned,
     is_applied,
     lives_ended_by,
 )
-from publisher.core.subscribers.subscription import SubscriptionState
 
 AT = datetime(2024, 10, 25, 9, tzinfo=UTC)
 KEY, OTHER = "aa" * 32, "bb" * 32

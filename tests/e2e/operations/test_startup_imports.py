@@ -52,7 +52,7 @@ GENERATORS = (
 READING = (
     "publisher.sources.parse_post",
     "publisher.sources.liquid.conditions",
-    "publisher.core.posts.private_passages",
+    "publisher.core.posts.markdown_regions",
 )
 """What reads a file that changed."""
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from blogs import REL, TOML, Blog
 
-from publisher.core.feeds.paging import ArchivePage
+from publisher.core.feeds.feed import ArchivePage
 from publisher.core.posts.filters import PostFilter
 from publisher.services.feeds.documents import fingerprint
 from publisher.services.feeds.feeds import rebuild_archives

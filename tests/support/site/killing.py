@@ -186,7 +186,7 @@ def _reach(order: dict[str, Any], there: int) -> Callable[[str], None]:
 
 def _act(app: Any, what: str, *words: str) -> None:
     """What a reader or an operator does, through the service that the web and the command line call."""
-    from publisher.core.subscribers.departures import BOUNCE
+    from publisher.core.subscribers.subscription import BOUNCE
     from publisher.services.subscribers import account, admin, signup, subscribe
 
     deps, now = app.deps, app.clock()

@@ -1,8 +1,7 @@
 """The lint: what is wrong with a message, judged by the bytes that would be sent.
 
 dom             the HTML as elements, and which style rules apply to them
-html            rules for the HTML: size, structure, links, pictures, contrast
-client_support  styles that too few mail clients support
+html            rules for the HTML: size, structure, links, pictures, contrast, styles that clients support
 author_text     a digest without its authors' text, and placeholders that a template should have filled in
 
 The rules for the header are those of RFC 5322 3.6, RFC 8058, RFC 2919 and large mailbox providers.
@@ -38,9 +37,8 @@ def lint(data: bytes, head: Letterhead) -> tuple[LintProblem, ...]:
     from email import message_from_bytes, policy
 
     from publisher.core.mail.lint.author_text import line_leftovers
-    from publisher.core.mail.lint.client_support import client_problems
     from publisher.core.mail.lint.dom import Tree
-    from publisher.core.mail.lint.html import contrast_problems, page_problems
+    from publisher.core.mail.lint.html import client_problems, contrast_problems, page_problems
 
     message = message_from_bytes(data, policy=policy.default)
     parts = (message.get_body((kind,)) for kind in ("plain", "html"))

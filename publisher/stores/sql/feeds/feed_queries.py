@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, select, tuple_
 
-from publisher.core.feeds.paging import (
+from publisher.core.feeds.feed import (
     MAX_SEQ,
     ArchivePage,
     CombinedFilter,

@@ -14,8 +14,7 @@ from typing import Any, cast
 
 from sqlalchemy import Row
 
-from publisher.core.posts.assets import Asset
-from publisher.core.posts.post import Image, MarkdownExtension, MarkupLanguage, Post, PostMailOptions
+from publisher.core.posts.post import Asset, Image, MarkdownExtension, MarkupLanguage, Post, PostMailOptions
 from publisher.core.publishing.log import PublishedPost
 from publisher.core.site import Person
 from publisher.core.subscribers.subscription import Consent

@@ -11,15 +11,15 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, delete, exists, func, or_, select, update
 
 from publisher.core.delivery.mailing import MailingKind
-from publisher.core.subscribers.departures import (
+from publisher.core.subscribers.subscription import (
     ERASED,
     Departure,
     SubscriptionLife,
+    SubscriptionState,
     has_returned,
     is_applied,
     lives_ended_by,
 )
-from publisher.core.subscribers.subscription import SubscriptionState
 from publisher.stores.sql.delivery.retention import receipts
 from publisher.stores.sql.engine.database import IN_LIST, Database, insert_new, slices, upsert
 from publisher.stores.sql.schema.base import Suppression

@@ -26,7 +26,6 @@ from sqlalchemy.schema import CreateTable
 
 from publisher.core.delivery.mailing import NewMailing
 from publisher.core.subscribers.csv_cells import RowStatus, SourceStatus
-from publisher.core.subscribers.departures import ALL_LISTS, LEFT, Departure
 from publisher.core.subscribers.import_rows import (
     DepartureEffect,
     ExistingSubscription,
@@ -34,7 +33,10 @@ from publisher.core.subscribers.import_rows import (
     departure_effect,
 )
 from publisher.core.subscribers.subscription import (
+    ALL_LISTS,
+    LEFT,
     Consent,
+    Departure,
     NewReader,
     Preferences,
     SignupResult,

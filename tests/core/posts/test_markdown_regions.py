@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.posts.private_passages import PRIVATE_TAG_NAMES, remove_private_passages
+from publisher.core.posts.markdown_regions import PRIVATE_TAG_NAMES, remove_private_passages
 
 WAYS = {
     "liquid": ("{{% {0} %}}", "{{% end{0} %}}"),

@@ -1,4 +1,5 @@
-"""Passages that an author keeps from most readers: text between tags that encrypt, or restrict to members.
+"""Regions of a Markdown source: code, which is left alone, and passages that an author keeps from most
+readers, which are removed. The tags around such a passage encrypt it or restrict it to members:
 
     {% encrypt %} ... {% endencrypt %}              Liquid, Nunjucks; Zola's {% encrypt() %} ... {% end %}
     {{< secret >}} ... {{< /secret >}}              Hugo, and with {{% %}}
@@ -6,20 +7,24 @@
     [private] ... [/private]                        shortcodes as WordPress has them
     <!-- private --> ... <!-- /private -->
     {::comment} ... {:/comment}                     kramdown
-    <!--members-only-->                             Ghost: all that follows
+    <!--members-only-->                             Ghost: everything after it
     <!--kg-gated-block:begin nonMember:false ...--> ... <!--kg-gated-block:end-->      Ghost: one block
 
-The site shows them to readers who may see them; a feed or a mail cannot tell who reads it, so they are
-removed. A passage that is never closed reaches to the end of the post. Code samples that show such tags stay.
+The site shows such passages to readers who may see them, but a feed or a mail cannot tell who reads it. A
+passage that is never closed reaches to the end of the post. Code samples that show such tags stay.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 from publisher.core.patterns import lazy
-from publisher.core.posts.code_regions import blank_code, blank_text
+
+_FENCE = lazy(r"[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)*(`{3,}(?=[^`]*$)|~{3,})")
+_SPAN = lazy(r"(?<!`)(`+)(?!`)((?:(?!\n[ \t]*\n)[\s\S]){1,4000}?)(?<!`)\1(?!`)")
+_NOT_BREAK = lazy(r"[^\n]")
+_ITEM = lazy(r"[ \t]{0,3}(?:[-*+:]|\d+[.)]|\[\^[^\]]*\]:)(?:\s|$)")
 
 PRIVATE_TAG_NAMES = (
     "hugo-encryptor", "fixit-encryptor", "hugo-encrypt", "members-only", "encrypted", "protected", "password",
@@ -29,8 +34,90 @@ PRIVATE_TAG_NAMES = (
 
 _STEMS = ("encrypt", "private", "protected", "secret", "password", "members")
 _NAME = f"(?P<name>{'|'.join(name.replace('-', '[-_]?') for name in PRIVATE_TAG_NAMES)})"
+
 _WHOLE = r"(?![\w.:/]|-(?!%\}))"
 """The end of a name: "private_notes" and "secret.html" are other names."""
+
+
+def apply_outside_code(source: str, change: Callable[[str], str]) -> str:
+    """`source` with `change` applied to everything that is not code."""
+    if "`" not in source and "~~~" not in source and "    " not in source and "\t" not in source:
+        return change(source)
+    parts: list[str] = []
+    for code, chunk in _blocks(source):
+        if code:
+            parts.append(chunk)
+        elif chunk.count("`") not in range(2, 5000):
+            parts.append(change(chunk))
+        else:
+            at = 0
+            for match in _SPAN.finditer(chunk):
+                parts += [change(chunk[at : match.start()]), match[0]]
+                at = match.end()
+            parts.append(change(chunk[at:]))
+    return "".join(parts)
+
+
+def blank_code(source: str) -> str:
+    """`source` with its code replaced by spaces: every other character keeps its place."""
+    parts: list[str] = []
+    for code, chunk in _blocks(source):
+        parts.append(blank_text(chunk) if code else _SPAN.sub(lambda match: blank_text(match[0]), chunk))
+    return "".join(parts)
+
+
+def remove_outside_code(source: str, pattern: re.Pattern[str]) -> str:
+    """`source` without the matches of `pattern` outside code."""
+    parts: list[str] = []
+    at = 0
+    for match in pattern.finditer(blank_code(source)):
+        parts.append(source[at : match.start()])
+        at = match.end()
+    return "".join([*parts, source[at:]])
+
+
+def blank_text(text: str) -> str:
+    """As many spaces and line breaks as `text` has characters and line breaks."""
+    return _NOT_BREAK.sub(" ", text)
+
+
+def _blocks(source: str) -> Iterator[tuple[bool, str]]:
+    """Stretches of lines in order, as (is code, text); joined, they are the source."""
+    kept: list[str] = []
+    was = False
+    for code, line in _lines(source):
+        if code != was and kept:
+            yield was, "".join(kept)
+            kept = []
+        was = code
+        kept.append(line)
+    if kept:
+        yield was, "".join(kept)
+
+
+def _lines(source: str) -> Iterator[tuple[bool, str]]:
+    """(is code, line) for each line. A line indented by four is code unless it is in a list or a
+    paragraph.
+    """
+    fence, after_blank, in_list, indented = "", True, False, False
+    for line in source.splitlines(keepends=True):
+        bare = line.strip()
+        if fence:
+            yield True, line
+            if bare.startswith(fence) and not bare.strip(fence[0]):
+                fence = ""
+            after_blank = False
+            continue
+        if match := _FENCE.match(line):
+            fence = match[1]
+            yield True, line
+            continue
+        deep = line.startswith(("    ", "\t"))
+        if bare and not deep:
+            in_list = bool(_ITEM.match(line)) or (in_list and (not after_blank or line[0] in " \t"))
+        indented = bool(bare) and deep and not in_list and (after_blank or indented)
+        yield indented, line
+        after_blank = not bare or (indented and after_blank)
 
 
 class _TagSyntax(StrEnum):
@@ -73,10 +160,12 @@ _PATTERNS: tuple[tuple[_TagSyntax, re.Pattern[str]], ...] = tuple(
         (_TagSyntax.CALL, r"\{%-?\s{0,99}(?:(?P<end>end)\s{0,99}-?%\}|[a-z_][\w:]{0,99}\s{0,9}\()"),
     )
 )
+
 _OPENING = lazy(rf"(?:\{{%-?|\{{\{{[<%]|<!--|<|\[)\s{{0,99}}(?:end[-_ ]?|/\s{{0,99}})?{_NAME}", re.IGNORECASE)
 """How any of these begins: most texts that mention passwords contain none."""
 
 _CALLED = lazy(r"\{%-?\s*[\w-]+\s*\(")
+
 _FOR_EVERYBODY = lazy(r"\bnonMember:\s?true\b")
 """What a gated block contains if everybody may see it."""
 
