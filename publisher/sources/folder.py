@@ -354,9 +354,7 @@ def busy_post(path: str) -> BadPost:
 def code_hash() -> str:
     """16 hex digits of the SHA-256 of all code that decides what a file means."""
     found = hashlib.sha256()
-    shared = [
-        Path(core.__path__[0], name) for name in ("posts/code_regions.py", "posts/private_passages.py")
-    ]  # these decide what a body is
-    for module in (*sorted(Path(__file__).parent.rglob("*.py")), *shared):
+    regions = Path(core.__path__[0], "posts/markdown_regions.py")  # decides what of a body stays
+    for module in (*sorted(Path(__file__).parent.rglob("*.py")), regions):
         found.update(module.read_bytes())
     return found.hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""What stands between tags that hide goes, whole; what only speaks of them stays."""
+"""A passage between tags that hide it is removed whole; a text that only mentions such tags stays."""
 
 import re
 

@@ -1,5 +1,5 @@
 """Records departures, many in one transaction, with a handful of statements for every few hundred.
-`core.subscribers.departures` decides what a departure ends, and when it is done.
+`core.subscribers.subscription` decides what a departure ends, and when it is done.
 """
 
 from collections import defaultdict
