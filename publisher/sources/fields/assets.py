@@ -8,6 +8,7 @@ import os
 import re
 import stat
 import struct
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import replace
 from html import unescape
@@ -15,7 +16,6 @@ from pathlib import Path, PurePosixPath
 
 from publisher.core.patterns import lazy
 from publisher.core.posts.post import Asset, Post, referenced_name
-from publisher.sources.fields.links import CodeRanges
 from publisher.sources.stable_files import StabilityCheck, read_stable
 
 ImageSize = tuple[int, int]
@@ -45,6 +45,7 @@ _LOOKBEHIND = 2_000
 """How many characters before a URL are searched for the beginning of its picture."""
 
 _ESCAPED = lazy(r"\\([!-/:-@\[-`{-~])")
+_FENCE = lazy(r"^[ \t]*(?:`{3,}(?=[^`\n]*$)|~~~)", re.MULTILINE)
 AssetCache = dict[tuple[str, int, int], Asset]
 
 
@@ -233,3 +234,18 @@ def read_asset(real: Path, rest: StabilityCheck | None = None) -> tuple[bytes] |
             os.close(handle)
     except OSError as error:
         return error.strerror or str(error)
+
+
+class CodeRanges:
+    """Which places of a body are in a fenced code block, or between backticks on their line."""
+
+    def __init__(self, body: str) -> None:
+        self._fences = [match.start() for match in _FENCE.finditer(body)]
+        self._ticks = [match.start() for match in re.finditer("`", body)]
+        self._body = body
+
+    def holds(self, at: int) -> bool:
+        """Whether the character at `at` is code."""
+        line = self._body.rfind("\n", 0, at) + 1
+        ticks = bisect_left(self._ticks, at) - bisect_left(self._ticks, line)
+        return bisect_left(self._fences, at) % 2 == 1 or ticks % 2 == 1

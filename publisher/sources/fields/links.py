@@ -15,7 +15,6 @@ A link to a file that is not in the folder stays as written and is reported.
 
 import posixpath
 import re
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
@@ -55,7 +54,6 @@ _FIELD = lazy(r"\{(?:slug|name|page_name)\}")
 _UNROUTED = "pathname:///"
 _FOLDERS = ("static/", "public/", _UNROUTED)
 _STATIC = lazy(r"(?:\.\./)*(?:static|public)/(.+)")
-_FENCE = lazy(r"^[ \t]*(?:`{3,}(?=[^`\n]*$)|~~~)", re.MULTILINE)
 _IN_LANGUAGE = lazy(r"""\slang\s{0,9}=\s{0,9}["']?([A-Za-z-]{2,20})""")
 _ENDS = lazy(r"\.(?:md|mdx|markdown|html|htm|rst)$", re.IGNORECASE)
 _INDEX = lazy(r"(?:^|/)_?index$", re.IGNORECASE)
@@ -258,18 +256,3 @@ def may_link_to_posts(body: str) -> bool:
         match["kind"] or match["ref"] or _POST.match(target_of(match))
         for match in islice(link_candidates(body), MAX_LINKS)
     )
-
-
-class CodeRanges:
-    """Which places of a body are in a fenced code block, or between backticks on their line."""
-
-    def __init__(self, body: str) -> None:
-        self._fences = [match.start() for match in _FENCE.finditer(body)]
-        self._ticks = [match.start() for match in re.finditer("`", body)]
-        self._body = body
-
-    def holds(self, at: int) -> bool:
-        """Whether the character at `at` is code."""
-        line = self._body.rfind("\n", 0, at) + 1
-        ticks = bisect_left(self._ticks, at) - bisect_left(self._ticks, line)
-        return bisect_left(self._fences, at) % 2 == 1 or ticks % 2 == 1

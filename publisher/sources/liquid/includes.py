@@ -13,7 +13,6 @@ from itertools import islice
 from pathlib import Path
 
 from publisher.core.patterns import lazy
-from publisher.core.posts.markdown_regions import blank_code
 from publisher.sources.frontmatter.values import Value, fold, folded_map
 from publisher.sources.generators.config_files import read_text
 from publisher.sources.rules import SourceRules
@@ -112,7 +111,7 @@ def expand_includes(
     includes = "{%" in body and "include" in body
     if rules.profile not in PROFILES or not (includes or (rules.site_data and "site.data" in body)):
         return body, ()
-    from publisher.core.posts.markdown_regions import blank_literal_regions
+    from publisher.core.posts.markdown_regions import blank_code, blank_literal_regions
     from publisher.sources.liquid import data_files
 
     prose = blank_literal_regions(blank_code(body) if markdown else body)
@@ -171,7 +170,7 @@ def extract_constants(body: str, rules: SourceRules, *, markdown: bool) -> tuple
     """
     if rules.profile not in PROFILES or ("{%" not in body and "site." not in body):
         return body, {}
-    from publisher.core.posts.markdown_regions import blank_literal_regions
+    from publisher.core.posts.markdown_regions import blank_code, blank_literal_regions
     from publisher.sources.liquid import data_files
 
     data = rules.site_data
