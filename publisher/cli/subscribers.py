@@ -22,7 +22,7 @@ from publisher.cli.common import (
     the_list,
     utc,
 )
-from publisher.cli.subscribers_import import import_
+from publisher.cli.subscribers_import import import_, suppress_files
 from publisher.core.errors import UsageError
 from publisher.core.subscribers.csv_cells import EXPORT_COLUMNS, guard_formula, to_cells
 from publisher.core.subscribers.subscription import MailingList, SignupResult, Subscription, SubscriptionState
@@ -158,13 +158,31 @@ def unsubscribe(site: SiteOptions, address: str, list_slug: str | None) -> None:
 
 @subscribers.command("suppress")
 @site_options(at=True)
-@click.argument("address")
+@click.argument("address", required=False)
+@click.option(
+    "--file",
+    "files",
+    multiple=True,
+    type=click.Path(dir_okay=False, allow_dash=True),
+    metavar="FILE",
+    help="Everybody in this file: CSV with an `email` column, or one address per line. Repeatable.",
+)
 @click.option("--list", "list_slug", metavar="LIST", help="Only this list (default: all).")
-def suppress(site: SiteOptions, address: str, list_slug: str | None) -> None:
-    """No mail to ADDRESS from now on, whoever signs it up."""
+@click.option("--dry-run", is_flag=True, help="Say who would be suppressed; store nothing.")
+def suppress(
+    site: SiteOptions, address: str | None, files: tuple[str, ...], list_slug: str | None, dry_run: bool
+) -> None:
+    """No mail to ADDRESS, or to anybody in FILE, from now on, whoever signs them up."""
+    if bool(address) == bool(files):
+        raise UsageError("subscribers suppress", "needs one address, or files", "name ADDRESS or --file FILE")
     app = site.open(reads=True)
-    admin.suppress(app.deps, address, list_or_none(app, list_slug), app.clock())
-    say(f"{address}: gets no mail of {list_slug or 'any list'} from now on")
+    spec, what = list_or_none(app, list_slug), f"of {list_slug or 'any list'} from now on"
+    if address is None:
+        suppress_files(app, files, spec, what, dry_run=dry_run)
+        return
+    if not dry_run:
+        admin.suppress(app.deps, address, spec, app.clock())
+    say(f"{address}: {'would get' if dry_run else 'gets'} no mail {what}")
 
 
 @subscribers.command("allow")

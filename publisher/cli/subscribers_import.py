@@ -17,13 +17,25 @@ from publisher.core.errors import UsageError
 from publisher.core.subscribers.cadences import CADENCES
 from publisher.core.subscribers.csv_cells import normalized
 from publisher.core.subscribers.import_columns import FileScan, ScanOptions, require_columns
-from publisher.core.subscribers.import_rows import ImportRow, RowParser
+from publisher.core.subscribers.import_providers import LISTMONK
+from publisher.core.subscribers.import_rows import ImportRow, RowParser, address_cell
 from publisher.core.subscribers.subscription import MailingList
-from publisher.imports.subscriber_files import SubscriberFile, opened
+from publisher.imports.listmonk_pages import ListmonkPages, choose_list, missing_pages
+from publisher.imports.subscriber_files import AnySubscriberFile, opened
 from publisher.services.deps import Deps
-from publisher.services.subscribers.import_csv import GROUPS, Imported, import_readers, offered_topics
+from publisher.services.subscribers.import_csv import (
+    GROUPS,
+    Imported,
+    Suppressed,
+    import_readers,
+    offered_topics,
+    suppress_rows,
+)
 
 NO_TOPICS: Mapping[str, str] = {}
+
+DRY_RUN_GROUPS = frozenset({"active", "pending", "left", "suppressed", "refused"})
+"""What a dry run counts even if it is none."""
 
 ALL = "\0"
 """The value of `--left` without a file: everybody in FILE has left."""
@@ -60,6 +72,22 @@ ALL = "\0"
     metavar="NAME",
     help="This column does not tell who is subscribed. Repeatable.",
 )
+@click.option(
+    "--filtered",
+    type=click.Choice(["confirmed"]),
+    help="How listmonk's CSV was filtered: it has only confirmed subscriptions, which become active.",
+)
+@click.option(
+    "--unconfirmed",
+    type=click.Choice(["active", "pending"]),
+    help="What becomes of listmonk's readers on a list that asks nobody to confirm.",
+)
+@click.option(
+    "--from-list",
+    default="",
+    metavar="ID",
+    help="listmonk's list, by id or name, if its JSON has several.",
+)
 @click.option("--dry-run", is_flag=True, help="Count what would become of the rows; store nothing.")
 def import_(
     site: SiteOptions,
@@ -71,29 +99,40 @@ def import_(
     topics: str,
     states: tuple[str, ...],
     ignored: tuple[str, ...],
+    filtered: str | None,
+    unconfirmed: str | None,
+    from_list: str,
     dry_run: bool,
 ) -> None:
     """Import each FILE: CSV with an `email` column, or one address per line; `-` reads stdin. Exports of
     Mailchimp, Substack, Ghost, listmonk, Buttondown, Kit, beehiiv, MailerLite and Keila are recognized, and
-    whoever unsubscribed or bounced there is not mailed. A file from `subscribers export` restores the readers
-    of LIST with their preferences.
+    whoever unsubscribed or bounced there is not mailed. Pages of listmonk's API, saved as JSON, are read too.
+    A file from `subscribers export` restores the readers of LIST with their preferences.
     """
     app = site.open()
     spec = the_list(app, list_slug)
     given = input_files(files, left)
     named = {"--state-column": states, "--ignore-column": ignored, "--topics": (topics,) if topics else ()}
     with ExitStack() as stack:
-        scans: list[tuple[SubscriberFile, FileScan]] = []
-        for name, gone in given:
+        found = [(stack.enter_context(opened(name, sys.stdin.buffer)), gone) for name, gone in given]
+        read_listmonk_pages([file for file, _ in found], from_list, unconfirmed)
+        scans: list[tuple[AnySubscriberFile, FileScan]] = []
+        for file, gone in found:
             columns = ScanOptions(
                 states=frozenset(map(normalized, states)),
                 ignored=frozenset(map(normalized, ignored)),
                 left=gone,
+                confirmed=confirmed,
+                filtered=filtered or "",
+                unconfirmed=unconfirmed or "",
             )
-            scans.append(scan_file(stack.enter_context(opened(name, sys.stdin.buffer)), columns))
+            scans.append(scan_file(file, columns))
         for option, names in named.items():
             require_columns([scan for _, scan in scans], option, names)
         sources = make_sources(app, spec, scans, topics)
+        if filtered and all(source.reader.provider != LISTMONK.name for source in sources):
+            what = "none of the files is a CSV export of listmonk"
+            raise UsageError("--filtered", what, "leave it out")
         if dry_run:
             with on_a_copy(app) as deps:
                 done = import_all(deps, spec, sources, app.clock(), confirmed=confirmed)
@@ -107,11 +146,34 @@ def import_(
         raise SystemExit(1)
 
 
+def suppress_files(
+    app: App, files: Sequence[str], spec: MailingList | None, what: str, *, dry_run: bool
+) -> None:
+    """Suppresses every address in `files`, whatever their other columns say. Exits 1 if a row has none."""
+    done = Suppressed()
+    with ExitStack() as stack:
+        for name in files:
+            file = stack.enter_context(opened(name, sys.stdin.buffer))
+            find = address_cell(file.head)
+            rows = ((line, find(cells)) for line, cells in file.rows())
+            suppress_rows(app.deps, rows, spec, app.clock(), done, where=file.name, dry_run=dry_run)
+    for line in done.bad:
+        say(line)
+    if done.refused > len(done.bad):
+        say(f"... and {count(done.refused - len(done.bad), 'more row')} refused")
+    gets = "would get" if dry_run else "gets" if len(done.keys) == 1 else "get"
+    say(f"{count(len(done.keys), 'address', 'addresses')} {gets} no mail {what}")
+    if done.known:
+        say(f"{count(done.known, 'address', 'addresses')} had been suppressed before")
+    if done.refused:
+        raise SystemExit(1)
+
+
 @dataclass(frozen=True, slots=True)
 class ImportSource:
     """A file, the scan of its columns, and the parser of its rows."""
 
-    file: SubscriberFile
+    file: AnySubscriberFile
     scan: FileScan
     reader: RowParser
 
@@ -140,7 +202,19 @@ def input_files(files: Sequence[str], left: Sequence[str]) -> list[tuple[str, bo
     return given
 
 
-def scan_file(file: SubscriberFile, options: ScanOptions) -> tuple[SubscriberFile, FileScan]:
+def read_listmonk_pages(files: Sequence[AnySubscriberFile], from_list: str, unconfirmed: str | None) -> None:
+    """Settles which of listmonk's lists its pages are about; says which pages are missing."""
+    pages = [file for file in files if isinstance(file, ListmonkPages)]
+    for option, value in (("--from-list", from_list), ("--unconfirmed", unconfirmed)):
+        if value and not pages:
+            raise UsageError(option, "none of the files is JSON of listmonk's API", "leave it out")
+    if pages:
+        choose_list(pages, from_list)
+        if lacking := missing_pages(pages):
+            say(f"{pages[0].name}: {lacking}")
+
+
+def scan_file(file: AnySubscriberFile, options: ScanOptions) -> tuple[AnySubscriberFile, FileScan]:
     """Scans every row before any is stored, so that an unreadable file is refused as a whole."""
     scan = FileScan(file.name, file.head, options)
     for _, cells in file.rows():
@@ -149,7 +223,7 @@ def scan_file(file: SubscriberFile, options: ScanOptions) -> tuple[SubscriberFil
 
 
 def make_sources(
-    app: App, spec: MailingList, scans: Sequence[tuple[SubscriberFile, FileScan]], topics: str
+    app: App, spec: MailingList, scans: Sequence[tuple[AnySubscriberFile, FileScan]], topics: str
 ) -> list[ImportSource]:
     """The files with their parsers; says which exports they are, and what they lack."""
     offered: Mapping[str, str] = offered_topics(app.store, spec) if topics else NO_TOPICS
@@ -160,7 +234,8 @@ def make_sources(
     for file, scan in scans:
         reader = RowParser(scan, spec.slug, CADENCES, topics=topics, offered=offered)
         kind = f"{reader.provider} export" if reader.provider else "plain file"
-        say(f"{file.name}: {kind}, {count(scan.rows, 'row')}")
+        rows = count(scan.rows, "row") if scan.rows else "a header but no rows" if file.head else "no rows"
+        say(f"{file.name}: {kind}, {rows}")
         if file.guessed:
             say(f"{file.name}: neither UTF-8 nor UTF-16; read as Windows-1252")
         if reader.warning:
@@ -181,7 +256,11 @@ def import_all(
     passes += [(source, source.others) for source in sources]
     with bar("importing", total, deps.process.monotonic) as update:
         for source, rows in passes:
-            given: dict[str, Any] = {"confirmed": confirmed, "where": source.file.name, "done": done}
+            given: dict[str, Any] = {
+                "confirmed": confirmed or source.reader.states_consent,
+                "where": source.file.name,
+                "done": done,
+            }
             for _ in import_readers(deps, spec, rows(), now, **given):
                 update(done.rows + sum(one.reader.others for one in sources))
     return done
@@ -208,6 +287,10 @@ def print_report(done: Imported, sources: Sequence[ImportSource], *, as_json: bo
         say(line)
     if done.refused > len(done.bad):
         say(f"... and {count(done.refused - len(done.bad), 'more row')} refused")
+    if done.inactive:
+        hidden = done.inactive_rows - len(done.inactive)
+        more = f" and {count(hidden, 'more')}" if hidden else ""
+        say(f"not active there, so not stored here: {', '.join(done.inactive)}{more}")
     order = {group: place for place, group in enumerate(GROUPS)}
     rows = sorted(done.reasons.items(), key=lambda item: (order[item[0][0]], -item[1], item[0][1]))
     others = sum(source.reader.others for source in sources)
@@ -220,7 +303,8 @@ def print_report(done: Imported, sources: Sequence[ImportSource], *, as_json: bo
         for example in done.examples[group, reason] if dry_run else ():
             tell(f"{'':<24}{example}")
     totals = {group: sum(n for (one, _), n in rows if one == group) for group in GROUPS}
-    said = [f"{number:,} {group}" for group, number in totals.items() if number]
+    shown = DRY_RUN_GROUPS if dry_run else ()
+    said = [f"{number:,} {group}" for group, number in totals.items() if number or group in shown]
     said += [f"{others:,} of other lists skipped"] if others else []
     tell(("would be: " if dry_run else "") + (", ".join(said) or "no rows"))
 
@@ -235,6 +319,11 @@ def report_json(
             {"outcome": group, "reason": reason, "rows": number, "examples": done.examples[group, reason]}
             for (group, reason), number in rows
         ],
+        "totals": {
+            group.replace(" ", "_"): sum(number for (one, _), number in rows if one == group)
+            for group in GROUPS
+        },
+        "inactive": done.inactive,
         "other_lists": others,
         "asked": done.asked,
     }

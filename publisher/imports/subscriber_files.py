@@ -19,6 +19,7 @@ from typing import BinaryIO
 from publisher.core.errors import PublisherError, Refused
 from publisher.core.subscribers.csv_cells import normalized
 from publisher.core.subscribers.import_columns import email_column
+from publisher.imports.listmonk_pages import ListmonkPages
 
 SEPARATORS = ",;\t|"
 MAX_CELL = 1 << 20
@@ -89,16 +90,30 @@ class SubscriberFile:
             yield text
 
 
+AnySubscriberFile = SubscriberFile | ListmonkPages
+
+
+def _read(path: Path, name: str) -> AnySubscriberFile:
+    try:
+        with path.open("rb") as data:
+            start = data.read(_BLOCK).removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+    except OSError:
+        start = b""  # SubscriberFile says why it cannot be read
+    return ListmonkPages(path, name) if start in (b"{", b"[") else SubscriberFile(path, name)
+
+
 @contextmanager
-def opened(file: str, stdin: BinaryIO) -> Generator[SubscriberFile, None, None]:
-    """The file of that name. `-` is standard input, copied to a temporary file to be read twice."""
+def opened(file: str, stdin: BinaryIO) -> Generator[AnySubscriberFile, None, None]:
+    """The file of that name: CSV, or pages of listmonk's API. `-` is standard input, copied to a temporary
+    file to be read twice.
+    """
     if file != "-":
-        yield SubscriberFile(Path(file), file)
+        yield _read(Path(file), file)
         return
     with tempfile.NamedTemporaryFile(prefix="readers.") as kept:
         shutil.copyfileobj(stdin, kept)
         kept.flush()
-        yield SubscriberFile(Path(kept.name), "-")
+        yield _read(Path(kept.name), "-")
 
 
 def detect_encoding(data: BinaryIO, name: str) -> str:

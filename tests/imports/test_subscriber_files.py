@@ -1,6 +1,8 @@
 """Files of readers are read however they were written."""
 
 import io
+import json
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -8,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.errors import PublisherError, Refused
-from publisher.imports.subscriber_files import SubscriberFile, opened
+from publisher.core.errors import PublisherError, Refused, UsageError
+from publisher.imports.listmonk_pages import ListmonkPages, choose_list, missing_pages
+from publisher.imports.subscriber_files import AnySubscriberFile, SubscriberFile, opened
 
 HEAD = "Email,Name"
 ROWS = [["ann@example.org", "Ann"], ["bo@example.org", "Bö"]]
@@ -21,7 +24,7 @@ def read(tmp_path: Path, data: bytes | str) -> SubscriberFile:
     return SubscriberFile(path, "readers.csv")
 
 
-def cells(file: SubscriberFile) -> list[list[str]]:
+def cells(file: AnySubscriberFile) -> list[list[str]]:
     return [list(row) for _, row in file.rows()]
 
 
@@ -118,3 +121,91 @@ def test_no_bytes_break_the_reader(tmp_path_factory: pytest.TempPathFactory, dat
     path.write_bytes(data)
     with suppress(PublisherError):
         assert all(line > 0 and any(row) for line, row in SubscriberFile(path, "any.csv").rows())
+
+
+def pages(tmp_path: Path, text: str, name: str = "page.json") -> ListmonkPages:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with opened(str(tmp_path / name), io.BytesIO()) as file:
+        assert isinstance(file, ListmonkPages)
+    return file
+
+
+def subscriber(name: str, **status_of: str) -> dict[str, object]:
+    """A subscriber of lists `l1`, `l2`, ... as listmonk's API writes one."""
+    lists = [
+        {"subscription_status": status, "id": int(slug[1:]), "name": f"List {slug[1:]}", "optin": "single"}
+        for slug, status in status_of.items()
+    ]
+    return {"email": f"{name}@example.org", "status": "enabled", "attribs": {}, "lists": lists}
+
+
+def page_of(*subscribers: dict[str, object], total: int = 0) -> str:
+    return json.dumps({"data": {"results": subscribers, "total": total, "per_page": 1000, "page": 1}})
+
+
+def test_pages_of_listmonk_are_read_however_they_were_saved(tmp_path: Path) -> None:
+    ann, bo = subscriber("ann", l3="confirmed"), subscriber("bo", l3="unconfirmed")
+    wanted = [("ann@example.org", "confirmed"), ("bo@example.org", "unconfirmed (single opt-in)")]
+    for text in (
+        page_of(ann, bo),
+        f"\ufeff{page_of(ann)}\n\n{page_of(bo)}\n",
+        f"[{page_of(ann)}, {page_of(bo)}]",
+        json.dumps([ann, bo], indent=2),
+        f"{json.dumps(ann)}\n{json.dumps(bo)}",
+        json.dumps({"results": [ann, bo]}),
+    ):
+        file = pages(tmp_path, text)
+        choose_list([file], "")
+        assert [(row[0], row[2]) for _, row in file.rows()] == wanted, text
+
+
+def test_pages_of_listmonk_say_which_list_they_are_about(tmp_path: Path) -> None:
+    blocked: dict[str, object] = {"email": "no@example.org", "status": "blocklisted", "lists": []}
+    first = pages(tmp_path, page_of(subscriber("ann", l1="confirmed", l2="unsubscribed"), blocked, total=4))
+    last = pages(tmp_path, page_of(subscriber("bo", l1="confirmed", l2="confirmed"), total=4), "last.json")
+    other = pages(tmp_path, page_of(subscriber("cy", l2="confirmed"), total=4), "other.json")
+    with pytest.raises(UsageError, match=r"on several lists: 1 \(List 1\), 2 \(List 2\)"):
+        choose_list([first, last], "")
+    choose_list([first, last, other], "")
+    assert [row[2] for file in (first, other) for _, row in file.rows()] == [
+        "unsubscribed",
+        "none",
+        "confirmed",
+    ]
+    choose_list([first, last, other], "List 1")
+    assert [row[2] for file in (first, other) for _, row in file.rows()] == ["confirmed", "none", "none"]
+    with pytest.raises(UsageError, match="no list is called 'List 9'"):
+        choose_list([first], "List 9")
+    assert missing_pages([first, last, other]) == ""
+    assert "4 subscribers, and these pages hold 3" in missing_pages([first, last])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"data": {', r"page.json:1: not valid JSON"),
+        ('{"posts": []}', "no page of listmonk's subscribers"),
+        ("[" * 100_000, "nested too deeply"),
+        ("[1]", "no page of listmonk's subscribers"),
+    ],
+)
+def test_other_json_is_refused_by_name(text: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(PublisherError, match=said):
+        pages(tmp_path, text)
+
+
+FIELDS = st.sampled_from(["data", "results", "email", "status", "lists", "id", "total"])
+JSON = st.recursive(
+    st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(FIELDS, inner)
+)
+
+
+@given(JSON)
+def test_no_json_breaks_the_reading(value: object) -> None:
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as kept, suppress(PublisherError):
+        kept.write(json.dumps([value]))
+        kept.flush()
+        with opened(kept.name, io.BytesIO()) as file:
+            assert isinstance(file, ListmonkPages)
+            choose_list([file], "")
+            assert all(len(row) == len(file.head) for _, row in file.rows())

@@ -49,8 +49,8 @@ class SourceStatus(StrEnum):
     """
 
     SUBSCRIBED = "subscribed"
-    INACTIVE = "inactive"  # gets no mail there, for a reason the file does not give
     UNCONFIRMED = "unconfirmed"
+    INACTIVE = "inactive"  # gets no mail there, for a reason the file does not give
     NOT_SUBSCRIBED = "not subscribed"  # a contact who never opted in
     LEFT = "left"
     BOUNCED = "bounced"

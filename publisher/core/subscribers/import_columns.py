@@ -8,7 +8,7 @@ value in it. Otherwise the whole file is refused: guessing would mail people who
 
 import re
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 from publisher.core.errors import Refused, UsageError
@@ -24,7 +24,15 @@ from publisher.core.subscribers.csv_cells import (
     normalized,
     parse_date,
 )
-from publisher.core.subscribers.import_providers import PROVIDERS, FileFacts, Provider, StatusColumn
+from publisher.core.subscribers.import_providers import (
+    LISTMONK,
+    LISTMONK_PAGES,
+    PROVIDERS,
+    UNDECIDED,
+    FileFacts,
+    Provider,
+    StatusColumn,
+)
 
 EMAIL_COLUMNS = (
     "email",
@@ -70,12 +78,18 @@ class UnknownStatus:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanOptions:
     """What the operator says about a file: `states` are columns that tell the status, `ignored` are columns
-    that do not, and `left` means that everybody in it unsubscribed. Names are `normalized`.
+    that do not, and `left` means that everybody in it unsubscribed. `confirmed` means that they agreed to
+    get mail. `filtered` is the subscription status that a listmonk export was filtered by. `unconfirmed`,
+    "active" or "pending", is what becomes of readers of a listmonk list that asks for no confirmation. Names
+    are `normalized`.
     """
 
     states: frozenset[str] = frozenset()
     ignored: frozenset[str] = frozenset()
     left: bool = False
+    confirmed: bool = False
+    filtered: str = ""
+    unconfirmed: str = ""
 
 
 class FileScan:
@@ -109,12 +123,19 @@ class FileScan:
     def facts(self) -> FileFacts:
         """What the rows so far say about the file."""
         filled = frozenset(name for name, values in self.values.items() if any(values))
-        return FileFacts(name=self.name, columns=frozenset(self.columns), filled=filled)
+        return FileFacts(
+            name=self.name,
+            columns=frozenset(self.columns),
+            filled=filled,
+            filtered=self.options.filtered,
+        )
 
 
 class RowClassifier:
     """Classifies the rows of one file. `provider` is the service it comes from, "" if unknown. `used` are the
-    indexes of the columns it reads. `warning` is what the file cannot tell.
+    indexes of the columns it reads. `warning` is what the file cannot tell. `states_consent` means that
+    whoever it calls subscribed has agreed, and `asks_unconfirmed` that whoever it calls unconfirmed is to be
+    asked.
     """
 
     def __init__(
@@ -123,6 +144,10 @@ class RowClassifier:
         facts = scan.facts()
         self.provider = provider.name if provider else ""
         self.warning = provider.warning(facts) if provider else ""
+        self.asks_unconfirmed = provider is not None and provider.asks_unconfirmed
+        self.states_consent = provider is not None and (
+            provider.confirms or (provider is LISTMONK and bool(scan.options.filtered))
+        )
         self.base, self._left = base, scan.options.left
         places = {name: place for place, name in reversed([*enumerate(scan.columns)])}
         self._columns = [
@@ -152,13 +177,21 @@ class RowClassifier:
 
 def classifier(scan: FileScan) -> RowClassifier:
     """The classifier for a file. Raises Refused if a column that may tell who unsubscribed is not understood,
-    or occurs twice.
+    or occurs twice; or if the file lacks something that only the operator can say.
     """
     options = scan.options
     stated = [_generic_column(name) for name in scan.columns if name in options.states]
     provider = recognize_provider(scan)
     if provider is not None:
+        _require_statements(scan, provider)
         columns = [column for column in provider.columns if column.name not in options.ignored]
+        if provider is LISTMONK_PAGES and options.unconfirmed == "active":
+            columns = [
+                replace(column, words={**column.words, UNDECIDED: SourceStatus.SUBSCRIBED})
+                if column.words and UNDECIDED in column.words
+                else column
+                for column in columns
+            ]
         base = provider.whole(scan.facts())
     else:
         columns = [_generic_column(name) for name in _status_columns(scan)]
@@ -171,6 +204,31 @@ def classifier(scan: FileScan) -> RowClassifier:
             what = f"two columns are named {scan.head[scan.columns.index(column.name)].strip()!r}"
             raise Refused(scan.name, what, "remove or rename one of them")
     return RowClassifier(scan, provider, columns, base)
+
+
+def _require_statements(scan: FileScan, provider: Provider) -> None:
+    """Raises Refused if nobody has said yet what a listmonk file leaves open."""
+    options = scan.options
+    if options.left:
+        return
+    stated = options.confirmed or options.filtered
+    if provider is LISTMONK and "enabled" in scan.values.get("status", ()) and not stated:
+        raise Refused(
+            scan.name,
+            "a CSV of listmonk calls people `enabled` who left the list",
+            "import the JSON of /api/subscribers?list_id=N instead, or say --filtered confirmed if you "
+            "exported confirmed subscriptions only",
+        )
+    if (
+        provider is LISTMONK_PAGES
+        and UNDECIDED in scan.values.get("subscription", ())
+        and not options.unconfirmed
+    ):
+        raise Refused(
+            scan.name,
+            "the list asks nobody to confirm (single opt-in), so its readers are unconfirmed",
+            "say --unconfirmed active to go on mailing them, or --unconfirmed pending to ask them",
+        )
 
 
 def recognize_provider(scan: FileScan) -> Provider | None:

@@ -33,17 +33,22 @@ class StatusColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileFacts:
-    """A whole file: its name, its columns, and those of them with a value in any row."""
+    """A whole file: its name, its columns, and those of them with a value in any row; `filtered` is what the
+    operator says that it was filtered by.
+    """
 
     name: str
     columns: frozenset[str]
     filled: frozenset[str]
+    filtered: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """A newsletter service. A file with all columns of one of its `marks` is its export. `whole` is the
     status that every row has by being in that file; `warning` tells the operator what the file cannot.
+    `asks_unconfirmed` means that somebody unconfirmed there is asked to confirm here; `confirms` means that
+    the file says of each reader whether they confirmed.
     """
 
     name: str
@@ -51,6 +56,8 @@ class Provider:
     columns: Sequence[StatusColumn]
     whole: Callable[[FileFacts], RowStatus] = field(default=lambda _: SUBSCRIBED)
     warning: Callable[[FileFacts], str] = field(default=lambda _: "")
+    asks_unconfirmed: bool = False
+    confirms: bool = False
 
 
 def _status_columns(times: Mapping[str, str], **words_of: str) -> tuple[StatusColumn, ...]:
@@ -110,6 +117,12 @@ GHOST = Provider(
         StatusColumn(name="subscribed to emails", words=_flag(SourceStatus.LEFT, when=False)),
         StatusColumn(name="deleted at", filled=SourceStatus.LEFT),
     ),
+    # The export has neither the newsletters of a member nor `email_disabled`, which Ghost sets after a bounce
+    # or a complaint. Both can be filtered by: apps/posts/src/views/members of github.com/TryGhost/Ghost.
+    warning=lambda _: (
+        "a Ghost export does not say which newsletter a member gets, nor whose mail bounced or was reported "
+        "as spam; export only the members with the filter newsletters.slug:SLUG+email_disabled:0"
+    ),
 )
 
 SUBSTACK = Provider(
@@ -150,10 +163,37 @@ LISTMONK = Provider(
     # blocklisted (models/subscribers.go).
     marks=(frozenset({"uuid", "attributes", "status"}),),
     columns=_status_columns({"status": ""}, subscribed="enabled", inactive="disabled", blocked="blocklisted"),
-    warning=lambda _: (
-        "listmonk's status is the account's, so whoever left one list is still `enabled`; "
-        "export only confirmed subscriptions, and import the unsubscribed ones with --left"
+    warning=lambda facts: (
+        ""
+        if facts.filtered
+        else "listmonk's CSV has the status of accounts, so whoever left the list may still be `enabled`; "
+        "its API tells who left"
     ),
+)
+
+LISTMONK_PAGE_COLUMNS = ("email", "status", "subscription", "subscription_updated_at")
+"""The columns of listmonk's API as `imports.listmonk_pages` lays it out: the status of the account, and that
+of the subscription to one list ("none" if there is none).
+"""
+
+UNDECIDED = "unconfirmed (single opt in)"
+"""A subscription that listmonk mails although nobody confirmed it: its list does not ask."""
+
+LISTMONK_PAGES = Provider(
+    name="listmonk API",
+    marks=(frozenset(map(normalized, LISTMONK_PAGE_COLUMNS)),),
+    columns=(
+        *LISTMONK.columns,
+        *_status_columns(
+            {"subscription": "subscription updated at"},
+            subscribed="confirmed",
+            unconfirmed=f"unconfirmed (double opt in)|{UNDECIDED}",
+            left="unsubscribed",
+            **{"not subscribed": "none"},
+        ),
+    ),
+    asks_unconfirmed=True,
+    confirms=True,
 )
 
 BUTTONDOWN = Provider(
@@ -250,5 +290,16 @@ KEILA = Provider(
     columns=_status_columns({"status": ""}, subscribed="active", left="unsubscribed", bounced="unreachable"),
 )
 
-PROVIDERS = (MAILCHIMP, GHOST, SUBSTACK, LISTMONK, BUTTONDOWN, MAILERLITE, BEEHIIV, KIT, KEILA)
+PROVIDERS = (
+    MAILCHIMP,
+    GHOST,
+    SUBSTACK,
+    LISTMONK,
+    LISTMONK_PAGES,
+    BUTTONDOWN,
+    MAILERLITE,
+    BEEHIIV,
+    KIT,
+    KEILA,
+)
 """In order: the first provider with a matching mark wins."""

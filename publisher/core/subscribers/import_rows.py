@@ -4,7 +4,7 @@ A departure always outweighs a row that says somebody is subscribed, so the orde
 Only the reader's own later confirmation here outweighs a departure.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,8 +46,8 @@ from publisher.core.subscribers.subscription import (
 
 class ImportRow(NamedTuple):
     """A row of a file: the line it begins on (from 1), the address as written, and its status. `pending`
-    marks a reader of our own export who had not confirmed. `wrong` is why the row is refused ("" if it is
-    not), and `kind` the category of that reason.
+    marks a reader who is to be asked, whatever the operator states. `wrong` is why the row is refused ("" if
+    it is not), and `kind` the category of that reason.
     """
 
     line: int
@@ -161,6 +161,18 @@ def departure_effect(
     return DepartureEffect(ImportOutcome.ENDED, ends=True, kind=new)
 
 
+def address_cell(head: Sequence[str]) -> Callable[[Sequence[str]], str]:
+    """Finds the address in the cells of a row: in the column of addresses, or else the first with an @."""
+    email = email_column([normalized(column) for column in head])
+
+    def find(cells: Sequence[str]) -> str:
+        if email is not None:
+            return unguard_formula(cells[email] if email < len(cells) else "")
+        return unguard_formula(next((cell for cell in cells if "@" in cell), cells[0] if cells else ""))
+
+    return find
+
+
 OWN_EXPORT = "Publisher"
 """The provider of files that `subscribers export` wrote."""
 
@@ -187,11 +199,12 @@ class RowParser:
         self._classify = RowClassifier(scan, None, (), SUBSCRIBED) if self.ours else classifier(scan)
         self.provider = OWN_EXPORT if self.ours else self._classify.provider
         self.warning = self._classify.warning
-        self._email = email_column(scan.columns)
+        self.states_consent = self._classify.states_consent
+        self._address = address_cell(scan.head)
         self._topics = (
             scan.columns.index(normalized(topics)) if topics and normalized(topics) in scan.columns else None
         )
-        used = self._classify.used | {self._email, self._topics}
+        used = self._classify.used | {email_column(scan.columns), self._topics}
         self.ignored = (
             ()
             if self.ours
@@ -227,17 +240,15 @@ class RowParser:
         """The parsed row; None if it belongs to another list."""
         if self.ours:
             return self._exported_row(line, cells)
-        if self._email is not None:
-            cell = cells[self._email] if self._email < len(cells) else ""
-        else:
-            cell = next((cell for cell in cells if "@" in cell), cells[0] if cells else "")
-        address = unguard_formula(cell)
+        address = self._address(cells)
         if has_extra_cells(cells, self._width):
             wrong = f"has {len(cells)} cells, but the header has {self._width}"
             return ImportRow(line, address, kind="too many cells", wrong=wrong)
         said = self._classify(cells)
         if isinstance(said, UnknownStatus):
             return ImportRow(line, address, kind="unknown status", wrong=said.reason)
+        if said.status is SourceStatus.UNCONFIRMED and self._classify.asks_unconfirmed:
+            return ImportRow(line, address, SUBSCRIBED, self._topics_of(cells), pending=True)
         return ImportRow(line, address, said, self._topics_of(cells))
 
     def _topics_of(self, cells: Sequence[str]) -> Preferences:

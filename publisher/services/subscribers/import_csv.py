@@ -13,6 +13,7 @@ from publisher.core.posts.filters import fold_term
 from publisher.core.subscribers.csv_cells import RowStatus, SourceStatus
 from publisher.core.subscribers.import_rows import DEPARTURE_KINDS, ImportOutcome, ImportRow
 from publisher.core.subscribers.subscription import (
+    ALL_LISTS,
     NO_CHOICES,
     Consent,
     Departure,
@@ -25,7 +26,7 @@ from publisher.core.tokens import address_key, mailbox_key
 from publisher.ports import Store
 from publisher.services.deps import Deps
 from publisher.services.mail.letters import confirmation_message
-from publisher.services.subscribers.admin import journal_departures
+from publisher.services.subscribers.admin import OPERATOR, journal_departures, suppress_keys
 from publisher.services.subscribers.preferences import available_choices
 from publisher.services.subscribers.subscribe import next_due_after, single_mailing
 
@@ -63,13 +64,16 @@ GROUPS = (
 @dataclass(slots=True)
 class Imported:
     """The counts of an import so far: rows by outcome and by (group, reason), with the first examples; and
-    the first refused rows, one line each.
+    the first refused rows, one line each. `inactive_rows` counts those whom their service does not call
+    active, for a reason it does not give; `inactive` are the first of their addresses.
     """
 
     counts: dict[ImportOutcome, int] = field(default_factory=lambda: dict.fromkeys(ImportOutcome, 0))
     reasons: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
     examples: dict[tuple[str, str], list[str]] = field(default_factory=dict[tuple[str, str], list[str]])
     bad: list[str] = field(default_factory=list[str])
+    inactive: list[str] = field(default_factory=list[str])
+    inactive_rows: int = 0
 
     @property
     def rows(self) -> int:
@@ -117,6 +121,54 @@ def import_readers(
     while chunk := list(islice(lines, CHUNK)):
         yield work.take(chunk)
         deps.process.failpoint("import:chunk")
+
+
+@dataclass(slots=True)
+class Suppressed:
+    """The counts of a bulk suppression so far: the keys of addresses that are suppressed now, how many had
+    been before, and how many rows have no address, with the first of these as lines.
+    """
+
+    keys: set[str] = field(default_factory=set[str])
+    known: int = 0
+    refused: int = 0
+    bad: list[str] = field(default_factory=list[str])
+
+
+def suppress_rows(
+    deps: Deps,
+    rows: Iterable[tuple[int, str]],
+    spec: MailingList | None,
+    now: datetime,
+    done: Suppressed,
+    *,
+    where: str,
+    dry_run: bool = False,
+) -> None:
+    """Suppresses the addresses of rows (line, address as written) of the file `where`, on one list or on all,
+    and counts them in `done`. A chunk is journaled and stored at once; after a crash, run it again.
+    """
+    ring, slug = deps.process.keyring(), spec.slug if spec else ALL_LISTS
+    remaining = iter(rows)
+    while chunk := list(islice(remaining, CHUNK)):
+        keys: dict[str, None] = {}
+        for line, cell in chunk:
+            try:
+                keys[address_key(parse_address_cell(cell), ring)] = None
+            except AddressError as error:
+                done.refused += 1
+                if len(done.bad) < MAX_REPORTED:
+                    done.bad.append(f"{where}:{line}: {error}")
+        new: list[str] = []
+        for key in keys.keys() - done.keys:
+            there = deps.adapters.store.suppressions_of(key)
+            if any(kind == OPERATOR and list_ in (slug, ALL_LISTS) for list_, kind, _ in there):
+                done.known += 1
+            else:
+                new.append(key)
+        done.keys.update(new)
+        if new and not dry_run:
+            suppress_keys(deps, [(key, slug) for key in sorted(new)], OPERATOR, now)
 
 
 def offered_topics(store: Store, spec: MailingList) -> Mapping[str, str]:
@@ -170,6 +222,10 @@ class _Import:
             if status is not SourceStatus.SUBSCRIBED and status not in DEPARTURE_KINDS:
                 example = (self._where, row.line, address)
                 self._done.note(ImportOutcome.PASSED, ImportReportGroup.NOT_STORED, row.said.reason, example)
+                if status is SourceStatus.INACTIVE:
+                    self._done.inactive_rows += 1
+                    if len(self._done.inactive) < MAX_REPORTED:
+                        self._done.inactive.append(address)
                 continue
             active = self._confirmed and not row.pending and status is SourceStatus.SUBSCRIBED
             yield (

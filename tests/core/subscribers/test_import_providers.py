@@ -126,6 +126,25 @@ EXPORTS = {
             ["subscribed", "blocked", "inactive", "status is 'zombie'"],
         )
     ],
+    "listmonk API": [
+        (
+            "page.json",
+            "email,status,subscription,subscription_updated_at\n"
+            "a@b.example,enabled,confirmed,2024-01-01T00:00:00Z\n"
+            "a@b.example,enabled,unsubscribed,2024-05-01T10:00:00.123456+02:00\n"
+            "a@b.example,enabled,unconfirmed (double opt-in),\n"
+            "a@b.example,enabled,unconfirmed (single opt-in),\n"
+            "a@b.example,disabled,unconfirmed (single opt-in),\n"
+            "a@b.example,disabled,unconfirmed (double opt-in),\n"
+            "a@b.example,disabled,confirmed,\na@b.example,disabled,unsubscribed,\n"
+            "a@b.example,blocklisted,unsubscribed,\na@b.example,blocklisted,none,\n"
+            "a@b.example,enabled,none,\na@b.example,enabled,,\n",
+            [
+                *("subscribed", "left 2024-05-01", "unconfirmed", "subscribed", "inactive", "inactive"),
+                *("inactive", "left", "blocked", "blocked", "not subscribed", "subscription is empty"),
+            ],
+        )
+    ],
     "Buttondown": [
         (
             "subscribers.csv",
@@ -210,8 +229,24 @@ def said(judge: RowClassifier, row: list[str]) -> str:
     [(provider, *export) for provider, exports in EXPORTS.items() for export in exports],
 )
 def test_an_export_says_who_gets_mail(provider: str, name: str, text: str, wanted: list[str]) -> None:
-    judge, found = judged(name, text)
+    judge, found = judged(name, text, ScanOptions(confirmed=True, unconfirmed="active"))
     assert (judge.provider, found) == (provider, wanted)
+
+
+def test_a_listmonk_file_needs_a_word_of_who_exported_it() -> None:
+    csv_file, page = EXPORTS["listmonk"][0][:2], EXPORTS["listmonk API"][0][:2]
+    with pytest.raises(Refused, match="--filtered confirmed"):
+        judged(*csv_file)
+    assert not judged(*csv_file, ScanOptions(confirmed=True))[0].states_consent
+    assert judged(*csv_file, ScanOptions(filtered="confirmed"))[0].states_consent
+    with pytest.raises(Refused, match="--unconfirmed pending"):
+        judged(*page, ScanOptions(confirmed=True))
+    for options in (ScanOptions(unconfirmed="pending"), ScanOptions(unconfirmed="active")):
+        judge, found = judged(*page, options)
+        assert (judge.states_consent, judge.asks_unconfirmed) == (True, True)
+        assert found[3] == ("subscribed" if options.unconfirmed == "active" else "unconfirmed")
+    for file in (csv_file, page):
+        assert set(judged(*file, ScanOptions(left=True))[1]) <= {"left", "left 2024-05-01", "blocked"}
 
 
 def test_every_service_has_an_export_here() -> None:

@@ -16,6 +16,7 @@ from properties import examples
 
 from publisher.cli.subscribers import subscribers
 from publisher.core.addresses import parse_address
+from publisher.core.errors import UsageError
 from publisher.core.subscribers.csv_cells import RowStatus, SourceStatus
 from publisher.core.subscribers.import_rows import ImportRow
 from publisher.core.tokens import address_key, mailbox_key
@@ -205,7 +206,7 @@ def test_a_dry_run_says_what_will_be_and_stores_nothing(site: MailSite) -> None:
         f"{'':<24}{path}:11 left@example.net",
         "refused              1  not an email address",
         f"{'':<24}{path}:10 no address",
-        "would be: 6 active, 1 left, 1 kept, 1 not stored, 1 refused",
+        "would be: 6 active, 0 pending, 1 left, 0 suppressed, 1 kept, 1 not stored, 1 refused",
     ]
     assert states(site) == before
     told = json.loads(take(site, path, "--confirmed", "--dry-run", "--json", code=1).stdout)
@@ -287,6 +288,116 @@ def test_departures_are_in_the_journal(site: MailSite) -> None:
         [cy] = app.store.subscriptions_of(gone[2]["key"])
     assert (ann.id, ann.generation) == (gone[0]["subscription"], gone[0]["generation"])
     assert (cy.id, cy.address) == (gone[2]["subscription"], "cy@example.net")
+
+
+def page(*subscribers: tuple[str, str, str, str]) -> str:
+    """A page of listmonk's API: (name, status of the account, of the subscription, how the list asks)."""
+    results = [
+        {
+            "id": number,
+            "email": f"{name}@example.net",
+            "status": account,
+            "lists": [
+                {
+                    "subscription_status": status,
+                    "subscription_created_at": "2020-01-01T00:00:00Z",
+                    "subscription_updated_at": "2020-02-01T00:00:00.5+02:00",
+                    "id": 7,
+                    "name": "News",
+                    "optin": optin,
+                }
+            ]
+            if status
+            else [],
+        }
+        for number, (name, account, status, optin) in enumerate(subscribers)
+    ]
+    return json.dumps({"data": {"results": results, "total": len(results), "page": 1}})
+
+
+def test_pages_of_listmonk_bring_exactly_those_it_would_mail(site: MailSite) -> None:
+    double = [
+        ("confirmed", "enabled", "confirmed", "double"),
+        ("waits", "enabled", "unconfirmed", "double"),
+        ("left", "enabled", "unsubscribed", "double"),
+        ("blocked", "blocklisted", "unsubscribed", "double"),
+        ("nowhere", "blocklisted", "", ""),
+        ("off", "disabled", "confirmed", "double"),
+        ("elsewhere", "enabled", "", ""),
+    ]
+    wanted = {"confirmed": "active", "waits": "pending", "left": "unsubscribed"}
+    wanted |= dict.fromkeys(("blocked", "nowhere"), "unsubscribed")
+    done = take(site, file(site, "page.json", page(*double)))
+    assert "page.json: listmonk API export, 7 rows" in done.stderr
+    assert "not active there, so not stored here: off@example.net\n" in done.stderr
+    assert states(site) == {f"{name}@example.net": state for name, state in wanted.items()}
+    shown = json.loads(run(site, "show", "nowhere@example.net", "--json").stdout)
+    assert [(one["list"], one["kind"]) for one in shown["suppressions"]] == [("", "operator")]
+
+
+def test_a_list_of_listmonk_that_asks_nobody_needs_a_word(site: MailSite) -> None:
+    text = page(("a", "enabled", "unconfirmed", "single"), ("b", "enabled", "unsubscribed", "single"))
+    path = file(site, "page.json", text)
+    done = CliRunner().invoke(
+        subscribers, ["import", path, "--list", "daily", "--confirmed", "--site", str(site.folder)]
+    )
+    assert (done.exit_code, states(site)) == (1, {})
+    assert "--unconfirmed active" in str(done.exception)
+    take(site, path, "--unconfirmed", "pending")
+    assert states(site) == {"a@example.net": "pending", "b@example.net": "unsubscribed"}
+    take(site, path, "--unconfirmed", "active")
+    assert states(site) == {"a@example.net": "active", "b@example.net": "unsubscribed"}
+
+
+def test_a_csv_of_listmonk_is_taken_only_with_a_word_on_how_it_was_filtered(site: MailSite) -> None:
+    text = "uuid,email,name,attributes,status,created_at,updated_at\n1,a@example.net,A,{},enabled,,\n"
+    text += "2,b@example.net,B,{},blocklisted,,\n3,c@example.net,C,{},disabled,,\n"
+    path = file(site, "subscribers.csv", text)
+    given = ["import", path, "--list", "daily", "--site", str(site.folder)]
+    done = CliRunner().invoke(subscribers, given)
+    assert (done.exit_code, states(site)) == (1, {})
+    assert "/api/subscribers?list_id=N" in str(done.exception)
+    counted = json.loads(take(site, path, "--filtered", "confirmed", "--dry-run", "--json").stdout)
+    groups = dict.fromkeys(("active", "suppressed", "not_stored"), 1)
+    assert counted["totals"] == dict.fromkeys(("pending", "left", "kept", "refused"), 0) | groups
+    assert counted["inactive"] == ["c@example.net"]
+    take(site, path, "--filtered", "confirmed")
+    assert states(site) == {"a@example.net": "active", "b@example.net": "unsubscribed"}
+    for option in (("--filtered", "confirmed"), ("--unconfirmed", "active"), ("--from-list", "1")):
+        plain = file(site, "plain.csv", "email\nz@example.net\n")
+        done = CliRunner().invoke(subscribers, [*given[:1], plain, *given[2:], *option])
+        assert isinstance(done.exception, UsageError), option
+
+
+def test_a_file_without_rows_is_told_from_one_without_addresses(site: MailSite) -> None:
+    empty = file(site, "empty.csv", GHOST)
+    done = take(site, empty)
+    assert f"{empty}: Ghost export, a header but no rows\n" in done.stderr
+    assert "email_disabled:0" in done.stderr
+    other = file(site, "other.csv", "name,town\nAnn,Oslo\n")
+    refused = CliRunner().invoke(
+        subscribers, ["import", other, "--list", "daily", "--site", str(site.folder)]
+    )
+    assert "there is no column `email`" in str(refused.exception)
+
+
+def test_suppressions_are_taken_in_bulk(site: MailSite) -> None:
+    take(site, file(site, "readers.csv", "email\na@example.net\nb@example.net\n"), "--confirmed")
+    path = file(site, "bad.csv", "Email;Reason\nA <a@example.net>;spam\nno address;x\na@example.net;\n")
+    given = ("suppress", "--file", path, "--at", AT)
+    done = run(site, *given, "--dry-run", code=1)
+    assert "1 address would get no mail of any list from now on\n" in done.stderr
+    assert states(site)["a@example.net"] == "active"
+    done = run(site, *given, code=1)
+    assert f"{path}:3: address: 'no address' has no @" in done.stderr
+    assert states(site) == {"a@example.net": "unsubscribed", "b@example.net": "active"}
+    again = run(site, "suppress", "--file", "-", "--at", AT, data="a@example.net\nnew@example.net\n")
+    assert "1 address gets no mail of any list from now on\n1 address had been" in again.stderr
+    journal = (site.folder / ".publisher/journal").read_text()
+    assert journal.count('"suppressed"') == 2
+    for wrong in (["suppress"], ["suppress", "a@example.net", "--file", path]):
+        done = CliRunner().invoke(subscribers, [*wrong, "--site", str(site.folder)])
+        assert isinstance(done.exception, UsageError)
 
 
 NAMES = ("a", "b", "c")
