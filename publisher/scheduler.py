@@ -50,7 +50,7 @@ class Ticker:
         self._recheck_wait = timedelta()
         self._changed: set[str] | None = None
         self._watched = False
-        self._unknown, self._held = 0, ""
+        self._unknown, self._held, self._in_outbox = 0, "", ""
         self._unsent: Collection[str] = ()
         self._reworded: set[str] = set()
         self._troubles: Mapping[str, str] = {}
@@ -228,6 +228,10 @@ class Ticker:
             if self._troubles.get(name) != why:
                 log.warning("relay_fails", extra={"relay": name, "reason": why})
         self._troubles = stats.troubles if stats.total else self._troubles
+        note = self.app.outbox_note()
+        if note and note != self._in_outbox:
+            log.warning("mail_in_outbox", extra={"reason": note})
+        self._in_outbox = note
 
     def archive(self) -> None:
         """Archives old deliveries in the background, in small transactions that let others write."""

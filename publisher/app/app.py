@@ -247,10 +247,18 @@ class App(OpenSite):
         from publisher.app.secret_checks import secret_findings, setting_findings
 
         secret = [*setting_findings(self), *secret_findings(self)]
+        if note := self.outbox_note():
+            secret.append(services.findings.Finding(path="outbox", line=0, reason=note, error=False))
         deps = self.make_deps(sends=False)
         deps = replace(deps, process=replace(deps.process, overridden_rules=forced))
         found = services.check.check(deps, self.clock())
         return replace(found, findings=(*secret, *found.findings))
+
+    def outbox_note(self) -> str:
+        """What lies in the outbox and counts as accepted although mail now leaves this machine, and what to
+        do with it; "" if there is nothing.
+        """
+        return services.outbox.describe_outbox(self.store, self.settings.mail.transport)
 
     def queued(self) -> int:
         """How many deliveries could be sent now."""

@@ -28,6 +28,7 @@ from publisher.core.delivery.mailing import DeliveryState, Mailing, MailingState
 from publisher.core.delivery.relay_logs import LoggedOutcome
 from publisher.core.errors import Refused, UsageError
 from publisher.core.times import local_time
+from publisher.services.delivery import outbox as outbox_verbs
 from publisher.services.delivery.unknown_outcomes import unknown_deliveries
 from publisher.services.mail.messages import message_id
 from publisher.services.operations import mailings as verbs
@@ -317,6 +318,80 @@ def say_log_report(mailing: Mailing, read: "LogReport", zone: str, *, dry_run: b
         say(f"in doubt still: {number}; a log that does not name a message does not prove that it was lost")
 
 
+@mailings.group("outbox")
+def outbox() -> None:
+    """Messages that were only written to the outbox, after mail.transport was changed to smtp."""
+
+
+@outbox.command("list")
+@site_options(as_json=True)
+def outbox_list(site: SiteOptions, as_json: bool) -> None:
+    """How many messages of each mailing wait in the outbox for a decision."""
+    app = site.open(reads=True)
+    waiting = app.store.count_in_outbox()
+    if as_json:
+        show_json([{"mailing": id, "messages": number} for id, number in waiting.items()])
+        return
+    for id, number in waiting.items():
+        mailing = verbs.find_mailing(app.store, id)
+        facts = f"{mailing.list}  {number:,} in the outbox  {mailing.subject}"
+        echo(f"{id:>5}  {utc(mailing.created_at)}  {facts}")
+    if not waiting:
+        say("no message waits in the outbox for a decision")
+
+
+def add_outbox_command(name: str, help: str, *, sends: bool) -> None:
+    """Adds `mailings outbox send` or `keep`."""
+
+    def command(
+        site: SiteOptions, as_json: bool, ids: tuple[int, ...], dry_run: bool, yes: bool = False
+    ) -> None:
+        app = site.open()
+        if sends and not app.settings.mail.transport.leaves_machine:
+            what = f'mail.transport is "{app.settings.mail.transport}", so nothing leaves this machine'
+            raise Refused("mailings outbox send", what, 'set it to "smtp" first')
+        waiting = app.store.count_in_outbox()
+        for id in ids:
+            verbs.find_mailing(app.store, id)
+        chosen = {id: number for id, number in waiting.items() if not ids or id in ids}
+        number = count(sum(chosen.values()), "message")
+        of = f" of mailing{'s' * (len(chosen) > 1)} {', '.join(map(str, chosen))}" if chosen else ""
+        if dry_run:
+            say(f"{number}{of} would be {'sent' if sends else 'left in the outbox'}")
+            return
+        if sends and chosen:
+            what = f"{number}{of} will be sent to whoever is still subscribed"
+            confirm_or_refuse("mailings outbox send", what, yes=yes)
+        now = app.time_to_write()
+        if sends:
+            done = outbox_verbs.send_from_outbox(app.deps, chosen, now)
+        else:
+            done = outbox_verbs.keep_in_outbox(app.deps, chosen)
+        said = f"{count(done, 'message')}{of}"
+        if not done:
+            say("no message waits in the outbox for a decision")
+        elif sends:
+            say(f"{said} queued; `publisher run` sends them at its next look, `publisher deliver` now")
+        else:
+            say(f"{said} will stay in the outbox")
+        if as_json:
+            show_json({"messages": done, "mailings": [*chosen]})
+
+    decorated: Any = command
+    if sends:
+        decorated = click.option("--yes", is_flag=True, help="Do not ask.")(decorated)
+    decorated = click.option("--dry-run", is_flag=True, help="Show which messages; change nothing.")(
+        decorated
+    )
+    command.__doc__ = help
+    decorated = click.argument("ids", type=int, nargs=-1, metavar="[ID]...")(decorated)
+    outbox.command(name)(site_options(at=True, as_json=True)(decorated))
+
+
+add_outbox_command("send", "Sends them by smtp: of these mailings, or of all.", sends=True)
+add_outbox_command("keep", "Leaves them in the outbox: of these mailings, or of all.", sends=False)
+
+
 @mailings.command("rebuild")
 @site_options(as_json=True)
 @click.argument("id", type=int)
@@ -373,6 +448,8 @@ def unknown_json(app: App, mailing: Mailing, delivery: UnknownDelivery) -> dict[
         "message_id": name,
         "at": utc(delivery.at),
         "reply": delivery.reply,
+        "transport": delivery.route.transport if delivery.route else None,
+        "relay": (delivery.route.relay or None) if delivery.route else None,
     }
 
 
@@ -380,7 +457,9 @@ def print_unknown(app: App, mailing: Mailing, unknown: Iterable[UnknownDelivery]
     """Prints a line for each delivery with an unknown outcome."""
     for delivery in unknown:
         row, since = unknown_json(app, mailing, delivery), local_time(delivery.at, app.settings.site.timezone)
-        echo(f"in doubt  {row['address']}  {row['message_id']}  since {since}  {row['reply'] or NO_REASON}")
+        by = f"  by {delivery.route}" if delivery.route else ""
+        why = row["reply"] or NO_REASON
+        echo(f"in doubt  {row['address']}  {row['message_id']}  since {since}{by}  {why}")
 
 
 def state_text(mailing: Mailing) -> str:

@@ -151,6 +151,8 @@ def delivery_progress(app: App, *, as_json: bool) -> Delivered:
     else:
         with bar("delivering", planned, app.deps.process.monotonic) as update:
             tally, unknown = app.deliver(progress=lambda tally: update(tally.total))
+    if note := app.outbox_note():
+        say(f"note: {note}")
     _still_waiting(app, tally)
     _say_tally(tally, unknown)
     if folded := app.archive_deliveries(most=FOLDED):

@@ -112,6 +112,8 @@ def plan(
     else:
         print_plan(app, publish_plan, reports, who=who)
         say_warnings(app.warnings(publish_plan))
+    if note := app.outbox_note():
+        say(f"note: {note}")
     exit_on_findings(publish_plan)
 
 

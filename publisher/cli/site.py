@@ -136,6 +136,9 @@ def status(site: SiteOptions, as_json: bool) -> None:
         elif name in ("clock_behind", "log_ahead"):
             if what:
                 echo(f"{name.replace('_', ' '):<11} {what}")
+        elif name == "outbox":
+            if what:
+                echo(f"outbox      {what}")
         elif name == "public_url":
             if what:
                 asked = local_time(what["asked_at"], zone)

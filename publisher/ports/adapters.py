@@ -272,6 +272,11 @@ class PublicFolder(Protocol):
 class Session(Protocol):
     """One connection, one message at a time: offer, then commit or drop."""
 
+    @property
+    def relay(self) -> str:
+        """The name of the relay that has the message offered; "" if the transport has none."""
+        ...
+
     async def offer(self, message: Message) -> Outcome | None:
         """Sends everything up to the end of the data. None if the server waits for that, an Outcome if the
         message was decided before.

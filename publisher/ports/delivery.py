@@ -16,6 +16,7 @@ from publisher.core.delivery.mailing import (
     Mailing,
     MailingHold,
     RecomposeResult,
+    Route,
     Transition,
     UnknownDelivery,
 )
@@ -67,6 +68,23 @@ class LedgerStore(Protocol):
         became unknown since (k). What is skipped (i) because its mailing was stopped is cancelled (h) or
         released (g). Without `run`, an operator or a log makes those of unknown deliveries (j, k). Raises
         ValueError for others."""
+        ...
+
+    def route_number(self, route: Route) -> int:
+        """The number of a route, as `Transition` has it; a new one is stored."""
+        ...
+
+    def count_in_outbox(self) -> Mapping[int, int]:
+        """Mailing -> how many of its messages the outbox took, of which no operator has decided whether they
+        are sent; without cancelled mailings and deliveries archived since."""
+        ...
+
+    def send_from_outbox(self, mailing: int, now: datetime) -> int:
+        """Queues those messages of a mailing again (m); returns how many."""
+        ...
+
+    def keep_in_outbox(self, mailing: int) -> int:
+        """Records that those messages of a mailing stay in the outbox; returns how many."""
         ...
 
     def finish_batch(self, batch: Batch, now: datetime) -> int:
@@ -295,9 +313,10 @@ class ReconcilingStore(Protocol):
         or were erased."""
         ...
 
-    def mark_open_unknown(self, why: str, now: datetime) -> int:
-        """Makes every delivery that could still be sent unknown: a lost run may have sent it. Returns how
-        many."""
+    def mark_open_unknown(self, why: str, now: datetime, *, only_outbox: bool = False) -> int:
+        """Makes every delivery that could still be sent unknown: a lost run may have sent it. With
+        `only_outbox` the lost runs wrote to the outbox, which can tell; otherwise nothing that the outbox
+        lacks is taken for unsent. Returns how many."""
         ...
 
     def advance_offsets(self, slug: str, at: datetime, head: int) -> int:

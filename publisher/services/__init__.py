@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from publisher.services.delivery import deliver as deliver
+    from publisher.services.delivery import outbox as outbox
     from publisher.services.digests import archive_pages as archive_pages
     from publisher.services.digests import due_readers as due_readers
     from publisher.services.digests import planner as planner
@@ -34,6 +35,7 @@ _ROOMS = {
     "due_readers": "digests",
     "findings": "operations",
     "folder_snapshot": "publishing",
+    "outbox": "delivery",
     "planner": "digests",
     "preview": "digests",
     "public_url": "mail",

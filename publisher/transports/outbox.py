@@ -66,6 +66,8 @@ class Outbox:
 class OutboxSession:
     """One message at a time: offer, then commit or drop."""
 
+    relay = ""
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._offered: Path | None = None

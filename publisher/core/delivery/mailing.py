@@ -9,6 +9,7 @@
                claimed -g-> queued      queued|claimed -h-> cancelled      queued|claimed -i-> skipped
                unknown -j-> queued | accepted      unknown -k-> accepted | rejected | queued
                queued|claimed|sending -l-> unknown
+               accepted -m-> queued        (only what the outbox took: docs/decisions/0028)
 
 The letters are `TransitionCause`. Terminal: accepted, rejected, skipped, cancelled (invariant 8).
 """
@@ -112,6 +113,7 @@ class TransitionCause(StrEnum):
     FOUND_REJECTED = "k'"  # learned later: it was refused
     FOUND_ABSENT = "k''"  # learned later: it never arrived
     RESTORE = "l"  # the store was restored from a backup: a run after it may have sent it
+    LEAVE_OUTBOX = "m"  # an operator sends what was only written to the outbox
 
 
 TRANSITIONS: Mapping[tuple[DeliveryState, TransitionCause], DeliveryState] = MappingProxyType(
@@ -138,6 +140,7 @@ TRANSITIONS: Mapping[tuple[DeliveryState, TransitionCause], DeliveryState] = Map
         (DeliveryState.QUEUED, TransitionCause.RESTORE): DeliveryState.UNKNOWN,
         (DeliveryState.CLAIMED, TransitionCause.RESTORE): DeliveryState.UNKNOWN,
         (DeliveryState.SENDING, TransitionCause.RESTORE): DeliveryState.UNKNOWN,
+        (DeliveryState.ACCEPTED, TransitionCause.LEAVE_OUTBOX): DeliveryState.QUEUED,
     }
 )
 
@@ -280,12 +283,26 @@ FROM_LOG_REPLY = "accepted, by the relay's log"
 """The reply recorded for a delivery that a log settled (arrow k), since no server sent us one."""
 
 
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How a message went out: by which transport and, of several mail servers, by which relay. Only the
+    transport that took a message can tell what became of it.
+    """
+
+    transport: str
+    relay: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.transport} ({self.relay})" if self.relay else self.transport
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
     """One transition of one delivery, as the ledger records it. `reply` is what a server or an operator said.
     `not_before` is when a delivery that is queued again may be tried. With `key`, the key of the reader's
     address, a refusal counts against the mailbox if its reply says so (`bounces`), and an acceptance resets
-    its soft refusals.
+    its soft refusals. An intent has the `route` that the message is about to take
+    (`LedgerStore.route_number`).
     """
 
     mailing: int
@@ -294,12 +311,14 @@ class Transition:
     reply: str = ""
     not_before: datetime | None = None
     key: str = ""
+    route: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownDelivery:
     """A delivery with an unknown outcome: `sending` in a run that died, now `unknown`. `at` is its last
-    change.
+    change. `route` is how it went out; None if that is not known, because an older version or a run after
+    the backup sent it.
     """
 
     mailing: int
@@ -308,6 +327,7 @@ class UnknownDelivery:
     at: datetime
     reply: str
     attempts: int = 1
+    route: Route | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

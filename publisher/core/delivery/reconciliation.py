@@ -61,9 +61,10 @@ class JournaledWithdrawal:
 class JournalSummary:
     """What the journal says: departures and mailings in order. `last_mailing` is the highest number of a
     mailing of any kind. `turn` counts how often a batch was begun or ended: a store with a lower count does
-    not know what was sent since. `never` maps mailboxes whose owners want no confirmation mail to the time
-    they said so; `allowed` lifts what came before it. `withdrawn` are the posts that were withdrawn and have
-    not come back.
+    not know what was sent since; `turns` has the last turn of each transport, "" in entries of older
+    versions. `in_outbox` are mailings whose messages in the outbox an operator sent. `never` maps mailboxes
+    whose owners want no confirmation mail to the time they said so; `allowed` lifts what came before it.
+    `withdrawn` are the posts that were withdrawn and have not come back.
     """
 
     departures: tuple[Departure, ...] = ()
@@ -72,6 +73,8 @@ class JournalSummary:
     started: tuple[StartedMailing, ...] = ()
     last_mailing: int = 0
     turn: int = 0
+    turns: Mapping[str, int] = field(default_factory=dict[str, int])
+    in_outbox: frozenset[int] = frozenset()
     withdrawn: tuple[JournaledWithdrawal, ...] = ()
 
 
@@ -87,6 +90,8 @@ def summarize_journal(entries: Iterable[tuple[str, Mapping[str, Any]]]) -> Journ
     started: list[StartedMailing] = []
     withdrawn: dict[str, JournaledWithdrawal] = {}
     last = turn = 0
+    turns: dict[str, int] = {}
+    in_outbox: set[int] = set()
     for event, fields in entries:
         try:
             match event:
@@ -126,7 +131,11 @@ def summarize_journal(entries: Iterable[tuple[str, Mapping[str, Any]]]) -> Journ
                 case "transactional":
                     last = max(last, _int_or_none(fields.get("mailing")) or 0)
                 case "batch":
-                    turn = max(turn, _int_or_none(fields.get("turn")) or 0)
+                    number, transport = _int_or_none(fields.get("turn")) or 0, fields.get("transport", "")
+                    turns[transport] = max(turns.get(transport, 0), number)
+                    turn = max(turn, number)
+                case "outbox":
+                    in_outbox.add(int(fields["mailing"]))
                 case _:
                     pass
         except (KeyError, TypeError, ValueError):
@@ -138,6 +147,8 @@ def summarize_journal(entries: Iterable[tuple[str, Mapping[str, Any]]]) -> Journ
         started=tuple(started),
         last_mailing=last,
         turn=turn,
+        turns=turns,
+        in_outbox=frozenset(in_outbox),
         withdrawn=tuple(withdrawn.values()),
     )
 

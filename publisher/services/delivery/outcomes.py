@@ -16,6 +16,7 @@ from publisher.core.delivery.mailing import (
     Delivery,
     DeliveryState,
     MailingHold,
+    Route,
     Transition,
     TransitionCause,
     deferral_delay,
@@ -104,13 +105,18 @@ class OutcomeRecorder:
         )
         self.losses = 0
         self.down = False
+        self._routes: dict[str, int] = {}  # by relay: a run has one transport
         self._finishing: list[asyncio.Task[None]] = []
         self._refused = False
 
-    async def intend(self, delivery: Delivery) -> bool:
-        """Whether the message may be ended: then this intent is durable."""
+    async def intend(self, delivery: Delivery, relay: str) -> bool:
+        """Whether the message may be ended: then this intent is durable, and so is which relay has it."""
+        route = self._routes.get(relay)
+        if route is None:
+            way = Route(self.deps.adapters.transport.name, relay)
+            route = self._routes[relay] = await asyncio.to_thread(self.store.route_number, way)
         return await self.ledger.record(
-            Transition(mailing=delivery.mailing, n=delivery.n, cause=TransitionCause.INTEND)
+            Transition(mailing=delivery.mailing, n=delivery.n, cause=TransitionCause.INTEND, route=route)
         )
 
     async def record(self, job: Job, outcome: Outcome) -> bool:
@@ -276,7 +282,8 @@ class OutcomeRecorder:
 
     async def journal(self, turn: int) -> None:
         """Writes down that a batch was begun or ended, so that an older copy of the store knows it is old."""
-        await asyncio.to_thread(self.deps.adapters.journal.append, "batch", {"turn": turn})
+        fields = {"turn": turn, "transport": self.deps.adapters.transport.name}
+        await asyncio.to_thread(self.deps.adapters.journal.append, "batch", fields)
 
     async def delivery_settled(self, opened: OpenBatch) -> None:
         """Counts one delivery of a batch less; with the last one the batch ends."""

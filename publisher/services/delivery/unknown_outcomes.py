@@ -58,8 +58,8 @@ _LOG_CAUSES = {
 
 
 def look_up_outcomes(deps: Deps, now: datetime) -> int:
-    """Resolves each unknown delivery that the transport can tell of (k). A message that one person waits for
-    is otherwise sent once more. Returns how many remain unknown.
+    """Resolves each unknown delivery that the transport which took it can tell of (k). A message that one
+    person waits for is otherwise sent once more. Returns how many remain unknown.
     """
     store, last = deps.adapters.store, 0
     while (id := store.next_mailing_with_unknown(last)) is not None:
@@ -90,7 +90,11 @@ def resolve_deliveries(store: Store, transitions: Iterable[Transition], now: dat
 
 def _looked_up(deps: Deps, mailing: Mailing, delivery: UnknownDelivery) -> Transition | None:
     """What to record of an unknown delivery; None: an operator decides."""
-    known = deps.adapters.transport.lookup(*message_id(deps.process.keyring(), mailing, delivery.n))
+    transport, known = deps.adapters.transport, None
+    if delivery.route is None or delivery.route.transport == transport.name:
+        known = transport.lookup(*message_id(deps.process.keyring(), mailing, delivery.n))
+    if known is not None and delivery.route is None and known.verdict is not SendVerdict.ACCEPTED:
+        known = None  # another transport may have taken it: that this one does not have it proves nothing
     if known is not None and known.verdict is not SendVerdict.UNKNOWN:
         cause = _LOOKUP_CAUSES[known.verdict]
         return Transition(mailing=delivery.mailing, n=delivery.n, cause=cause, reply=known.reply)

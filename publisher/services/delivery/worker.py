@@ -208,7 +208,7 @@ class DeliveryWorker:
             upcoming = (
                 None if prefetched is None else self._begun(prefetched) or await self._begin(prefetched)
             )
-        if not await self.recorder.intend(job.delivery):
+        if not await self.recorder.intend(job.delivery, session.relay):
             await session.drop()
             await self.recorder.skip(job)
             return True, prefetched

@@ -22,6 +22,7 @@ from publisher.core.delivery.reconciliation import (
     missed_mailings,
     summarize_journal,
 )
+from publisher.core.mail.message import MailTransport
 from publisher.core.subscribers.subscription import Departure
 from publisher.ports import Store
 from publisher.services.delivery.unknown_outcomes import RESTORED
@@ -137,7 +138,13 @@ def reconcile(deps: Deps, lacks: StoreLag, manifest: bytes | None, now: datetime
     deps.process.failpoint("reconcile:begun")
     entries, size = deps.adapters.journal.since(0)
     journal = summarize_journal(entries)
-    unknown = store.mark_open_unknown(RESTORED, now)
+    known = max(journal.last_mailing, store.next_mailing_id() - 1)
+    lost = {transport for transport, turn in journal.turns.items() if turn > store.batch_count()}
+    complete = _number_in(manifest, "last_mailing") <= known  # else the journal is an older one, too
+    only_outbox = complete and lost <= {MailTransport.OUTBOX}
+    unknown = store.mark_open_unknown(RESTORED, now, only_outbox=only_outbox)
+    for mailing in journal.in_outbox:
+        store.keep_in_outbox(mailing)  # it may have been sent since
     for allowed in journal.allowed:
         store.lift_blocks(allowed.key, allowed.mailbox, allowed.at)
     _opt_out(store, journal.never)

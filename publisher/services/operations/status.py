@@ -8,6 +8,7 @@ from publisher.core.delivery.mailing import DeliveryState, Mailing, MailingState
 from publisher.core.delivery.relays import DAY, HOUR, Quota, messages_used, next_send_at
 from publisher.core.delivery.throttling import SERVER_SCOPE, DeliveryRate, forecast, scope_mailing
 from publisher.ports import Store
+from publisher.services.delivery.outbox import describe_outbox
 from publisher.services.deps import Deps
 from publisher.services.digests.due_readers import backlog
 from publisher.services.mail.public_url import last_answer
@@ -102,6 +103,7 @@ def status(deps: Deps, now: datetime) -> dict[str, Any]:
         "relays": [_relay(store, quota, now) for quota in deps.rules.throttling.quotas],
         "mailings": {"all": mailings, "under way": len(active)},
         "deliveries": {state.value: count for state, count in deliveries.items()},
+        "outbox": describe_outbox(store, deps.adapters.transport.name) or None,
         "public_url": _public_url(store),
         "waiting": backlog(deps, now, paused=True),
         "hubs": {"to tell": len(store.pings())} if deps.rules.hubs else {},

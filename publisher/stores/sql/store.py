@@ -8,6 +8,7 @@ from publisher.stores.sql.delivery.holds import MailingHolds, WithdrawnPosts
 from publisher.stores.sql.delivery.ledger import Ledger
 from publisher.stores.sql.delivery.reconciliation import ReconciliationRecords
 from publisher.stores.sql.delivery.retention import LedgerRetention
+from publisher.stores.sql.delivery.routes import Routes
 from publisher.stores.sql.delivery.throttle_state import QuotaRecords, ThrottleRecords
 from publisher.stores.sql.digests.planning import Planning
 from publisher.stores.sql.engine.database import Database
@@ -39,6 +40,7 @@ class SqlStore(
     SignupRecords,
     Planning,
     Ledger,
+    Routes,
     MailingHolds,
     WithdrawnPosts,
     LedgerRetention,

@@ -39,6 +39,11 @@ class SmtpSession:
         self._pipelining = True
         self._reconnect = reconnect
 
+    @property
+    def relay(self) -> str:
+        """The relay that has the message offered."""
+        return "" if self._offered is None else self._offered.name
+
     async def offer(self, message: Message) -> Outcome | None:
         """Sends everything but the end of the data. Returns an Outcome if the server refused, so that nothing
         was delivered.

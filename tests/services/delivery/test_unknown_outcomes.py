@@ -11,7 +11,7 @@ from mailsite import MailSite, readers
 from smtp_server import Drop, SmtpServer, on
 from stores import mark_sending
 
-from publisher.core.delivery.mailing import MailingKind, Transition, TransitionCause
+from publisher.core.delivery.mailing import MailingKind, Route, Transition, TransitionCause
 from publisher.core.errors import OutputError
 from publisher.services.delivery.unknown_outcomes import PART
 from publisher.services.subscribers import signup
@@ -20,18 +20,18 @@ from publisher.stores.sql.store import SqlStore
 MANY = 2 * PART + 300
 
 
-def _in_doubt(site: MailSite) -> None:
+def _in_doubt(site: MailSite, route: Route | None = None) -> None:
     """A run made every intent durable, and died."""
     app = site.app()
     while batch := app.store.claim_batch("dead", site.now, site.now):
         rows = [(row.mailing, row.n) for row in app.store.claimed_deliveries(batch)]
-        assert mark_sending(app.store, "dead", rows, site.now) == set(rows)
+        assert mark_sending(app.store, "dead", rows, site.now, route) == set(rows)
     app.close()
 
 
 def test_the_outbox_is_asked_about_each(tmp_path: Path) -> None:
     site = MailSite(tmp_path / "site", readers(MANY))
-    _in_doubt(site)
+    _in_doubt(site, Route("outbox"))
     outbox = site.folder / "outbox"
     outbox.mkdir()
     there = [outbox / f"000001-{n:08}.eml" for n in range(1, MANY + 1, 3)]
@@ -41,6 +41,17 @@ def test_the_outbox_is_asked_about_each(tmp_path: Path) -> None:
     assert site.counts() == {"accepted": MANY}
     assert len(list(outbox.iterdir())) == MANY
     assert {file.read_bytes() for file in there} == {b"as it was written"}
+
+
+def test_what_an_older_version_sent_is_accepted_where_the_outbox_has_it_and_else_in_doubt(
+    tmp_path: Path,
+) -> None:
+    site = MailSite(tmp_path / "site", readers(3))
+    _in_doubt(site)
+    (site.folder / "outbox").mkdir()
+    (site.folder / "outbox/000001-00000002.eml").write_bytes(b"as it was written")
+    assert site.deliver().total == 0
+    assert site.counts() == {"accepted": 1, "unknown": 2}
 
 
 def test_a_server_cannot_be_asked_and_nothing_is_sent_again(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from publisher.cli import publisher
 from publisher.core.delivery.mailing import DeliveryState
 from publisher.core.errors import OutputError, Refused, StoreError, UsageError
 from publisher.core.tokens import Claim, Purpose, address_key, sign
+from publisher.services.delivery.outbox import send_from_outbox
 from publisher.services.subscribers import subscribe
 from publisher.services.subscribers.import_csv import import_readers
 
@@ -154,6 +155,40 @@ def test_the_outbox_tells_what_became_of_what_was_open(tmp_path: Path) -> None:
     reconcile(site)
     assert site.deliver().total == 0
     assert site.counts() == {"accepted": 10}
+
+
+def test_the_outbox_tells_nothing_where_a_lost_run_sent_by_smtp(tmp_path: Path) -> None:
+    with SmtpServer() as server:
+        site = MailSite(tmp_path / "site", TEN, port=server.port)
+        copy = snapshot(site)
+        assert site.deliver().accepted == 10
+        put_back(site, copy)
+        toml = site.folder / "publisher.toml"
+        toml.write_text(toml.read_text().replace('"smtp"', '"outbox"'))
+        reconcile(site)
+        assert site.deliver().total == 0
+        assert site.counts() == {"unknown": 10}
+        assert not list((site.folder / "outbox").glob("*.eml"))
+
+
+def test_what_was_sent_from_the_outbox_after_the_backup_is_not_offered_again(tmp_path: Path) -> None:
+    site = MailSite(tmp_path / "site", TEN)
+    assert site.deliver().accepted == 10
+    copy = snapshot(site)
+    with SmtpServer() as server:
+        toml = site.folder / "publisher.toml"
+        relay = f'[[mail.relays]]\nhost = "127.0.0.1"\nport = {server.port}\nsecurity = "none"\n'
+        toml.write_text(toml.read_text().replace('"outbox"', '"smtp"') + relay)
+        app = site.app()
+        assert send_from_outbox(app.deps, app.store.count_in_outbox(), site.now) == 10
+        app.close()
+        site.deliver()
+        assert len(server.accepted) == 10
+        put_back(site, copy)
+        reconcile(site)
+        app = site.app()
+        assert app.store.count_in_outbox() == {}
+        app.close()
 
 
 def test_a_lost_store_gives_no_number_twice(tmp_path: Path) -> None:

@@ -185,3 +185,33 @@ def test_posts_of_the_first_schema_are_found_by_their_names(tmp_path: Path) -> N
     with closing(sqlite3.connect(path)) as connection:
         rows = connection.execute("SELECT id, path, explicit_id, settled FROM posts ORDER BY id").fetchall()
     assert rows == [("one", "a/b.md", "7", 0), ("two", "c.md", None, 0)]
+
+
+def test_deliveries_of_an_older_schema_that_the_outbox_took_are_known_by_its_words(tmp_path: Path) -> None:
+    path = tmp_path / "publisher.db"
+    path.touch()
+    database = Database(path)
+    rows = (
+        (1, "accepted", "r1", "written to the outbox"),
+        (2, "accepted", "r2", "250 2.0.0 ok"),
+        (3, "sending", "r1", ""),
+        (4, "unknown", "r2", ""),
+        (5, "accepted", "r1", "already in the outbox"),
+        (6, "queued", None, ""),
+    )
+    with database.rebuild() as connection:
+        upgrade(connection, "0017")
+        for n, state, run, reply in rows:
+            connection.exec_driver_sql(
+                "INSERT INTO deliveries (mailing, n, cohort, subscription, generation, state, attempts, run,"
+                " reply, changed_at) VALUES (1, ?, 1, ?, 1, ?, 1, ?, ?, 0)",
+                (n, n, state, run, reply),
+            )
+    database.close()
+    migrate(f"sqlite:///{path}")
+    with closing(sqlite3.connect(path)) as connection:
+        found = connection.execute("SELECT n, route FROM deliveries ORDER BY n").fetchall()
+    assert found == [(1, 1), (2, None), (3, 1), (4, None), (5, 1), (6, None)]
+    store = open_store(f"sqlite:///{path}", create=False)
+    assert store.count_in_outbox() == {1: 2}
+    store.close()

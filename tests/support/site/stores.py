@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-from publisher.core.delivery.mailing import Transition, TransitionCause
+from publisher.core.delivery.mailing import Route, Transition, TransitionCause
 from publisher.ports import Store
 from publisher.stores import open_store
 
@@ -30,8 +30,13 @@ def _empty() -> Path:
     return file
 
 
-def mark_sending(store: Store, run: str, rows: Iterable[Row], now: datetime) -> set[Row]:
+def mark_sending(
+    store: Store, run: str, rows: Iterable[Row], now: datetime, route: Route | None = None
+) -> set[Row]:
     """A run makes its intents to send these (mailing, n) durable; returns those that may be sent."""
-    intents = [Transition(mailing=mailing, n=n, cause=TransitionCause.INTEND) for mailing, n in rows]
+    way = None if route is None else store.route_number(route)
+    intents = [
+        Transition(mailing=mailing, n=n, cause=TransitionCause.INTEND, route=way) for mailing, n in rows
+    ]
     made = store.record_transitions(intents, now, run=run)
     return {(one.mailing, one.n) for one, done in zip(intents, made, strict=True) if done}

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select, union_all
+from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, union_all
 
-from publisher.core.delivery.mailing import DeliveryState, Mailing, MailingState, UnknownDelivery
+from publisher.core.delivery.mailing import DeliveryState, Mailing, MailingState, Route, UnknownDelivery
 from publisher.core.errors import StoreError
-from publisher.core.mail.message import Placeholder, Segment
+from publisher.core.mail.message import MailTransport, Placeholder, Segment
 from publisher.ports import CohortPosts
 from publisher.stores.sql.delivery.batches import counts_by_mailing, total_counts
 from publisher.stores.sql.delivery.retention import SHOWN, Replies, receipts, replies_of, reply_archive
@@ -16,12 +16,14 @@ from publisher.stores.sql.engine.database import Database, slices
 from publisher.stores.sql.schema.base import is_
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions
 from publisher.stores.sql.schema.tables import (
+    OUTBOX_ROUTE,
     batches,
     cohorts,
     deliveries,
     mailing_posts,
     mailings,
     posts,
+    routes,
     segments,
 )
 
@@ -30,6 +32,13 @@ SEGMENT, PLACE = "s:", "p:"
 
 _UNKNOWN = is_(deliveries.c.state, DeliveryState.UNKNOWN)
 _COLUMNS = [mailings.c[field.name] for field in fields(Mailing) if field.name != "counts"]
+
+
+def _route(row: Row[Any]) -> Route | None:
+    """The route of a row of `deliveries`, joined with `routes`."""
+    if row.route == OUTBOX_ROUTE:
+        return Route(MailTransport.OUTBOX)
+    return None if row.transport is None else Route(row.transport, row.relay)
 
 
 class Mailings:
@@ -119,9 +128,10 @@ class Mailings:
         self, mailing: int, *, after: int = 0, limit: int | None = None
     ) -> Sequence[UnknownDelivery]:
         query = (
-            select(deliveries, subscribers.c.address)
+            select(deliveries, subscribers.c.address, routes.c.transport, routes.c.relay)
             .join(subscriptions, subscriptions.c.id == deliveries.c.subscription)
             .join(subscribers, subscribers.c.id == subscriptions.c.subscriber)
+            .join(routes, routes.c.id == deliveries.c.route, isouter=True)
             .where(_UNKNOWN, deliveries.c.mailing == mailing, deliveries.c.n > after)
             .order_by(deliveries.c.mailing, deliveries.c.n)
             .limit(limit)
@@ -135,6 +145,7 @@ class Mailings:
                     at=row.changed_at,
                     reply=row.reply,
                     attempts=row.attempts,
+                    route=_route(row),
                 )
                 for row in connection.execute(query)
             ]

@@ -4,16 +4,23 @@ again.
 
 from datetime import datetime
 
-from sqlalchemy import Connection, column, insert, or_, select, table, update
+from sqlalchemy import Connection, column, func, insert, or_, select, table, update
 
-from publisher.core.delivery.mailing import MailingState, TransitionCause
+from publisher.core.delivery.mailing import DeliveryState, MailingState, TransitionCause
 from publisher.core.subscribers.subscription import SubscriptionState
 from publisher.stores.sql.delivery.batches import TURN, end_mailing_if_done, recount_batches
-from publisher.stores.sql.delivery.transitions import update_for
+from publisher.stores.sql.delivery.transitions import route_update, update_for
 from publisher.stores.sql.engine.database import Database, insert_new
 from publisher.stores.sql.schema.base import NOT_OVER, BatchState, is_
 from publisher.stores.sql.schema.subscriber_tables import subscriptions
-from publisher.stores.sql.schema.tables import MAILING, batches, counters, deliveries, mailings
+from publisher.stores.sql.schema.tables import (
+    MAILING,
+    OUTBOX_ROUTE,
+    batches,
+    counters,
+    deliveries,
+    mailings,
+)
 
 RESTORED = "restored"
 """The run that deliveries of a restored store are attributed to."""
@@ -24,12 +31,19 @@ class ReconciliationRecords:
 
     _db: Database
 
-    def mark_open_unknown(self, why: str, now: datetime) -> int:
+    def mark_open_unknown(self, why: str, now: datetime, *, only_outbox: bool = False) -> int:
         running = deliveries.c.mailing.in_(
             select(mailings.c.id).where(mailings.c.state != MailingState.CANCELLED)
         )
-        lost = update_for(TransitionCause.RESTORE, running, run=RESTORED, reply=why, changed_at=now)
+        took = func.coalesce if only_outbox else func.nullif
+        route = took(deliveries.c.route, OUTBOX_ROUTE)
+        lost = update_for(
+            TransitionCause.RESTORE, running, run=RESTORED, reply=why, changed_at=now, route=route
+        )
         with self._db.write() as connection:
+            if not only_outbox:
+                unknown = is_(deliveries.c.state, DeliveryState.UNKNOWN)
+                connection.execute(route_update(None, unknown, deliveries.c.route == OUTBOX_ROUTE))
             marked = connection.execute(lost).rowcount
             left = batches.c.state.in_(NOT_OVER)
             recount_batches(connection, left)

@@ -38,6 +38,7 @@ _SIDE_EFFECTS: Mapping[TransitionCause, Mapping[str, Any]] = {
     },
     TransitionCause.DEFER: {"run": None},
     TransitionCause.RESEND: {"run": None},
+    TransitionCause.LEAVE_OUTBOX: {"run": None, "attempts": 0, "not_before": None, "route": None},
     TransitionCause.FOUND_ABSENT: {"run": None},
     TransitionCause.RESTORE: {"attempts": case((_ATTEMPTS > 0, _ATTEMPTS), else_=1)},  # it may have been sent
 }
@@ -57,7 +58,12 @@ def update_for(cause: TransitionCause, *where: ColumnElement[bool], **values: An
     )
 
 
-_PARAMETERS = ("of_mailing", "number", "this_run", "at", "words", "wait")
+def route_update(route: int | None, *where: ColumnElement[bool]) -> Update:
+    """The UPDATE of the route of deliveries; their states stay."""
+    return update(deliveries).where(*where).values(route=route)
+
+
+_PARAMETERS = ("of_mailing", "number", "this_run", "at", "words", "wait", "way")
 
 
 def _prepared(cause: TransitionCause, *where: ColumnElement[bool], **values: Any) -> PreparedStatement:
@@ -75,7 +81,7 @@ _REPLY_IF_ANY = _REPLY | {
     )
 }
 _OF_A_RUN: Mapping[TransitionCause, PreparedStatement] = {
-    TransitionCause.INTEND: _prepared(TransitionCause.INTEND, _HELD, may_be_sent()),
+    TransitionCause.INTEND: _prepared(TransitionCause.INTEND, _HELD, may_be_sent(), route=row_value("way")),
     TransitionCause.ACCEPT: _prepared(TransitionCause.ACCEPT, _HELD, **_REPLY),
     TransitionCause.DEFER: _prepared(TransitionCause.DEFER, _HELD, **_REPLY),
     TransitionCause.REJECT: _prepared(TransitionCause.REJECT, _HELD, **_REPLY),
@@ -124,7 +130,7 @@ def record(connection: Connection, transitions: Sequence[Transition], now: datet
                 who = "a run" if run else "an operator"
                 raise ValueError(f"{cause!r}: not a transition that {who} makes")
             wait = None if one.not_before is None else milliseconds(one.not_before)
-            row = (one.mailing, one.n, run, at, storable_text(one.reply), wait)
+            row = (one.mailing, one.n, run, at, storable_text(one.reply), wait, one.route)
             direct = bool(statements[cause].execute(cursor, dialect, row))
             late = not direct and cause in _LATE and bool(_LATE[cause].execute(cursor, dialect, row))
             made.append(direct or late)

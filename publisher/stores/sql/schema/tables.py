@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
     literal,
 )
 
@@ -45,7 +46,7 @@ from publisher.stores.sql.schema.base import (
     reference,
 )
 
-SCHEMA = "0017"
+SCHEMA = "0018"
 """The schema this version writes: the head of migrations/versions."""
 
 MAILING = "mailing"
@@ -56,6 +57,11 @@ FILES = "files"
 
 LATEST = "latest"
 """The counter of the latest `files.not_before` there ever was; none in a store of an older version."""
+
+OUTBOX_ROUTE, KEPT_ROUTE = 1, 2
+"""The routes of messages in the outbox on which no operator has decided, and of those that stay there. All
+others are in `routes`.
+"""
 
 TALLIED: tuple[DeliveryState, ...] = (
     DeliveryState.QUEUED,
@@ -263,6 +269,15 @@ index_where(
     batches.c.settled_at,
 )
 
+routes = Table(  # the transports and relays by which messages went out; see `OUTBOX_ROUTE`
+    "routes",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("transport", String(32), nullable=False),
+    Column("relay", Text, nullable=False),
+    UniqueConstraint("transport", "relay"),
+)
+
 deliveries = Table(
     "deliveries",
     metadata,
@@ -277,6 +292,7 @@ deliveries = Table(
     Column("run", String(64)),
     Column("reply", HumanText, nullable=False),
     Column("changed_at", Instant, nullable=False),
+    Column("route", Integer),  # of the last attempt; null: none yet, or an older version made it
     UniqueConstraint("subscription", "mailing"),  # invariant 5: at most one, and found by subscription
     allowed_values("state", DeliveryState),
     CheckConstraint(
@@ -286,6 +302,15 @@ deliveries = Table(
 )
 index_of(
     "ix_deliveries_in_doubt", deliveries.c.state, DeliveryState.UNKNOWN, deliveries.c.mailing, deliveries.c.n
+)
+index_where(
+    "ix_deliveries_in_outbox",
+    and_(
+        is_(deliveries.c.state, DeliveryState.ACCEPTED),
+        deliveries.c.route == literal(OUTBOX_ROUTE, literal_execute=True),
+    ),
+    deliveries.c.mailing,
+    deliveries.c.n,
 )
 
 meta = Table(  # what the store knows of itself, by name: `Store.meta`
