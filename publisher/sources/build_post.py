@@ -28,21 +28,19 @@ from publisher.sources.fields.plain_text import (
     plain_line,
     plain_summary,
 )
-from publisher.sources.fields.publication_date import (
+from publisher.sources.fields.publication import (
     DATE_FIELDS,
     EXPIRY_FIELDS,
     MODIFIED_FIELDS,
     DateZones,
+    VisibilityInput,
     date_in_name,
     find_embargo,
     find_instant,
+    find_mail_options,
     find_ordered_date,
     first_date,
     post_name,
-)
-from publisher.sources.fields.visibility import (
-    VisibilityInput,
-    find_mail_options,
     why_hidden,
     why_locked,
     why_page_only,

@@ -16,6 +16,7 @@ from publisher import core
 from publisher.core.errors import SourceError
 from publisher.core.posts.post import BadPost, FileReading, FileStat, ParsedPost
 from publisher.sources.fields.assets import AssetFolder, find_references
+from publisher.sources.files import FileBusy, StabilityCheck, Walk, read_stable, to_file_stat
 from publisher.sources.parallel import (
     PackedStats,
     Prefetch,
@@ -28,8 +29,6 @@ from publisher.sources.parallel import (
 )
 from publisher.sources.rules import SourceRules
 from publisher.sources.site_config import resolve_config
-from publisher.sources.stable_files import FileBusy, StabilityCheck, read_stable
-from publisher.sources.walk import Walk, to_file_stat
 
 if TYPE_CHECKING:
     from publisher.sources.fields.links import LinkIndex

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from publisher.core.posts.post import BadPost, FileReading, FileStat, ParsedPost, Post
 from publisher.core.site import Person
+from publisher.sources.files import Found, size_and_time
 from publisher.sources.rules import SourceRules
-from publisher.sources.walk import Found, size_and_time
 from publisher.worker_pool import start_pool
 
 if TYPE_CHECKING:

@@ -23,9 +23,8 @@ from publisher.sources.fields.permalinks import undated_name
 from publisher.sources.fields.plain_text import (
     plain_line,
 )
-from publisher.sources.fields.publication_date import (
-    date_in_name,
-)
+from publisher.sources.fields.publication import date_in_name
+from publisher.sources.files import find_conflict, is_blank
 from publisher.sources.frontmatter.containers import Container, open_container
 from publisher.sources.frontmatter.values import (
     FrontMatter,
@@ -33,10 +32,9 @@ from publisher.sources.frontmatter.values import (
     fold,
 )
 from publisher.sources.generators.markdown_flavors import disables_templates
-from publisher.sources.ignored.paths import conflicted_original
+from publisher.sources.ignored_files import conflicted_original
 from publisher.sources.liquid.includes import ReadBeside, expand_includes, extract_constants
 from publisher.sources.rules import SourceRules
-from publisher.sources.stable_files import find_conflict, is_blank
 
 ResolveLinks: TypeAlias = Callable[[str, str], LinkedBody]
 """(path, body) -> the body with links to posts replaced by their addresses."""

@@ -17,15 +17,13 @@ from publisher.core.patterns import lazy
 from publisher.core.site import Person
 from publisher.sources.fields.authors_and_terms import parse_language, parse_person
 from publisher.sources.fields.plain_text import plain_line
-from publisher.sources.frontmatter.defaults import Defaults
-from publisher.sources.frontmatter.values import FrontMatterError, Value, fold, folded_map, scalars
-from publisher.sources.generators.config_files import GeneratorConfig, read_config_map, read_text
+from publisher.sources.frontmatter.values import Defaults, FrontMatterError, Value, fold, folded_map, scalars
 from publisher.sources.generators.detect import detect_config
 from publisher.sources.generators.markdown_flavors import site_extensions
 from publisher.sources.generators.profiles import DEFAULT_PERMALINK
-from publisher.sources.ignored.paths import folder_setting, source_folder
+from publisher.sources.ignored_files import folder_setting, source_folder
 from publisher.sources.liquid import includes
-from publisher.sources.rules import SourceRules
+from publisher.sources.rules import GeneratorConfig, SourceRules, read_config_map, read_text
 
 MAX_ABOVE = 4
 """How many folders above the posts are searched if no repository's root ends the search."""
@@ -76,7 +74,7 @@ def resolve_config(folder: Path, top: Path | None, rules: SourceRules, paths: Se
 
         rules = apply_data_files(rules, folder, root, paths)
     if config and config.profile == rules.profile:
-        from publisher.sources.ignored.settings import apply_ignore_rules
+        from publisher.sources.generators.ignore_rules import apply_ignore_rules
 
         rules = apply_ignore_rules(rules, config, root, paths)
     if rules.profile == "pelican" and config:

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from publisher.core.patterns import lazy
-from publisher.sources.fields.publication_date import date_in_name
+from publisher.sources.fields.publication import date_in_name
 from publisher.sources.frontmatter.values import COLLECTED
-from publisher.sources.ignored.paths import is_inside
+from publisher.sources.ignored_files import is_inside
 from publisher.sources.rules import SourceRules
 
 FORMATS = {

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from publisher.core.patterns import lazy
 from publisher.core.posts.post import Asset, Post, referenced_name
-from publisher.sources.stable_files import StabilityCheck, read_stable
+from publisher.sources.files import StabilityCheck, read_stable
 
 ImageSize = tuple[int, int]
 

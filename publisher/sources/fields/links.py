@@ -26,7 +26,7 @@ from urllib.parse import quote, unquote
 from publisher.core.patterns import lazy
 from publisher.core.posts.markdown_regions import blank_code
 from publisher.sources.fields.authors_and_terms import language_of_path, language_suffix
-from publisher.sources.fields.publication_date import post_name
+from publisher.sources.fields.publication import post_name
 from publisher.sources.generators import profiles
 from publisher.sources.rules import SourceRules
 

@@ -24,7 +24,7 @@ from urllib.parse import quote
 from publisher.core.patterns import lazy
 from publisher.core.site import DEFAULT_LANGUAGE
 from publisher.sources.fields.authors_and_terms import language_of_path, language_suffix
-from publisher.sources.fields.publication_date import date_in_name, post_name
+from publisher.sources.fields.publication import date_in_name, post_name
 from publisher.sources.frontmatter.values import FrontMatter, scalars
 from publisher.sources.generators.profiles import HugoPaths
 from publisher.sources.rules import SourceRules

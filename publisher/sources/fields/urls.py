@@ -19,7 +19,7 @@ from publisher.sources.fields.permalinks import (
 from publisher.sources.fields.plain_text import plain_line
 from publisher.sources.frontmatter.values import COMPUTED, FrontMatter, Value, legal, scalars
 from publisher.sources.generators.profiles import GENERIC
-from publisher.sources.ignored.paths import posts_root
+from publisher.sources.ignored_files import posts_root
 from publisher.sources.rules import SourceRules
 
 ELSEWHERE_FIELDS = ("external_url", "source_url")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from publisher.core.patterns import lazy
 
@@ -150,3 +150,18 @@ def legal_value(value: Value) -> Value:
     if isinstance(value, dict):
         return {legal(key): legal_value(item) for key, item in value.items()}
     return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """Front matter that files under `scope` need not write: a folder or pattern from the blog's root; "" is
+    all. `values` is keyed by values.fold.
+    """
+
+    scope: str = ""
+    values: Mapping[str, Value]
+
+
+def front_matter_defaults(values: Mapping[str, Any]) -> tuple[Defaults, ...]:
+    """The defaults from settings, for every file: keys as written, scalars as text."""
+    return (Defaults(values={fold(key): value for key, value in values.items()}),) if values else ()

@@ -16,7 +16,7 @@ from publisher.core.patterns import lazy
 from publisher.sources.frontmatter.values import Value, fold
 from publisher.sources.generators.js_literals import exported, known
 from publisher.sources.globs import glob_to_regex, matches_whole
-from publisher.sources.ignored.paths import is_inside
+from publisher.sources.ignored_files import is_inside
 
 MAX_PAGES = 500
 """The most pages that are read."""

@@ -11,16 +11,16 @@ from itertools import islice
 from pathlib import Path
 
 from publisher.core.patterns import lazy
-from publisher.sources.frontmatter.defaults import Defaults
+from publisher.sources import ignored_files as ignored_paths
 from publisher.sources.frontmatter.values import (
+    Defaults,
     Value,
     fold,
     folded_map,
     scalars,
 )
 from publisher.sources.generators import profiles
-from publisher.sources.generators.config_files import GeneratorConfig, read_config_map, read_text
-from publisher.sources.ignored import paths as ignored_paths
+from publisher.sources.rules import GeneratorConfig, read_config_map, read_text
 
 MAX_LANGUAGES = 100
 _LOCALE = lazy(r"""\bdefaultLocale\s*:\s*["']([\w-]+)["']""")
@@ -233,7 +233,7 @@ def read_astro_config(file: Path) -> GeneratorConfig:
 
 def read_eleventy_config(file: Path) -> GeneratorConfig:
     from publisher.sources.generators import eleventy
-    from publisher.sources.ignored.settings import eleventy_ignore_files, eleventy_rules
+    from publisher.sources.generators.ignore_rules import eleventy_ignore_files, eleventy_rules
 
     text = read_text(file)
     content = eleventy.input_folder(text, read_text(file.parent / "package.json"))

@@ -16,7 +16,7 @@ from re import Pattern
 from publisher.core.patterns import lazy
 from publisher.sources.frontmatter.values import Value
 from publisher.sources.generators.js_literals import JsCode, exported
-from publisher.sources.ignored.paths import IgnoreRule, name_patterns
+from publisher.sources.ignored_files import IgnoreRule, name_patterns
 
 _BLOCK = lazy(r"""\bblog\s*:\s*\{|["'`]@docusaurus/plugin-content-blog["'`]\s*,\s*(?:/\*.*?\*/\s*)?\{""")
 _PATH = lazy(r"""\bpath\s*:\s*["'`]([^"'`$\n]+)["'`]""")

@@ -24,10 +24,10 @@ from pathlib import Path, PurePosixPath
 
 from publisher.core.patterns import lazy
 from publisher.sources.fields.permalinks import DATE_WORDS, PermalinkFacts, expand_strftime, undated_name
-from publisher.sources.frontmatter.defaults import Defaults
 from publisher.sources.frontmatter.values import (
     COLLECTED,
     COMPUTED,
+    Defaults,
     Value,
     fold,
     folded_map,
@@ -35,9 +35,8 @@ from publisher.sources.frontmatter.values import (
     word_set,
 )
 from publisher.sources.generators import profiles
-from publisher.sources.generators.config_files import read_config_map, read_text
 from publisher.sources.generators.js_literals import JsCode, exported, known
-from publisher.sources.rules import SourceRules
+from publisher.sources.rules import SourceRules, read_config_map, read_text
 
 _TEMPLATE = lazy(r"\{\{-?\s*([^{}]{1,200}?)\s*-?\}\}")
 _QUOTED = lazy(r"\"[^\"]*\"|'[^']*'")

@@ -16,7 +16,7 @@ from datetime import datetime, tzinfo
 
 from publisher.core.patterns import lazy
 from publisher.sources.frontmatter.values import Quoted, Value, fold, folded_map, scalars, word_set
-from publisher.sources.ignored.paths import IgnoreRule, name_patterns
+from publisher.sources.ignored_files import IgnoreRule, name_patterns
 
 _HEXO_KEYS = word_set("sourcedir publicdir newpostname defaultlayout skiprender postassetfolder")
 _WEAK_KEYS = word_set("tagdir archivedir")

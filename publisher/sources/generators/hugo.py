@@ -24,11 +24,10 @@ from dataclasses import dataclass, field
 from itertools import product
 
 from publisher.core.patterns import lazy
-from publisher.sources.frontmatter.defaults import Defaults
-from publisher.sources.frontmatter.values import Value, fold, folded_map, scalars, text_of
+from publisher.sources.frontmatter.values import Defaults, Value, fold, folded_map, scalars, text_of
 from publisher.sources.generators.profiles import HugoPaths
 from publisher.sources.globs import glob_to_regex, in_scope, matches_whole
-from publisher.sources.ignored.paths import IgnorePatterns, IgnoreRule, is_inside
+from publisher.sources.ignored_files import IgnorePatterns, IgnoreRule, is_inside
 
 PERMALINK = "/:sections/:slug"
 _HUGO_WORDS = {

@@ -23,9 +23,8 @@ from typing import Any, cast
 
 from publisher.core.patterns import lazy
 from publisher.sources.fields.permalinks import STRFTIME_DIRECTIVE, STRFTIME_WORDS
-from publisher.sources.frontmatter.defaults import Defaults
-from publisher.sources.frontmatter.values import Value, fold
-from publisher.sources.ignored.paths import Articles, is_inside
+from publisher.sources.frontmatter.values import Defaults, Value, fold
+from publisher.sources.ignored_files import Articles, is_inside
 
 MAX_TEXT = 10_000
 _TEXT_SETTING = lazy(r"""^\s*([A-Z_]+)\s*=\s*[rRuU]?(["'])(.*?)\2""", re.MULTILINE)

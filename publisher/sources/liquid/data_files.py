@@ -15,9 +15,9 @@ from itertools import islice
 from pathlib import Path
 
 from publisher.core.patterns import lazy
+from publisher.sources.files import files_below
 from publisher.sources.frontmatter.values import FrontMatterError, Value, fold
-from publisher.sources.generators.config_files import read_config_map, read_text
-from publisher.sources.walk import files_below
+from publisher.sources.rules import read_config_map, read_text
 
 MOST_FILES, LARGEST, MOST, LONGEST = 1_000, 100_000, 20_000, 1_000
 """Data files, bytes of one, values of all of them, characters of one."""

@@ -13,10 +13,9 @@ from itertools import islice
 from pathlib import Path
 
 from publisher.core.patterns import lazy
+from publisher.sources.files import files_below
 from publisher.sources.frontmatter.values import Value, fold, folded_map
-from publisher.sources.generators.config_files import read_text
-from publisher.sources.rules import SourceRules
-from publisher.sources.walk import files_below
+from publisher.sources.rules import SourceRules, read_text
 
 PROFILES = frozenset({"jekyll", "eleventy", "hexo", "none", "auto"})
 """Generators that run such tags in posts."""

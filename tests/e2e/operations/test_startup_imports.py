@@ -47,7 +47,7 @@ GENERATORS = (
     "tree_sitter",
     "tree_sitter_javascript",
     "tree_sitter_typescript",
-    "publisher.sources.ignored.settings",
+    "publisher.sources.generators.ignore_rules",
 )
 READING = (
     "publisher.sources.parse_post",

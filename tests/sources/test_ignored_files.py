@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from publisher.core.posts.post import BadPost
 from publisher.sources import FolderSource
+from publisher.sources.generators.ignore_rules import GitIgnore, eleventy_rules
 from publisher.sources.globs import glob_to_regex, matches_whole
-from publisher.sources.ignored.paths import JekyllEntryFilter, conflicted_original, why_ignored
-from publisher.sources.ignored.settings import GitIgnore, eleventy_rules
+from publisher.sources.ignored_files import JekyllEntryFilter, conflicted_original, why_ignored
 
 POST = "---\ntitle: A\ndate: 2026-11-05\n---\nText\n"
 DRAFT = "---\ntitle: S\ndraft: true\n---\n"

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.posts.post import BadPost, ParsedPost
+from publisher.sources.files import find_conflict, is_blank
 from publisher.sources.parse_post import read_post
-from publisher.sources.stable_files import find_conflict, is_blank
 
 HEAD = "---\ntitle: A\ndate: 2026-11-05\n---\n"
 CONFLICT = "<<<<<<< HEAD\nOne\n=======\nTwo\n>>>>>>> branch\n"
