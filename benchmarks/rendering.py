@@ -22,7 +22,7 @@ from publisher.app import App, fixed
 from publisher.config import load
 from publisher.rendering import inlining
 from publisher.services.digests.compose import compose_mail, digest_of
-from publisher.services.mail.letters import PostVersions
+from publisher.services.mail.messages import PostVersions
 
 NOW = datetime(2026, 10, 5, 9, tzinfo=UTC)
 LIMIT = 0.025

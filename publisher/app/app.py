@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from publisher.services.deps import Deps
     from publisher.services.digests import due_readers, preview
     from publisher.services.digests.planner import Skipped
-    from publisher.services.feeds import websub
-    from publisher.services.operations import check, findings
+    from publisher.services.feeds import documents
+    from publisher.services.operations import check
+    from publisher.services.posts import content
     from publisher.services.publishing import publish
     from publisher.services.publishing.folder_snapshot import SnapshotCache
 
@@ -54,7 +55,7 @@ class PublishReport:
     mailings: tuple[int, ...]
     pages: tuple[str, ...]
     unsent: tuple[PublisherError, ...] = ()
-    warnings: "Sequence[findings.Finding]" = ()
+    warnings: "Sequence[content.Finding]" = ()
     ahead: str = ""
     public_url: str = ""
     skipped: "tuple[Skipped, ...]" = ()
@@ -101,9 +102,9 @@ class App(OpenSite):
         )
         return scan.plan, services.due_readers.due_reports(self.deps, scan.plan, now)
 
-    def warnings(self, made: "Plan") -> "Sequence[findings.Finding]":
+    def warnings(self, made: "Plan") -> "Sequence[content.Finding]":
         """Warnings to the authors of the posts that a plan publishes."""
-        return services.findings.findings_of_changes(self.deps, made)
+        return services.content.findings_of_changes(self.deps, made)
 
     def publish(
         self,
@@ -137,14 +138,14 @@ class App(OpenSite):
                 changed_paths=self._in_posts(changed_paths),
             )
             self._next_post, self._published = done.plan.next_at, True
-            reworded = services.withdrawn_posts.remake_withdrawn(deps, now)
+            reworded = services.planner.remake_withdrawn(deps, now)
             made = services.planner.plan_mail(deps, now, send=send) if mail else None
             if made is not None:
                 self.store.set_problems("digests", [str(error) for error in made.unsent], now)
             pages, unmade = services.archive_pages.write_mailing_pages(deps, now)
             self.store.set_problems("digest pages", unmade, now)
             ahead = services.clock_checks.describe_log_ahead(self.store, self.settings.site.timezone, now)
-            warnings = services.findings.findings_of_changes(deps, done.plan)
+            warnings = services.content.findings_of_changes(deps, done.plan)
         return PublishReport(
             published=done,
             mailings=tuple(made.ready) if made else (),
@@ -216,7 +217,7 @@ class App(OpenSite):
             process = replace(self.deps.process, run_id=secrets.token_hex(8))
             deps = replace(self.deps, process=process)  # what a failed run left is nobody's
             unknown = services.deliver.recover(deps, self.clock(), alone=True)
-            for line in services.withdrawn_posts.remake_withdrawn(deps, self.clock()):
+            for line in services.planner.remake_withdrawn(deps, self.clock()):
                 self.say(line)
             stats = services.deliver.deliver(deps, stopping=stopping, progress=progress)
             self.set_problem("mail")
@@ -230,11 +231,11 @@ class App(OpenSite):
             with suppress(Refused), self.lock("deliver", wait=False):
                 self.store.release_dead_runs(self.deps.process.run_id, self.clock(), alone=True)
 
-    def ping(self) -> "websub.PingReport":
+    def ping(self) -> "documents.PingReport":
         """Notifies hubs of changed feeds; failures of a hub are part of the report. Raises StoreError."""
         if not self.settings.websub.hubs:
-            return services.websub.PingReport()
-        return services.websub.send_pings(self.deps, self.clock())
+            return services.documents.PingReport()
+        return services.documents.send_pings(self.deps, self.clock())
 
     def posts(self) -> "list[check.ListedPost]":
         """What becomes of each file in the folder of posts. Writes nothing."""

@@ -89,7 +89,7 @@ def must_be_up_to_date(site: "OpenSite", deps: "Deps | None" = None, *, publishi
     which has nobody to mail. Give `deps` to check a copy of the store.
     """
     from publisher.services.operations import reconcile
-    from publisher.services.publishing import withdrawals
+    from publisher.services.publishing import publish
 
     deps = deps or site.deps
     lacks = reconcile.store_lag(deps, _manifest(site))
@@ -97,7 +97,7 @@ def must_be_up_to_date(site: "OpenSite", deps: "Deps | None" = None, *, publishi
         reconcile.finish_departures(deps.adapters.store, lacks)
     elif lacks is not None and not deps.rules.lists:
         if publishing:
-            withdrawals.replay_withdrawals(deps.adapters.store, lacks.withdrawn)
+            publish.replay_withdrawals(deps.adapters.store, lacks.withdrawn)
     elif lacks is not None:
         raise Refused("store", f"is behind the journal beside it: {lacks}", "run `publisher reconcile` first")
 

@@ -161,7 +161,7 @@ class OpenSite:
 
         settings, quotas = self.settings, None
         if throttling.quotas:
-            from publisher.services.delivery.throttling import StoredRelayQuotas
+            from publisher.services.delivery.safeguards import StoredRelayQuotas
 
             quotas = StoredRelayQuotas(lambda: self.store, run_id, self.clock)
         make_transport = TRANSPORTS[settings.mail.transport]

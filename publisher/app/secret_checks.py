@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from publisher.config import inline_passwords
 from publisher.core.errors import SettingsError
-from publisher.services.operations.findings import Finding
+from publisher.services.posts.content import Finding
 
 if TYPE_CHECKING:
     from publisher.app.open_site import OpenSite

@@ -9,7 +9,7 @@ from publisher.app import App
 from publisher.cli.common import SiteOptions, count, echo, say, show_json, site_options, utc
 from publisher.core.errors import UsageError
 from publisher.core.feeds.redirects import Redirect
-from publisher.services.feeds import feed_pages, redirects
+from publisher.services.feeds import pages, redirects
 from publisher.services.feeds.feeds import rebuild_archives
 from publisher.services.feeds.server_snippets import SERVERS, server_config
 
@@ -50,7 +50,7 @@ def feeds() -> None:
 def list_(site: SiteOptions, as_json: bool) -> None:
     """Each document of each feed, and every address that moved or ended."""
     app = site.open()
-    rows, moves = feed_pages.list_feed_files(app.deps), app.store.all_redirects()
+    rows, moves = pages.list_feed_files(app.deps), app.store.all_redirects()
     if as_json:
         values = [
             {"slug": r.slug, "path": r.path, "url": r.url, "entries": r.entries, "archive": r.archive}

@@ -12,8 +12,8 @@ from publisher.core.posts.post import BadPost, Post, WaitReason, describe_wait
 from publisher.core.publishing.adoption import OldEntry
 from publisher.core.site import DEFAULT_TIMEZONE
 from publisher.services.operations.check import ListedPost
-from publisher.services.publishing import adoption
-from publisher.services.publishing.adoption import AdoptionPlan, FetchedFeed
+from publisher.services.publishing import post_ids
+from publisher.services.publishing.post_ids import AdoptionPlan, FetchedFeed
 
 NO_VALUES: dict[str, Any] = {
     "instant": None,
@@ -164,12 +164,12 @@ def adopt(site: SiteOptions, as_json: bool, sources: tuple[str, ...], dry_run: b
     names are read too. Of a web page, the feed that it names is taken.
     """
     app = site.open(reads=True)
-    read = [adoption.fetch_feed(app.deps.adapters, source) for source in sources]
+    read = [post_ids.fetch_feed(app.deps.adapters, source) for source in sources]
     with app.lock("publish"):
         entries = [entry for one in read for entry in one.entries]
-        proposal = adoption.plan_adoption(app.deps.adapters, entries, app.clock())
+        proposal = post_ids.plan_adoption(app.deps.adapters, entries, app.clock())
         if not dry_run:
-            adoption.apply_adoption(app.deps.adapters, proposal)
+            post_ids.apply_adoption(app.deps.adapters, proposal)
     if as_json:
         show_json(proposal_json(read, proposal))
     else:

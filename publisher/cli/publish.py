@@ -35,7 +35,7 @@ from publisher.core.tokens import LINK_RULE as PUBLIC_URL
 if TYPE_CHECKING:
     from publisher.core.digests.due import ReaderStatus
     from publisher.services.digests.due_readers import DueReport
-    from publisher.services.operations.findings import Finding
+    from publisher.services.posts.content import Finding
 
 Command = Callable[..., Any]
 

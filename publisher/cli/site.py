@@ -74,7 +74,7 @@ def check(site: SiteOptions, as_json: bool, force_ok: tuple[str, ...], every: bo
             {"public": found.public, "waiting": found.waiting, "unread": found.unread, "findings": rows}
         )
     else:
-        from publisher.services.operations.findings import summarize  # loaded when called
+        from publisher.services.posts.content import summarize  # loaded when called
 
         for line in map(str, found.findings) if every else summarize(found.findings):
             echo(line)

@@ -20,8 +20,13 @@ from publisher.core.subscribers.import_columns import FileScan, ScanOptions, req
 from publisher.core.subscribers.import_providers import LISTMONK
 from publisher.core.subscribers.import_rows import ImportRow, RowParser, address_cell
 from publisher.core.subscribers.subscription import MailingList
-from publisher.imports.listmonk_pages import ListmonkPages, choose_list, missing_pages
-from publisher.imports.subscriber_files import AnySubscriberFile, opened
+from publisher.imports.subscriber_files import (
+    AnySubscriberFile,
+    ListmonkPages,
+    choose_list,
+    missing_pages,
+    opened,
+)
 from publisher.services.deps import Deps
 from publisher.services.subscribers.import_csv import (
     GROUPS,

@@ -14,13 +14,11 @@ from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup
 
-from publisher.convert.cards import rewrite_cards
 from publisher.convert.markdown_writer import MarkdownWriter
-from publisher.convert.wordpress_text import html_of_wordpress
+from publisher.convert.platform_html import html_of_wordpress, rewrite_cards
 from publisher.core.errors import OutputError, Refused
 from publisher.core.publishing.blog_export import BlogExport, ExportedPost, ExportState
-from publisher.fetching.ghost_export import URL_PLACEHOLDER, read_ghost_export
-from publisher.fetching.wordpress_export import read_wordpress_export
+from publisher.fetching.blog_exports import URL_PLACEHOLDER, read_ghost_export, read_wordpress_export
 
 PLATFORMS: Mapping[str, Callable[[bytes], BlogExport | None]] = {
     "ghost": read_ghost_export,

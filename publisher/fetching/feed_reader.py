@@ -19,8 +19,7 @@ from lxml import etree
 from publisher.core.errors import Refused
 from publisher.core.publishing.adoption import OldEntry, OldFeed, join_url
 from publisher.core.publishing.blog_export import BlogExport, ExportState
-from publisher.fetching.ghost_export import ghost_export
-from publisher.fetching.wordpress_export import read_wordpress_export
+from publisher.fetching.blog_exports import ghost_export, read_wordpress_export
 
 Element = etree._Element  # pyright: ignore[reportPrivateUsage]  # lxml has no other name for its type
 _XML_BASE = "{http://www.w3.org/XML/1998/namespace}base"

@@ -35,10 +35,8 @@ from publisher.ports.delivery import (
     ReconcilingStore,
     ThrottleStore,
 )
-from publisher.ports.digests import PlanningStore
-from publisher.ports.feeds import DocumentStore, FeedStore, PublishStateStore
-from publisher.ports.publishing import FileStore, LogStore
-from publisher.ports.subscribers import SignUpStore, SubscriberStore
+from publisher.ports.publishing import DocumentStore, FeedStore, FileStore, LogStore, PublishStateStore
+from publisher.ports.subscribers import PlanningStore, SignUpStore, SubscriberStore
 
 __all__ = [
     "AdoptedIdsFile",

@@ -1,14 +1,194 @@
-"""Ports of the store for posts: the publication log, and the index of files already read."""
+"""Ports of the store for publishing: the log, the file index, views of the log, documents under public/,
+redirects and WebSub pings.
+"""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from publisher.core.feeds.documents import Document, FeedVersion
+from publisher.core.feeds.feed import MAX_SEQ, ArchivePage, CombinedFilter, FeedState, PageMember, TermChange
+from publisher.core.feeds.redirects import Redirect
+from publisher.core.feeds.websub import Ping
+from publisher.core.posts.filters import Term, TermKind
 from publisher.core.posts.post import FileStat, Post
 from publisher.core.publishing.incremental import IndexUpdate, PostKeys
 from publisher.core.publishing.log import LogHead, LogKind, LogRow, PublishedPost
 from publisher.core.publishing.plan import Plan
 from publisher.core.times import LastEntry
+
+
+class FeedStore(Protocol):
+    """Feeds as views of the log: the live posts that match a filter."""
+
+    def content_version(self) -> int:
+        """A number that changes whenever any post does."""
+        ...
+
+    def content_version_of(self, matching: CombinedFilter) -> int:
+        """A number that changes whenever a matching post does."""
+        ...
+
+    def terms(self, kind: TermKind) -> Sequence[Term]:
+        """The tags, categories, authors or languages that posts have or once had, sorted."""
+        ...
+
+    def members(self, matching: CombinedFilter) -> Sequence[PageMember]:
+        """(first seq, post id) of all matching live posts, in log order."""
+        ...
+
+    def newest_of(self, matching: CombinedFilter, limit: int) -> Sequence[PublishedPost]:
+        """Matching live posts, the last published first."""
+        ...
+
+    def recently_changed_of(
+        self, matching: CombinedFilter, since: int, limit: int
+    ) -> Sequence[PublishedPost]:
+        """The `limit` last changed of the matching live posts that were published before log row `since` and
+        changed after it; the last published first.
+        """
+        ...
+
+    def recently_withdrawn(
+        self, since: int, limit: int, *, after: int = 0, until: int = MAX_SEQ
+    ) -> Sequence[PublishedPost]:
+        """Posts withdrawn by log rows after `since`, the last withdrawn first, and of these only the ones
+        first published in rows (after, until]. Their `updated_at` is the time of withdrawal.
+        """
+        ...
+
+    def recently_retagged(self, since: datetime, limit: int) -> Sequence[TermChange]:
+        """Live posts whose terms were edited after `since`, the last edited first."""
+        ...
+
+    def last_changed_at(self, matching: CombinedFilter, limit: int, since: int) -> datetime | None:
+        """When the feed of the newest `limit` matching live posts last changed for its readers: the latest
+        `updated_at` of its posts and, after log row `since`, the latest time at which one was published (not
+        by the baseline) or restored. None if it has no posts.
+        """
+        ...
+
+    def posts_as_of(self, matching: CombinedFilter, page: ArchivePage) -> Sequence[PublishedPost]:
+        """The live posts of an archive document as they were at log row `page.as_of`, the last published
+        first.
+        """
+        ...
+
+    def feed_states(self) -> Mapping[tuple[str, str], FeedState]:
+        """(feed, part) -> state, of every feed there has been."""
+        ...
+
+    def archive_pages(self) -> Mapping[tuple[str, str], Sequence[ArchivePage]]:
+        """(feed, part) -> its archive documents, the oldest first."""
+        ...
+
+    def save_feed_states(self, changed: Sequence[tuple[FeedState, Sequence[ArchivePage]]]) -> None:
+        """Saves these feeds, and replaces their archive documents."""
+        ...
+
+
+class DocumentStore(Protocol):
+    """What was written under public/, and the problems found last."""
+
+    def documents(self) -> Mapping[str, Document]:
+        """Path -> document, in path order."""
+        ...
+
+    def save_documents(
+        self,
+        written: Sequence[Document],
+        gone: Sequence[str],
+        pings: Sequence[Ping] = (),
+        versions: Sequence[FeedVersion] = (),
+    ) -> None:
+        """Records documents and deletes the paths in `gone`. `versions` is the new content of those that are
+        feeds. `pings` replace queued ones of the same hub and feed, and wait for `release_pings`.
+        """
+        ...
+
+    def feed_versions(self, path: str) -> Mapping[str, tuple[str, ...]]:
+        """Document hash -> marks of its entries, for the current and earlier versions of the feed document at
+        `path`, the newest first.
+        """
+        ...
+
+    def set_problems(self, area: str, problems_now: Sequence[str], now: datetime) -> None:
+        """Replaces the problems of one area ("posts", "mail", "schedule"). One that was already there keeps
+        the time it was first seen.
+        """
+        ...
+
+    def problems(self) -> Sequence[tuple[str, datetime, str]]:
+        """(area, since, text), the oldest first."""
+        ...
+
+
+class PublishStateStore(Protocol):
+    """What must outlive a publish: metadata, redirects, pings still to be sent."""
+
+    def meta(self, name: str) -> str:
+        """The value saved under that name; "" if there is none."""
+        ...
+
+    def set_meta(self, name: str, value: str) -> None:
+        """Saves a value in place of the one before."""
+        ...
+
+    def all_redirects(self) -> Sequence[Redirect]:
+        """Every address that moved or ended, by path."""
+        ...
+
+    def redirect_for(self, path: str) -> Redirect | None:
+        """What became of a path under public/; None if it neither moved nor ended."""
+        ...
+
+    def save_redirects(self, new: Sequence[Redirect], gone: Sequence[str] = ()) -> None:
+        """Saves redirects the author asked for (replacing those of the same path), and deletes the paths in
+        `gone`.
+        """
+        ...
+
+    def former_addresses(self) -> Mapping[str, str]:
+        """Path under public/ that a post's page had before -> post id."""
+        ...
+
+    def add_former_addresses(self, found: Mapping[str, str]) -> None:
+        """Adds path -> post id; paths that are already known keep their post."""
+        ...
+
+    def post_redirects(self) -> Mapping[str, str]:
+        """Former address or alias of a post -> where it leads; both paths under public/."""
+        ...
+
+    def set_post_redirects(self, wanted: Mapping[str, str], now: datetime) -> None:
+        """Replaces all `post_redirects`. Unchanged ones keep their time."""
+        ...
+
+    def set_withdrawn_addresses(self, paths: Iterable[str], now: datetime) -> None:
+        """Replaces the addresses of withdrawn posts (410). Unchanged ones keep their time; redirects the
+        author asked for take precedence.
+        """
+        ...
+
+    def pings(self) -> Sequence[Ping]:
+        """All queued pings, by hub and feed: released or not, given up or not."""
+        ...
+
+    def release_pings(self) -> None:
+        """Lets queued pings be sent: their documents can be fetched now."""
+        ...
+
+    def claim_pings(self, now: datetime, until: datetime) -> Sequence[Ping]:
+        """The released pings that are due; nobody else gets them before `until`."""
+        ...
+
+    def complete_ping(self, ping: Ping) -> None:
+        """Deletes a ping, unless it was replaced by one for newer bytes."""
+        ...
+
+    def defer_ping(self, ping: Ping) -> None:
+        """Saves the `attempts`, `next_at` and `reply` of a ping that failed."""
+        ...
 
 
 class LogStore(Protocol):

@@ -13,7 +13,7 @@ from publisher.rendering import display_text
 from publisher.rendering.languages import Languages, LanguageWords
 
 if TYPE_CHECKING:
-    from publisher.rendering.environment import Templates
+    from publisher.rendering.templates import Templates
 
 MAX_SUBJECT = 300
 """Characters: mail servers cut or refuse very long headers."""
@@ -71,8 +71,7 @@ class JinjaRenderer:
         return display_text.clean(self._templates.render(f"web/{name}.html", {**values, **language}))
 
     def server_config(self, name: str, values: Mapping[str, object]) -> str:
-        from publisher.rendering.environment import Templates
-        from publisher.rendering.filters import SERVER_FILTERS
+        from publisher.rendering.templates import SERVER_FILTERS, Templates
 
         # Not from the site's own folder, which may hold configuration of the same name that is no template.
         return Templates(self._folders[-1:], SERVER_FILTERS).render(f"servers/{name}", values)
@@ -83,7 +82,7 @@ class JinjaRenderer:
 
     @cached_property
     def _templates(self) -> "Templates":
-        from publisher.rendering.environment import Templates  # Jinja is slow to import
+        from publisher.rendering.templates import Templates  # Jinja is slow to import
 
         return Templates(self._folders)
 

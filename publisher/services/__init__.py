@@ -13,13 +13,11 @@ if TYPE_CHECKING:
     from publisher.services.digests import due_readers as due_readers
     from publisher.services.digests import planner as planner
     from publisher.services.digests import preview as preview
-    from publisher.services.digests import withdrawn_posts as withdrawn_posts
     from publisher.services.feeds import documents as documents
-    from publisher.services.feeds import websub as websub
     from publisher.services.mail import public_url as public_url
     from publisher.services.operations import check as check
-    from publisher.services.operations import findings as findings
     from publisher.services.operations import status as status
+    from publisher.services.posts import content as content
     from publisher.services.publishing import clock_checks as clock_checks
     from publisher.services.publishing import folder_snapshot as folder_snapshot
     from publisher.services.publishing import publish as publish
@@ -30,10 +28,10 @@ _ROOMS = {
     "archive_pages": "digests",
     "check": "operations",
     "clock_checks": "publishing",
+    "content": "posts",
     "deliver": "delivery",
     "documents": "feeds",
     "due_readers": "digests",
-    "findings": "operations",
     "folder_snapshot": "publishing",
     "outbox": "delivery",
     "planner": "digests",
@@ -43,8 +41,6 @@ _ROOMS = {
     "scan": "publishing",
     "status": "operations",
     "subscribe": "subscribers",
-    "websub": "feeds",
-    "withdrawn_posts": "digests",
 }
 
 

@@ -9,8 +9,8 @@ from bs4 import BeautifulSoup
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.convert.cards import rewrite_cards
 from publisher.convert.markdown_writer import MarkdownWriter
+from publisher.convert.platform_html import rewrite_cards
 from publisher.core.posts.post import MarkupLanguage
 from publisher.markup import SafeMarkup
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from publisher.convert.wordpress_text import html_of_wordpress
+from publisher.convert.platform_html import html_of_wordpress
 
 UPLOADS = {"7": "/wp-content/uploads/a.jpg", "8": "/wp-content/uploads/b.jpg"}
 

@@ -11,8 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.errors import PublisherError, Refused, UsageError
-from publisher.imports.listmonk_pages import ListmonkPages, choose_list, missing_pages
-from publisher.imports.subscriber_files import AnySubscriberFile, SubscriberFile, opened
+from publisher.imports.subscriber_files import (
+    AnySubscriberFile,
+    ListmonkPages,
+    SubscriberFile,
+    choose_list,
+    missing_pages,
+    opened,
+)
 
 HEAD = "Email,Name"
 ROWS = [["ann@example.org", "Ann"], ["bo@example.org", "Bö"]]

@@ -20,7 +20,7 @@ from publisher.core.subscribers.subscription import (
     SchedulePreference,
 )
 from publisher.rendering import JinjaRenderer
-from publisher.services.subscribers.preferences import Offer
+from publisher.services.subscribers.account import Offer
 
 WHEN = datetime(2024, 10, 25, 18, 30, tzinfo=UTC)
 DAILY = {

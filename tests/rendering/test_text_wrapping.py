@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.mail.message import END_CODE, HANGING_INDENT, START_CODE, VERBATIM, finish_text
-from publisher.rendering.text_wrapping import display_width, wrap
+from publisher.rendering.display_text import display_width, wrap
 
 
 def test_words_move_to_the_next_line() -> None:

@@ -13,9 +13,8 @@ from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
 
-from publisher.services.delivery.bounces import count_bounces
 from publisher.services.delivery.outcomes import DeliveryStats
-from publisher.services.delivery.throttling import judge_finished_canaries
+from publisher.services.delivery.safeguards import count_bounces, judge_finished_canaries
 from publisher.services.delivery.unknown_outcomes import look_up_outcomes
 from publisher.services.deps import Deps
 

@@ -29,7 +29,7 @@ from publisher.core.mail.message import SendVerdict
 from publisher.core.tokens import address_key
 from publisher.ports import Store
 from publisher.services.deps import Deps
-from publisher.services.digests.withdrawn_posts import remake_before_sending, remake_withdrawn
+from publisher.services.digests.planner import remake_before_sending, remake_withdrawn
 from publisher.services.mail.messages import message_id
 
 PART = 1_000

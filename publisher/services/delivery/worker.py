@@ -17,8 +17,8 @@ from publisher.core.errors import AddressError
 from publisher.core.mail.message import Outcome, Phase, Segment, SendVerdict
 from publisher.ports import Session
 from publisher.services.delivery.outcomes import DeliveryStats, OutcomeRecorder
+from publisher.services.delivery.safeguards import SendWindows
 from publisher.services.delivery.send_queue import Job, OpenBatch
-from publisher.services.delivery.throttling import SendWindows
 from publisher.services.deps import Deps
 from publisher.services.mail.messages import MAX_COHORTS, MessageBuilder, PendingMessage
 

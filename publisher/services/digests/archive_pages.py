@@ -14,7 +14,7 @@ from publisher.ports import Store
 from publisher.services.deps import Deps
 from publisher.services.digests.compose import digest_of, web_page
 from publisher.services.feeds.documents import DocumentSpec, fingerprint, remove_documents, write_documents
-from publisher.services.mail.letters import digest_links
+from publisher.services.mail.messages import digest_links
 
 PASSAGES, LOOKED = "digest_passages", "1"
 """The name of a fact in the store, and its value once the pages of digests were searched for private

@@ -36,7 +36,7 @@ from publisher.core.publishing.log import PublishedPost
 from publisher.core.subscribers.subscription import MailingList
 from publisher.core.tokens import Purpose, verify
 from publisher.services.deps import Deps
-from publisher.services.mail.letters import digest_links, list_letter
+from publisher.services.mail.messages import digest_links, list_letter
 from publisher.services.posts.content import digest_post, withdrawn_post
 
 MAX_HTML_BYTES = 90_000

@@ -27,10 +27,9 @@ from publisher.services.deps import Deps
 from publisher.services.digests.compose import lint_digest, mail_problems
 from publisher.services.digests.due_readers import DigestMaterial, due_report
 from publisher.services.digests.planner import cohort_digests
-from publisher.services.mail.letters import account_letter, confirmation_letter, welcome_letter
-from publisher.services.operations.findings import Finding, findings_of
-from publisher.services.posts.content import digest_post
-from publisher.services.publishing.adoption import recover_history
+from publisher.services.mail.messages import account_letter, confirmation_letter, welcome_letter
+from publisher.services.posts.content import Finding, digest_post, findings_of
+from publisher.services.publishing.post_ids import recover_history
 from publisher.services.publishing.scan import plan_rules
 from publisher.services.subscribers.account import LINKS
 

@@ -18,11 +18,11 @@ from publisher.core.errors import Refused, UsageError
 from publisher.core.mail.message import Placeholder
 from publisher.core.mail.mime import freeze_segments
 from publisher.ports import Store
-from publisher.services.delivery.bounces import count_bounces
+from publisher.services.delivery.safeguards import count_bounces
 from publisher.services.delivery.unknown_outcomes import resolve_deliveries, unknown_deliveries
 from publisher.services.deps import Deps
 from publisher.services.digests.compose import digest_of, lint_digest
-from publisher.services.digests.withdrawn_posts import remake_before_sending
+from publisher.services.digests.planner import remake_before_sending
 
 
 def find_mailing(store: Store, id: int) -> Mailing:

@@ -28,11 +28,11 @@ from publisher.ports import Store
 from publisher.services.delivery.unknown_outcomes import RESTORED
 from publisher.services.deps import Deps
 from publisher.services.publishing.folder_snapshot import SnapshotCache
-from publisher.services.publishing.publish import update_log
-from publisher.services.publishing.withdrawals import (
+from publisher.services.publishing.publish import (
     missing_withdrawals,
     recall_withdrawn_pages,
     replay_withdrawals,
+    update_log,
 )
 
 SEEN, HEAD, BEGUN = "journal_seen", "reconciled_head", "reconcile_begun"
@@ -100,7 +100,7 @@ def store_lag(deps: Deps, manifest: bytes | None) -> StoreLag | None:
     else:
         last_mailing, head = store.next_mailing_id() - 1, _number_in(manifest, "log_head")
         if log_head.baseline_at is None and not size and not _number_in(manifest, "last_mailing"):
-            # A new store where nothing was ever mailed: services.publishing.adoption recovers what the feeds
+            # A new store where nothing was ever mailed: services.publishing.post_ids recovers what the feeds
             # under public/ say was published, and nobody can be mailed twice.
             if head > given_up:
                 store.set_meta(HEAD, str(head))

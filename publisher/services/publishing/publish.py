@@ -5,25 +5,42 @@
 
 The process may die at any arrow: the next publish finds the same plan, or an applied one, and goes on.
 Nothing is written before the plan is complete.
+
+Withdrawals are kept in the journal beside the store too, so that a store from an old backup, or a new one,
+does not show a post again that was withdrawn since. A withdrawal is in the log first; if a crash keeps it out
+of the journal, the next publish appends it. After a restore they go the other way, from the journal to the
+log.
 """
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from publisher.core.delivery.reconciliation import JournaledWithdrawal, summarize_journal
 from publisher.core.errors import Refused
+from publisher.core.posts.permalinks import page_path
 from publisher.core.posts.post import Post
-from publisher.core.publishing.incremental import IndexUpdate
-from publisher.core.publishing.log import LogHead, PublishedPost
-from publisher.core.publishing.plan import NO_ANSWERS, Guard, HeldFileAnswers, HoldReason, Plan, remedies
+from publisher.core.publishing.incremental import IndexUpdate, PostKeys
+from publisher.core.publishing.log import LogHead, LogKind, PublishedPost
+from publisher.core.publishing.plan import (
+    NO_ANSWERS,
+    Change,
+    Guard,
+    HeldFileAnswers,
+    HoldReason,
+    Plan,
+    remedies,
+)
 from publisher.ports import Store
-from publisher.services.deps import Deps
+from publisher.services.deps import Adapters, Deps
 from publisher.services.feeds.documents import write_documents
-from publisher.services.feeds.feed_pages import feed_pages, home_page
 from publisher.services.feeds.feeds import current_feeds, feed_documents
-from publisher.services.feeds.post_pages import (
+from publisher.services.feeds.pages import (
     OWNED_FOLDERS,
     asset_documents,
+    feed_pages,
+    home_page,
     page_only_posts,
     page_paths,
     post_pages,
@@ -37,14 +54,80 @@ from publisher.services.feeds.redirects import (
 )
 from publisher.services.publishing.folder_snapshot import FolderSnapshot, SnapshotCache
 from publisher.services.publishing.scan import ScanResult, remember_rules, scan_folder
-from publisher.services.publishing.withdrawals import (
-    journal_withdrawals,
-    recall_withdrawn_pages,
-    recalled_pages,
-)
+
+JOURNALED, PAGES = "journaled_withdrawals", "journaled_pages"
+"""Keys in the store: the seq of the log up to which the journal has withdrawals, and the pages of withdrawn
+posts that
+the store does not know, as JSON."""
+
+FEW_ROWS = 1000
+"""Up to this many rows of the log are read again, to save writing how far the journal is."""
+
 
 NEXT_POST = "next_post"
 """The fact of when the next known post becomes public: an ISO instant, or ""."""
+
+
+def journal_withdrawals(adapters: Adapters) -> None:
+    """Appends to the journal which posts were withdrawn or restored since the last call. Raises OutputError,
+    StoreError.
+    """
+    store = adapters.store
+    head, journaled = store.head().seq, int(store.meta(JOURNALED) or 0)
+    if head <= journaled:  # less, if a restored backup has an older log
+        return
+    rows = store.rows_of_kinds((LogKind.WITHDRAWN, LogKind.RESTORED), journaled)
+    if rows:
+        known = {k.id: k for k in store.posts_matching(PostKeys(ids=frozenset(row.post_id for row in rows)))}
+        entries: list[tuple[str, dict[str, object]]] = []
+        for row in rows:
+            fields: dict[str, object] = {"at": row.at.isoformat(), "post": row.post_id, "seq": row.seq}
+            if row.kind is LogKind.WITHDRAWN:
+                fields["page"] = page_path(known[row.post_id].post.permalink)
+            entries.append((row.kind.value, fields))
+        adapters.journal.append_all(entries)
+    if rows or head > journaled + FEW_ROWS:
+        store.set_meta(JOURNALED, str(head))
+
+
+def missing_withdrawals(
+    store: Store, journaled: Sequence[JournaledWithdrawal], *, after: int
+) -> tuple[JournaledWithdrawal, ...]:
+    """The journaled withdrawals in rows of the log beyond `after` whose posts are still live in this
+    store.
+    """
+    later = {it.post: it for it in journaled if it.seq > after}
+    known = store.posts_matching(PostKeys(ids=frozenset(later))) if later else ()
+    return tuple(later[k.id] for k in known if k.live)
+
+
+def replay_withdrawals(store: Store, missing: Sequence[JournaledWithdrawal]) -> None:
+    """Withdraws the posts of missing withdrawals. Their rows get the time of the log's last row, because the
+    rows that follow may be earlier than now. Raises StoreError.
+    """
+    head = store.head()
+    known = store.posts_matching(PostKeys(ids=frozenset(it.post for it in missing)))
+    changes = tuple(Change(kind=LogKind.WITHDRAWN, id=k.id, post=k.post) for k in known if k.live)
+    if changes:
+        at = head.at or head.baseline_at or missing[0].at
+        store.apply(Plan(head=head.seq, baseline=False, changes=changes), {}, at)
+
+
+def recall_withdrawn_pages(adapters: Adapters) -> None:
+    """Records, for a new or restored store, the pages of withdrawn posts that only the journal knows, so that
+    they still answer 410. Raises OutputError, StoreError.
+    """
+    entries, _ = adapters.journal.since(0)
+    withdrawn = {it.post: it.page for it in summarize_journal(entries).withdrawn if it.page}
+    known = adapters.store.posts_matching(PostKeys(ids=frozenset(withdrawn)))
+    pages = sorted({*withdrawn.values()} - {withdrawn[k.id] for k in known})
+    if pages or adapters.store.meta(PAGES):
+        adapters.store.set_meta(PAGES, json.dumps(pages))
+
+
+def recalled_pages(store: Store) -> frozenset[str]:
+    """The pages that `recall_withdrawn_pages` recorded."""
+    return frozenset(json.loads(store.meta(PAGES) or "[]"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

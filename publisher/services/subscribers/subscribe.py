@@ -30,7 +30,7 @@ from publisher.core.subscribers.subscription import (
 from publisher.core.tokens import KeyRing, Purpose, address_key, mailbox_key, verify
 from publisher.ports import Journal, Store
 from publisher.services.deps import Adapters, Deps, SiteRules
-from publisher.services.mail.letters import FrozenMail, PostVersions, confirmation_message, welcome_message
+from publisher.services.mail.messages import FrozenMail, PostVersions, confirmation_message, welcome_message
 from publisher.services.subscribers.admin import departure_of, journal_departures
 
 WELCOME_POSTS, WELCOME_SAMPLE = 5, 100

@@ -32,7 +32,9 @@ class AccountPages:
         """GET shows the choices; POST mails the chosen link to the address on record."""
         token, now = request.path_params["token"], self._app.clock()
         try:
-            subscription, _ = await run_in_threadpool(account.find_by_token, self._responses.deps, token, now)
+            subscription, _ = await run_in_threadpool(
+                account.find_by_account_token, self._responses.deps, token, now
+            )
             link = None
             if request.method == "POST":
                 link = link_named(first_value(await read_fields(request.scope, request.receive), "link"))

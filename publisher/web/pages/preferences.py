@@ -23,8 +23,8 @@ from publisher.core.subscribers.subscription import (
     schedule_for,
 )
 from publisher.core.tokens import Claim, Purpose, sign
-from publisher.services.subscribers import account, preferences
-from publisher.services.subscribers.preferences import Offer
+from publisher.services.subscribers import account
+from publisher.services.subscribers.account import Offer
 from publisher.web.pages.forms import Fields, first_value, read_fields
 from publisher.web.pages.responses import PageResponses, to_say
 
@@ -46,19 +46,19 @@ class PreferencesPage:
         token, deps = request.path_params["token"], self._responses.deps
         now = self._app.clock()
         try:
-            subscription, spec = await run_in_threadpool(preferences.find_by_token, deps, token, now)
+            subscription, spec = await run_in_threadpool(account.find_by_preferences_token, deps, token, now)
             saved = request.method == "POST"
             if saved:
                 fields = await read_fields(request.scope, request.receive)
                 chosen = preferences_from_form(fields, subscription.choices)
-                subscription = await run_in_threadpool(preferences.save, deps, token, chosen, now)
+                subscription = await run_in_threadpool(account.save_preferences, deps, token, chosen, now)
         except TokenError:
             return await self._responses.error(404, request.scope)
         leave = Claim(
             purpose=Purpose.UNSUBSCRIBE, subscription=subscription.id, generation=subscription.generation
         )
         offer = await run_in_threadpool(
-            preferences.available_choices, deps.adapters.store, spec, subscription.choices
+            account.available_choices, deps.adapters.store, spec, subscription.choices
         )
         values = template_values(spec, subscription, offer) | {
             "saved": saved,

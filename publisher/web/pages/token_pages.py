@@ -12,7 +12,7 @@ from publisher.core.errors import TokenError
 from publisher.core.subscribers.subscription import MailingList, Subscription, SubscriptionState
 from publisher.core.tokens import Purpose
 from publisher.services.digests.compose import reader_page
-from publisher.services.mail.letters import joined_titles
+from publisher.services.mail.messages import joined_titles
 from publisher.services.subscribers import account, signup, subscribe
 from publisher.web.pages.forms import read_body
 from publisher.web.pages.responses import HEADERS, PageResponses

@@ -9,7 +9,7 @@ import pytest
 
 from publisher.core.delivery.mailing import Transition, TransitionCause
 from publisher.ports import Store
-from publisher.services.delivery.ledger_writer import LedgerWriter
+from publisher.services.delivery.outcomes import LedgerWriter
 
 NOW = datetime(2024, 10, 25, 9, tzinfo=UTC)
 Rows = set[tuple[int, int]]

@@ -6,7 +6,7 @@ from pathlib import Path
 from mailsite import START, MailSite, readers
 
 from publisher.core.delivery.mailing import Batch, MailingHold, MailingKind
-from publisher.services.delivery.throttling import SendWindows
+from publisher.services.delivery.safeguards import SendWindows
 from publisher.services.subscribers import signup
 
 FEW = 'warm_up = {from = "2020-10-06", days = [5, 8]}'

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from publisher.app import App
 from publisher.config import load
-from publisher.services.operations.findings import Finding, summarize
+from publisher.services.posts.content import Finding, summarize
 
 TOML = '[site]\ntitle = "T"\nurl = "https://x.example/"\npostal_address = "Here"\n'
 

@@ -23,8 +23,8 @@ from publisher.ports import Store
 from publisher.services.deps import Deps
 from publisher.services.publishing.clock_checks import log_stays_ahead
 from publisher.services.publishing.folder_snapshot import FolderSnapshot, SnapshotCache
+from publisher.services.publishing.post_ids import rename_verdicts
 from publisher.services.publishing.publish import update_log
-from publisher.services.publishing.renames import rename_verdicts
 from publisher.services.publishing.scan import ScanResult, readings_of, scan_folder
 
 START = datetime(2024, 10, 25, 9, 0, tzinfo=UTC)

@@ -10,7 +10,7 @@ from jinja2.bccache import Bucket, BytecodeCache
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from publisher.app import packaged
-from publisher.rendering import environment
+from publisher.rendering import templates
 
 
 class _Compiled(BytecodeCache):
@@ -27,13 +27,13 @@ class _Compiled(BytecodeCache):
 def keep_compiled() -> None:
     """From now on, for all sites of this process."""
     usual = partial(ImmutableSandboxedEnvironment, bytecode_cache=_Compiled())
-    environment.ImmutableSandboxedEnvironment = usual  # type: ignore[misc, assignment]  # the same, but quicker
+    templates.ImmutableSandboxedEnvironment = usual  # type: ignore[misc, assignment]  # the same, but quicker
 
 
 def compile_all() -> None:
     """The templates that come with Publisher."""
     folder: Path = packaged("templates")
-    templates = environment.Templates([folder])
+    site = templates.Templates([folder])
     for file in folder.rglob("*.*"):
         if file.suffix in {".html", ".txt", ".css"}:
-            templates.ready(file.relative_to(folder).as_posix())
+            site.ready(file.relative_to(folder).as_posix())

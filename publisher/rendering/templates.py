@@ -1,0 +1,338 @@
+"""Jinja's sandbox, which reads templates from the given folders and from nowhere else, and the filters and
+globals that templates have beyond Jinja's own.
+
+Templates see values and filters; they cannot reach Python behind them, change what they are given, or open
+a file. An error in one is a TemplateError that names file and line.
+"""
+
+import os
+import re
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import quote, unquote
+
+from jinja2 import (
+    BaseLoader,
+    Environment,
+    StrictUndefined,
+    TemplateNotFound,
+    TemplateSyntaxError,
+    pass_context,
+)
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
+
+from publisher.core.digests.digest import DigestPost
+from publisher.core.errors import TemplateError
+from publisher.core.mail.message import TEXT_WIDTH
+from publisher.core.site import text_direction
+from publisher.rendering import display_text, post_bodies
+from publisher.rendering.display_text import one_line
+from publisher.rendering.inlining import Marks
+from publisher.rendering.languages import LanguageWords, language_name
+
+Filters = Mapping[str, Callable[..., object]]
+
+_FROM_SETTING = "<setting>"
+
+_MAX_SIZE = 1_000_000  # bytes of one template
+
+
+@pass_context
+def gettext(context: Context, message: str, /, **values: object) -> str:
+    """What {% trans %} says; in HTML, values are escaped and the message is markup."""
+    return _filled(context, _words(context).catalogue.gettext(message), values)
+
+
+@pass_context
+def ngettext(context: Context, one: str, many: str, num: int, /, **values: object) -> str:
+    """What {% trans %} with {% pluralize %} says."""
+    return _filled(context, _words(context).catalogue.ngettext(one, many, num), {"num": num, **values})
+
+
+def _filled(context: Context, message: str, values: Mapping[str, object]) -> str:
+    if context.eval_ctx.autoescape:
+        return Markup(message) % values  # noqa: S704  # the template's own words, or its translator's
+    return message % values
+
+
+def _words(context: Context) -> LanguageWords:
+    """The language of a template: every rendering is given one."""
+    words: LanguageWords = context["words"]
+    return words
+
+
+@pass_context
+def body(context: Context, post: DigestPost, top: int = 3) -> Markup:
+    """A post's HTML for a mail, its headings from `top` down."""
+    labels = display_text.media_labels(_words(context))
+    return Markup(post_bodies.mail_body(post.html, top, post.image, labels))  # noqa: S704  # DigestPost.html is sanitized
+
+
+def page_body(post: DigestPost) -> Markup:
+    """A post's HTML for a page of its own."""
+    return Markup(post_bodies.page_body(post.html, post.image))  # noqa: S704  # as above
+
+
+@pass_context
+def apart(context: Context, html: Markup) -> Markup:
+    """HTML that is inlined by itself, and kept for the next mail that shows the same."""
+    marks = context.get("_marks")
+    return Markup(marks.mark(str(html))) if isinstance(marks, Marks) else html  # noqa: S704  # it was markup
+
+
+@pass_context
+def date(context: Context, instant: datetime, zone: str = "UTC") -> str:
+    """ "25 October 2024", in the reader's language."""
+    return _words(context).day(instant, zone)
+
+
+@pass_context
+def moment(context: Context, instant: datetime, zone: str = "UTC") -> str:
+    """ "25 October 2024, 18:30", in the reader's language."""
+    return _words(context).moment(instant, zone)
+
+
+@pass_context
+def weekday(context: Context, number: int) -> str:
+    """ "Monday" for 0, in the reader's language."""
+    return _words(context).weekday(number)
+
+
+@pass_context
+def label(context: Context, post: DigestPost) -> str:
+    """A post's title, or what stands in for it."""
+    return display_text.label(post, _words(context))
+
+
+@pass_context
+def names(context: Context, names: Iterable[str]) -> str:
+    """ "Ann, Bo and Cy", in the reader's language."""
+    return _words(context).names([display_text.one_line(name) for name in names])
+
+
+@pass_context
+def wrap(context: Context, text: str, width: int = TEXT_WIDTH) -> str:
+    """Text in columns, with its marked words in the language of the mail."""
+    words = context.get("words")
+    if isinstance(words, LanguageWords):
+        text = display_text.translated_words(text, words)
+    return display_text.wrap(text, width)
+
+
+def bdi(text: str, known: str = "") -> Markup:
+    """Text whose direction is its own, or the `known` one, within a sentence of another direction."""
+    start = Markup('<bdi dir="{}">').format(known) if known else Markup("<bdi>")
+    return start + display_text.one_line(text) + Markup("</bdi>")
+
+
+GLOBALS: Mapping[str, Any] = {"gettext": gettext, "ngettext": ngettext}
+
+FILTERS: Filters = {
+    "apart": apart,
+    "bdi": bdi,
+    "body": body,
+    "clip": display_text.clip,
+    "date": date,
+    "direction": text_direction,
+    "label": label,
+    "machine": display_text.machine,
+    "moment": moment,
+    "names": names,
+    "one_line": display_text.one_line,
+    "page_body": page_body,
+    "script": display_text.script,
+    "shown_size": post_bodies.shown_size,
+    "shows_picture": post_bodies.shows_picture,
+    "time": display_text.time,
+    "tongue": language_name,
+    "weekday": weekday,
+    "wrap": wrap,
+}
+"""By their names in templates, which the sites' own templates rely on."""
+
+
+def quoted_word(text: str) -> str:
+    """One word of the configuration of nginx or Apache, in the quotes that leave more of it as it is."""
+    mark = "'" if '"' in text and "'" not in text else '"'
+    escaped = text.replace("\\", "\\\\").replace(mark, f"\\{mark}")
+    return f"{mark}{escaped}{mark}"
+
+
+def nginx_value(text: str) -> str:
+    """A word where nginx replaces variables: it has no way to write a dollar sign. Raises ValueError."""
+    return quoted_word(_without("$", text, "nginx"))
+
+
+def apache_word(text: str) -> str:
+    """A word of Apache's configuration; "${" would begin a variable. Raises ValueError."""
+    return quoted_word(_without("${", text, "Apache"))
+
+
+def apache_target(url: str) -> str:
+    """The address that a RedirectMatch leads to: Apache percent-encodes its path, and reads $1 as what the
+    expression matched. "" where a "?" or "#" in the path would end it.
+    """
+    path = re.split(r"[?#]", url, maxsplit=1)[0]
+    plain, rest = unquote(path), url[len(path) :]
+    return "" if {"?", "#"} & set(plain) else quoted_word(re.sub(r"[\\${]", r"\\\g<0>", plain + rest))
+
+
+def caddy_word(text: str) -> str:
+    """A word of a Caddyfile, where a brace would begin a placeholder. Raises ValueError."""
+    return f"`{_without('`', _without('{', text, 'Caddy'), 'Caddy')}`"
+
+
+def caddy_regex(pattern: str) -> str:
+    """A regular expression of a Caddyfile."""
+    return "`" + pattern.replace("`", r"\x60") + "`"
+
+
+def _without(mark: str, text: str, server: str) -> str:
+    if mark in text:
+        raise ValueError(f"{server} has no way to write {mark} in {text!r}")
+    return text
+
+
+SERVER_FILTERS: Filters = {
+    "apache": apache_word,
+    "apache_target": apache_target,
+    "caddy": caddy_word,
+    "caddy_regex": caddy_regex,
+    "nginx": quoted_word,
+    "nginx_value": nginx_value,
+    "regex": re.escape,
+    "url_path": quote,
+}
+"""For the templates of web servers: each quotes a value by the syntax of its server."""
+
+
+class Folders(BaseLoader):
+    """Templates by name from the first folder that has them. Nothing outside the folders is ever read: no
+    "..", no absolute name, no symbolic link that leads out.
+    """
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self.folders = [folder.resolve() for folder in folders]
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        """Jinja's contract: source, file name, and a function that tells whether both are still current."""
+        found = self._find(template)
+        if found is None:
+            raise TemplateNotFound(template)
+        modified = found.stat().st_mtime_ns
+        try:
+            source = found.read_bytes()[:_MAX_SIZE].decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise TemplateSyntaxError(f"not UTF-8 text ({error.reason})", 1, template, str(found)) from None
+        return source, str(found), lambda: self._is_current(template, found, modified)
+
+    def _is_current(self, template: str, found: Path, modified: int) -> bool:
+        """Whether `found` is unchanged and no earlier folder has the template now. Called for each template
+        of each mail, hence without Path objects."""
+        for folder in self.folders:
+            file = os.path.join(folder, template)  # noqa: PTH118  # a hundred times for one mail
+            try:
+                current = os.stat(file).st_mtime_ns  # noqa: PTH116  # as above
+            except OSError:
+                continue
+            return current == modified and found.is_relative_to(folder)
+        return False
+
+    def level(self, template: str) -> int:
+        """The index of the folder that has `template`; the number of folders if none has it."""
+        found = self._find(template)
+        levels = (n for n, folder in enumerate(self.folders) if found and found.is_relative_to(folder))
+        return next(levels, len(self.folders))
+
+    def _find(self, template: str) -> Path | None:
+        path = PurePosixPath(template)
+        if path.is_absolute() or ".." in path.parts or "\\" in template or "\0" in template:
+            return None
+        for folder in self.folders:
+            file = (folder / path).resolve()
+            if file.is_relative_to(folder) and file.is_file():
+                return file
+        return None
+
+
+def escapes(name: str | None) -> bool:
+    """Whether values in the template of that name are escaped as HTML."""
+    return name is not None and name.endswith(".html")
+
+
+class Templates:
+    """The templates of a site: `render` by name, `render_source` for a template kept in a setting."""
+
+    def __init__(self, folders: Sequence[Path], filters: Filters = FILTERS) -> None:
+        self._loader = Folders(folders)
+        self._environment = ImmutableSandboxedEnvironment(
+            loader=self._loader,
+            autoescape=escapes,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+            cache_size=100,
+            extensions=["jinja2.ext.i18n"],
+        )
+        self._environment.filters.update(filters)
+        self._environment.globals |= GLOBALS
+        self._environment.policies["ext.i18n.trimmed"] = True
+        self._environment.newstyle_gettext = True  # type: ignore[attr-defined]  # the extension's own
+
+    def render(self, name: str, values: Mapping[str, object]) -> str:
+        """The template `name` ("email/digest/body.html") filled with `values`. Raises TemplateError."""
+        try:
+            return self._environment.get_template(name).render(values)
+        except Exception as error:  # a template runs foreign code: whatever it raises is its error
+            raise self._template_error(error, name) from error
+
+    def ready(self, name: str) -> None:
+        """Compiles the template `name` and keeps it. `render` reports what is wrong with one."""
+        with suppress(Exception):
+            self._environment.get_template(name)
+
+    def is_as_specific(self, name: str, other: str) -> bool:
+        """Whether the templates of mail `name` come from as early a folder as those of `other`."""
+        files = ("subject.txt", "body.txt", "body.html")
+        own, others = (
+            min(self._loader.level(f"{folder}/{file}") for file in files) for folder in (name, other)
+        )
+        return own <= others
+
+    def render_source(self, where: str, source: str, values: Mapping[str, object]) -> str:
+        """The plain-text template `source`, which is in setting `where`. Raises TemplateError."""
+        try:
+            return self._environment.from_string(source).render(values)
+        except Exception as error:  # as above
+            raise self._template_error(error, _FROM_SETTING, where) from error
+
+    def _template_error(self, error: Exception, name: str, where: str = "") -> TemplateError:
+        """`error`, raised by the template `name`, with the template and the line it comes from."""
+        if isinstance(error, TemplateError):
+            return error
+        if isinstance(error, TemplateNotFound):
+            looked = ", ".join(map(str, self._loader.folders)) or "no folder"
+            return TemplateError(f"templates/{error.name or name}", "not found", f"looked in {looked}")
+        file, line = self._origin(error, name)
+        place = f"{where}:{line}" if where and file == _FROM_SETTING else f"templates/{file}:{line}"
+        what = one_line(str(error)) or type(error).__name__
+        return TemplateError(place, what, "the comment at the top of the packaged template names its values")
+
+    def _origin(self, error: Exception, name: str) -> tuple[str, int]:
+        """(template, line) of an exception: the innermost frame that is a template's."""
+        if isinstance(error, TemplateSyntaxError):
+            return error.name or _FROM_SETTING, error.lineno
+        for frame in reversed(traceback.extract_tb(error.__traceback__)):
+            if frame.filename in {"<template>", "<unknown>"}:
+                return _FROM_SETTING, frame.lineno or 1
+            for folder in self._loader.folders:
+                if Path(frame.filename).is_relative_to(folder):
+                    return Path(frame.filename).relative_to(folder).as_posix(), frame.lineno or 1
+        return name, 1
