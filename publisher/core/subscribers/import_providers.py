@@ -172,8 +172,8 @@ LISTMONK = Provider(
 )
 
 LISTMONK_PAGE_COLUMNS = ("email", "status", "subscription", "subscription_updated_at")
-"""The columns of listmonk's API as `imports.listmonk_pages` lays it out: the status of the account, and that
-of the subscription to one list ("none" if there is none).
+"""The columns of listmonk's API as `imports.subscriber_files` lays it out: the status of the account, and
+that of the subscription to one list ("none" if there is none).
 """
 
 UNDECIDED = "unconfirmed (single opt in)"

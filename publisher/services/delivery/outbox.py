@@ -8,7 +8,7 @@ from datetime import datetime
 from publisher.core.mail.message import MailTransport
 from publisher.ports import Store
 from publisher.services.deps import Deps
-from publisher.services.digests.withdrawn_posts import remake_before_sending
+from publisher.services.digests.planner import remake_before_sending
 
 MAX_NAMED = 10
 """Mailings that a message names; it counts the others."""
