@@ -34,7 +34,7 @@ from publisher.core.subscribers.subscription import (
 from publisher.services.deps import Deps
 from publisher.services.digests.planner import plan_mail
 from publisher.services.subscribers.subscribe import next_due_after
-from publisher.stores.sql.engine.database import Database
+from publisher.stores.sql.database import Database
 
 MANY, CHOOSY = 1_000_000, 100_000
 TOPICS = ("art", "boats", "fish", "tide", "weather")

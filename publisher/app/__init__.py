@@ -2,8 +2,8 @@
 
 from publisher.app.app import REST, App, PublishReport
 from publisher.app.container import fixed, packaged, wall_clock
-from publisher.app.dkim_keys import DkimRecord, dkim_keys
 from publisher.app.open_site import SCHEDULE
+from publisher.app.secret_files import DkimRecord, dkim_keys
 
 __all__ = [
     "REST",

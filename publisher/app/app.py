@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 from publisher import services
 from publisher.app.backup import must_be_up_to_date
 from publisher.app.container import make_id_rules, template_fingerprint
-from publisher.app.open_site import OpenSite
-from publisher.app.startup import gc_paused, reading_ahead
+from publisher.app.open_site import OpenSite, gc_paused, reading_ahead
 from publisher.core.errors import PublisherError, Refused
 from publisher.core.publishing.plan import NO_ANSWERS, HeldFileAnswers
 from publisher.core.times import NOW_LEEWAY
@@ -245,7 +244,7 @@ class App(OpenSite):
         """Every finding in settings, secret files and posts, and in the mails made from them. Problems of the
         lint rules in `forced` are only warnings. Writes nothing.
         """
-        from publisher.app.secret_checks import secret_findings, setting_findings
+        from publisher.app.secret_files import secret_findings, setting_findings
 
         secret = [*setting_findings(self), *secret_findings(self)]
         if note := self.outbox_note():

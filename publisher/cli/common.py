@@ -53,7 +53,7 @@ def warn_of_readable(app: App) -> None:
     """
     if not app.settings.mail.transport.leaves_machine:
         return
-    from publisher.app.secret_checks import open_to_others
+    from publisher.app.secret_files import open_to_others
 
     for found in open_to_others(app):
         say(f"warning: {found.path}{f':{found.line}' if found.line else ''}: {found.reason}")

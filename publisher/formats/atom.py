@@ -6,8 +6,18 @@ from typing import TYPE_CHECKING
 from publisher.core.feeds.feed import Feed, FeedEntry, FeedFormat
 from publisher.core.publishing.log import as_iri
 from publisher.core.site import Person
-from publisher.formats.clean import email, feed_author, prepare, rfc3339, shared_author, with_names
-from publisher.formats.elements import add_child, complete_entry, complete_feed, set_text
+from publisher.formats.shared import (
+    add_child,
+    complete_entry,
+    complete_feed,
+    email,
+    feed_author,
+    prepare,
+    rfc3339,
+    set_text,
+    shared_author,
+    with_names,
+)
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element  # pyright: ignore[reportPrivateUsage]  # its only name

@@ -14,8 +14,7 @@ from feedgen.feed import FeedGenerator  # pyright: ignore[reportMissingTypeStubs
 
 from publisher.core.feeds.feed import Feed
 from publisher.core.feeds.feed import FeedEntry as Entry
-from publisher.formats.clean import GENERATOR, shown_categories
-from publisher.formats.elements import namespaces
+from publisher.formats.shared import GENERATOR, namespaces, shown_categories
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element  # pyright: ignore[reportPrivateUsage]  # its only name

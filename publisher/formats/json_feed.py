@@ -2,7 +2,7 @@
 
 from publisher.core.feeds.feed import Feed, FeedEntry, FeedFormat
 from publisher.core.site import Person
-from publisher.formats.clean import prepare, rfc3339, shared_author, shown_categories, with_names
+from publisher.formats.shared import prepare, rfc3339, shared_author, shown_categories, with_names
 
 Json = dict[str, object]
 

@@ -4,7 +4,7 @@ from html import escape
 
 from publisher.core.feeds.feed import Outline
 from publisher.core.site import Site
-from publisher.formats.clean import cleaned
+from publisher.formats.shared import cleaned
 
 
 def opml(site: Site, outlines: tuple[Outline, ...]) -> bytes:

@@ -6,8 +6,17 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from publisher.core.feeds.feed import Feed, FeedEntry, FeedFormat
-from publisher.formats.clean import email, feed_author, prepare, rfc3339, with_names
-from publisher.formats.elements import MEDIA, add_child, complete_entry, complete_feed
+from publisher.formats.shared import (
+    MEDIA,
+    add_child,
+    complete_entry,
+    complete_feed,
+    email,
+    feed_author,
+    prepare,
+    rfc3339,
+    with_names,
+)
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element  # pyright: ignore[reportPrivateUsage]  # its only name

@@ -27,8 +27,7 @@ from publisher.markup.markdown.commonmark import (
     to_html,
     with_emoji,
 )
-from publisher.markup.markdown.dialects import quote_admonitions
-from publisher.markup.markdown.math import hide_math
+from publisher.markup.markdown.dialects import hide_math, quote_admonitions
 from publisher.markup.templating.block_shortcodes import replace_block_shortcodes
 from publisher.markup.templating.mdx import resolve_mdx, without_jsx
 from publisher.markup.templating.mdx_components import render_one_line_elements, replace_components

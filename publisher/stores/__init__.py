@@ -2,9 +2,9 @@
 
 Everything else sees `ports.Store`; `open_store` opens one.
 
-    sql/                a folder for each room; `store.py` joins them, `opening.py` opens and migrates
-    sql/engine/         connections, transactions, column types
-    sql/schema/         tables, and the number of the schema
+    sql/                a folder for each room; `store.py` joins them, opens and migrates
+    sql/database.py     connections, transactions, prepared statements
+    sql/schema/         tables, their column types, and the number of the schema
     sql/migrations/     Alembic, imported only when something has to be migrated
     files/              journal, keys, locks, public/, redirects
     backup.py           all of it in one file, and back
@@ -24,8 +24,7 @@ def open_store(url: str, *, create: bool, first: bool = False) -> "SqlStore":
     Raises StoreError (missing, not a store, damaged, unreadable, of another version), OutputError (the folder
     cannot be written).
     """
-    from publisher.stores.sql.opening import open_database
-    from publisher.stores.sql.store import SqlStore
+    from publisher.stores.sql.store import SqlStore, open_database
 
     return SqlStore(open_database(url, create=create, first=first))
 
@@ -41,7 +40,7 @@ def migrate(url: str) -> tuple[str, str]:
 
     Raises StoreError as `open_store` does, and if the migration would leave rows that refer to nothing.
     """
-    from publisher.stores.sql.opening import migrate as run
+    from publisher.stores.sql.store import migrate as run
 
     return run(url)
 

@@ -19,8 +19,8 @@ from typing import Any, cast
 
 from publisher.core.errors import OutputError, StoreError
 from publisher.stores.files import flush_folder, output_error, private_folder
-from publisher.stores.sql.opening import check_not_newer, path_of
 from publisher.stores.sql.schema.tables import stamp
+from publisher.stores.sql.store import check_not_newer, path_of
 
 STORE, JOURNAL, ABOUT, KEYS = "publisher.db", "journal", "about.json", "keys/"
 

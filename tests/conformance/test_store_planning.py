@@ -263,7 +263,7 @@ def test_a_mailing_of_many_cohorts_is_planned_only_when_it_is_whole(
     world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is stored in steps; what a crash left half stored is forgotten, and its number is not used again."""
-    monkeypatch.setattr("publisher.stores.sql.delivery.new_mailings.ROWS", 4)
+    monkeypatch.setattr("publisher.stores.sql.delivery.mailings.ROWS", 4)
     cohorts = tuple(world.cohort(n, n, ("a", "r1")) for n in range(1, 6))
     whole = world.store.start_mailing(world.new_mailing(cohorts=cohorts), NOW)
     assert len(world.store.cohorts(whole)) == 5

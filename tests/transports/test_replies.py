@@ -7,19 +7,22 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from smtp_server import SmtpServer
-
-from publisher.core.mail.message import Envelope, Message
-from publisher.transports.smtp.commands import (
+from publisher.transports.smtp.protocol import (
+    MAX_LINE,
+    ProtocolError,
+    ReplyReader,
     ServerExtensions,
     ServerRefusal,
+    SmtpReply,
     dot_stuffed,
     envelope,
     mask_credentials,
     parse_extensions,
     xtext,
 )
-from publisher.transports.smtp.replies import MAX_LINE, ProtocolError, ReplyReader, SmtpReply
+from smtp_server import SmtpServer
+
+from publisher.core.mail.message import Envelope, Message
 
 codes = st.integers(200, 599)
 texts = st.text("abc 2.0\t-<>é", max_size=30)

@@ -1,23 +1,36 @@
-"""SqlStore: all of the store over one database."""
+"""SqlStore: all of the store over one database. Opening its file, whether it is new, current, older, newer or
+no store at all, and migrating it by Alembic.
+"""
 
+import os
+import sqlite3
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import Connection, insert, inspect, make_url, select
+from sqlalchemy.exc import ArgumentError
+
+from publisher.core.digests.due import DEFAULT_CONTENT_ID
+from publisher.core.errors import OutputError, StoreError
+from publisher.stores.files import private_folder
+from publisher.stores.sql.database import Database
 from publisher.stores.sql.delivery.bounces import BounceRecords
 from publisher.stores.sql.delivery.holds import MailingHolds, WithdrawnPosts
-from publisher.stores.sql.delivery.ledger import Ledger
-from publisher.stores.sql.delivery.reconciliation import ReconciliationRecords
+from publisher.stores.sql.delivery.ledger import Ledger, ReconciliationRecords
 from publisher.stores.sql.delivery.retention import LedgerRetention
 from publisher.stores.sql.delivery.routes import Routes
 from publisher.stores.sql.delivery.throttle_state import QuotaRecords, ThrottleRecords
 from publisher.stores.sql.digests.planning import Planning
-from publisher.stores.sql.engine.database import Database
 from publisher.stores.sql.feeds.documents import DocumentRecords, PublishStateRecords
 from publisher.stores.sql.feeds.feed_queries import FeedQueries
 from publisher.stores.sql.publishing.file_index import FileIndex
 from publisher.stores.sql.publishing.log import Log
+from publisher.stores.sql.schema.columns import metadata
+from publisher.stores.sql.schema.tables import MAILING, SCHEMA, counters, log_head, stamp
 from publisher.stores.sql.subscribers.departures import DepartureRecords
 from publisher.stores.sql.subscribers.personal_data import AccountLinks, PersonalData
+from publisher.stores.sql.subscribers.rows import insert_default_content
 from publisher.stores.sql.subscribers.signup import SignupRecords
 from publisher.stores.sql.subscribers.subscribers import AddressKeys, Subscribers
 
@@ -26,6 +39,9 @@ if TYPE_CHECKING:
     from publisher.core.subscribers.import_rows import ImportOutcome
     from publisher.core.subscribers.subscription import Consent, Departure
     from publisher.stores.sql.subscribers.import_rows import Rows
+
+
+OLDEST_SQLITE = (3, 35)  # RETURNING
 
 
 class SqlStore(
@@ -71,3 +87,152 @@ class SqlStore(
 
     def close(self) -> None:
         self._db.close()
+
+
+def open_database(url: str, *, create: bool, first: bool = False) -> Database:
+    """The database at `url`, with this version's schema. Raises StoreError, OutputError."""
+    path = path_of(url)
+    if create:
+        _create_file(path)
+    database = existing_database(path, first=first)
+    try:
+        with database.read() as connection:
+            found = schema_number(connection, path)
+        if found is None:
+            if not create:
+                raise _missing(path)
+            with database.write() as connection:
+                found = schema_number(connection, path) or _create_schema(connection)
+        check_not_newer(path, found)
+        if found != SCHEMA:
+            what = (
+                f"the store is of an older version of Publisher (schema {found}, this version needs {SCHEMA})"
+            )
+            raise StoreError(str(path), what, "run `publisher migrate`")
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def existing_database(path: Path, *, first: bool = False) -> Database:
+    """The database in an existing file that we may read and write. Raises StoreError, OutputError."""
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        oldest = ".".join(map(str, OLDEST_SQLITE))
+        raise StoreError("SQLite", f"version {sqlite3.sqlite_version} is too old", f"use {oldest} or later")
+    if path.is_dir():
+        raise StoreError(str(path), "a folder, not a store", "name a file in store.url")
+    if not path.exists():
+        raise _missing(path)
+    if not os.access(path, os.R_OK):
+        raise StoreError(str(path), "the store cannot be read", "check its owner and permissions")
+    for place in (path, path.parent):
+        if not os.access(place, os.W_OK):
+            raise OutputError(str(place), "cannot be written", "the store needs its file and folder writable")
+    return Database(path, first=first)
+
+
+def path_of(url: str) -> Path:
+    """The file a "sqlite:///..." URL names. Raises StoreError for other URLs; shows no password."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise StoreError("store.url", f"{url!r} is no URL", 'write "sqlite:///PATH"') from None
+    if parsed.get_backend_name() != "sqlite":
+        shown = parsed.render_as_string(hide_password=True)
+        raise StoreError("store.url", f"{shown!r} is of no known kind", 'write "sqlite:///PATH"')
+    if not parsed.database or parsed.database == ":memory:":
+        raise StoreError("store.url", f"{url!r} names no file", 'write "sqlite:///PATH"')
+    return Path(parsed.database)
+
+
+def schema_number(connection: Connection, path: Path) -> str | None:
+    """The number of the schema; None for an empty database. Raises StoreError if it has foreign tables."""
+    names = inspect(connection).get_table_names()
+    if stamp.name in names and log_head.name in names:
+        return connection.execute(select(stamp.c.version_num)).scalar() or ""
+    if names:
+        raise StoreError(str(path), "a database, but not a Publisher store", "name another file in store.url")
+    return None
+
+
+def check_not_newer(path: Path, found: str) -> None:
+    """Raises StoreError if this version does not know the schema."""
+    if found.isdigit() and int(found) <= int(SCHEMA):
+        return
+    raise StoreError(
+        str(path),
+        "the store was written by a newer version of Publisher "
+        f"(schema {found}, this version knows {SCHEMA})",
+        "upgrade Publisher",
+    )
+
+
+def _create_schema(connection: Connection) -> str:
+    metadata.create_all(connection, checkfirst=False)
+    stamp.create(connection)
+    connection.execute(insert(stamp).values(version_num=SCHEMA))
+    connection.execute(insert(log_head).values(id=1, seq=0))
+    connection.execute(insert(counters).values(name=MAILING, last=0))
+    insert_default_content(connection, DEFAULT_CONTENT_ID)
+    return SCHEMA
+
+
+def _create_file(path: Path) -> None:
+    """Creates an empty file that only its owner may read, since it will hold addresses. SQLite gives its side
+    files the same permissions.
+    """
+    try:
+        private_folder(path.parent)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except IsADirectoryError:
+        return
+    except OSError as error:
+        if not path.exists():
+            reason = error.strerror or str(error)
+            raise OutputError(str(path), f"the store cannot be made: {reason}", "check the folder") from error
+
+
+def _missing(path: Path) -> StoreError:
+    return StoreError(str(path), "there is no store here", "run `publisher publish` to make it")
+
+
+def migrate(url: str) -> tuple[str, str]:
+    """Migrates the store at `url` to `SCHEMA`, in one transaction; returns (number before, number now)."""
+    path = path_of(url)
+    database = existing_database(path)
+    try:
+        with database.read() as connection:
+            before = schema_number(connection, path)
+        if before is None:
+            raise StoreError(str(path), "an empty file, not a store", "run `publisher publish` to make it")
+        check_not_newer(path, before)
+        if before != SCHEMA:
+            with database.rebuild() as connection:
+                upgrade(connection)
+                orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+                if orphans:
+                    what = f"{len(orphans)} rows refer to nothing after the migration"
+                    first = f"the first in {orphans[0][0]}"
+                    raise StoreError(str(path), f"{what}, {first}", "nothing was changed: restore a backup")
+        return before, SCHEMA
+    finally:
+        database.close()
+
+
+def alembic_config() -> Any:
+    """Alembic's settings, with the migrations packaged beside this module."""
+    from alembic.config import Config
+
+    settings = Config()
+    settings.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    return settings
+
+
+def upgrade(connection: Connection, to: str = "head") -> None:
+    """Runs the migrations that the database lacks, in the current transaction."""
+    from alembic import command
+
+    settings = alembic_config()
+    settings.attributes["connection"] = connection
+    command.upgrade(settings, to)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from publisher.core.mail.message import Message, Phase
-from publisher.transports.smtp.replies import SmtpReply
+from publisher.transports.smtp.protocol import SmtpReply
 
 END = b".\r\n"
 """The end of the data (RFC 5321 4.1.1.4), once the data itself ended in CRLF."""

@@ -8,8 +8,8 @@ import ssl
 from collections.abc import Callable
 
 from publisher.core.delivery.relays import Relay, Security
-from publisher.transports.smtp.commands import auth_plain, login_response, mask_credentials, parse_extensions
 from publisher.transports.smtp.connection import ConnectionLost, ReplyTimeout, SmtpConnection
+from publisher.transports.smtp.protocol import auth_plain, login_response, mask_credentials, parse_extensions
 
 CONNECT, GREETING, COMMAND = 60.0, 300.0, 300.0
 """Seconds (RFC 5321 4.5.3.2.1; EHLO, STARTTLS and AUTH as MAIL, 4.5.3.2.2)."""

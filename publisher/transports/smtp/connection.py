@@ -9,8 +9,13 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import cast
 
-from publisher.transports.smtp.commands import ServerExtensions
-from publisher.transports.smtp.replies import MAX_UNREAD, ProtocolError, ReplyReader, SmtpReply
+from publisher.transports.smtp.protocol import (
+    MAX_UNREAD,
+    ProtocolError,
+    ReplyReader,
+    ServerExtensions,
+    SmtpReply,
+)
 
 
 class ConnectionLost(Exception):

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 
 from publisher.core.delivery.relays import Relay, describe_quota, quota_of
 from publisher.core.mail.message import MailTransport, Outcome, Phase, SendVerdict
-from publisher.transports.smtp.connect import make_context, open_connection
-from publisher.transports.smtp.connection import ConnectionLost, SmtpConnection
+from publisher.transports.smtp.connection import ConnectionLost, SmtpConnection, make_context, open_connection
 from publisher.transports.smtp.session import SmtpSession
 
 if TYPE_CHECKING:

@@ -16,9 +16,8 @@ from collections.abc import Awaitable, Callable
 from functools import lru_cache
 
 from publisher.core.mail.message import Message, Outcome, Phase, SendVerdict
-from publisher.transports.smtp.commands import END, ServerRefusal, dot_stuffed, envelope
 from publisher.transports.smtp.connection import ConnectionLost, SmtpConnection
-from publisher.transports.smtp.replies import SmtpReply
+from publisher.transports.smtp.protocol import END, ServerRefusal, SmtpReply, dot_stuffed, envelope
 
 MAIL, RCPT, DATA, BLOCK, ANSWER = 300.0, 300.0, 120.0, 180.0, 600.0
 """Seconds (RFC 5321 4.5.3.2.2 to 6). The wait for the reply to a message is ten minutes, whatever is set."""

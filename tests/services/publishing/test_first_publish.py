@@ -50,7 +50,7 @@ def test_of_a_large_site_the_files_are_listed_meanwhile(app: App, monkeypatch: p
     app.close()
     (posts / "b.md").write_text("---\ndate: 2026-01-02\n---\nB\n", encoding="utf-8")
     asked: list[object] = []
-    monkeypatch.setattr("publisher.app.startup.MANY_FILES", 1)
+    monkeypatch.setattr("publisher.app.open_site.MANY_FILES", 1)
     for number in range(2):
         again = App(load(app.settings.folder, {}))
         listed = again.source.listed_ahead

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from publisher.app.startup import gc_paused
+from publisher.app.open_site import gc_paused
 
 
 class Cycle:

@@ -7,10 +7,9 @@ from sqlalchemy import create_engine, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from publisher.core.posts.filters import TermKind
-from publisher.stores.sql.engine.database import insert_new
-from publisher.stores.sql.engine.prepared_statements import ROWS_PER_INSERT, insert_columns, insert_many
-from publisher.stores.sql.opening import open_database
+from publisher.stores.sql.database import ROWS_PER_INSERT, insert_columns, insert_many, insert_new
 from publisher.stores.sql.schema.feed_tables import post_terms
+from publisher.stores.sql.store import open_database
 
 
 @pytest.mark.parametrize("number", [0, 1, ROWS_PER_INSERT - 1, ROWS_PER_INSERT, 2 * ROWS_PER_INSERT + 7])

@@ -14,10 +14,10 @@ from publisher.core.errors import StoreError
 from publisher.core.subscribers.subscription import NO_CHOICES
 from publisher.services.digests.due_readers import UPGRADED
 from publisher.stores import migrate, open_store
-from publisher.stores.sql import opening as migrating_module
-from publisher.stores.sql.engine.database import Database
-from publisher.stores.sql.opening import alembic_config, upgrade
+from publisher.stores.sql import store as migrating_module
+from publisher.stores.sql.database import Database
 from publisher.stores.sql.schema.tables import SCHEMA
+from publisher.stores.sql.store import alembic_config, upgrade
 
 
 def _tables(path: Path) -> dict[str, list[str]]:

@@ -11,9 +11,8 @@ from publisher.core.posts.post import Image, MarkdownExtension, MarkupLanguage, 
 from publisher.core.site import Person
 from publisher.core.subscribers.subscription import NewReader, SignupResult, SubscriptionState
 from publisher.stores.sql.delivery.batches import ranges
-from publisher.stores.sql.engine.types import milliseconds
 from publisher.stores.sql.publishing.rows import post_from_text, post_to_text
-from publisher.stores.sql.schema.base import Suppression
+from publisher.stores.sql.schema.columns import Suppression, milliseconds
 from publisher.stores.sql.subscribers.join import PriorSubscription, signup_outcome, state_after
 
 _text = st.text(st.characters(codec=None), max_size=8)

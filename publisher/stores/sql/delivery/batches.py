@@ -31,7 +31,7 @@ from publisher.core.delivery.mailing import (
     MailingState,
 )
 from publisher.core.delivery.throttling import BatchPlan
-from publisher.stores.sql.schema.base import NOT_OVER, BatchState, is_
+from publisher.stores.sql.schema.columns import NOT_OVER, BatchState, is_
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions
 from publisher.stores.sql.schema.tables import (
     TALLIED,

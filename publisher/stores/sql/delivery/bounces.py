@@ -34,11 +34,19 @@ from publisher.core.delivery.bounces import (
     bounce_severity,
 )
 from publisher.core.delivery.mailing import DeliveryState, MailingKind, Transition, TransitionCause
+from publisher.stores.sql.database import Database, insert_new, slices
 from publisher.stores.sql.delivery.batches import counts_by_mailing, deliveries_of
 from publisher.stores.sql.delivery.throttle_state import rates
-from publisher.stores.sql.engine.database import Database, insert_new, slices
-from publisher.stores.sql.engine.types import EnumMember, HexDigest, HumanText, Instant
-from publisher.stores.sql.schema.base import NOT_OVER, allowed_values, index_where, metadata
+from publisher.stores.sql.schema.columns import (
+    NOT_OVER,
+    EnumMember,
+    HexDigest,
+    HumanText,
+    Instant,
+    allowed_values,
+    index_where,
+    metadata,
+)
 from publisher.stores.sql.schema.subscriber_tables import subscribers
 from publisher.stores.sql.schema.tables import batches, deliveries, mailings
 

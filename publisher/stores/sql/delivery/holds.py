@@ -25,12 +25,12 @@ from publisher.core.delivery.mailing import (
 from publisher.core.delivery.throttling import SERVER_SCOPE, mailing_scope
 from publisher.core.mail.message import Recipe
 from publisher.core.publishing.log import LogKind
+from publisher.stores.sql.database import Database
 from publisher.stores.sql.delivery.batches import deliveries_of, end_mailing_if_done, recount_batches
-from publisher.stores.sql.delivery.new_mailings import save_segments
+from publisher.stores.sql.delivery.mailings import save_segments
 from publisher.stores.sql.delivery.throttle_state import breakers
 from publisher.stores.sql.delivery.transitions import update_for
-from publisher.stores.sql.engine.database import Database
-from publisher.stores.sql.schema.base import BatchState, Suppression, is_
+from publisher.stores.sql.schema.columns import BatchState, Suppression, is_
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions, suppressions
 from publisher.stores.sql.schema.tables import (
     batches,

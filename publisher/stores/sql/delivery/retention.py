@@ -44,9 +44,9 @@ from publisher.core.delivery.mailing import (
     MailingKind,
     MailingState,
 )
+from publisher.stores.sql.database import Database, upsert
 from publisher.stores.sql.delivery.batches import deliveries_of
-from publisher.stores.sql.engine.database import Database, upsert
-from publisher.stores.sql.schema.base import BatchState, is_, metadata
+from publisher.stores.sql.schema.columns import BatchState, is_, metadata
 from publisher.stores.sql.schema.subscriber_tables import subscriptions
 from publisher.stores.sql.schema.tables import TALLIED, batches, cohort_keys, deliveries, mailings
 

@@ -7,10 +7,10 @@ from sqlalchemy import ColumnElement, and_, exists, func, insert, literal, selec
 
 from publisher.core.delivery.mailing import DeliveryState, MailingState, Route, TransitionCause
 from publisher.core.mail.message import MailTransport
+from publisher.stores.sql.database import Database
 from publisher.stores.sql.delivery.batches import reschedule_batch
 from publisher.stores.sql.delivery.transitions import route_update, update_for
-from publisher.stores.sql.engine.database import Database
-from publisher.stores.sql.schema.base import BatchState, is_
+from publisher.stores.sql.schema.columns import BatchState, is_
 from publisher.stores.sql.schema.tables import (
     KEPT_ROUTE,
     OUTBOX_ROUTE,

@@ -28,10 +28,8 @@ from publisher.core.delivery.relays import (
     reservation_size,
 )
 from publisher.core.delivery.throttling import CircuitBreaker, DeliveryRate
-from publisher.stores.sql.engine.database import Database, upsert
-from publisher.stores.sql.engine.prepared_statements import PreparedStatement, row_value
-from publisher.stores.sql.engine.types import HumanText, Instant, milliseconds
-from publisher.stores.sql.schema.base import is_, metadata
+from publisher.stores.sql.database import Database, PreparedStatement, row_value, upsert
+from publisher.stores.sql.schema.columns import HumanText, Instant, is_, metadata, milliseconds
 from publisher.stores.sql.schema.tables import mailings
 
 breakers = Table(  # circuit breakers that are open

@@ -4,30 +4,98 @@
 The UPDATE names the states that the transition may start from, so a delivery that has changed meanwhile is
 left alone. `record` makes transitions of single deliveries; modules that claim, release, cancel or erase
 many at once execute `update_for` with a condition of their own.
+
+Who may be mailed is decided here too, by the same conditions when a mailing is planned (`is_suppressed`) and
+just before a message is sent (`may_be_sent`).
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Update, case, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Update, and_, case, exists, func, or_, select, update
 
 from publisher.core.delivery.mailing import (
     DeliveryState,
+    MailingHold,
+    MailingKind,
     MailingState,
     Transition,
     TransitionCause,
     next_state,
     states_before,
 )
+from publisher.core.subscribers.subscription import SubscriptionState
+from publisher.stores.sql.database import PreparedStatement, row_value
 from publisher.stores.sql.delivery.batches import batch_with, reschedule_batch
 from publisher.stores.sql.delivery.bounces import record_refusals
-from publisher.stores.sql.delivery.eligibility import may_be_sent
 from publisher.stores.sql.delivery.throttle_state import count_results
-from publisher.stores.sql.engine.prepared_statements import PreparedStatement, row_value
-from publisher.stores.sql.engine.types import milliseconds, storable_text
-from publisher.stores.sql.schema.base import BatchState
+from publisher.stores.sql.schema.columns import (
+    BLOCKS_ALWAYS,
+    EVERYWHERE,
+    BatchState,
+    milliseconds,
+    storable_text,
+)
+from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions, suppressions
 from publisher.stores.sql.schema.tables import batches, deliveries, mailings
+
+_APPLIES = or_(suppressions.c.list == EVERYWHERE, suppressions.c.list == subscriptions.c.list)
+
+
+def is_suppressed() -> ColumnElement[bool]:
+    """Whether the address of a row of `subscriptions` is suppressed on its list or everywhere.
+
+    A correlated EXISTS: two index look-ups for each reader considered, however many suppressions there are.
+    """
+    return (
+        exists()
+        .where(
+            subscribers.c.id == subscriptions.c.subscriber,
+            suppressions.c.address_key == subscribers.c.address_key,
+            _APPLIES,
+        )
+        .correlate(subscriptions)
+    )
+
+
+def may_be_sent() -> ColumnElement[bool]:
+    """Whether a row of `deliveries` may still be sent: its mailing runs, and the subscription it was planned
+    for is of the same generation, in the right state, and not suppressed. `left` and `erased` do not stop
+    confirmation mail, which may lift them, nor a link to one's own data, which is owed to those who left.
+    """
+    # A mailing that is paused for a time of day or a quota only starts no message; what was begun may end.
+    only_scheduled = and_(
+        mailings.c.state == MailingState.PAUSED,
+        mailings.c.hold.in_((MailingHold.QUIET, MailingHold.WARM_UP, MailingHold.QUOTA)),
+    )
+    kind = mailings.c.kind
+    asked_for = kind.in_((MailingKind.CONFIRM, MailingKind.ACCOUNT))
+    stopped = exists().where(
+        suppressions.c.address_key == subscribers.c.address_key,
+        _APPLIES,
+        or_(~asked_for, suppressions.c.kind.in_(BLOCKS_ALWAYS)),
+    )
+    pending = subscriptions.c.state == SubscriptionState.PENDING
+    right_state = or_(
+        and_(~asked_for, subscriptions.c.state == SubscriptionState.ACTIVE),
+        and_(kind == MailingKind.CONFIRM, pending),
+        and_(kind == MailingKind.ACCOUNT, ~pending),
+    )
+    return (
+        exists()
+        .where(
+            mailings.c.id == deliveries.c.mailing,
+            or_(mailings.c.state == MailingState.READY, only_scheduled),
+            subscriptions.c.id == deliveries.c.subscription,
+            subscriptions.c.generation == deliveries.c.generation,
+            subscribers.c.id == subscriptions.c.subscriber,
+            right_state,
+            ~stopped.correlate(mailings, subscriptions, subscribers),
+        )
+        .correlate(deliveries)
+    )
+
 
 _ATTEMPTS = deliveries.c.attempts
 _SIDE_EFFECTS: Mapping[TransitionCause, Mapping[str, Any]] = {

@@ -33,10 +33,10 @@ from publisher.core.digests.due import CohortKey, Correction, DueGroup, DueQuery
 from publisher.core.publishing.log import LogKind
 from publisher.core.subscribers.cadences import TIME_STEP
 from publisher.core.subscribers.subscription import ContentPreference, SubscriptionState
-from publisher.stores.sql.delivery.eligibility import is_suppressed
+from publisher.stores.sql.database import Database, slices
 from publisher.stores.sql.delivery.retention import receipts
-from publisher.stores.sql.engine.database import Database, slices
-from publisher.stores.sql.schema.base import is_
+from publisher.stores.sql.delivery.transitions import is_suppressed
+from publisher.stores.sql.schema.columns import is_
 from publisher.stores.sql.schema.subscriber_tables import (
     content_choices,
     schedules,

@@ -14,15 +14,14 @@ from publisher.core.delivery.mailing import (
 )
 from publisher.core.delivery.throttling import UNDIVIDED, BatchPlan
 from publisher.core.digests.due import Correction, DueQuery
+from publisher.stores.sql.database import Database
 from publisher.stores.sql.delivery.batches import (
     batch_row,
     cut_batches,
     delivery_order,
     end_mailing_if_done,
 )
-from publisher.stores.sql.delivery.eligibility import is_suppressed
-from publisher.stores.sql.delivery.mailings import read_mailings
-from publisher.stores.sql.delivery.new_mailings import (
+from publisher.stores.sql.delivery.mailings import (
     add_cohorts,
     cohort_chunks,
     delete_incomplete,
@@ -30,9 +29,11 @@ from publisher.stores.sql.delivery.new_mailings import (
     last_mailing_id,
     mark_complete,
     new_delivery,
+    read_mailings,
     save_segments,
     start_transactional,
 )
+from publisher.stores.sql.delivery.transitions import is_suppressed
 from publisher.stores.sql.digests.due import (
     DueReaders,
     NotDueReaders,
@@ -41,8 +42,7 @@ from publisher.stores.sql.digests.due import (
     is_due,
     moved_on,
 )
-from publisher.stores.sql.engine.database import Database
-from publisher.stores.sql.schema.base import is_
+from publisher.stores.sql.schema.columns import is_
 from publisher.stores.sql.schema.subscriber_tables import subscriptions
 from publisher.stores.sql.schema.tables import batches, cohort_keys, deliveries, mailings
 

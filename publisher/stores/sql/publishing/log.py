@@ -23,11 +23,10 @@ from publisher.core.publishing.incremental import PostKeys
 from publisher.core.publishing.log import LogHead, LogKind, LogRow, PublishedPost
 from publisher.core.publishing.plan import Change, Plan
 from publisher.core.times import LastEntry
-from publisher.stores.sql.engine.database import Database, insert_new, slices
-from publisher.stores.sql.engine.prepared_statements import insert_columns
+from publisher.stores.sql.database import Database, insert_columns, insert_new, slices
 from publisher.stores.sql.publishing import post_updates, term_index
 from publisher.stores.sql.publishing.rows import post_to_text, published_post
-from publisher.stores.sql.schema.base import metadata
+from publisher.stores.sql.schema.columns import metadata
 from publisher.stores.sql.schema.tables import bodies, log, log_head, mailings, posts, revisions
 
 

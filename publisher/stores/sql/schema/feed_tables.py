@@ -5,8 +5,15 @@ public/, and the WebSub hubs to notify.
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Integer, PrimaryKeyConstraint, String, Table, Text
 
 from publisher.core.posts.filters import TermKind
-from publisher.stores.sql.engine.types import EnumMember, HexDigest, HumanText, Id, Instant
-from publisher.stores.sql.schema.base import allowed_values, metadata
+from publisher.stores.sql.schema.columns import (
+    EnumMember,
+    HexDigest,
+    HumanText,
+    Id,
+    Instant,
+    allowed_values,
+    metadata,
+)
 
 CONTENT = "content"
 """The counter that moves when a post of the log changes in any way; none in a store of an older schema."""

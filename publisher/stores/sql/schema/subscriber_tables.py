@@ -14,8 +14,11 @@ from sqlalchemy import (
 )
 
 from publisher.core.subscribers.subscription import SubscriptionState
-from publisher.stores.sql.engine.types import EnumMember, HexDigest, Id, Instant
-from publisher.stores.sql.schema.base import (
+from publisher.stores.sql.schema.columns import (
+    EnumMember,
+    HexDigest,
+    Id,
+    Instant,
     Suppression,
     allowed_values,
     index_of,

@@ -35,9 +35,14 @@ from publisher.core.delivery.mailing import (
 )
 from publisher.core.feeds.redirects import RedirectKind
 from publisher.core.publishing.log import LogKind
-from publisher.stores.sql.engine.types import EnumMember, HexDigest, HumanText, Id, Instant, JsonText
-from publisher.stores.sql.schema.base import (
+from publisher.stores.sql.schema.columns import (
     BatchState,
+    EnumMember,
+    HexDigest,
+    HumanText,
+    Id,
+    Instant,
+    JsonText,
     allowed_values,
     index_of,
     index_where,

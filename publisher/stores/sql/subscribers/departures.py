@@ -20,9 +20,9 @@ from publisher.core.subscribers.subscription import (
     is_applied,
     lives_ended_by,
 )
+from publisher.stores.sql.database import IN_LIST, Database, insert_new, slices, upsert
 from publisher.stores.sql.delivery.retention import receipts
-from publisher.stores.sql.engine.database import IN_LIST, Database, insert_new, slices, upsert
-from publisher.stores.sql.schema.base import Suppression
+from publisher.stores.sql.schema.columns import Suppression
 from publisher.stores.sql.schema.subscriber_tables import arrivals, subscribers, subscriptions, suppressions
 from publisher.stores.sql.schema.tables import deliveries, mailings
 from publisher.stores.sql.subscribers.join import activate, is_blocked

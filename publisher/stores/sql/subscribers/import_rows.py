@@ -42,11 +42,10 @@ from publisher.core.subscribers.subscription import (
     SignupResult,
     SubscriptionState,
 )
-from publisher.stores.sql.delivery.new_mailings import save_segments, start_transactional_each
-from publisher.stores.sql.engine.database import Database, insert_new, slices
-from publisher.stores.sql.engine.types import HexDigest
+from publisher.stores.sql.database import Database, insert_new, slices
+from publisher.stores.sql.delivery.mailings import save_segments, start_transactional_each
 from publisher.stores.sql.publishing.rows import consent_to_json
-from publisher.stores.sql.schema.base import Suppression
+from publisher.stores.sql.schema.columns import HexDigest, Suppression
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions, suppressions
 from publisher.stores.sql.subscribers.join import (
     JoinedColumns,

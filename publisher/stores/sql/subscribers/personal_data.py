@@ -29,12 +29,12 @@ from sqlalchemy import (
 
 from publisher.core.delivery.mailing import DeliveryState, MailingKind, TransitionCause
 from publisher.core.subscribers.subscription import Subscription, SubscriptionState
+from publisher.stores.sql.database import Database, slices
 from publisher.stores.sql.delivery.batches import batch_with, recount_batches
 from publisher.stores.sql.delivery.bounces import bounces, delete_refusals
 from publisher.stores.sql.delivery.retention import delete_receipts, has_receipt, receipts, reply_archive
 from publisher.stores.sql.delivery.transitions import update_for
-from publisher.stores.sql.engine.database import Database, slices
-from publisher.stores.sql.schema.base import is_
+from publisher.stores.sql.schema.columns import is_
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions, suppressions
 from publisher.stores.sql.schema.tables import (
     batches,

@@ -18,7 +18,7 @@ from publisher.core.subscribers.subscription import (
     SchedulePreference,
     Subscription,
 )
-from publisher.stores.sql.engine.database import insert_new
+from publisher.stores.sql.database import insert_new
 from publisher.stores.sql.schema.subscriber_tables import (
     content_choices,
     schedules,

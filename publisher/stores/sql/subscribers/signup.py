@@ -35,10 +35,10 @@ from publisher.core.subscribers.confirmation_limits import (
     record_confirmation,
 )
 from publisher.core.subscribers.subscription import NewReader, SignupResult, Subscription, SubscriptionState
+from publisher.stores.sql.database import Database, insert_new, slices, upsert
 from publisher.stores.sql.delivery.bounces import bounces, delete_refusals
-from publisher.stores.sql.delivery.new_mailings import save_segments, start_transactional
-from publisher.stores.sql.engine.database import Database, insert_new, slices, upsert
-from publisher.stores.sql.schema.base import BLOCKS_ALWAYS, Suppression
+from publisher.stores.sql.delivery.mailings import save_segments, start_transactional
+from publisher.stores.sql.schema.columns import BLOCKS_ALWAYS, Suppression
 from publisher.stores.sql.schema.subscriber_tables import (
     arrivals,
     asked_domains,

@@ -19,9 +19,9 @@ from publisher.core.subscribers.subscription import (
     SubscriptionState,
     next_subscription_state,
 )
-from publisher.stores.sql.delivery.new_mailings import save_segments, start_transactional
-from publisher.stores.sql.engine.database import Database, insert_new
-from publisher.stores.sql.schema.base import Suppression, is_
+from publisher.stores.sql.database import Database, insert_new
+from publisher.stores.sql.delivery.mailings import save_segments, start_transactional
+from publisher.stores.sql.schema.columns import Suppression, is_
 from publisher.stores.sql.schema.subscriber_tables import arrivals, subscribers, subscriptions, suppressions
 from publisher.stores.sql.schema.tables import log_head
 from publisher.stores.sql.subscribers.join import activate, is_blocked, join_readers

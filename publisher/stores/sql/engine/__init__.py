@@ -1,1 +1,0 @@
-"""The database connection: types, transactions, prepared statements."""
