@@ -74,7 +74,7 @@ def serve(app: App, listen: str, *, web_only: bool = False) -> None:
 def serve_publish_and_send(app: App, server: "Server", where: str) -> None:
     """Serves in a process of its own, while this one publishes and sends."""
     from publisher.scheduler import Ticker
-    from publisher.web.child_process import ServerProcess
+    from publisher.web.server import ServerProcess
 
     process = ServerProcess(app, server)
     call_on_signals(process.stop)

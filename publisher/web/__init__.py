@@ -1,11 +1,10 @@
 """HTTP: reading and subscribing. The only package that imports Starlette and uvicorn.
 
-server         uvicorn in this process, its port bound first
-child_process  the server in a process of its own
-connections    how many connections are open, and how long a request may take to arrive
+server         uvicorn, its port bound first, in this process or in one of its own
+connections    how many are open, how long a request may take to arrive, and the fast path past ASGI
 application    routes requests to documents or pages, and answers when something fails
 rate_limits    who a client is, how often it may sign up, and which requests were refused
-documents/     files under public/: parsing requests, making responses, caching, the fast path
+documents/     files under public/: parsing requests, caching, making responses
 pages/         sign-up, the links in mails, preferences, and a subscriber's own data
 preview        the server of `preview --serve`
 """

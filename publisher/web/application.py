@@ -15,15 +15,12 @@ from publisher.app import App
 from publisher.core.errors import PublisherError
 from publisher.core.tokens import is_challenge, prove_site
 from publisher.stores.files.public_folder import encode, encodes
-from publisher.web.connections import ConnectionLimits
+from publisher.web.connections import MAX_QUERY, ConnectionLimits
 from publisher.web.documents.documents import DocumentHandler, SiteStateCache
-from publisher.web.documents.fast_path import MAX_QUERY
 from publisher.web.documents.file_cache import FileCache
 from publisher.web.documents.request import DocumentRequest
-from publisher.web.pages.account import AccountPages
-from publisher.web.pages.forms import ClientDisconnected, TooLarge
-from publisher.web.pages.preferences import PreferencesPage
-from publisher.web.pages.responses import PageResponses
+from publisher.web.pages.account import AccountPages, PreferencesPage
+from publisher.web.pages.base import ClientDisconnected, PageResponses, TooLarge
 from publisher.web.pages.signup import SignUp
 from publisher.web.pages.token_pages import TokenPages
 from publisher.web.rate_limits import BUSY, NetworkCounter, RefusalLog, SignUpLimits, TrustedProxies

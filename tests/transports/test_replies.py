@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from smtp_server import SmtpServer
+
+from publisher.core.mail.message import Envelope, Message
 from publisher.transports.smtp.protocol import (
     MAX_LINE,
     ProtocolError,
@@ -20,9 +23,6 @@ from publisher.transports.smtp.protocol import (
     parse_extensions,
     xtext,
 )
-from smtp_server import SmtpServer
-
-from publisher.core.mail.message import Envelope, Message
 
 codes = st.integers(200, 599)
 texts = st.text("abc 2.0\t-<>é", max_size=30)

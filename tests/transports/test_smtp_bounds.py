@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from publisher.transports.smtp.protocol import MAX_UNREAD, ReplyReader
 from smtp_sends import ACCEPTED, DEFERRED, MESSAGE, REJECTED, SHORT, copies, send
 from smtp_server import Deaf, Hold, Say, SmtpServer, on
 
 from publisher.core.mail.message import Phase
 from publisher.transports.smtp.connection import ConnectionLost, SmtpConnection
+from publisher.transports.smtp.protocol import MAX_UNREAD, ReplyReader
 
 pytestmark = pytest.mark.usefixtures("each_loop")
 

@@ -21,12 +21,10 @@ from publisher.app import App
 from publisher.config import load
 from publisher.core.feeds.redirects import Redirect, RedirectKind
 from publisher.stores.files.public_folder import PublicDirectory, encode, encodes
-from publisher.web import asgi
+from publisher.web import asgi, connections
 from publisher.web.application import Application
-from publisher.web.connections import BoundedProtocol, ConnectionLimits
-from publisher.web.documents import fast_path
+from publisher.web.connections import BoundedProtocol, ConnectionLimits, FastPathProtocol, KnownRequests
 from publisher.web.documents.documents import DocumentHandler, SiteState
-from publisher.web.documents.fast_path import FastPathProtocol, KnownRequests
 from publisher.web.documents.file_cache import CachedFile, FileCache
 from publisher.web.rate_limits import TrustedProxies
 
@@ -259,7 +257,7 @@ def test_the_date_and_what_caches_may_keep_are_of_this_second(site: Site) -> Non
 
 
 def test_the_requests_known_are_bounded(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fast_path, "MAX_KNOWN_REQUESTS", 5)
+    monkeypatch.setattr(connections, "MAX_KNOWN_REQUESTS", 5)
     for n in range(12):
         assert site.said(request(f"User-Agent: {n}", f"If-None-Match: {n}")) is not None
         assert len(site.known) <= 5

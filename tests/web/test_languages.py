@@ -8,7 +8,7 @@ import pytest
 from publisher.core.subscribers.subscription import ContentPreference, Preferences
 from publisher.core.tokens import Claim, Purpose, sign
 from publisher.services.subscribers import subscribe
-from publisher.web.pages.responses import negotiate_language
+from publisher.web.pages.base import negotiate_language
 
 LISTS = """
 [[lists]]

@@ -23,7 +23,7 @@ from signing_up import (
 from publisher.core.subscribers.subscription import SubscriptionState
 from publisher.core.tokens import Claim, KeyRing, Purpose, sign
 from publisher.web import application
-from publisher.web.pages import forms
+from publisher.web.pages import signup
 
 PRIVATE = {
     "cache-control": "no-store",
@@ -228,15 +228,15 @@ def test_a_form_sent_faster_than_a_person_can_is_kept_waiting(
     site: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = site.clock.now
-    token = forms.issue_form_token(site.app.ring, now, "0" * 24)
+    token = signup.issue_form_token(site.app.ring, now, "0" * 24)
     waits = [
-        forms.form_wait_remaining(token, site.app.ring, now + timedelta(seconds=s))
+        signup.form_wait_remaining(token, site.app.ring, now + timedelta(seconds=s))
         for s in (-9, 0, 1.5, 2, 600)
     ]
     assert waits == [timedelta(seconds=s) for s in (2, 2, 0.5, 0, 0)]
-    assert forms.form_wait_remaining(token, site.app.ring, now + timedelta(days=2)) is None
-    assert forms.form_wait_remaining("x", site.app.ring, now) is None
-    monkeypatch.setattr(forms, "MIN_FORM_AGE", timedelta(milliseconds=10))
+    assert signup.form_wait_remaining(token, site.app.ring, now + timedelta(days=2)) is None
+    assert signup.form_wait_remaining("x", site.app.ring, now) is None
+    monkeypatch.setattr(signup, "MIN_FORM_AGE", timedelta(milliseconds=10))
     assert "Check your mail" in sign_up(site, "bo@example.org", wait=0).text
     assert state(site) is SubscriptionState.PENDING
 

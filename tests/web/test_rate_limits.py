@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.web.pages.forms import TokenUse, UsedTokens
+from publisher.web.pages.signup import TokenUse, UsedTokens
 from publisher.web.rate_limits import NETWORKS, NetworkCounter, Rate, SignUpLimits, TrustedProxies, networks
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)

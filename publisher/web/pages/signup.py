@@ -2,39 +2,43 @@
 
 form -> accepted -> answer                  an invalid form is shown again
      -> too many -> button -> answer        the button works 20 seconds after it was shown
+
+Tokens prove that a form came from this site and was open long enough; each works once.
 """
 
 import asyncio
+import heapq
 import math
-from collections.abc import Awaitable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from enum import Enum
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from publisher.app import App
-from publisher.core.errors import AddressError
+from publisher.core.errors import AddressError, TokenError
 from publisher.core.subscribers.confirmation_limits import SignUpOutcome
 from publisher.core.subscribers.subscription import MailingList
+from publisher.core.tokens import Claim, KeyRing, Purpose, sign, verify
 from publisher.services.subscribers import signup
-from publisher.web.pages.forms import (
-    Fields,
-    TokenUse,
-    UsedTokens,
-    first_value,
-    form_wait_remaining,
-    issue_form_token,
-    issue_wait_token,
-    read_fields,
-    token_made_at,
-    wait_remaining,
-)
-from publisher.web.pages.responses import PageResponses, to_say
+from publisher.web.pages.base import Fields, PageResponses, first_value, read_fields, to_say
 from publisher.web.rate_limits import RefusalLog, SignUpLimits
 
 RESPONSE_INTERVAL = 0.25
 """Seconds: every answer to a sign-up takes a multiple of this, so that its time reveals nothing."""
+
+MIN_FORM_AGE = timedelta(seconds=2)
+"""People take longer than this to fill in a form. A faster sign-up is answered only when it has passed."""
+
+MAX_FORM_AGE = timedelta(hours=24)
+
+WAIT, MAX_WAIT_AGE = timedelta(seconds=20), timedelta(hours=1)
+"""Under load the button of a sign-up works from WAIT to MAX_WAIT_AGE after it was shown."""
+
+MAX_USED_TOKENS = 100_000
+"""Used form tokens to remember."""
 
 Problem = tuple[str, str]
 """What is wrong with a form: an English sentence, and details for programmers."""
@@ -189,3 +193,97 @@ def chosen_lists(lists: Sequence[MailingList], fields: Fields) -> list[MailingLi
     """The lists that were ticked, or the only one of the form."""
     wanted = fields.get("list", ())
     return [spec for spec in lists if len(lists) == 1 or spec.slug in wanted]
+
+
+def issue_form_token(ring: KeyRing, now: datetime, nonce: str) -> str:
+    """A fresh form token. In place of a subscription's id and generation it has the second it was made and
+    the first 8 digits of `nonce` (hex), so that no two are the same.
+    """
+    return sign(_claim(Purpose.SIGN_UP_FORM, int(now.timestamp()), nonce, now + MAX_FORM_AGE), ring)
+
+
+def issue_wait_token(ring: KeyRing, now: datetime, nonce: str) -> str:
+    """A fresh token for a button that works only after WAIT. It has the millisecond it was made."""
+    made = int(now.timestamp() * 1000)
+    return sign(_claim(Purpose.SIGN_UP_WAIT, made, nonce, now + MAX_WAIT_AGE), ring)
+
+
+def _claim(purpose: Purpose, made: int, nonce: str, expires: datetime) -> Claim:
+    return Claim(purpose=purpose, subscription=made, generation=int(nonce[:8], 16), expires=expires)
+
+
+def wait_remaining(token: str, ring: KeyRing, now: datetime) -> timedelta | None:
+    """How long until the button with a token of `issue_wait_token` works, zero once it does. None if it is no
+    such token, or too old.
+    """
+    try:
+        claim = verify(token, Purpose.SIGN_UP_WAIT, ring, now)
+    except TokenError:
+        return None
+    made = datetime.fromtimestamp(claim.subscription / 1000, UTC)
+    return min(max(made + WAIT - now, timedelta()), WAIT)
+
+
+class TokenUse(Enum):
+    """How a form token was used before."""
+
+    FIRST = "first"
+    SAME = "same"  # for the same sign-up: a button was pressed twice
+    SPENT = "spent"  # for another sign-up, or so long ago that it is forgotten
+
+
+class UsedTokens:
+    """Makes form tokens work once. Use it in the event loop's thread.
+
+    Used tokens are remembered until they expire, up to `most`. Beyond that the oldest are forgotten, `forgot`
+    is called, and every token made before them counts as spent: its form comes back with a fresh token. So a
+    flood can make people press a button twice, and never makes a used token valid again.
+    """
+
+    def __init__(self, most: int = MAX_USED_TOKENS, forgot: Callable[[], None] = lambda: None) -> None:
+        self._most, self._forgot = most, forgot
+        self._used: dict[str, int | None] = {}
+        self._by_age: list[tuple[datetime, str]] = []
+        self._floor = datetime.min.replace(tzinfo=UTC)
+
+    def invalidate(self, token: str) -> None:
+        """The sign-up of a used token was not accepted: sending it again is no double click."""
+        if token in self._used:
+            self._used[token] = None
+
+    def use(self, token: str, made: datetime, content: int, now: datetime) -> TokenUse:
+        """Uses up a valid token, made at `made`; `content` is the hash of the sign-up."""
+        while self._by_age and (len(self._used) >= self._most or self._by_age[0][0] < now - MAX_FORM_AGE):
+            oldest, old = heapq.heappop(self._by_age)
+            del self._used[old]
+            self._floor = max(self._floor, oldest)
+            if oldest >= now - MAX_FORM_AGE:
+                self._forgot()
+        if token in self._used:
+            return TokenUse.SAME if self._used[token] == content else TokenUse.SPENT
+        if made <= self._floor:
+            return TokenUse.SPENT
+        self._used[token] = content
+        heapq.heappush(self._by_age, (made, token))
+        return TokenUse.FIRST
+
+
+def token_made_at(token: str, ring: KeyRing, now: datetime) -> datetime:
+    """When a valid token was made. Raises TokenError."""
+    try:
+        return datetime.fromtimestamp(verify(token, Purpose.SIGN_UP_FORM, ring, now).subscription, UTC)
+    except TokenError:
+        made = verify(token, Purpose.SIGN_UP_WAIT, ring, now).subscription
+        return datetime.fromtimestamp(made / 1000, UTC)
+
+
+def form_wait_remaining(token: str, ring: KeyRing, now: datetime) -> timedelta | None:
+    """How long until this form has been open for MIN_FORM_AGE; zero once it has. None if its token is not
+    ours, or too old.
+    """
+    try:
+        claim = verify(token, Purpose.SIGN_UP_FORM, ring, now)
+    except TokenError:
+        return None
+    made = datetime.fromtimestamp(claim.subscription, UTC)
+    return min(max(made + MIN_FORM_AGE - now, timedelta()), MIN_FORM_AGE)

@@ -14,8 +14,7 @@ from publisher.core.tokens import Purpose
 from publisher.services.digests.compose import reader_page
 from publisher.services.mail.messages import joined_titles
 from publisher.services.subscribers import account, signup, subscribe
-from publisher.web.pages.forms import read_body
-from publisher.web.pages.responses import HEADERS, PageResponses
+from publisher.web.pages.base import HEADERS, PageResponses, read_body
 
 _PICTURES = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' https: http: data:; base-uri 'none'"

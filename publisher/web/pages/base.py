@@ -1,5 +1,5 @@
-"""Pages as HTTP responses: rendered from templates in the reader's language, never cached, without
-referrer.
+"""What all pages share: requests read up to a limit, with the fields of their forms, and responses rendered
+from templates in the reader's language, never cached, without referrer.
 """
 
 import logging
@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
-from starlette.types import Scope
+from starlette.types import Message, Receive, Scope
 
 from publisher.core.errors import TemplateError
 from publisher.core.posts.filters import TermKind, term_matches
@@ -29,6 +31,62 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Robots-Tag": "noindex",
 }
+
+MAX_BODY = 16 * 1024
+"""Bytes of a request's body."""
+
+MAX_FIELDS = 50
+
+Fields = Mapping[str, tuple[str, ...]]
+
+
+class TooLarge(Exception):
+    """The body has more than MAX_BODY bytes."""
+
+
+class ClientDisconnected(Exception):
+    """The client disconnected before its whole request had arrived."""
+
+
+async def read_body(scope: Scope, receive: Receive) -> bytes:
+    """The whole body. Raises ClientDisconnected, and TooLarge: before reading if the length is announced."""
+    for name, value in scope["headers"]:
+        if name == b"content-length" and int(value) > MAX_BODY:
+            raise TooLarge
+    body = bytearray()
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnected
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY:
+            raise TooLarge
+        more = message.get("more_body", False)
+    return bytes(body)
+
+
+async def read_fields(scope: Scope, receive: Receive) -> Fields:
+    """The text fields of a form, urlencoded or multipart; empty for anything else."""
+    body = await read_body(scope, receive)
+
+    async def replay() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    fields: dict[str, tuple[str, ...]] = {}
+    try:
+        async with Request(scope, replay).form(max_files=1, max_fields=MAX_FIELDS) as form:
+            for name, value in form.multi_items():
+                if isinstance(value, str):
+                    fields[name] = (*fields.get(name, ()), value)
+    except MultiPartException:
+        return {}
+    return fields
+
+
+def first_value(fields: Fields, name: str) -> str:
+    """The first value of a field; "" for none."""
+    return fields.get(name, ("",))[0]
 
 
 def to_say(message: str) -> str:
