@@ -4,11 +4,11 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from publisher.app import DkimRecord, dkim_keys, wall_clock
+from publisher.app import wall_clock
 from publisher.cli.common import SiteOptions, count, echo, say, show_json, site_options
 from publisher.cli.due_readers import wait_in_words, waiting_json
 from publisher.config import problems
@@ -16,6 +16,9 @@ from publisher.core.delivery.holds import describe_hold
 from publisher.core.errors import SettingsError
 from publisher.core.mail.lint.problem import LintRule
 from publisher.core.times import local_time
+
+if TYPE_CHECKING:
+    from publisher.app.secret_files import DkimRecord
 
 MAX_TXT_STRING = 255
 """Octets in one string of a TXT record (RFC 1035 3.3.14)."""
@@ -210,6 +213,8 @@ def dkim(selector: str, site: SiteOptions, as_json: bool) -> None:
     The RSA key has the selector SELECTOR, the other SELECTOR-ed25519. Keys that are there already are kept,
     and their records printed again.
     """
+    from publisher.app.secret_files import dkim_keys
+
     records = dkim_keys(site.open(), selector)
     if as_json:
         show_json([record.__dict__ | {"file": str(record.file)} for record in records])
@@ -225,7 +230,7 @@ def dkim(selector: str, site: SiteOptions, as_json: bool) -> None:
         say(f"once the records are published, sign with them:\n\n[mail.dkim]\nkeys = [{inner}]")
 
 
-def zone_file_line(record: DkimRecord) -> str:
+def zone_file_line(record: "DkimRecord") -> str:
     """A DNS record as a line of a zone file, its text split into strings that fit."""
     text = record.value
     parts = [text[at : at + MAX_TXT_STRING] for at in range(0, len(text), MAX_TXT_STRING)]

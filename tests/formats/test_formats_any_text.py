@@ -7,11 +7,11 @@ import feedparser
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
-from publisher.formats.shared import cleaned, prepare
 
 from publisher.core.feeds.feed import Category, Feed, FeedEntry
 from publisher.core.site import Person
 from publisher.formats import FORMATS
+from publisher.formats.shared import cleaned, prepare
 
 AT = datetime(2024, 10, 25, 8, 38, 59, tzinfo=UTC)
 ATOM = "{http://www.w3.org/2005/Atom}"

@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from publisher.app.secret_files import secret_findings
 
 from publisher.app import App
+from publisher.app.secret_files import secret_findings
 from publisher.cli import publisher
 from publisher.config import load
 from publisher.transports.dkim import make_key

@@ -1,20 +1,26 @@
-"""What is wrong with settings and with the files that hold secrets: DKIM keys, relay passwords. A finding
-names the file and what to do, and never shows its content.
+"""The files that hold secrets: DKIM keys, made once, with the DNS records that publish them; and findings
+about keys, relay passwords and settings. A finding names the file and what to do, and never shows its
+content.
 """
 
 import stat
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from publisher.config import inline_passwords
-from publisher.core.errors import SettingsError
+from publisher.core.addresses import parse_mailbox
+from publisher.core.errors import OutputError, SettingsError, UsageError
 from publisher.services.posts.content import Finding
 
 if TYPE_CHECKING:
     from publisher.app.open_site import OpenSite
     from publisher.transports.dkim import DkimKey
+
+DKIM_FOLDER = ".publisher/dkim"
 
 _OTHER_PEMS = {
     b"PUBLIC KEY-----": "a public key: name the file of the private key that belongs to it",
@@ -164,3 +170,67 @@ def _relative_name(site: "OpenSite", file: Path) -> str:
     """The file as publisher.toml would name it."""
     folder = site.settings.folder
     return str(file.relative_to(folder) if file.is_relative_to(folder) else file)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DkimRecord:
+    """One TXT record to publish. `new`: its key was made now; `used`: publisher.toml names the key.
+    `setting` is the file as publisher.toml would name it.
+    """
+
+    name: str
+    value: str
+    selector: str
+    algorithm: str
+    file: Path
+    setting: str
+    new: bool
+    used: bool
+
+
+def dkim_keys(site: "OpenSite", selector: str) -> list[DkimRecord]:
+    """The records of both keys of `selector`, for each domain that mail is from; missing keys are made.
+
+    Raises UsageError (no selector), OutputError (a key cannot be written), SettingsError (a file is no key).
+    """
+    from publisher.config.sections.mail import read_selector
+    from publisher.config.types import InvalidValue
+    from publisher.transports.dkim import load_key, make_key
+
+    try:
+        name = read_selector(selector)
+    except InvalidValue:
+        raise UsageError(selector, "is no selector", "use letters, digits, hyphens and dots") from None
+    found: list[DkimRecord] = []
+    for each, algorithm in ((name, "rsa"), (f"{name}-ed25519", "ed25519")):
+        setting = f"{DKIM_FOLDER}/{each}.pem"
+        file = site.settings.folder / setting
+        new = not file.exists()
+        try:
+            key = make_key(each, file, algorithm=algorithm) if new else load_key(each, file)
+        except OSError as error:
+            do = "make the folder writable"
+            raise OutputError(str(file), f"cannot be written ({error.strerror})", do) from None
+        used = (each, file) in site.settings.mail.dkim.keys
+        found += [
+            DkimRecord(
+                name=f"{each}._domainkey.{domain}",
+                value=key.record,
+                selector=each,
+                algorithm=key.algorithm,
+                file=file,
+                setting=setting,
+                new=new,
+                used=used,
+            )
+            for domain in _signing_domains(site)
+        ]
+    return found
+
+
+def _signing_domains(site: "OpenSite") -> list[str]:
+    """The domains that sign: mail.dkim.domain, else the From domains of the lists, else the site's host."""
+    if site.settings.mail.dkim.domain:
+        return [site.settings.mail.dkim.domain]
+    senders = [parse_mailbox(spec.sender).address.domain for spec in site.settings.lists]
+    return list(dict.fromkeys(senders)) or [urlsplit(site.settings.site.url).hostname or "example.org"]
