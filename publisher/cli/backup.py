@@ -14,9 +14,9 @@ from publisher.core.errors import UsageError
 @click.command()
 @site_options(as_json=True)
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--yes", is_flag=True, help="Replace FILE if it is there.")
+@click.option("--yes", is_flag=True, help="Replace FILE if it exists.")
 def backup(site: SiteOptions, as_json: bool, file: Path, yes: bool) -> None:
-    """Store, journal and secret keys in one FILE that only you may read; also while `run` works."""
+    """Save store, journal and secret keys in one FILE that only you may read. `run` may be running."""
     if file.exists() and not yes:
         raise UsageError(str(file), "is there already", "name another file, or say --yes")
     app = site.open()
@@ -30,9 +30,9 @@ def backup(site: SiteOptions, as_json: bool, file: Path, yes: bool) -> None:
 @site_options(as_json=True)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Show what FILE holds; change nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def restore(site: SiteOptions, as_json: bool, file: Path, dry_run: bool, yes: bool) -> None:
-    """Puts the store of a backup FILE into its place; `reconcile` must follow."""
+    """Restore the store from a backup FILE. Run `reconcile` afterwards."""
     about = keeping.inspect(file)
     said = f"{file} is of {str(about.get('at'))[:19]} UTC, log head {about.get('log_head')}"
     if dry_run:
@@ -52,11 +52,13 @@ def restore(site: SiteOptions, as_json: bool, file: Path, dry_run: bool, yes: bo
 
 @click.command()
 @site_options(at=True, as_json=True)
-@click.option("--dry-run", is_flag=True, help="Say what the store lacks; change nothing.")
-@click.option("--clock", is_flag=True, help="Accept the clock as it is, though the log is ahead of it.")
+@click.option("--dry-run", is_flag=True, help="Show what the store lacks; change nothing.")
+@click.option("--clock", is_flag=True, help="Accept the clock as it is, although the log is ahead of it.")
 def reconcile(site: SiteOptions, as_json: bool, dry_run: bool, clock: bool) -> None:
-    """After a restore: departures and withdrawals since are replayed, and what may have been sent is not sent
-    again. With --clock: after a clock that was wrong, Publisher goes on by the present one.
+    """After a restore, replay unsubscribes and withdrawals since the backup; what may have been sent is not
+    sent again.
+
+    With --clock, accept the present time after the clock was wrong.
     """
     app = site.open()
     if clock:

@@ -119,20 +119,20 @@ def site_options(
         wrapped.__name__, wrapped.__doc__ = command.__name__, command.__doc__
         wrapped.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]  # click's own
         decorated: Callable[..., Any] = wrapped
-        decorated = click.option("--debug", is_flag=True, help="Show the whole traceback of an error.")(
+        decorated = click.option("--debug", is_flag=True, help="Show the full traceback of an error.")(
             decorated
         )
         if as_json:
             decorated = click.option("--json", "as_json", is_flag=True, help="Print JSON.")(decorated)
         if at:
-            text = f"The time to go by in this run: {TIME_FORMS}."
+            text = f"Run as if it were this time: {TIME_FORMS}."
             decorated = click.option("--at", callback=a_time, metavar="TIME", help=text)(decorated)
         return click.option(
             "--site",
             default=".",
             envvar="PUBLISHER_SITE",
             metavar="DIR",
-            help="The site's folder (default: this one).",
+            help="The site's folder (default: the current one).",
         )(decorated)
 
     return decorate

@@ -16,7 +16,7 @@ from publisher.convert.blog import PLATFORMS, Conversion, convert_blog, read_exp
     "--pictures",
     metavar="DIR",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="The old blog's folder of uploads (Ghost: content/images; WordPress: wp-content/uploads). "
+    help="The old blog's uploads folder (Ghost: content/images; WordPress: wp-content/uploads). "
     "Pictures that posts show are copied.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be written; write nothing.")
@@ -24,11 +24,11 @@ from publisher.convert.blog import PLATFORMS, Conversion, convert_blog, read_exp
 def convert(
     platform: str, file: Path, folder: Path, pictures: Path | None, dry_run: bool, as_json: bool
 ) -> None:
-    """Writes the posts of a blog's export into DIR as Markdown with front matter.
+    """Write the posts of a blog's export into DIR as Markdown with front matter.
 
-    Posts that only members, payers or holders of a password could read are marked hidden. Files that are
-    there already are never overwritten. To keep the ids that feed readers know, adopt the same export before
-    the first publish: `publisher adopt FILE`.
+    Posts that only members, paying readers or holders of a password could read are marked hidden. Existing
+    files are never overwritten. To keep the ids that feed readers know, adopt the same export before the
+    first publish: `publisher adopt FILE`.
     """
     export = read_export(platform, file)
     made = convert_blog(platform, export, pictures)

@@ -31,10 +31,10 @@ FRESH = 4
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), default="publisher-demo", metavar="[DIR]")
 @click.option("--listen", callback=listening, metavar="[IP:]PORT", default=LISTEN, show_default=True)
-@click.option("--no-serve", is_flag=True, help="Publish and mail, then stop.")
-@click.option("--debug", is_flag=True, help="Show the whole traceback of an error.")
+@click.option("--no-serve", is_flag=True, help="Publish and mail, then exit.")
+@click.option("--debug", is_flag=True, help="Show the full traceback of an error.")
 def demo(folder: Path, listen: str, no_serve: bool, debug: bool) -> None:
-    """Makes a site in DIR, publishes it, mails its digest to the outbox, and serves it all."""
+    """Create an example site in DIR, publish it, mail its digest to the outbox, and serve it all."""
     new = not (folder / "publisher.toml").exists()
     if new:
         load_settings(packaged("example"), listen)  # a wrong --listen is said before anything is made

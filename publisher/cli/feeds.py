@@ -18,9 +18,9 @@ from publisher.services.feeds.server_snippets import SERVERS, server_config
 @site_options()
 @click.argument("server", metavar="SERVER", type=click.Choice(list(SERVERS)))
 def snippet_(site: SiteOptions, server: str) -> None:
-    """Prints configuration for a web server that serves public/ by itself.
+    """Print configuration for a web server that serves public/ itself.
 
-    SERVER is nginx, apache, caddy, or, for hosts such as Netlify and Cloudflare Pages, headers (their file
+    SERVER is nginx, apache or caddy; or, for hosts such as Netlify and Cloudflare Pages, headers (their file
     _headers) or redirects (their file _redirects). Print it again when feeds change or move.
     """
     app = site.open()
@@ -42,13 +42,13 @@ def ping_and_say(app: App) -> list[dict[str, Any]]:
 
 @click.group()
 def feeds() -> None:
-    """The feeds: what there is, where it moved, and what hubs are to be told."""
+    """List feeds; move or end one; notify hubs."""
 
 
 @feeds.command("list")
 @site_options(as_json=True)
 def list_(site: SiteOptions, as_json: bool) -> None:
-    """Each document of each feed, and every address that moved or ended."""
+    """List each document of each feed, and every address that moved or ended."""
     app = site.open()
     rows, moves = pages.list_feed_files(app.deps), app.store.all_redirects()
     if as_json:
@@ -75,10 +75,10 @@ def list_(site: SiteOptions, as_json: bool) -> None:
 @click.argument("new", metavar="NEW")
 @click.option("--dry-run", is_flag=True, help="Show what would move; change nothing.")
 def move(site: SiteOptions, old: str, new: str, dry_run: bool) -> None:
-    """From now on, OLD leads to NEW (301), for ever.
+    """Redirect OLD to NEW permanently (301).
 
-    OLD is a feed's slug or a path under public/; NEW is a URL or such a path. The documents of a feed that
-    moves to a folder (a NEW that ends in /) keep their names there.
+    OLD is a feed's slug or a path under public/; NEW is a URL or such a path. If NEW is a folder (it ends in
+    /), the documents of a feed keep their names there.
     """
     app = site.open()
     if dry_run:
@@ -93,10 +93,10 @@ def move(site: SiteOptions, old: str, new: str, dry_run: bool) -> None:
 @feeds.command()
 @site_options(at=True)
 @click.argument("old", metavar="SLUG|PATH")
-@click.option("--undo", is_flag=True, help="Take a move or an end back.")
+@click.option("--undo", is_flag=True, help="Undo a move or an end.")
 @click.option("--dry-run", is_flag=True, help="Show what would end; change nothing.")
 def end(site: SiteOptions, old: str, undo: bool, dry_run: bool) -> None:
-    """Ends a feed or an address (410): readers stop asking for it."""
+    """End a feed or an address (410 Gone), so that feed readers stop requesting it."""
     app = site.open()
     if dry_run:
         for path in redirects.redirect_sources(app.deps, old):
@@ -116,9 +116,9 @@ def end(site: SiteOptions, old: str, undo: bool, dry_run: bool) -> None:
 @click.argument("slugs", metavar="[SLUG...]", nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Name the feeds; change nothing.")
 def rebuild(site: SiteOptions, as_json: bool, slugs: tuple[str, ...], dry_run: bool) -> None:
-    """Makes the archive documents of feeds anew, as their posts are now (all feeds without SLUG).
+    """Rebuild the archive documents of feeds from their posts as they are now (without SLUG: of all feeds).
 
-    Archives keep what was said when they were full; this is for a change that must reach them too.
+    Archives keep what they said when they were full; use this for a change that must reach them too.
     """
     app = site.open()
     there = [spec.slug for spec in app.settings.feeds]
@@ -142,7 +142,7 @@ def rebuild(site: SiteOptions, as_json: bool, slugs: tuple[str, ...], dry_run: b
 @feeds.command()
 @site_options(as_json=True)
 def ping(site: SiteOptions, as_json: bool) -> None:
-    """Tells hubs now of the feeds that changed: after documents were uploaded."""
+    """Notify hubs of changed feeds now, after uploading the documents."""
     app = site.open()
     told = ping_and_say(app)
     if as_json:

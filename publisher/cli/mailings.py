@@ -67,13 +67,13 @@ LOGGED_IN_WORDS = {
 
 @click.group()
 def mailings() -> None:
-    """Digests and confirmations that went out, and what became of each."""
+    """List digests and confirmations, and what became of each; approve, pause, resume or cancel one."""
 
 
 @mailings.command("list")
 @site_options(as_json=True)
 def list_(site: SiteOptions, as_json: bool) -> None:
-    """Every mailing, newest first."""
+    """List every mailing, newest first."""
     app = site.open(reads=True)
     every = app.store.mailings()
     if as_json:
@@ -90,7 +90,7 @@ def list_(site: SiteOptions, as_json: bool) -> None:
 @site_options(as_json=True)
 @click.argument("id", type=int)
 def show(site: SiteOptions, as_json: bool, id: int) -> None:
-    """Counts by state, the deliveries in doubt, and the servers' replies."""
+    """Show counts by state, the deliveries in doubt, and the servers' replies."""
     app = site.open(reads=True)
     mailing = verbs.find_mailing(app.store, id)
     doubts = unknown_deliveries(app.store, id)
@@ -168,40 +168,41 @@ def add_command(order: MailingCommand, help: str, *, asks: bool = False) -> None
 
     decorated: Any = command
     if asks:
-        decorated = click.option("--yes", is_flag=True, help="Do not ask.")(decorated)
+        decorated = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")(decorated)
     if order is MailingCommand.RESUME:
-        text = "Of a mailing held because of refusals: those mailboxes really are gone, count them."
+        text = "For a mailing held because of refusals: count them, because those mailboxes really are "
+        "gone."
         decorated = click.option("--count-refusals", is_flag=True, help=text)(decorated)
-    decorated = click.option("--dry-run", is_flag=True, help="Show where it stands; change nothing.")(
-        decorated
-    )
+    decorated = click.option("--dry-run", is_flag=True, help="Show its state; change nothing.")(decorated)
     command.__doc__ = help
     decorated = click.argument("id", type=int)(decorated)
     mailings.command(order.value)(site_options(at=True, as_json=True)(decorated))
 
 
-add_command(MailingCommand.APPROVE, "Lets a mailing go that awaits approval.")
-add_command(MailingCommand.PAUSE, "Stops a mailing before its next message, whoever is sending it.")
-add_command(MailingCommand.RESUME, "Lets a paused mailing go on.")
-add_command(MailingCommand.CANCEL, "Ends a mailing: what was not sent never will be.", asks=True)
+add_command(MailingCommand.APPROVE, "Approve a mailing that is waiting for approval.")
+add_command(MailingCommand.PAUSE, "Pause a mailing before its next message, whoever is sending it.")
+add_command(MailingCommand.RESUME, "Resume a paused mailing.")
+add_command(MailingCommand.CANCEL, "Cancel a mailing: what has not been sent never will be.", asks=True)
 
 
 @mailings.command("resolve")
 @site_options(at=True, as_json=True)
 @click.argument("id", type=int)
-@click.option("--resend", is_flag=True, help="They did not arrive: send again, under the same Message-ID.")
-@click.option("--accept", is_flag=True, help="They arrived: take them for accepted.")
+@click.option(
+    "--resend", is_flag=True, help="They did not arrive: send them again, under the same Message-ID."
+)
+@click.option("--accept", is_flag=True, help="They arrived: record them as accepted.")
 @click.option(
     "--log",
     "logs",
     multiple=True,
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False, allow_dash=True),
-    help="A mail server's log decides: what it proves is settled. May be repeated; `-` reads stdin.",
+    help="Let a mail server's log decide. Repeatable; `-` reads stdin.",
 )
-@click.option("--only", "only", multiple=True, metavar="ADDRESS", help="Only this reader; may be repeated.")
+@click.option("--only", "only", multiple=True, metavar="ADDRESS", help="Only this reader. Repeatable.")
 @click.option("--dry-run", is_flag=True, help="List what would be decided; change nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def resolve(
     site: SiteOptions,
     as_json: bool,
@@ -213,10 +214,10 @@ def resolve(
     dry_run: bool,
     yes: bool,
 ) -> None:
-    """Decides deliveries in doubt: did they arrive, or not?
+    """Resolve deliveries in doubt: did they arrive or not?
 
-    With --log, the log of the mail server that took them decides: of Postfix, of Exim, or JSON with a
-    Message-ID on each line, packed or not. What it does not prove stays in doubt, and is listed.
+    With --log, the log of the mail server that took them decides: of Postfix or Exim, or JSON with a
+    Message-ID on each line, compressed or not. What it does not prove stays in doubt and is listed.
     """
     app = site.open(reads=True)
     if logs and (resend or accept):
@@ -320,13 +321,13 @@ def say_log_report(mailing: Mailing, read: "LogReport", zone: str, *, dry_run: b
 
 @mailings.group("outbox")
 def outbox() -> None:
-    """Messages that were only written to the outbox, after mail.transport was changed to smtp."""
+    """Decide what becomes of messages in the outbox, after mail.transport was changed to smtp."""
 
 
 @outbox.command("list")
 @site_options(as_json=True)
 def outbox_list(site: SiteOptions, as_json: bool) -> None:
-    """How many messages of each mailing wait in the outbox for a decision."""
+    """Show how many messages of each mailing wait in the outbox for a decision."""
     app = site.open(reads=True)
     waiting = app.store.count_in_outbox()
     if as_json:
@@ -379,7 +380,7 @@ def add_outbox_command(name: str, help: str, *, sends: bool) -> None:
 
     decorated: Any = command
     if sends:
-        decorated = click.option("--yes", is_flag=True, help="Do not ask.")(decorated)
+        decorated = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")(decorated)
     decorated = click.option("--dry-run", is_flag=True, help="Show which messages; change nothing.")(
         decorated
     )
@@ -388,8 +389,8 @@ def add_outbox_command(name: str, help: str, *, sends: bool) -> None:
     outbox.command(name)(site_options(at=True, as_json=True)(decorated))
 
 
-add_outbox_command("send", "Sends them by smtp: of these mailings, or of all.", sends=True)
-add_outbox_command("keep", "Leaves them in the outbox: of these mailings, or of all.", sends=False)
+add_outbox_command("send", "Send them by SMTP: those of these mailings, or all.", sends=True)
+add_outbox_command("keep", "Leave them in the outbox: those of these mailings, or all.", sends=False)
 
 
 @mailings.command("rebuild")
@@ -397,7 +398,7 @@ add_outbox_command("keep", "Leaves them in the outbox: of these mailings, or of 
 @click.argument("id", type=int)
 @click.option("--verify", is_flag=True, help="Compare with what is frozen; write nothing.")
 def rebuild(site: SiteOptions, as_json: bool, id: int, verify: bool) -> None:
-    """Makes a mailing's content again and compares it, byte for byte, with what was frozen."""
+    """Render a mailing's content again and compare it, byte for byte, with what was frozen."""
     if not verify:
         raise UsageError("mailings rebuild", "what is frozen is never replaced", "say --verify to compare")
     app = site.open(reads=True)

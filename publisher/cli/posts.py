@@ -29,14 +29,14 @@ NO_VALUES: dict[str, Any] = {
 
 @click.group()
 def posts() -> None:
-    """The files in the folder of posts."""
+    """Inspect the files in the posts folder."""
 
 
 @posts.command("list")
 @site_options(at=True, as_json=True)
-@click.option("--explain", metavar="PATH", help="Only this file: each value, and which rule decided it.")
+@click.option("--explain", metavar="PATH", help="Only this file: each value, and the rule that decided it.")
 def list_posts(site: SiteOptions, as_json: bool, explain: str | None) -> None:
-    """Each file: served or not, and why."""
+    """List each file: published or not, and why."""
     app = site.open(reads=True)
     if explain is not None:
         explain_post(app, explain, as_json=as_json)
@@ -158,10 +158,10 @@ def path_in_posts(app: App, given: str) -> str:
 @click.argument("sources", metavar="URL|FILE...", nargs=-1, required=True)
 @click.option("--dry-run", is_flag=True, help="Show what would be taken over; change nothing.")
 def adopt(site: SiteOptions, as_json: bool, sources: tuple[str, ...], dry_run: bool) -> None:
-    """Takes over the ids of an existing feed, so that a move makes no old post new.
+    """Take over the ids of an existing feed, so that no old post looks new after a move.
 
-    The feed may be Atom, RSS or JSON Feed, at its address or in a file; archives and further pages that it
-    names are read too. Of a web page, the feed that it names is taken.
+    The feed may be Atom, RSS or JSON Feed, at a URL or in a file. Archives and further pages that it names
+    are read too. For a web page, the feed that it names is used.
     """
     app = site.open(reads=True)
     read = [post_ids.fetch_feed(app.deps.adapters, source) for source in sources]

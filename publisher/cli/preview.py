@@ -33,16 +33,25 @@ MIN_PERIOD = timedelta(minutes=1)
 @click.command()
 @site_options(at=True)
 @click.argument("list_slug", metavar="LIST")
-@click.option("--as", "reader", default="", metavar="ADDRESS", help="Exactly what this reader would get now.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder to write to (default: preview/LIST).")
 @click.option(
-    "--serve", "served", is_flag=True, help="Show it in a browser instead, anew whenever a template changes."
+    "--as", "reader", default="", metavar="ADDRESS", help="Show exactly what this reader would get now."
 )
-@click.option("--port", type=click.IntRange(0, 65535), default=8025, show_default=True, help="For --serve.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="The folder to write to (default: preview/LIST)."
+)
+@click.option(
+    "--serve",
+    "served",
+    is_flag=True,
+    help="Show it in a browser instead, and again whenever a template changes.",
+)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8025, show_default=True, help="The port for --serve."
+)
 def preview(
     site: SiteOptions, list_slug: str, reader: str, out: Path | None, served: bool, port: int
 ) -> None:
-    """The next digest of LIST as subject.txt, body.html, body.txt and message.eml."""
+    """Write the next digest of LIST as subject.txt, body.html, body.txt and message.eml."""
     if served:
         serve_preview(site, list_slug, reader, port)
         return
@@ -63,9 +72,9 @@ def preview(
 @site_options(at=True)
 @click.argument("list_slug", metavar="LIST")
 @click.argument("address", metavar="ADDRESS")
-@click.option("--dry-run", is_flag=True, help="Say what would be sent; send nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be sent; send nothing.")
 def test_send(site: SiteOptions, list_slug: str, address: str, dry_run: bool) -> None:
-    """Sends the next digest of LIST to ADDRESS, its subject marked [Test]. No reader's mail depends on it."""
+    """Send the next digest of LIST to ADDRESS, with [Test] in its subject. It changes no reader's mail."""
     app = site.open(reads=True)
     spec = the_list(app, list_slug)
     drawn, outcome = send_test(app.deps, spec, address, app.clock(), dry_run=dry_run)
@@ -129,18 +138,19 @@ def a_period(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
 
 @click.command()
 @site_options(as_json=True)
-@click.option("--from", "start", callback=a_time, metavar="TIME", help="When it begins (default: now).")
-@click.option("--to", "end", required=True, callback=a_time, metavar="TIME", help="When it ends.")
+@click.option("--from", "start", callback=a_time, metavar="TIME", help="When to start (default: now).")
+@click.option("--to", "end", required=True, callback=a_time, metavar="TIME", help="When to end.")
 @click.option(
     "--every",
     callback=a_period,
     metavar="PERIOD",
-    help="As a timer does that starts `publisher publish` once in this time, such as 24h (default: as "
-    "`publisher run` does).",
+    help="Simulate a timer that starts `publisher publish` at this interval, such as 24h "
+    "(default: simulate `publisher run`).",
 )
 def simulate(site: SiteOptions, as_json: bool, start: str | None, end: str, every: timedelta | None) -> None:
-    """What would be published and mailed between two times, on a copy of the state. Posts and readers are
-    taken to stay as they are. Changes nothing, sends nothing.
+    """Show what would be published and mailed between two times, using a copy of the state.
+
+    Assumes that posts and readers stay as they are. Changes nothing, sends nothing.
     """
     app = site.open(reads=True)
     zone = app.settings.site.timezone

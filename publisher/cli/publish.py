@@ -65,19 +65,19 @@ def guard_options(*, mail: bool) -> Callable[[Command], Command]:
             return command(overrides=frozenset(overrides), answers=answers, **forced, **given)
 
         names = click.Choice([Guard.MISSING.value, *(RULES if mail else ())])
-        text = "Go on although many posts are missing at once: they are withdrawn now."
-        text += " Or the name of a rule of the lint: mails that break it are sent." if mail else ""
-        text += f" `{PUBLIC_URL}`: also where another site answers at web.public_url." if mail else ""
+        text = "Continue even if many posts are missing at once, and withdraw them."
+        text += " Or the name of a lint rule: send mails that break it." if mail else ""
+        text += f" Or {PUBLIC_URL}: even if another site answers at web.public_url." if mail else ""
         decorated: Command = click.option("--force", type=names, multiple=True, metavar="RULE", help=text)(
             wrapped
         )
-        text = "The held file NEW is the post whose file was OLD: it keeps its id and mails nobody."
+        text = "Treat the held file NEW as the post whose file was OLD: it keeps its id and is not mailed."
         decorated = click.option("--as-rename", nargs=2, multiple=True, metavar="OLD NEW", help=text)(
             decorated
         )
-        text = "The held FILE is a new post, whatever it looks like."
+        text = "Publish the held FILE as a new post, whatever it looks like."
         decorated = click.option("--as-new", multiple=True, metavar="FILE", help=text)(decorated)
-        text = "Go on although many old posts change or look new at once."
+        text = "Continue even if many old posts change or look new at once."
         return click.option("--accept-new", is_flag=True, help=text)(decorated)
 
     return decorate
@@ -90,12 +90,14 @@ RULES = (*(rule.value for rule in LintRule), PUBLIC_URL)
 @site_options(at=True, as_json=True)
 @guard_options(mail=False)
 @click.option(
-    "--who", is_flag=True, help="Also the address of each reader, and what they get or why they get nothing."
+    "--who",
+    is_flag=True,
+    help="Also list the address of each reader, and what they get or why they get nothing.",
 )
 def plan(
     site: SiteOptions, as_json: bool, who: bool, overrides: frozenset[Guard], answers: HeldFileAnswers
 ) -> None:
-    """What `publish` would do now; changes nothing."""
+    """Show what `publish` would do now; change nothing."""
     from publisher.cli.due_readers import due_report_json
 
     app = site.open(reads=True)
@@ -120,11 +122,13 @@ def plan(
 @click.command()
 @site_options(at=True, as_json=True)
 @guard_options(mail=True)
-@click.option("--plan", "expect", metavar="HASH", help="Only if the plan is still the one of this hash.")
-@click.option("--no-mail", is_flag=True, help="Log and documents only: no digest is planned or sent.")
-@click.option("--send", multiple=True, metavar="LIST", help="Mail LIST now, whenever its readers are due.")
-@click.option("--backfill", is_flag=True, help="New posts enter the feeds and are mailed to nobody.")
-@click.option("--no-ping", is_flag=True, help="Tell hubs later, by `feeds ping`: after an upload.")
+@click.option("--plan", "expect", metavar="HASH", help="Publish only if the plan still has this hash.")
+@click.option(
+    "--no-mail", is_flag=True, help="Update only the log and the documents; plan and send no digest."
+)
+@click.option("--send", multiple=True, metavar="LIST", help="Send to LIST now, ignoring its schedule.")
+@click.option("--backfill", is_flag=True, help="Add new posts to the feeds without mailing them.")
+@click.option("--no-ping", is_flag=True, help="Do not notify hubs yet; run `feeds ping` after an upload.")
 @click.option("--dry-run", is_flag=True, help="Show the plan; change nothing.")
 def publish(
     site: SiteOptions,
@@ -139,8 +143,9 @@ def publish(
     answers: HeldFileAnswers,
     forced: frozenset[str],
 ) -> None:
-    """New posts to the log, the documents and the readers; exit code 1 where a post is bad, the plan is
-    stopped, or the mail server fails and mail waits.
+    """Publish new posts to the log, feeds and pages, and mail what is due.
+
+    Exits with 1 if a post is bad, the plan is stopped, or the mail server fails and mail waits.
     """
     app = site.open()
     now_due = [the_list(app, slug).slug for slug in send]

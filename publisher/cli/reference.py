@@ -12,18 +12,18 @@ HEAD = """\
 
 Written from the code by `make docs`. `publisher COMMAND --help` says the same on a terminal.
 
-- `--site DIR`, or `PUBLISHER_SITE` in the environment, names the site's folder. Without it, it is the folder
-  you are in.
-- `--at TIME` is the time that one run goes by: an ISO 8601 time such as `2026-05-01T08:00:00Z`, UTC where it
-  has no offset; or, by the clock of `site.timezone`, `tomorrow` (this time of day), `tomorrow 08:00`, or
-  `08:00` (the next time the clock shows it); or `+1d`, `+12h`, `+30m` from now. With SMTP a future time is
+- `--site DIR`, or `PUBLISHER_SITE` in the environment, names the site's folder. The default is the current
+  folder.
+- `--at TIME` runs a command as if it were that time: an ISO 8601 time such as `2026-05-01T08:00:00Z`, UTC
+  unless it has an offset; or, in the time zone of the site, `tomorrow` (this time of day), `tomorrow 08:00`,
+  or `08:00` (the next time the clock shows it); or `+1d`, `+12h`, `+30m` from now. With SMTP a future time is
   refused. Commands that write refuse a time more than 5 minutes before the log's last entry; commands that
   read warn.
-- `--json` prints one JSON document. Data goes to stdout; what is said to a person goes to stderr.
+- `--json` prints one JSON document. Data goes to stdout, messages to stderr.
 - `--dry-run` shows what would happen and changes nothing.
-- `--debug` shows the whole traceback of an error. Without it an error is one line.
-- The exit code is 0 when done, 1 when something failed or there are findings (a bad post is one), and 2 when
-  the command line was used wrongly.
+- `--debug` shows the full traceback of an error. Without it an error is one line.
+- The exit code is 0 on success, 1 after a failure or with findings (such as a bad post), and 2 for wrong
+  usage.
 """
 
 

@@ -32,15 +32,15 @@ MAX_HELD_SHOWN = 3
 
 @click.command()
 @site_options()
-@click.option("--web-only", is_flag=True, help="Serve; neither publish nor deliver.")
+@click.option("--web-only", is_flag=True, help="Only serve; neither publish nor deliver.")
 @click.option(
     "--listen",
     callback=listening,
     metavar="[IP:]PORT",
-    help="Instead of web.listen; a port alone is one of 127.0.0.1.",
+    help="Listen here instead of at web.listen; a port alone means 127.0.0.1.",
 )
 def run(site: SiteOptions, web_only: bool, listen: str | None) -> None:
-    """Scheduler, web and delivery, all that a site needs; SIGTERM finishes what is in flight."""
+    """Publish, send and serve the site until stopped. SIGTERM first finishes what is in flight."""
     app = site.open(rest=REST)
     web = app.settings.web
     host = f"[{web.host}]" if ":" in web.host else web.host
@@ -151,7 +151,7 @@ def log_to_stderr() -> None:
 @site_options(at=True, as_json=True)
 @click.option("--dry-run", is_flag=True, help="Show what is due; send nothing.")
 def deliver(site: SiteOptions, as_json: bool, dry_run: bool) -> None:
-    """Sends what is due now, then stops; exit code 1 where the mail server fails and mail waits."""
+    """Send everything that is due, then exit. Exits with 1 if the mail server fails and mail waits."""
     app = site.open()
     if dry_run:
         say(f"due: {count(app.queued(), 'delivery', 'deliveries')}")

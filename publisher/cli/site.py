@@ -26,13 +26,15 @@ MAX_TXT_STRING = 255
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), default=".", metavar="[DIR]")
-@click.option("--title", help="Its name (default: the folder's).")
-@click.option("--url", default="https://example.org/", show_default=True, help="Where readers reach it.")
-@click.option("--timezone", default="UTC", show_default=True, help="An IANA zone, e.g. Europe/Berlin.")
-@click.option("--from", "sender", help="The address mail comes from.")
-@click.option("--debug", is_flag=True, help="Show the whole traceback of an error.")
+@click.option("--title", help="The site's title (default: made from the folder's name).")
+@click.option(
+    "--url", default="https://example.org/", show_default=True, help="Where readers reach the site."
+)
+@click.option("--timezone", default="UTC", show_default=True, help="An IANA time zone such as Europe/Berlin.")
+@click.option("--from", "sender", help="The sender of its mail.")
+@click.option("--debug", is_flag=True, help="Show the full traceback of an error.")
 def init(folder: Path, title: str | None, url: str, timezone: str, sender: str | None, debug: bool) -> None:
-    """Makes a working site with two posts in DIR."""
+    """Create a site with two example posts in DIR."""
     from publisher.init_site import NewSiteOptions, start_site
 
     name = title or folder.resolve().name.replace("-", " ").replace("_", " ").strip().capitalize()
@@ -52,12 +54,13 @@ def init(folder: Path, title: str | None, url: str, timezone: str, sender: str |
     type=click.Choice([rule.value for rule in LintRule]),
     multiple=True,
     metavar="RULE",
-    help="A rule of the lint on mails that is no error, for a mail that `publish --force RULE` sends.",
+    help="Do not count this lint rule as an error, for a mail that you will send with `publish "
+    "--force RULE`.",
 )
 @click.option("--all", "every", is_flag=True, help="Show every warning, not only the first of each kind.")
 @click.option("--schema", is_flag=True, help="Only print the JSON schema of publisher.toml, for editors.")
 def check(site: SiteOptions, as_json: bool, force_ok: tuple[str, ...], every: bool, schema: bool) -> None:
-    """Check settings, posts and mails: findings as path:line: reason."""
+    """Check settings, posts and mails; print findings as path:line: reason."""
     if schema:
         from publisher.config.reference import json_schema  # loaded when called
 
@@ -112,7 +115,7 @@ def print_wrong_settings(wrong: Sequence[SettingsError], *, as_json: bool) -> No
 @click.command()
 @site_options(as_json=True, at=True)
 def status(site: SiteOptions, as_json: bool) -> None:
-    """Log head, what is due next, what is queued, and the last errors."""
+    """Show the head of the log, what is due and queued, and the last errors."""
     app = site.open(reads=True)
     value: dict[str, Any] = app.status()
     if as_json:
@@ -194,24 +197,24 @@ def value_in_words(what: Any, zone: str) -> str:
 @click.command()
 @site_options()
 def migrate(site: SiteOptions) -> None:
-    """Brings the store to this version's schema; safe to run again."""
+    """Upgrade the store to this version's schema. Safe to run again."""
     before, after = site.open().migrate()
     say(f"the store is at schema {after}" + ("" if before == after else f" (was {before or 'empty'})"))
 
 
 @click.group()
 def keys() -> None:
-    """Keys that sign mail."""
+    """Create the keys that sign mail."""
 
 
 @keys.command()
 @click.argument("selector")
 @site_options(as_json=True)
 def dkim(selector: str, site: SiteOptions, as_json: bool) -> None:
-    """Makes an RSA and an Ed25519 key, and prints the DNS records that publish them.
+    """Create an RSA and an Ed25519 key, and print the DNS records that publish them.
 
-    The RSA key has the selector SELECTOR, the other SELECTOR-ed25519. Keys that are there already are kept,
-    and their records printed again.
+    The RSA key has the selector SELECTOR, the other SELECTOR-ed25519. Existing keys are kept, and their
+    records printed again.
     """
     from publisher.app.secret_files import dkim_keys
 

@@ -41,7 +41,7 @@ SIGNUP_RESULTS = {
 
 @click.group()
 def subscribers() -> None:
-    """Readers by email: add, list and import them; let one leave, or see and forget what is kept."""
+    """Add, list, import and export subscribers; show or erase what is kept about one."""
 
 
 subscribers.add_command(import_)
@@ -52,10 +52,12 @@ subscribers.add_command(import_)
 @click.argument("address")
 @click.option("--list", "list_slug", required=True, metavar="LIST", help="The list's slug.")
 @click.option(
-    "--confirmed", is_flag=True, help="The reader has agreed: active at once, no confirmation mail."
+    "--confirmed",
+    is_flag=True,
+    help="The reader has already agreed: activate at once, without a confirmation mail.",
 )
 def add(site: SiteOptions, address: str, list_slug: str, confirmed: bool) -> None:
-    """Adds ADDRESS to LIST; without --confirmed the reader is asked first."""
+    """Add ADDRESS to LIST. Without --confirmed, the reader is asked to confirm first."""
     app = site.open()
     now = app.time_to_write()
     joined = subscribe.add(app.deps, the_list(app, list_slug), address, now, confirmed=confirmed)
@@ -69,7 +71,7 @@ def add(site: SiteOptions, address: str, list_slug: str, confirmed: bool) -> Non
 @click.option("--list", "list_slug", metavar="LIST", help="Only this list.")
 @click.option("--state", type=click.Choice([str(s) for s in SubscriptionState]), help="Only this state.")
 def list_(site: SiteOptions, as_json: bool, list_slug: str | None, state: str | None) -> None:
-    """Every subscription: address, list, state, when the next digest is due."""
+    """List every subscription: address, list, state, and when the next digest is due."""
     app = site.open(reads=True)
     if list_slug is not None:
         the_list(app, list_slug)
@@ -97,7 +99,7 @@ def list_(site: SiteOptions, as_json: bool, list_slug: str | None, state: str | 
 @site_options(as_json=True)
 @click.argument("address")
 def show(site: SiteOptions, as_json: bool, address: str) -> None:
-    """Everything that is kept about ADDRESS: what to answer a reader who asks."""
+    """Show everything that is kept about ADDRESS, to answer a reader who asks."""
     app = site.open(reads=True)
     dossier = admin.export_data(app.deps, address)
     if as_json:
@@ -149,7 +151,7 @@ def refusal_lines(dossier: Mapping[str, Any]) -> Iterator[str]:
 @click.argument("address")
 @click.option("--list", "list_slug", metavar="LIST", help="Only this list (default: all).")
 def unsubscribe(site: SiteOptions, address: str, list_slug: str | None) -> None:
-    """ADDRESS leaves, as if the reader had: only they can come back."""
+    """Unsubscribe ADDRESS as if the reader had done it: only they can come back."""
     app = site.open(reads=True)
     ended = admin.unsubscribe(app.deps, address, list_or_none(app, list_slug), app.clock())
     said = ", ".join(one.list for one in ended)
@@ -168,11 +170,11 @@ def unsubscribe(site: SiteOptions, address: str, list_slug: str | None) -> None:
     help="Everybody in this file: CSV with an `email` column, or one address per line. Repeatable.",
 )
 @click.option("--list", "list_slug", metavar="LIST", help="Only this list (default: all).")
-@click.option("--dry-run", is_flag=True, help="Say who would be suppressed; store nothing.")
+@click.option("--dry-run", is_flag=True, help="Show who would be suppressed; store nothing.")
 def suppress(
     site: SiteOptions, address: str | None, files: tuple[str, ...], list_slug: str | None, dry_run: bool
 ) -> None:
-    """No mail to ADDRESS, or to anybody in FILE, from now on, whoever signs them up."""
+    """Send no mail to ADDRESS, or to anybody in FILE, from now on, whoever signs them up."""
     if bool(address) == bool(files):
         raise UsageError("subscribers suppress", "needs one address, or files", "name ADDRESS or --file FILE")
     app = site.open(reads=True)
@@ -217,10 +219,10 @@ def resend_confirmation(site: SiteOptions, address: str, list_slug: str | None) 
 @subscribers.command("erase")
 @site_options(at=True)
 @click.argument("address")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--dry-run", is_flag=True, help="Say what would be forgotten; change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@click.option("--dry-run", is_flag=True, help="Show what would be erased; change nothing.")
 def erase(site: SiteOptions, address: str, yes: bool, dry_run: bool) -> None:
-    """Forgets ADDRESS. A keyed hash stays, so that no import brings it back; the reader may return."""
+    """Erase ADDRESS. A keyed hash stays, so that no import brings it back; the reader may sign up again."""
     app = site.open(reads=True)
     known = len(admin.export_data(app.deps, address)["subscriptions"])
     if dry_run:
@@ -238,7 +240,7 @@ def erase(site: SiteOptions, address: str, yes: bool, dry_run: bool) -> None:
 @site_options()
 @click.option("--list", "list_slug", metavar="LIST", help="Only this list (default: all).")
 def export(site: SiteOptions, list_slug: str | None) -> None:
-    """Every subscription as CSV on stdout, with what readers chose; `import` takes it back, list by list."""
+    """Write every subscription to stdout as CSV, with preferences; `import` reads it back, list by list."""
     app = site.open(reads=True)
     spec = list_or_none(app, list_slug)
     rows = csv.DictWriter(sys.stdout, EXPORT_COLUMNS, lineterminator="\n")

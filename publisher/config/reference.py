@@ -1,5 +1,5 @@
-"""What is written from the declared settings: config/publisher.toml, docs/reference/settings.md, and the JSON
-schema by which editors complete and check a publisher.toml.
+"""Generates config/publisher.toml, docs/reference/settings.md and the JSON schema for editors from the
+declared settings.
 """
 
 import json
@@ -20,36 +20,37 @@ MARKDOWN_HEAD = """\
 
 Written from the code by `make docs`; `config/publisher.toml` is the same as a file to copy from.
 
-Settings come from `publisher.toml`, then from the environment, then from flags; the later wins. Paths are
+Settings come from `publisher.toml`, then from the environment, then from flags; later ones win. Paths are
 relative to the folder of `publisher.toml`. An unknown key is an error.
 
 - In the environment a setting is `PUBLISHER_SECTION__KEY`: `PUBLISHER_WEB__LISTEN=0.0.0.0:8000`. Lists and
   tables are written as in TOML: `PUBLISHER_POSTS__EXCLUDE='["notes/**"]'`. Feeds and lists are counted from 0
   in the order of the file: `PUBLISHER_LISTS__0__AT=16:00`.
 - Durations are a number and a unit: `60s`, `45m`, `12h`, `30d`.
-- URLs are absolute; a "/" at their end is added when missing.
+- URLs are absolute; Publisher adds a "/" at the end if it is missing.
 - `site.id_authority` is what the ids of posts begin with, as the "host,date" of a tag: URI
-  ([RFC 4151](https://www.rfc-editor.org/rfc/rfc4151#section-2.1)). `publisher init` writes it. Keep it for
-  ever, even when the site moves to another domain: feed readers know posts by their ids. Where it is
-  missing it is the host of `site.url` and 2026, a constant, so that a lost store makes the same ids again.
-- `posts.pages = true` makes each post a page of its own, for a site that has no pages yet. Permalinks then
-  stand under `/posts/`, also those that posts name themselves, so that no post takes the place of a feed.
-  Files beside a post that it refers to (pictures, sound, video, PDF, text; 25 MB each at most) are copied to
-  `/assets/` under a name made of their bytes, and stay there while the post does, for mails that show them.
-  `site.url` and `web.public_url` must then be the same place, for the pages are served where the feeds are.
-- `site.secret_file` holds the keys behind every link in every mail. Keep a copy: without it old
+  ([RFC 4151](https://www.rfc-editor.org/rfc/rfc4151#section-2.1)). `publisher init` writes it. Never
+  change it, even if the site moves to another domain: feed readers know posts by their ids. If it is
+  missing, Publisher uses the host of `site.url` and 2026, a constant, so that a lost store gets the same ids
+  again.
+- `posts.pages = true` makes a page for each post, for a site that has no pages yet. All permalinks are then
+  under `/posts/`, even those set in front matter, so that no post takes the place of a feed. Files beside a
+  post that it refers to (pictures, sound, video, PDF, text; 25 MB each at most) are copied to `/assets/`
+  under a name made of their bytes, and stay there as long as the post does, for mails that show them.
+  `site.url` and `web.public_url` must then be the same, because the pages are served beside the feeds.
+- `site.secret_file` holds the keys that sign every link in every mail. Keep a copy: without it old
   unsubscribe links stop working.
 
-Editors complete and check `publisher.toml` by a JSON schema. Those that use Taplo (VS Code with Even Better
-TOML, and others) find it by the first line `#:schema ./publisher.schema.json`, where it stands beside the
-file:
+Editors complete and check `publisher.toml` with a JSON schema. Those that use Taplo (VS Code with Even Better
+TOML, and others) find the schema beside the file if the first line of `publisher.toml` is
+`#:schema ./publisher.schema.json`:
 
 ```console
 $ publisher check --schema > publisher.schema.json
 ```
 
-Write it anew after an upgrade. An editor flags what is surely wrong in the file; `publisher check` has the
-last word, and it knows the environment too.
+Write it again after an upgrade. An editor flags what is certainly wrong in the file; `publisher check` has
+the last word, because it also knows the environment.
 """
 
 

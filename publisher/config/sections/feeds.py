@@ -160,30 +160,29 @@ class FeedSettings(SectionValues):
     formats: tuple[str, ...] = setting(
         some_of(*FORMAT_NAMES), help="The formats it is written in.", default=FORMAT_NAMES
     )
-    limit: int = setting(whole(1, 10_000), help="How many posts it holds.", default=20)
+    limit: int = setting(whole(1, 10_000), help="How many of the newest posts it holds.", default=20)
     content: str = setting(
         one_of("full", "summary"), help="Whole posts, or only their summaries.", default="full"
     )
     archive: bool = setting(
         BOOL,
-        help="Older posts stay in archive documents (RFC 5005), for readers who want all of it.",
+        help="Keep older posts in archive documents (RFC 5005), for readers who want all of them.",
         default=True,
     )
     where: PostFilter = setting(
         FEED_FILTER,
-        help="Only posts like this: of every kind given, one of the values; of category, tag, author, "
-        "language.",
+        help="Which posts it has: those that meet each condition. Default: every post.",
         unset=EVERYTHING,
         shown='{category = "News", language = ["en", "fr"]}',
     )
     split_by: TermKind | None = setting(
         SPLIT_BY,
-        help="A feed for each category, tag, author or language: SLUG/VALUE.atom and so on.",
+        help="Make a feed for each category, tag, author or language: SLUG/VALUE.atom and so on.",
         shown='"tag"',
     )
     paths: Mapping[str, str] = setting(
         FEED_PATHS,
-        help="Other files than SLUG.atom and so on, by format; of a feed that is split with :value in them.",
+        help="Other file names than SLUG.atom and so on, by format. Those of a split feed contain :value.",
         unset={},
         shown='{rss = "tags/:value/index.xml"}',
     )
@@ -195,7 +194,7 @@ class FeedSettings(SectionValues):
 
 FEEDS = Section(
     "feeds",
-    "A feed. Without any, there is one with the slug feed. Files: SLUG.atom, SLUG.xml, SLUG.json.",
+    "A feed, written to SLUG.atom, SLUG.xml and SLUG.json. A site that configures none has one: feed.",
     FeedSettings,
     repeated=True,
 )
@@ -206,12 +205,12 @@ class WebSubSettings(SectionValues):
 
     hubs: tuple[str, ...] = setting(
         HUBS,
-        help='Named in every feed, and told when one has changed; such as "https://hub.example/".',
+        help="The hubs to name in every feed and to notify when one changes.",
         default=[],
     )
 
 
-WEBSUB = Section("websub", "Hubs that bring a changed feed to its readers at once.", WebSubSettings)
+WEBSUB = Section("websub", "Hubs that push a changed feed to its readers at once.", WebSubSettings)
 
 
 class ListSettings(SectionValues):
@@ -223,24 +222,24 @@ class ListSettings(SectionValues):
     title: str | None = setting(LINE, help="Default: the site's title.", shown='"My site, daily"')
     description: str = setting(LINE, help="What readers get, in a sentence.", default="")
     sender: str = setting(
-        MAILBOX, key="from", help="Who its mail is from.", required=True, shown='"Jo Doe <jo@example.org>"'
+        MAILBOX, key="from", help="The sender of its mail.", required=True, shown='"Jo Doe <jo@example.org>"'
     )
     reply_to: str = setting(
         MAILBOX,
-        help="Where answers go. Default: to whom it is from.",
+        help="Where replies go. Default: to the sender.",
         unset="",
         shown='"letters@example.org"',
     )
     cadence: str = setting(one_of(*CADENCES), help="How often a digest goes out.", default="daily")
     on: str = setting(
         DAY,
-        help='The day of a weekly digest, or of the month of a monthly one, 1 to 28. Default: "mon", or 1.',
+        help='The day of a weekly digest, or the day of the month of a monthly one. Default: "mon", or 1.',
         unset="",
         shown='"mon"',
     )
-    at: time = setting(CLOCK, help="The time of day, by the list's clock.", default="08:00")
+    at: time = setting(CLOCK, help="The time of day, in the list's time zone.", default="08:00")
     timezone: str | None = setting(
-        ZONE, help="The list's clock. Default: the site's time zone.", shown='"Europe/Berlin"'
+        ZONE, help="The list's time zone. Default: the site's.", shown='"Europe/Berlin"'
     )
     where: PostFilter = setting(
         LIST_FILTER,
@@ -250,14 +249,16 @@ class ListSettings(SectionValues):
     )
     content: str = setting(
         one_of(*[layout.value for layout in Layout]),
-        help="Whole posts, or their summaries, or only their titles.",
+        help="Whole posts, their summaries, or only their titles.",
         default="full",
     )
     template: str = setting(
-        SLUG, help="The folder under templates/email/ that makes its digests.", default="digest"
+        SLUG, help="The folder under templates/email/ that its digests are made from.", default="digest"
     )
     min_posts: int = setting(
-        whole(1, 1000), help="With fewer new posts than this, they wait for the next digest.", default=1
+        whole(1, 1000),
+        help="If there are fewer new posts than this, they wait for the next digest.",
+        default=1,
     )
     max_posts: int = setting(
         whole(1, 1000), help="How many posts a digest shows; it links to the rest.", default=20
@@ -269,19 +270,21 @@ class ListSettings(SectionValues):
         shown='"12h"',
     )
     delay: timedelta = setting(
-        DURATION, help="How long a post is out before it is mailed: time for second thoughts.", default="0m"
+        DURATION,
+        help="How long to wait after a post is published before mailing it: time for second thoughts.",
+        default="0m",
     )
     approve: bool = setting(
-        BOOL, help="Whether a mailing waits for `publisher mailings approve`.", default=False
+        BOOL, help="Hold each mailing until you run `publisher mailings approve`.", default=False
     )
     welcome: str = setting(
         one_of("none", "latest"),
-        help="What a reader gets who has confirmed: nothing, or a mail with the latest posts.",
+        help="What new subscribers get once they confirm: nothing, or a mail with the latest posts.",
         default="none",
     )
     readers_choose: tuple[ListChoice, ...] = setting(
         some_of(*ListChoice),
-        help="What readers may choose on their page of preferences, besides a pause. Default: nothing.",
+        help="What readers may choose on their preferences page, besides pausing. Default: nothing.",
         unset=(),
         shown='["cadence", "hour"]',
     )

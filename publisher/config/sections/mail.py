@@ -241,8 +241,8 @@ WARM_UP_FIELDS: Mapping[str, SettingType[Any]] = {
     ),
 }
 WARM_UP = SettingType(
-    "a day and how many messages on it and on those after it, as in "
-    '{from = "2026-12-01", days = [50, 100, 500]}',
+    "a first day, and the number of messages for it and each day after it, as in {from = "
+    '"2026-12-01", days = [50, 100, 500]}',
     read_warm_up,
     table_schema(WARM_UP_FIELDS, required=WARM_UP_FIELDS),
     verbatim=False,
@@ -269,42 +269,45 @@ class RelaySettings(SectionValues):
         help=f"Default: {PORTS}.",
         shown="587",
     )
-    weight: int = setting(whole(1, 1000), help="Its share, beside the others'.", default=1)
+    weight: int = setting(
+        whole(1, 1000), help="Its share of the mail, relative to the other relays.", default=1
+    )
     security: Security = setting(
         one_of(*Security),
-        help="What protects the line. It is never given up; certificates are always checked.",
+        help="How the connection is protected. Publisher never falls back to less, and always checks "
+        "certificates.",
         default="starttls",
     )
-    username: str = setting(LINE, help="Who logs in. Empty: nobody does.", default="")
+    username: str = setting(LINE, help="The user name to log in with. Empty: do not log in.", default="")
     password: str = setting(
         LINE,
-        help="Best left out: give it in the environment, or in a file.",
+        help="The password. Better kept in the environment or in password_file.",
         unset="",
         shown='""',
         secret=True,
     )
     password_file: Path | None = setting(
-        PATH, help="A file that holds the password, and nothing else.", shown='".publisher/relay-password"'
+        PATH, help="A file that holds only the password.", shown='".publisher/relay-password"'
     )
-    connections: int = setting(whole(1, 500), help="How many lines at once, at most.", default=4)
-    rate: float | None = setting(RATE, help="Messages a second, at most. Default: no limit.", shown="50")
+    connections: int = setting(whole(1, 500), help="The most connections at once.", default=4)
+    rate: float | None = setting(RATE, help="The most messages a second. Default: no limit.", shown="50")
     per_hour: int | None = setting(
         MESSAGES,
-        help="Messages in any hour, at most, of all kinds together. Default: no limit.",
+        help="The most messages of any kind within an hour. Default: no limit.",
         shown="500",
     )
     per_day: int | None = setting(
-        MESSAGES, help="Messages in any 24 hours, at most. Default: no limit.", shown="5000"
+        MESSAGES, help="The most messages of any kind within 24 hours. Default: no limit.", shown="5000"
     )
     per_domain: Mapping[str, DomainLimit] = setting(
         PER_DOMAIN,
-        help="Limits for readers of one domain.",
+        help="Limits for readers at particular domains.",
         unset={},
         shown='{"gmail.com" = {connections = 2, rate = 5}}',
     )
     timeout: timedelta = setting(
         PERIOD,
-        help="The longest wait for an answer. For the one to a whole message it is ten minutes.",
+        help="How long to wait for a reply. For the reply to a whole message it is always ten minutes.",
         default="5m",
     )
 
@@ -316,7 +319,7 @@ class RelaySettings(SectionValues):
 
 RELAYS = Section(
     "mail.relays",
-    "A mail server that takes our mail. Several share it; where one fails, another is used.",
+    "A mail server to send through. Several share the load; if one fails, Publisher uses another.",
     RelaySettings,
     repeated=True,
 )
@@ -326,10 +329,14 @@ class DkimSettings(SectionValues):
     """[mail.dkim]. `keys` are (selector, file); `domain` None: that of each From."""
 
     domain: str | None = setting(
-        DOMAIN, help="The domain of the keys. Default: that of each list's From.", shown='"example.org"'
+        DOMAIN,
+        help="The domain the keys belong to. Default: that of each list's From.",
+        shown='"example.org"',
     )
     keys: tuple[tuple[str, Path], ...] = setting(
-        DKIM_KEYS, help="A selector and a file each; one RSA and one Ed25519 key are best.", default=[]
+        DKIM_KEYS,
+        help="A selector and a file for each key. One RSA and one Ed25519 key work best.",
+        default=[],
     )
 
 
@@ -345,20 +352,21 @@ class BounceSettings(SectionValues):
 
     address: str = setting(
         BOUNCE_ADDRESS,
-        help="Each mail has its own: bounces+...@example.org. Default: the list's From.",
+        help="Where undeliverable mail comes back to. Each message gets a variant: "
+        "bounces+...@example.org. Default: the list's From.",
         unset="",
         shown='"bounces@example.org"',
     )
     hard_limit: int = setting(
         whole(1, 100),
-        help="A mailbox that does not exist is mailed no more after so many mailings were refused, each "
-        "a day or more after the last.",
+        help="Stop mailing an address after this many mailings were refused because its mailbox does "
+        "not exist, each a day or more after the last.",
         default=2,
     )
     soft_limit: int = setting(
         whole(1, 100),
-        help="So is one that refused so many mailings within 30 days for other reasons (such as a full "
-        "mailbox), and took none in between.",
+        help="Stop mailing an address after this many mailings within 30 days were refused for other "
+        "reasons, such as a full mailbox, and none was accepted in between.",
         default=5,
     )
 
@@ -370,7 +378,7 @@ class BounceSettings(SectionValues):
 
 BOUNCES = Section(
     "mail.bounces",
-    "Mail that cannot be delivered: where it comes back to, and when an address is mailed no more.",
+    "Mail that cannot be delivered: where it comes back to, and when Publisher stops mailing an address.",
     BounceSettings,
 )
 
@@ -388,11 +396,13 @@ class MailSettings(SectionValues):
         default="outbox",
     )
     quiet_hours: QuietHours | None = setting(
-        QUIET_HOURS, help="No digest leaves in these hours, by the clock of its list.", shown='"22:00-07:00"'
+        QUIET_HOURS,
+        help="Send no digest in these hours, in the time zone of its list.",
+        shown='"22:00-07:00"',
     )
     warm_up: WarmUp | None = setting(
         WARM_UP,
-        help="A new sender starts slowly: the most digests on each of its first days (UTC).",
+        help="A slow start for a new sender: the most digests to send on each of its first days (UTC).",
         shown='{from = "2026-12-01", days = [50, 100, 500, 1000, 5000]}',
     )
     canary: Canary = setting(
@@ -415,4 +425,4 @@ class MailSettings(SectionValues):
         return self.relays if self.transport is MailTransport.SMTP else ()
 
 
-MAIL = Section("mail", "How mail leaves the house.", MailSettings)
+MAIL = Section("mail", "How mail is sent.", MailSettings)

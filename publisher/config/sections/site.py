@@ -160,7 +160,7 @@ AUTHORITY = matching(
     rf"([\w.-]+@)?{_LABEL}(\.{_LABEL})*,[0-9]{{4}}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?",
 )
 PALETTE = SettingType(
-    'colours and fonts, as in {accent = "#0b5a70", text_font = "Georgia, serif"}',
+    'colors and fonts, as in {accent = "#0b5a70", text_font = "Georgia, serif"}',
     read_palette,
     {
         "type": "object",
@@ -202,56 +202,56 @@ class SiteSettings(SectionValues):
     title: str = setting(FILLED, help="Its name, as readers see it.", required=True, shown='"My site"')
     url: str = setting(
         URL,
-        help="Where readers reach the site; links of posts start with it.",
+        help="Where readers reach the site. Links to posts start with it.",
         required=True,
         shown='"https://example.org/"',
     )
     description: str = setting(LINE, help="What it is about, in a sentence.", default="")
     language: str | None = setting(
         LANGUAGE,
-        help="The language of the site, and of posts that name none. Default: for posts, the generator's "
-        f"own; else {DEFAULT_LANGUAGE}.",
+        help="The language of the site, and of posts that name none. Default: for posts, their "
+        f"generator's; otherwise {DEFAULT_LANGUAGE}.",
         shown='"en"',
     )
     timezone: str | None = setting(
         ZONE,
-        help="The time zone of dates in posts that name none, and of lists. Default: for posts, the "
-        f"generator's own; else {DEFAULT_TIMEZONE}.",
+        help="The time zone of lists, and of dates in posts that name none. Default: for posts, their "
+        f"generator's; otherwise {DEFAULT_TIMEZONE}.",
         shown='"UTC"',
     )
     author: Person | None = setting(
         PERSON,
-        help="Who writes, where a post does not say; a name, and an address if you like.",
+        help="The author of posts that name none, with an email address if you like.",
         shown='{name = "Jo Doe", email = "jo@example.org"}',
     )
     copyright: str = setting(LINE, help="The rights line of feeds.", unset="", shown='"© Jo Doe, CC BY 4.0"')
     postal_address: str = setting(
         TEXT,
-        help="A postal address for the foot of mails, where the law asks for one.",
+        help="A postal address for the footer of mails, where the law requires one.",
         unset="",
         shown='"1 Example Street, Exampletown"',
     )
     id_authority: str | None = setting(
         AUTHORITY,
-        help="What ids of posts begin with. Never change it, not even with the domain. Default: the host "
+        help="What post ids begin with. Never change it, even if your domain changes. Default: the host "
         f"of url, and {AUTHORITY_DATE}.",
         shown='"example.org,2026"',
     )
     secret_file: Path = setting(
         PATH,
-        help="The file of secret keys that sign links in mails; made when missing.",
+        help="The file of secret keys that sign links in mails. Created if missing.",
         default=".publisher/secret",
     )
     palette: Palette = setting(
         PALETTE,
-        help="Colours (#rrggbb) and fonts of mails: paper, ink, quiet, accent, line, tint; each also as "
-        "dark_paper and so on; text_font, label_font. What is not given stays as it is.",
+        help="Colors (#rrggbb) and fonts of mails: paper, ink, quiet, accent, line, tint; each also as "
+        "dark_paper and so on; text_font, label_font. What you leave out keeps its default.",
         unset=Palette(),
         shown='{accent = "#0b5a70", text_font = "Georgia, serif"}',
     )
     logo: dict[str, Any] | None = setting(
         LOGO,
-        help="A picture in place of the name at the head of mails; alt says what it shows "
+        help="A picture at the top of mails instead of the title. alt is its text alternative "
         "(default: the title).",
         shown='{url = "https://example.org/logo.png", width = 120, height = 40}',
     )
@@ -282,13 +282,15 @@ class PostsSettings(SectionValues):
     timezone: str | None
     language: str | None
 
-    dir: Path = setting(PATH, help="The folder.", default="posts")
+    dir: Path = setting(PATH, help="The folder your posts are in.", default="posts")
     include: tuple[str, ...] = setting(
         WORDS,
-        help="Which files in it are posts (patterns).",
+        help="Patterns of the files in it that are posts.",
         default=["**/*.md", "**/*.markdown", "**/*.mdx", "**/*.html"],
     )
-    exclude: tuple[str, ...] = setting(WORDS, help="Which of these are not (patterns).", default=[])
+    exclude: tuple[str, ...] = setting(
+        WORDS, help="Patterns of files that are not posts although include matches them.", default=[]
+    )
     profile: str = setting(
         one_of(*PROFILES),
         help="The generator that the posts are made for: how it reads dates, and where it puts posts. "
@@ -303,17 +305,19 @@ class PostsSettings(SectionValues):
     )
     defaults: Mapping[str, Any] = setting(
         FRONT_MATTER,
-        help="Front matter of posts that do not say it themselves.",
+        help="Front matter for posts that do not set it themselves.",
         unset={},
         shown='{author = "Jo Doe", lang = "de"}',
     )
     link_fields: tuple[str, ...] = setting(
         WORDS,
-        help="Front matter that names the address readers are sent to instead.",
+        help="Front matter keys that may hold another address to send readers to.",
         default=["canonical_url", "origin_url"],
     )
     id_fields: tuple[str, ...] = setting(
-        WORDS, help="Front matter that holds a post's permanent id.", default=["id", "guid", "uuid", "code"]
+        WORDS,
+        help="Front matter keys that may hold a post's permanent id.",
+        default=["id", "guid", "uuid", "code"],
     )
     ids: str = setting(
         one_of("tag", "permalink"),
@@ -323,12 +327,13 @@ class PostsSettings(SectionValues):
     )
     max_age: timedelta = setting(
         DURATION,
-        help="A post first seen with a date older than this is in the feeds and mailed to nobody.",
+        help="A post that is already older than this when Publisher first sees it appears in the "
+        "feeds but is not mailed.",
         default="30d",
     )
     pages: bool = setting(
         BOOL,
-        help="Whether Publisher makes a page of each post, for a site that has none of its own.",
+        help="Make a page for each post, for a site that has no pages of its own.",
         default=False,
     )
 

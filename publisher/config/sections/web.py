@@ -105,21 +105,21 @@ class WebSettings(SectionValues):
     )
     public_url: str | None = setting(
         URL,
-        help="Where readers reach this server: feeds, sign-up, links in mails. Default: site.url.",
+        help="Where readers reach this server, for feeds, sign-up and links in mails. Default: site.url.",
         shown='"https://news.example.org/"',
     )
     trusted_proxies: tuple[str, ...] = setting(
         NETWORKS,
-        help="Proxies, by address or network, that are believed when X-Forwarded-For names the client.",
+        help="Proxies, by address or network, whose X-Forwarded-For header is trusted to name the client.",
         default=["127.0.0.1", "::1"],
     )
     blocked: tuple[str, ...] = setting(
-        BLOCKED, help="Addresses and domains (with all below them) that nobody may sign up.", default=[]
+        BLOCKED, help="Addresses and domains (including subdomains) that nobody may sign up.", default=[]
     )
     delta: bool = setting(
         BOOL,
-        help="Answer `A-IM: feed` with only the entries a client lacks (226). rss2email and others ask "
-        "for it by default, and stop at a status they do not know.",
+        help="Answer `A-IM: feed` with only the entries a client lacks (status 226). Off by default "
+        "because rss2email and others ask for it, but fail on a status they do not know.",
         default=False,
     )
 
@@ -141,12 +141,12 @@ class ScheduleSettings(SectionValues):
     """[schedule]."""
 
     publish_every: timedelta = setting(
-        PERIOD, help="How often it looks for posts that are new or due.", default="60s"
+        PERIOD, help="How often to look for posts that are new or due.", default="60s"
     )
     watch: bool = setting(BOOL, help="Also publish as soon as a post or a template changes.", default=True)
 
 
-SCHEDULE = Section("schedule", "What `publisher run` does by itself.", ScheduleSettings)
+SCHEDULE = Section("schedule", "What `publisher run` does on its own.", ScheduleSettings)
 
 
 class StoreSettings(SectionValues):
@@ -154,7 +154,7 @@ class StoreSettings(SectionValues):
 
     url: str = setting(
         STORE_URL,
-        help="An SQLite file; with three slashes relative to the site, with four absolute.",
+        help="An SQLite file: with three slashes its path is relative to the site, with four absolute.",
         default="sqlite:///.publisher/publisher.db",
     )
 
@@ -168,4 +168,4 @@ class QueueSettings(SectionValues):
     batch: int = setting(whole(1, 10_000), help="Deliveries in a batch.", default=500)
 
 
-QUEUE = Section("queue", "How deliveries are cut into batches.", QueueSettings)
+QUEUE = Section("queue", "How deliveries are split into batches.", QueueSettings)

@@ -98,7 +98,7 @@ class HugoPaths:
         if self.plain:
             bare = (sign for sign in unicodedata.normalize("NFD", made) if unicodedata.category(sign) != "Mn")
             made = unicodedata.normalize("NFC", "".join(bare))
-        # Go lowers each letter by itself: a sigma at the end of a word is one like any other.
+        # Letter by letter, as Go does it: str.lower would make a sigma that ends a word a final sigma.
         return made if self.cased else "".join(sign.lower()[0] for sign in made)
 
 
