@@ -7,7 +7,8 @@ late job runs once; a job that is asked for while it runs follows itself.
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
@@ -37,6 +38,8 @@ class _Job(Protocol):
 
     def modify(self, **changes: object) -> object: ...
 
+    def reschedule(self, trigger: str, **how: object) -> object: ...
+
 
 class Ticker:
     """Publishes at intervals and when a post's time comes; delivers what is due."""
@@ -45,7 +48,8 @@ class Ticker:
         from apscheduler.schedulers import background  # pyright: ignore[reportMissingTypeStubs]  # has none
 
         self.app = app
-        self._stopping = threading.Event()
+        self._stopping, self._pausing = threading.Event(), threading.Event()
+        self._turns: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
         self._recheck_wait = timedelta()
         self._changed: set[str] | None = None
@@ -63,18 +67,18 @@ class Ticker:
             # Three: one that ends, one that runs, and one that waits for its turn; see _one_at_a_time.
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 3},
         )
-        every = app.settings.schedule.publish_every
+        seconds = app.settings.schedule.publish_every.total_seconds()
         self._publish: _Job = self._scheduler.add_job(
             self._one_at_a_time("schedule", self.publish),
             "interval",
-            seconds=every.total_seconds(),
+            seconds=seconds,
             next_run_time=wall_clock(),
         )
         self._deliver: _Job = self._scheduler.add_job(
-            self._one_at_a_time("mail", self.deliver), "interval", seconds=every.total_seconds()
+            self._one_at_a_time("mail", self.deliver), "interval", seconds=seconds
         )
         self._ping: _Job = self._scheduler.add_job(
-            self._one_at_a_time("hubs", self.ping), "interval", seconds=every.total_seconds()
+            self._one_at_a_time("hubs", self.ping), "interval", seconds=seconds
         )
         self._scheduler.add_job(
             self._one_at_a_time("ledger", self.archive), "interval", hours=1, next_run_time=wall_clock()
@@ -89,6 +93,36 @@ class Ticker:
         """Stops ticking; returns when running jobs have finished."""
         self._stopping.set()
         self._scheduler.shutdown(wait=True)
+
+    @contextmanager
+    def paused(self) -> Generator[None, None, None]:
+        """Nothing is published or sent inside the block: a mailing under way stops between two messages, a
+        publish is finished first. Afterwards everything runs soon.
+        """
+        self._pausing.set()
+        try:
+            with ExitStack() as held:
+                for turn in (self._turns["schedule"], self._turns["mail"]):
+                    held.enter_context(turn)
+                yield
+        finally:
+            self._pausing.clear()
+            with self._lock:
+                self._changed = None  # other settings may make something else of every file
+            for job in (self._publish, self._deliver, self._ping):
+                self._run_within(job)
+
+    def take_up(self, app: App) -> None:
+        """Goes on with `app`, the same site by other settings; only while `paused`."""
+        before, self.app = self.app.settings.schedule.publish_every, app
+        every = app.settings.schedule.publish_every
+        if every != before:
+            for job in (self._publish, self._deliver, self._ping):
+                job.reschedule("interval", seconds=every.total_seconds())
+
+    def _must_end(self) -> bool:
+        """Whether a job has to end at the next opportunity."""
+        return self._stopping.is_set() or self._pausing.is_set()
 
     def _watch_clock(self) -> None:
         while not self._stopping.wait(CLOCK_CHECK_SECONDS):
@@ -139,6 +173,10 @@ class Ticker:
         with self._lock:
             self._changed = None if paths is None or self._changed is None else self._changed | set(paths)
         self._run_within(self._publish, self.app.rest / 2)
+
+    def set_unwatched(self) -> None:
+        """Makes each tick check every file, until the folder is watched."""
+        self._watched = False
 
     def set_watch_problem(self, problem: str) -> None:
         """Records for `status` why the folder cannot be watched; "" clears it."""
@@ -215,7 +253,7 @@ class Ticker:
 
     def deliver(self) -> None:
         """Sends what is due; stops between two messages when the process has to end."""
-        stats, unknown = self.app.deliver(stopping=self._stopping.is_set)
+        stats, unknown = self.app.deliver(stopping=self._must_end)
         if stats.total or unknown > self._unknown:
             words = ("accepted", "rejected", "deferred", "skipped")
             ended = {name: number for name in words if (number := getattr(stats, name))}
@@ -235,7 +273,12 @@ class Ticker:
 
     def archive(self) -> None:
         """Archives old deliveries in the background, in small transactions that let others write."""
-        archived = self.app.archive_deliveries(pause=self._stopping.wait)
+
+        def rest(seconds: float) -> bool:
+            self._stopping.wait(seconds)
+            return self._must_end()
+
+        archived = self.app.archive_deliveries(pause=rest)
         if archived:
             log.info("folded", extra={"deliveries": archived})
 
@@ -277,7 +320,7 @@ class Ticker:
         """A job that never runs twice at once: a second call waits for the first and does what has come up
         since. A failure is recorded for `status`, and the next tick tries again.
         """
-        turn = threading.Lock()
+        turn = self._turns[area] = threading.Lock()
 
         def run() -> None:
             with turn:

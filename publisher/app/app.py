@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from publisher import services
 from publisher.app.backup import must_be_up_to_date
@@ -23,6 +23,7 @@ from publisher.core.publishing.plan import NO_ANSWERS, HeldFileAnswers
 from publisher.core.times import NOW_LEEWAY
 
 if TYPE_CHECKING:
+    from publisher.config import Settings
     from publisher.core.publishing.plan import Guard, Plan
     from publisher.core.subscribers.subscription import MailingList
     from publisher.core.times import ClockLag
@@ -70,6 +71,11 @@ class App(OpenSite):
     @cached_property
     def _snapshots(self) -> "SnapshotCache":
         return services.folder_snapshot.SnapshotCache()
+
+    def with_settings(self, settings: "Settings", own_templates: Path | None = None) -> Self:
+        other = super().with_settings(settings, own_templates)
+        other._next_post, other._published = self._next_post, self._published
+        return other
 
     def time_to_write(self) -> datetime:
         """The time now, for anything that writes. Raises Refused if it lies in the future and mail would

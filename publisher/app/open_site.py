@@ -14,7 +14,7 @@ from datetime import timedelta
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from publisher.app.container import (
     adopted_ids_file,
@@ -58,7 +58,8 @@ class OpenSite:
     """A site and what it consists of; each part is opened on first use. Commands go by `clock`; `real` is the
     machine's. `say` receives a sentence for the user when something has to wait. Posts written to less than
     `rest` ago, or still open for writing, are left for later; with zero, files are read as they are. `first`
-    is true during the site's first publish.
+    is true during the site's first publish. `own_templates` is the folder of the site's own templates; None:
+    that beside publisher.toml.
     """
 
     def __init__(
@@ -70,8 +71,10 @@ class OpenSite:
         environ: Mapping[str, str] = os.environ,
         say: Callable[[str], None] = lambda _: None,
         rest: timedelta = timedelta(),
+        own_templates: Path | None = None,
     ) -> None:
         self.settings, self.clock, self.say, self.rest = settings, clock, say, rest
+        self.own_templates = own_templates
         self.real = real
         self.wake: Callable[[], None] = lambda: None
         self.first = False
@@ -95,7 +98,8 @@ class OpenSite:
     @property
     def template_folders(self) -> tuple[Path, ...]:
         """Where templates are searched: the site's own folder first."""
-        return (self.settings.folder / "templates", packaged("templates"))
+        own = self.own_templates or self.settings.folder / "templates"
+        return (own, packaged("templates"))
 
     @cached_property
     def store(self) -> "Store":
@@ -219,6 +223,20 @@ class OpenSite:
             on_wait=lambda: self.say(f"another {name} is under way on this site; waiting for it"),
         ):
             yield
+
+    def with_settings(self, settings: Settings, own_templates: Path | None = None) -> Self:
+        """The same site by other settings. It shares the open store, and reads everything else anew."""
+        other = type(self)(
+            settings,
+            clock=self.clock,
+            real=self.real,
+            say=self.say,
+            rest=self.rest,
+            own_templates=own_templates,
+        )
+        other.wake, other.failpoint = self.wake, self.failpoint
+        vars(other)["store"] = self.store
+        return other
 
     def close(self) -> None:
         """Closes the store, if it was opened."""

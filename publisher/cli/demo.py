@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from json import dumps
 from pathlib import Path
@@ -9,9 +10,9 @@ from urllib.parse import urlsplit
 
 import click
 
-from publisher.app import REST, App, fixed, packaged, wall_clock
+from publisher.app import App, fixed, packaged, wall_clock
 from publisher.cli.common import count, listening, say
-from publisher.cli.run import serve
+from publisher.cli.service import serve
 from publisher.config import Settings, load
 from publisher.core.posts.post import ParsedPost, wait_reason
 from publisher.core.subscribers.subscription import SchedulePreference
@@ -51,19 +52,23 @@ def demo(folder: Path, listen: str, no_serve: bool, debug: bool) -> None:
         say(f"goes on  {folder}/: a site is there already, as it was left")
     say_what_next(settings, folder)
     if not no_serve:
-        serve(App(settings, say=say, rest=REST), listen)
+        serve(folder, environ_of(folder, listen), listen)
 
 
 def load_settings(folder: Path, listen: str) -> Settings:
-    """The site's settings, with links to where it is served. Links of a site that readers reach elsewhere
-    stay as they are, or all its posts would look changed.
+    """The site's settings, with links to where it is served."""
+    return load(folder, environ_of(folder, listen))
+
+
+def environ_of(folder: Path, listen: str) -> Mapping[str, str]:
+    """The variables that make links lead to where the site is served. Links of a site that readers reach
+    elsewhere stay as they are, or all its posts would look changed.
     """
     base = f"http://{listen}/"
     served = {"PUBLISHER_WEB__LISTEN": listen, "PUBLISHER_WEB__PUBLIC_URL": base}
-    settings = load(folder, served)
-    if urlsplit(settings.site.url).hostname in HERE:
-        settings = load(folder, {"PUBLISHER_SITE__URL": base, **served})
-    return settings
+    if urlsplit(load(folder, served).site.url).hostname in HERE:
+        return {"PUBLISHER_SITE__URL": base, **served}
+    return served
 
 
 def publish_and_mail(settings: Settings) -> None:

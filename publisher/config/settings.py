@@ -65,11 +65,19 @@ def load(
     """The settings of the site in `folder`: publisher.toml < PUBLISHER_SECTION__KEY in `environ` <
     `overrides` ("web.listen" -> value as in TOML). Raises SettingsError: the first thing that is wrong.
     """
+    settings, _ = load_with_source(folder, environ, overrides)
+    return settings
+
+
+def load_with_source(
+    folder: Path, environ: Mapping[str, str] | None = None, overrides: Mapping[str, object] | None = None
+) -> tuple[Settings, RawSettings]:
+    """As `load`, with what they were made of."""
     raw = read_layers(folder, environ or {}, overrides or {})
     values = _read_values(raw)
     if raw.problems:
         raise raw.problems[0]
-    return make_settings(folder.resolve(), values)
+    return make_settings(folder.resolve(), values), raw
 
 
 def check_settings(
@@ -136,7 +144,8 @@ def _read_value(raw: RawSettings, setting: Setting, name: str, given: RawValue |
     try:
         return setting.type.read(given.value)
     except InvalidValue as invalid:
-        raw.refuse(given.where, f"{name} is {shown(given.value)}", str(invalid) or expects)
+        value = "not shown here" if setting.secret else shown(given.value)
+        raw.refuse(given.where, f"{name} is {value}", str(invalid) or expects)
         return None
 
 

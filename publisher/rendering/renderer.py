@@ -15,6 +15,8 @@ from publisher.rendering.languages import Languages, LanguageWords
 if TYPE_CHECKING:
     from publisher.rendering.templates import Templates
 
+TEMPLATE_SUFFIXES = (".css", ".html", ".txt")
+
 MAX_SUBJECT = 300
 """Characters: mail servers cut or refuse very long headers."""
 
@@ -79,6 +81,18 @@ class JinjaRenderer:
     def ready(self, *names: str) -> None:
         for name in names:
             self._templates.ready(name)
+
+    def check(self) -> None:
+        """Compiles every template of the first folder, and reads its catalogs. Raises TemplateError."""
+        from publisher.rendering.languages import read_catalog
+
+        own = self._folders[0]
+        for kind in ("email", "web"):
+            for file in sorted((own / kind).rglob("*")):
+                if file.suffix in TEMPLATE_SUFFIXES and file.is_file():
+                    self._templates.compile(file.relative_to(own).as_posix())
+        for file in sorted((own / "languages").glob("*.po")):
+            read_catalog(file)
 
     @cached_property
     def _templates(self) -> "Templates":

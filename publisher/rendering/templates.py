@@ -293,6 +293,13 @@ class Templates:
         except Exception as error:  # a template runs foreign code: whatever it raises is its error
             raise self._template_error(error, name) from error
 
+    def compile(self, name: str) -> None:
+        """Compiles the template `name`, and renders nothing. Raises TemplateError."""
+        try:
+            self._environment.get_template(name)
+        except Exception as error:  # as above
+            raise self._template_error(error, name) from error
+
     def ready(self, name: str) -> None:
         """Compiles the template `name` and keeps it. `render` reports what is wrong with one."""
         with suppress(Exception):

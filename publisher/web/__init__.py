@@ -1,6 +1,7 @@
 """HTTP: reading and subscribing. The only package that imports Starlette and uvicorn.
 
-server         uvicorn, its port bound first, in this process or in one of its own
+server         uvicorn in this process, its port bound first
+child_process  the server in a process of its own
 connections    how many are open, how long a request may take to arrive, and the fast path past ASGI
 application    routes requests to documents or pages, and answers when something fails
 rate_limits    who a client is, how often it may sign up, and which requests were refused

@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
@@ -21,7 +22,7 @@ from publisher.web.documents.file_cache import FileCache
 from publisher.web.documents.request import DocumentRequest
 from publisher.web.pages.account import AccountPages, PreferencesPage
 from publisher.web.pages.base import ClientDisconnected, PageResponses, TooLarge
-from publisher.web.pages.signup import SignUp
+from publisher.web.pages.signup import SignUp, UsedTokens
 from publisher.web.pages.token_pages import TokenPages
 from publisher.web.rate_limits import BUSY, NetworkCounter, RefusalLog, SignUpLimits, TrustedProxies
 
@@ -44,34 +45,81 @@ def asgi(app: App) -> "Application":
     return Application(app)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteHandlers:
+    """What answers for a site until other settings are taken up. `prefix` is the path of web.public_url."""
+
+    app: App
+    prefix: str
+    responses: PageResponses
+    pages: ASGIApp
+    documents: DocumentHandler
+    site_state: SiteStateCache
+    proxies: TrustedProxies
+
+
 class Application:
-    """Routes requests to documents and pages, and answers when something fails."""
+    """Routes requests to documents and pages, and answers when something fails. Limits, counts and used form
+    tokens are the server's, whatever the settings.
+    """
 
     def __init__(self, app: App) -> None:
-        self._app = app
-        self._responses = responses = PageResponses(app.deps)
-        self._prefix = urlsplit(app.settings.site.public_url).path.rstrip("/")
         self.refused = RefusalLog(app)
-        self.proxies = TrustedProxies(app.settings.web.trusted_proxies)
-        self.connection_limits = ConnectionLimits(self.proxies, self.refused.count)
+        self._sign_up_limits = SignUpLimits()
+        self._used_tokens = UsedTokens(forgot=lambda: self.refused.count("form_tokens_forgotten_early"))
         self._clients = NetworkCounter()
-        self._pages: ASGIApp = make_router(app, responses, self.refused)
-        self.site_state = SiteStateCache(app)
-        self._documents = DocumentHandler(
+        self._site = self.prepare(app)
+        self.connection_limits = ConnectionLimits(self._site.proxies, self.refused.count)
+
+    def prepare(self, app: App) -> SiteHandlers:
+        """Opens what serving the site needs, in any thread, and serves nothing of it yet. Raises
+        PublisherError.
+        """
+        responses = PageResponses(app.deps)
+        prefix = urlsplit(app.settings.site.public_url).path.rstrip("/")
+        site_state = SiteStateCache(app)
+
+        async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
+            missing = responses.nothing_yet(scope) if scope["path"] == "/" else responses.error(404, scope)
+            await (await missing)(scope, receive, send)
+
+        async def gone(scope: Scope, receive: Receive, send: Send) -> None:
+            await (await responses.error(410, scope))(scope, receive, send)
+
+        documents = DocumentHandler(
             FileCache(app.public, app.settings.site.public_url, unpacks=encodes),
             clock=app.clock,
-            site_state=self.site_state.current,
+            site_state=site_state.current,
             encode=encode,
-            versions=self._versions,
-            not_found=self._not_found,
-            gone=self._gone,
+            versions=lambda path: feed_versions(app, path),
+            not_found=not_found,
+            gone=gone,
             deltas=app.settings.web.delta,
         )
+        sign_up = SignUp(app, responses, self._sign_up_limits, self._used_tokens, self.refused)
+        return SiteHandlers(
+            app=app,
+            prefix=prefix,
+            responses=responses,
+            pages=make_router(app, responses, sign_up),
+            documents=documents,
+            site_state=site_state,
+            proxies=TrustedProxies(app.settings.web.trusted_proxies),
+        )
+
+    def take_up(self, site: SiteHandlers) -> None:
+        """Serves `site` from the next request on; those under way end as they began. For any thread."""
+        self._site = site
+        self.connection_limits.proxies = site.proxies
+
+    def refresh(self) -> None:
+        """Reads the state of the site again. Call it in a thread."""
+        self._site.site_state.refresh()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise NotImplementedError(f"only HTTP is supported, not {scope['type']}")
-        started = False
+        started, site = False, self._site
 
         async def watched(message: Message) -> None:
             nonlocal started
@@ -79,23 +127,24 @@ class Application:
             await send(message)
 
         try:
-            await self._dispatch(scope, receive, watched)
+            await self._dispatch(site, scope, receive, watched)
         except ClientDisconnected:
             return
         except TooLarge:
             self.refused.count("bodies_too_large")
-            await (await self._responses.error(413, scope, {"Connection": "close"}))(scope, receive, send)
+            await (await site.responses.error(413, scope, {"Connection": "close"}))(scope, receive, send)
         except Exception:
             path = mask_token(scope["path"])
             log.exception("request_failed", extra={"method": scope["method"], "path": path})
             if not started:
-                await (await self._responses.error(500, scope))(scope, receive, send)
+                await (await site.responses.error(500, scope))(scope, receive, send)
 
     def from_memory(self, path: str, request: DocumentRequest) -> tuple[bytes, bytes] | None:
         """As that of `DocumentHandler`, for the path of a whole URL."""
-        return self._documents.from_memory(self._under_prefix(path) if self._prefix else path, request)
+        site = self._site
+        return site.documents.from_memory(under_prefix(site, path) if site.prefix else path, request)
 
-    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _dispatch(self, site: SiteHandlers, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves paths under that of web.public_url, and without it for a proxy that strips it."""
         if len(scope["query_string"]) > MAX_QUERY:
             self.refused.count("queries_too_long")
@@ -103,60 +152,52 @@ class Application:
                 scope, receive, send
             )
             return
-        client = self.proxies.client(scope)
+        client = site.proxies.client(scope)
         if (
             scope["client"] and client != scope["client"][0]
         ):  # a proxy's connections say nothing of its clients
             scope = {**scope, "client": (client, 0)}
             with self._clients.one(client) as fits:
                 if fits:
-                    await self._serve_client(scope, receive, send)
+                    await self._serve_client(site, scope, receive, send)
                 else:
                     self.refused.count("requests_at_once_of_one_network")
                     await PlainTextResponse(BUSY, 503, {**PLAIN_HEADERS, "Retry-After": "5"})(
                         scope, receive, send
                     )
             return
-        await self._serve_client(scope, receive, send)
+        await self._serve_client(site, scope, receive, send)
 
-    async def _serve_client(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = self._under_prefix(scope["path"])
+    async def _serve_client(self, site: SiteHandlers, scope: Scope, receive: Receive, send: Send) -> None:
+        path = under_prefix(site, scope["path"])
         if path != scope["path"]:
             scope = {**scope, "path": path}
         if scope["http_version"] == "1.1" and sum(name == b"host" for name, _ in scope["headers"]) != 1:
-            await (await self._responses.error(400, scope))(scope, receive, send)  # RFC 9112 3.2
+            await (await site.responses.error(400, scope))(scope, receive, send)  # RFC 9112 3.2
             return
         if PAGE_PATHS.match(path):
-            await self._pages({**scope, "path": path.rstrip("/"), "root_path": ""}, receive, send)
+            await site.pages({**scope, "path": path.rstrip("/"), "root_path": ""}, receive, send)
         else:
-            await self._documents(scope, receive, send)
-
-    def _versions(self, path: str) -> Mapping[str, tuple[str, ...]]:
-        """The earlier versions of the feed at `path`; none if the store fails."""
-        try:
-            return self._app.store.feed_versions(path)
-        except PublisherError as error:
-            log.error("versions_unread", extra={"reason": str(error)})
-            return {}
-
-    def _under_prefix(self, path: str) -> str:
-        inside = self._prefix and path.startswith(f"{self._prefix}/")
-        return path.removeprefix(self._prefix) if inside else path
-
-    async def _gone(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await (await self._responses.error(410, scope))(scope, receive, send)
-
-    async def _not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] == "/":
-            response = await self._responses.nothing_yet(scope)
-        else:
-            response = await self._responses.error(404, scope)
-        await response(scope, receive, send)
+            await site.documents(scope, receive, send)
 
 
-def make_router(app: App, responses: PageResponses, refused: RefusalLog) -> Router:
+def under_prefix(site: SiteHandlers, path: str) -> str:
+    """`path` without that of web.public_url, which a proxy may have taken away already."""
+    inside = site.prefix and path.startswith(f"{site.prefix}/")
+    return path.removeprefix(site.prefix) if inside else path
+
+
+def feed_versions(app: App, path: str) -> Mapping[str, tuple[str, ...]]:
+    """The earlier versions of the feed at `path`; none if the store fails."""
+    try:
+        return app.store.feed_versions(path)
+    except PublisherError as error:
+        log.error("versions_unread", extra={"reason": str(error)})
+        return {}
+
+
+def make_router(app: App, responses: PageResponses, sign_up: SignUp) -> Router:
     """The pages, by their paths."""
-    sign_up = SignUp(app, responses, SignUpLimits(), refused)
     tokens, account = TokenPages(app, responses), AccountPages(app, responses)
     both = ["GET", "POST"]
 

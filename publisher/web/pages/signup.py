@@ -55,9 +55,16 @@ REFUSAL_COUNTERS = {
 class SignUp:
     """GET and POST /subscribe, for all lists, and /subscribe/<list>, for one."""
 
-    def __init__(self, app: App, responses: PageResponses, limits: SignUpLimits, refused: RefusalLog) -> None:
-        self._app, self._responses, self._limits, self._refused = app, responses, limits, refused
-        self._used = UsedTokens(forgot=lambda: refused.count("form_tokens_forgotten_early"))
+    def __init__(
+        self,
+        app: App,
+        responses: PageResponses,
+        limits: SignUpLimits,
+        used: "UsedTokens",
+        refused: RefusalLog,
+    ) -> None:
+        self._app, self._responses, self._refused = app, responses, refused
+        self._limits, self._used = limits, used
 
     async def __call__(self, request: Request) -> Response:
         slug = request.path_params.get("list")

@@ -1,0 +1,296 @@
+"""Settings that change while `publisher run` runs: read, checked as a whole, and taken up or refused.
+
+What counts is content: publisher.toml and the environment, the site's own templates, and the files of keys
+and passwords that the settings name. A process works with a copy of the templates, so that a broken one
+changes nothing.
+"""
+
+import hashlib
+import logging
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from publisher.app.container import wall_clock
+from publisher.config import Settings, load_with_source
+from publisher.config.effective import EffectiveValue, changed_keys, effective_values
+from publisher.core.errors import PublisherError, SettingsError
+from publisher.stores.files import output_error, private_folder
+
+if TYPE_CHECKING:
+    from publisher.app.app import App
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.4
+"""Seconds between two looks at the files. What was seen twice alike is taken to be written whole."""
+
+AREA = "settings"
+"""The area of problems that `status` shows."""
+
+OLD_ONES = "the old settings stay in force"
+
+NEEDS_RESTART = ("store.url", "web.listen")
+"""Settings that hold as long as the process lives."""
+
+FRESH = timedelta(seconds=2)
+"""For how long a file that changed is read again at each look: its times may be too coarse to tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsSet:
+    """Settings that were read and found good. `values` has each by its full name, `contents` a hash of each
+    file that counts beside publisher.toml, by the setting that names it or the path of a template.
+    """
+
+    settings: Settings
+    values: Mapping[str, EffectiveValue]
+    contents: Mapping[str, str]
+    own_templates: Path
+
+    def changed_since(self, before: "SettingsSet") -> tuple[str, ...]:
+        """The names of what is different."""
+        names = {*changed_keys(before.values, self.values)}
+        names |= {
+            name
+            for name in before.contents.keys() | self.contents.keys()
+            if before.contents.get(name) != self.contents.get(name)
+        }
+        return tuple(sorted(names))
+
+
+class FileContents:
+    """What files hold, as hashes; one that did not change is not read again."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, tuple[tuple[int, ...], str]] = {}
+
+    def hash_of(self, file: Path) -> str:
+        """A hash of its content; why it cannot be read, where it cannot."""
+        try:
+            found = file.stat()
+            identity = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+            known = self._known.get(file)
+            if known is not None and known[0] == identity:
+                return known[1]
+            made = hashlib.sha256(file.read_bytes()).hexdigest()
+        except OSError as error:
+            return error.strerror or str(error)
+        if abs(wall_clock().timestamp() - found.st_ctime) > FRESH.total_seconds():
+            self._known[file] = identity, made
+        return made
+
+
+def named_files(settings: Settings) -> dict[str, Path]:
+    """The files of keys and passwords, by the settings that name them."""
+    files = {"site.secret_file": settings.secret_file}
+    for number, (_, file) in enumerate(settings.mail.dkim.keys):
+        files[f"mail.dkim.keys[{number}]"] = file
+    for number, relay in enumerate(settings.mail.relays):
+        if relay.password_file is not None:
+            files[f"mail.relays[{number}].password_file"] = relay.password_file
+    return files
+
+
+def template_files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """(path, file) of each template in a site's own folder. Links that lead out of it are left out."""
+    root = folder.resolve()
+    for parent, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(name for name in names if not name.startswith(".")):
+            file = Path(parent, name)
+            if file.resolve().is_relative_to(root) and file.is_file():
+                yield file.relative_to(root).as_posix(), file
+
+
+def contents_of(settings: Settings, files: FileContents) -> dict[str, str]:
+    """The hash of every file that counts beside publisher.toml."""
+    found = {name: files.hash_of(file) for name, file in named_files(settings).items()}
+    for path, file in template_files(settings.folder / "templates"):
+        found[f"templates/{path}"] = files.hash_of(file)
+    return found
+
+
+def read_settings(folder: Path, environ: Mapping[str, str], files: FileContents) -> SettingsSet:
+    """The settings of a site as they are now, with a copy of its templates. Raises SettingsError,
+    OutputError.
+    """
+    settings, raw = load_with_source(folder, environ)
+    contents = contents_of(settings, files)
+    return SettingsSet(
+        settings=settings,
+        values=effective_values(raw),
+        contents=contents,
+        own_templates=copy_templates(settings.folder),
+    )
+
+
+def copy_templates(folder: Path) -> Path:
+    """A copy of the templates of the site in `folder`, named by what they hold. Raises OutputError."""
+    kept = folder / ".publisher" / "templates"
+    texts = {path: file.read_bytes() for path, file in template_files(folder / "templates")}
+    if not texts:
+        return kept / "none"
+    digest = hashlib.sha256()
+    for path, text in texts.items():
+        digest.update(f"{path}\0{len(text)}\0".encode() + text)
+    copy = kept / digest.hexdigest()[:16]
+    if copy.is_dir():
+        return copy
+    try:
+        private_folder(kept)
+        making = Path(tempfile.mkdtemp(prefix=".", dir=kept))
+        for path, text in texts.items():
+            (making / path).parent.mkdir(parents=True, exist_ok=True)
+            (making / path).write_bytes(text)
+        making.rename(copy)
+    except OSError as error:
+        raise output_error(kept, error) from error
+    return copy
+
+
+def remove_copies(folder: Path, *, keep: Collection[Path]) -> None:
+    """Removes the copies of templates that are no longer used."""
+    for copy in (folder / ".publisher" / "templates").glob("*"):
+        if copy not in keep:
+            shutil.rmtree(copy, ignore_errors=True)
+
+
+def check_site(app: "App") -> None:
+    """Opens what the settings name: keys, passwords, templates. Raises the first PublisherError."""
+    if not (secret := app.settings.secret_file).is_file():
+        what = "the secret of this site is gone, and links in mails that were sent depend on it"
+        raise SettingsError(str(secret), what, "restore it from a backup")
+    from publisher.app.secret_files import secret_findings
+    from publisher.rendering import JinjaRenderer
+
+    for finding in secret_findings(app):
+        if finding.error:
+            raise SettingsError(finding.path, finding.reason)
+    JinjaRenderer(app.template_folders).check()
+    _ = app.ring, app.deps, app.signer
+
+
+class SettingsReloader:
+    """Takes up changed settings of a running site, in a thread of its own.
+
+    `prepare` is called with the site by its new settings, and raises PublisherError where they cannot be
+    used; `take_up` then makes it the one that is worked with. Where the settings are bad the old ones stay,
+    and log and `status` say why and since when.
+    """
+
+    def __init__(
+        self,
+        app: "App",
+        current: SettingsSet,
+        environ: Mapping[str, str],
+        *,
+        prepare: Callable[["App"], None],
+        take_up: Callable[["App"], None],
+    ) -> None:
+        self._app, self._current, self._environ = app, current, environ
+        self._prepare, self._take_up = prepare, take_up
+        self._files = FileContents()
+        self._named = current.settings  # the newest that could be read: their files are watched
+        self._seen = self._look()
+        self._tried = self._seen
+        self._asked = False
+        self._bad = ""
+        self._restart: tuple[str, ...] = ()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="settings", daemon=True)
+
+    def start(self) -> None:
+        """Starts to look for changes."""
+        self._note()  # what an earlier process left
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stops; returns when nothing is being taken up."""
+        self._stopping.set()
+        self._thread.join()
+
+    def ask(self) -> None:
+        """Reads the settings again soon, whether they changed or not. For signal handlers."""
+        self._asked = True
+
+    def _run(self) -> None:
+        while not self._stopping.wait(LOOK_SECONDS):
+            try:
+                self.look()
+            except Exception:
+                log.exception("settings_not_taken_up")
+
+    def look(self) -> None:
+        """One look: takes up what has changed, once it has been seen twice alike."""
+        before, self._seen = self._seen, self._look()
+        asked, self._asked = self._asked, False
+        if asked or (self._seen != self._tried and self._seen == before):
+            self._tried = self._seen
+            self.reload(asked=asked)
+
+    def _look(self) -> dict[str, str]:
+        file = self._app.settings.folder / "publisher.toml"
+        return {"publisher.toml": self._files.hash_of(file), **contents_of(self._named, self._files)}
+
+    def reload(self, *, asked: bool = False) -> None:
+        """Reads the settings and takes them up, or says why not."""
+        folder = self._app.settings.folder
+        try:
+            new = read_settings(folder, self._environ, self._files)
+            self._named = new.settings
+            self._restart = tuple(
+                key for key in changed_keys(self._current.values, new.values) if key in NEEDS_RESTART
+            )
+            new = keep_what_needs_restart(new, self._current)
+            changed = new.changed_since(self._current)
+            if changed:
+                old_templates = self._current.own_templates
+                app = self._app.with_settings(new.settings, new.own_templates)
+                check_site(app)
+                self._prepare(app)
+                self._take_up(app)
+                self._app = app
+                remove_copies(folder, keep={new.own_templates, old_templates})  # a request may still use it
+            self._current = new
+        except PublisherError as error:
+            if asked or str(error) != self._bad:
+                log.error("settings_bad", extra={"reason": str(error), "instead": OLD_ONES})
+            self._bad = str(error)
+            self._note()
+            return
+        if changed:
+            log.info("settings_taken_up", extra={"changed": ",".join(changed)})
+        elif self._bad:
+            log.info("settings_good_again")
+        elif asked and not self._restart:
+            log.info("settings_unchanged")
+        if self._restart:
+            log.warning("settings_need_restart", extra={"changed": ",".join(self._restart)})
+        self._bad = ""
+        self._note()
+
+    def _note(self) -> None:
+        """Tells `status`."""
+        problems = [f"{self._bad}; {OLD_ONES}"] if self._bad else []
+        if self._restart:
+            keys = " and ".join(self._restart)
+            problems.append(f"{keys} changed; restart `publisher run` to use it")
+        with suppress(PublisherError):  # the store's own trouble shows elsewhere
+            self._app.store.set_problems(AREA, problems, self._app.clock())
+
+
+def keep_what_needs_restart(new: SettingsSet, current: SettingsSet) -> SettingsSet:
+    """`new` with the store and the address that the process has."""
+    values = {
+        key: current.values.get(key, value) if key in NEEDS_RESTART else value
+        for key, value in new.values.items()
+    }
+    return replace(new, settings=replace(new.settings, store=current.settings.store), values=values)

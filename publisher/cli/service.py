@@ -1,0 +1,227 @@
+"""The service that `publisher run` is: its processes and threads, its signals, its log."""
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from publisher.app import REST, SCHEDULE, App
+from publisher.app.reload import (
+    FileContents,
+    SettingsReloader,
+    SettingsSet,
+    check_site,
+    read_settings,
+    remove_copies,
+)
+from publisher.cli import printable
+from publisher.cli.common import say, warn_of_readable
+from publisher.core.errors import PublisherError, SettingsError, TemplateError
+
+if TYPE_CHECKING:
+    from publisher.file_watcher import Watcher
+    from publisher.scheduler import Ticker
+    from publisher.web.child_process import ServerProcess
+
+
+def serve(folder: Path, environ: Mapping[str, str], listen: str | None, *, web_only: bool = False) -> None:
+    """Serves a site until SIGTERM or Ctrl-C, and takes up its settings when they change. Raises OutputError
+    when the port is in use, Refused when another `publisher run` works on this site, and with exit code 2
+    what is wrong with the settings.
+    """
+    ignore_signals()
+    log_to_stderr()
+    try:
+        app, settings = open_checked(folder, environ)
+    except (SettingsError, TemplateError) as error:
+        error.exit_code = 2
+        raise
+    with app.lock("run", wait=False):
+        Service(app, settings, environ, listen).serve(web_only=web_only)
+
+
+def open_checked(folder: Path, environ: Mapping[str, str]) -> tuple[App, SettingsSet]:
+    """A site to run, and the settings that it goes by. Raises SettingsError, TemplateError."""
+    files = FileContents()
+    settings = read_settings(folder, environ, files)
+    app = App(settings.settings, say=say, rest=REST, own_templates=settings.own_templates)
+    with suppress(PublisherError):
+        _ = app.ring  # made now where there is none: later it would look like a change
+    settings = read_settings(folder, environ, files)
+    check_site(app)
+    remove_copies(app.settings.folder, keep={settings.own_templates})
+    return app, settings
+
+
+class Service:
+    """One `publisher run`: what serves, publishes and sends, and what takes up changed settings."""
+
+    def __init__(
+        self, app: App, settings: SettingsSet, environ: Mapping[str, str], listen: str | None
+    ) -> None:
+        from publisher.web.server import Server
+
+        web = app.settings.web
+        host = f"[{web.host}]" if ":" in web.host else web.host
+        self._app, self._settings, self._environ = app, settings, environ
+        self._server = Server(app, listen or f"{host}:{web.port}")
+        self._where = f"serving {app.settings.folder} on {self._server.url} - Ctrl-C stops"
+        self._ticker: Ticker | None = None
+        self._watcher: Watcher | None = None
+        self._web: ServerProcess | Server = self._server
+        self._reloader = SettingsReloader(
+            app, settings, environ, prepare=lambda changed: self._web.prepare(changed), take_up=self._take_up
+        )
+
+    def serve(self, *, web_only: bool) -> None:
+        """Works until it is told to stop."""
+        self._app.store.head()  # a store that does not open stops us here, before anything is served
+        try:
+            if web_only:
+                call_on_signals(self._server.stop, self._reloader.ask)
+                self._reloader.start()
+                try:
+                    self._announce()
+                    self._server.serve()
+                finally:
+                    self._reloader.stop()
+            else:
+                self._publish_and_send()
+        finally:
+            self._app.close()
+        say("stopped")
+
+    def _announce(self) -> None:
+        say(self._where)
+        warn_of_readable(self._app)
+
+    def _publish_and_send(self) -> None:
+        """Serves in a process of its own, while this one publishes and sends."""
+        from publisher.scheduler import Ticker
+        from publisher.web.child_process import ServerProcess
+
+        self._web = process = ServerProcess(self._app, self._server)
+        call_on_signals(process.stop, self._reloader.ask, process.kill)
+        self._ticker = ticker = Ticker(self._app)
+        with self._app.lock(SCHEDULE):
+            try:
+                self._app.wake = ticker.wake
+                ticker.start()
+                self._watch()
+                self._reloader.start()
+                self._announce()
+                process.attend(ticker.wake)
+            finally:
+                self._reloader.stop()
+                process.close()
+                self._watch(stop=True)
+                ticker.stop()
+
+    def _take_up(self, app: App) -> None:
+        """Goes on with `app`, the same site by other settings, between two pieces of work."""
+        before, self._app = self._app, app
+        if self._ticker is None:
+            self._web.take_up()
+            return
+        with self._ticker.paused():
+            self._web.take_up()
+            self._ticker.take_up(app)
+        if watched(before) != watched(app):
+            self._watch(stop=True)
+            self._watch()
+
+    def _watch(self, *, stop: bool = False) -> None:
+        """Begins to watch for posts, if settings say so, or stops."""
+        if stop:
+            if self._watcher is not None:
+                self._watcher.stop()
+            self._watcher = None
+        elif self._ticker is not None:
+            self._ticker.set_unwatched()
+            if self._app.settings.schedule.watch:
+                self._watcher = make_watcher(self._app, self._ticker)
+                self._watcher.start()
+
+
+def ignore_signals() -> None:
+    """Lets SIGHUP and SIGUSR1 end nothing until `call_on_signals`."""
+    for number in (signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def call_on_signals(
+    stop: Callable[[], None], reload: Callable[[], None], kill: Callable[[], None] = lambda: None
+) -> None:
+    """Makes SIGTERM and Ctrl-C call `stop`, the second one end this process at once, after `kill`. SIGHUP
+    calls `reload`, unless the terminal is gone; SIGUSR1 does nothing.
+    """
+    told = False
+    on_terminal = sys.stdin is not None and sys.stdin.isatty()
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        nonlocal told
+        if told:
+            kill()
+            os._exit(128 + number)
+        told = True
+        stop()
+
+    def hang_up(number: int, frame: FrameType | None) -> None:
+        if on_terminal:
+            try:
+                os.tcgetpgrp(0)
+            except OSError:  # the terminal was closed
+                end(number, frame)
+                return
+        reload()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    signal.signal(signal.SIGHUP, hang_up)
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+
+
+def watched(app: App) -> tuple[object, ...]:
+    """What a watcher depends on."""
+    return app.settings.schedule.watch, app.settings.posts.dir
+
+
+def make_watcher(app: App, ticker: "Ticker") -> "Watcher":
+    """Publishes posts when they change."""
+    from publisher.file_watcher import Watcher
+
+    store = app.settings.store.url.removeprefix("sqlite:///")
+    ours = (Path(store + end) for end in ("", "-journal", "-shm", "-wal"))
+    return Watcher(
+        {app.settings.posts.dir: ticker.files_changed},
+        quiet=app.rest / 2,
+        skip=(app.state, app.public, app.outbox, *ours),
+        problem=ticker.set_watch_problem,
+    )
+
+
+class FieldFormatter(logging.Formatter):
+    """`LEVEL event key=value`: constant event names, values as fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        known = logging.makeLogRecord({}).__dict__.keys() | {"message", "asctime", "taskName"}
+        fields: dict[str, Any] = {k: v for k, v in record.__dict__.items() if k not in known}
+        text = " ".join(
+            [record.levelname.lower(), record.getMessage(), *(f"{k}={v}" for k, v in fields.items())]
+        )
+        trace = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
+        return printable(" ".join(text.split("\n")) + trace)
+
+
+def log_to_stderr() -> None:
+    """Sends the log to stderr, one line for each event."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(FieldFormatter())
+    root = logging.getLogger("publisher")
+    root.setLevel(logging.INFO)
+    root.addHandler(handler)
