@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from bs4 import BeautifulSoup, Tag
-from bs4.element import PageElement
 from markdownify import MarkdownConverter
 
 _SPECIAL = re.compile(r"[\\`*~\[\]]|(?<!\w)_|_(?!\w)|<(?=[A-Za-z/!?])|&(?=#?\w+;)|\{(?=:)|!\Z")
@@ -115,7 +114,7 @@ class MarkdownWriter(MarkdownConverter):
 
     def convert_summary(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         """Its heading: HTML, because a block of HTML begins before it."""
-        return f"<summary>{_inner_html(el)}</summary>\n\n"
+        return f"<summary>{' '.join(el.decode_contents().split())}</summary>\n\n"
 
     def convert_table(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         """A table of Markdown; as HTML where cells span others or hold blocks."""
@@ -164,22 +163,15 @@ def _emphasized(el: Tag, text: str, parent_tags: set[str], mark: str, tag: str) 
     if not inner or "_noformat" in parent_tags:
         return text
     before, after = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
-    left = before[-1:] or _last_character(el.previous_sibling)
-    right = after[:1] or _first_character(el.next_sibling)
-    beside = {getattr(node, "name", None) for node in (el.previous_sibling, el.next_sibling)}
+    previous, following = el.previous_sibling, el.next_sibling
+    left = before[-1:] or (previous.get_text()[-1:] if previous is not None else "")
+    right = after[:1] or (following.get_text()[:1] if following is not None else "")
+    beside = {getattr(node, "name", None) for node in (previous, following)}
     clear = not beside & _EMPHASIS and inner[0] != "*" and inner[-1] != "*"
     opens = _is_edge(left) or not _is_edge(inner[0])
     if clear and opens and (_is_edge(right) or not _is_edge(inner[-1])):
         return f"{before[:1]}{mark}{inner}{mark}{after[:1]}"
     return f"{before[:1]}<{tag}>{inner}</{tag}>{after[:1]}"
-
-
-def _last_character(node: PageElement | None) -> str:
-    return (node.get_text() if node is not None else "")[-1:]
-
-
-def _first_character(node: PageElement | None) -> str:
-    return (node.get_text() if node is not None else "")[:1]
 
 
 def _is_edge(character: str) -> bool:
@@ -197,10 +189,6 @@ def _raw(el: Tag) -> str:
     """An element as HTML, in a block of its own: a blank line would end the block."""
     html = re.sub(r"\n\s*\n", "\n", str(el))
     return f"\n\n{html}\n\n"
-
-
-def _inner_html(el: Tag) -> str:
-    return " ".join(el.decode_contents().split())
 
 
 def _destination(url: str) -> str:

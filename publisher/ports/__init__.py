@@ -8,17 +8,14 @@ completely or not at all. What is raised is named; nothing else is expected.
 from typing import Protocol
 
 from publisher.ports.adapters import (
-    AdoptedIdsFile,
     Cadence,
     Clock,
     Failpoint,
     FeedReader,
-    FeedRedirectsFile,
     Format,
     Journal,
     Markup,
     PendingSignature,
-    PublicFolder,
     RelayQuotas,
     Renderer,
     Session,
@@ -35,7 +32,16 @@ from publisher.ports.delivery import (
     ReconcilingStore,
     ThrottleStore,
 )
-from publisher.ports.publishing import DocumentStore, FeedStore, FileStore, LogStore, PublishStateStore
+from publisher.ports.publishing import (
+    AdoptedIdsFile,
+    DocumentStore,
+    FeedRedirectsFile,
+    FeedStore,
+    FileStore,
+    LogStore,
+    PublicFolder,
+    PublishStateStore,
+)
 from publisher.ports.subscribers import PlanningStore, SignUpStore, SubscriberStore
 
 __all__ = [

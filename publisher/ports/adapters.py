@@ -1,4 +1,6 @@
-"""Ports of everything but the store: clock, posts, markup, formats, rendering, files, mail, HTTP."""
+"""Ports of everything but the store and the files that a publish writes: clock, posts, markup, formats,
+rendering, mail, the journal, HTTP.
+"""
 
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -6,9 +8,7 @@ from typing import NamedTuple, Protocol
 
 from publisher.core.delivery.relays import Relay
 from publisher.core.digests.digest import Digest, DigestContent, DigestLinks, DigestPost, LetterKind
-from publisher.core.feeds.documents import Document
 from publisher.core.feeds.feed import Feed
-from publisher.core.feeds.redirects import Redirect
 from publisher.core.feeds.websub import PingResult
 from publisher.core.mail.dkim import CanonicalMessage
 from publisher.core.mail.message import Message, Outcome, Placeholder
@@ -22,7 +22,7 @@ from publisher.core.posts.post import (
     ParsedPost,
 )
 from publisher.core.posts.post import MarkupLanguage as MarkupKind
-from publisher.core.publishing.adoption import OldEntry, OldFeed
+from publisher.core.publishing.adoption import OldFeed
 from publisher.core.site import Site
 from publisher.core.subscribers.subscription import MailingList, Schedule
 
@@ -225,50 +225,6 @@ class Renderer(Protocol):
         ...
 
 
-class PublicFolder(Protocol):
-    """The public/ folder. Files are staged beside their final path, then renamed; text documents have their
-    encodings beside them (core.feeds.documents.ENCODINGS). Every method may raise OutputError.
-    """
-
-    def stage(self, path: str, data: bytes) -> None:
-        """Writes a document and its encodings beside their place, durable but hidden; makes folders."""
-        ...
-
-    def place(self, path: str, modified: datetime) -> None:
-        """Renames the staged document and its encodings into place, with `modified` as their time."""
-        ...
-
-    def holds(self, document: Document) -> bool:
-        """Whether the file is there as recorded (a plain file of that size and mtime), and its encodings
-        too.
-        """
-        ...
-
-    def standing(self, path: str) -> tuple[str, datetime] | None:
-        """SHA-256 (64 hex digits) and mtime (whole seconds) of the file at `path`, whoever wrote it; None if
-        there is none.
-        """
-        ...
-
-    def read(self, path: str) -> bytes | None:
-        """The bytes at `path`, whoever wrote them; None if there are none."""
-        ...
-
-    def pages(self, folder: str) -> Iterator[str]:
-        """The paths of every `index.html` below a folder ("posts/"), whoever wrote it; follows no links."""
-        ...
-
-    def remove(self, path: str) -> None:
-        """Deletes a file, its encodings first, and the folders this leaves empty. Nothing happens if it is
-        missing.
-        """
-        ...
-
-    def sweep(self) -> None:
-        """Deletes what a crash left staged."""
-        ...
-
-
 class Session(Protocol):
     """One connection, one message at a time: offer, then commit or drop."""
 
@@ -421,22 +377,3 @@ class FeedReader(Protocol):
     def related(self, data: bytes, where: str) -> str:
         """The feed that a web page links to; "" if there is none."""
         ...
-
-
-class AdoptedIdsFile(Protocol):
-    """The file of adopted ids beside publisher.toml. Raises OutputError, SettingsError."""
-
-    name: str
-
-    def entries(self) -> Sequence[OldEntry]: ...
-    def save(self, entries: Sequence[OldEntry]) -> None: ...
-
-
-class FeedRedirectsFile(Protocol):
-    """The file of feeds that moved or ended, beside publisher.toml. Raises OutputError, SettingsError."""
-
-    def moves(self) -> Sequence[Redirect] | None:
-        """By path; None if there is no file."""
-        ...
-
-    def save(self, moves: Sequence[Redirect]) -> None: ...

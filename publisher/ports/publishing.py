@@ -1,5 +1,5 @@
-"""Ports of the store for publishing: the log, the file index, views of the log, documents under public/,
-redirects and WebSub pings.
+"""Ports for publishing: of the store for the log, the file index, views of the log, documents under public/,
+redirects and WebSub pings; and of the files beside it: public/, adopted.json, moved.json.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -7,11 +7,22 @@ from datetime import datetime
 from typing import Protocol
 
 from publisher.core.feeds.documents import Document, FeedVersion
-from publisher.core.feeds.feed import MAX_SEQ, ArchivePage, CombinedFilter, FeedState, PageMember, TermChange
+from publisher.core.feeds.feed import (
+    MAX_SEQ,
+    ArchivePage,
+    CombinedFilter,
+    FeedState,
+    PageMember,
+    TermChange,
+)
 from publisher.core.feeds.redirects import Redirect
 from publisher.core.feeds.websub import Ping
 from publisher.core.posts.filters import Term, TermKind
-from publisher.core.posts.post import FileStat, Post
+from publisher.core.posts.post import (
+    FileStat,
+    Post,
+)
+from publisher.core.publishing.adoption import OldEntry
 from publisher.core.publishing.incremental import IndexUpdate, PostKeys
 from publisher.core.publishing.log import LogHead, LogKind, LogRow, PublishedPost
 from publisher.core.publishing.plan import Plan
@@ -292,3 +303,66 @@ class FileStore(Protocol):
     def update_index(self, changes: IndexUpdate) -> int:
         """Records what an applied plan read, and what it left settled. Returns the new `index_version`."""
         ...
+
+
+class PublicFolder(Protocol):
+    """The public/ folder. Files are staged beside their final path, then renamed; text documents have their
+    encodings beside them (core.feeds.documents.ENCODINGS). Every method may raise OutputError.
+    """
+
+    def stage(self, path: str, data: bytes) -> None:
+        """Writes a document and its encodings beside their place, durable but hidden; makes folders."""
+        ...
+
+    def place(self, path: str, modified: datetime) -> None:
+        """Renames the staged document and its encodings into place, with `modified` as their time."""
+        ...
+
+    def holds(self, document: Document) -> bool:
+        """Whether the file is there as recorded (a plain file of that size and mtime), and its encodings
+        too.
+        """
+        ...
+
+    def standing(self, path: str) -> tuple[str, datetime] | None:
+        """SHA-256 (64 hex digits) and mtime (whole seconds) of the file at `path`, whoever wrote it; None if
+        there is none.
+        """
+        ...
+
+    def read(self, path: str) -> bytes | None:
+        """The bytes at `path`, whoever wrote them; None if there are none."""
+        ...
+
+    def pages(self, folder: str) -> Iterator[str]:
+        """The paths of every `index.html` below a folder ("posts/"), whoever wrote it; follows no links."""
+        ...
+
+    def remove(self, path: str) -> None:
+        """Deletes a file, its encodings first, and the folders this leaves empty. Nothing happens if it is
+        missing.
+        """
+        ...
+
+    def sweep(self) -> None:
+        """Deletes what a crash left staged."""
+        ...
+
+
+class AdoptedIdsFile(Protocol):
+    """The file of adopted ids beside publisher.toml. Raises OutputError, SettingsError."""
+
+    name: str
+
+    def entries(self) -> Sequence[OldEntry]: ...
+    def save(self, entries: Sequence[OldEntry]) -> None: ...
+
+
+class FeedRedirectsFile(Protocol):
+    """The file of feeds that moved or ended, beside publisher.toml. Raises OutputError, SettingsError."""
+
+    def moves(self) -> Sequence[Redirect] | None:
+        """By path; None if there is no file."""
+        ...
+
+    def save(self, moves: Sequence[Redirect]) -> None: ...

@@ -9,7 +9,7 @@ zero-width spaces; a run longer than a line breaks before a syllable.
 import re
 import unicodedata
 from datetime import UTC, datetime
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -27,6 +27,7 @@ from publisher.core.mail.message import (
     display_width,
     strip_marks,
 )
+from publisher.core.patterns import lazy
 from publisher.rendering.languages import LanguageWords
 
 _SCRIPTS = {
@@ -63,6 +64,9 @@ _HAN = (
     "\U00020000-\U0003fffd"
 )
 
+# Compiled when they are needed: that takes as long as a whole mail.
+_HAN_CHARACTER = lazy(f"[{_HAN}]")
+_HAN_PIECE = lazy(rf"[{_OPEN}]*(?:[{_HAN}]|[^{_HAN}{_OPEN}{_CLOSE}]+)[{_CLOSE}]*|[{_OPEN}{_CLOSE}]+")
 _UNSPACED = re.compile("[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u1a20-\u1aaf\uac00-\ud7af]")
 _LEADING_VOWELS = frozenset("\u0e40\u0e41\u0e42\u0e43\u0e44\u0ec0\u0ec1\u0ec2\u0ec3\u0ec4")
 
@@ -170,16 +174,6 @@ def preheader(digest: Digest, words: LanguageWords) -> str:
     return clip(line, most)
 
 
-@cache
-def _han() -> re.Pattern[str]:  # compiled when needed: that takes as long as a whole mail
-    return re.compile(f"[{_HAN}]")
-
-
-@cache
-def _han_pieces() -> re.Pattern[str]:
-    return re.compile(rf"[{_OPEN}]*(?:[{_HAN}]|[^{_HAN}{_OPEN}{_CLOSE}]+)[{_CLOSE}]*|[{_OPEN}{_CLOSE}]+")
-
-
 @lru_cache(maxsize=2048)
 def wrap(text: str, width: int = TEXT_WIDTH) -> str:
     """`text` with each of its lines broken at `width` columns; list items and quotations hang. Verbatim lines
@@ -220,13 +214,17 @@ def _pieces(word: str, room: int) -> list[str]:
         parts = [part for part in _CODE_PART.split(word) if part]
         found = [[strip_marks(part)] if START_CODE in part else _pieces(part, room) for part in parts]
         # A line may end next to code only between characters that stand alone: never in "(`code`)."
-        return [piece for some in found for piece in some] if _han().search(word) else [strip_marks(word)]
+        return (
+            [piece for some in found for piece in some]
+            if _HAN_CHARACTER.search(word)
+            else [strip_marks(word)]
+        )
     if "://" in word:
         head, *rest = _URL_START.split(word, maxsplit=1)
-        return [*_pieces(head, room), *rest] if rest and _han().search(head) else [word]
+        return [*_pieces(head, room), *rest] if rest and _HAN_CHARACTER.search(head) else [word]
     parts = re.split("(?<=\u200b)", word) if "\u200b" in word else [word]
-    if _han().search(word):
-        parts = [piece for part in parts for piece in _han_pieces().findall(part)]
+    if _HAN_CHARACTER.search(word):
+        parts = [piece for part in parts for piece in _HAN_PIECE.findall(part)]
     return [piece for part in parts for piece in _syllables(part, room)]
 
 

@@ -8,8 +8,7 @@ Intents and outcomes of all connections share transactions, so that one flush of
 durable. A transaction begins when every connection that is ready has added to it. A connection waits for its
 own intent. It does not wait for an acceptance: that is in the transaction of its next intent at the latest,
 and before it, so a connection never has two unknown outcomes, and its next message is on its way meanwhile.
-An acceptance waits a moment for such an intent, since a transaction of its own would cost as much. The event
-loop itself writes, and waits for the disk and for other writers: docs/decisions/0023.
+The event loop itself writes, and waits for the disk and for other writers: docs/decisions/0023.
 """
 
 import asyncio
@@ -49,7 +48,7 @@ from publisher.services.delivery.send_queue import Job, OpenBatch, SendQueue
 from publisher.services.deps import Deps
 
 MAX_WAIT = 0.005
-"""Seconds that an outcome waits for an intent to go with."""
+"""Seconds that an acceptance waits for an intent: a transaction of its own would cost as much as both."""
 
 
 MAX_LOSSES = 3
@@ -200,8 +199,7 @@ class OutcomeRecorder:
 
     async def intend(self, delivery: Delivery, relay: str) -> bool:
         """Whether the message may be ended: then this intent is durable, and so is which relay has it."""
-        route = self._routes.get(relay)
-        if route is None:
+        if (route := self._routes.get(relay)) is None:
             way = Route(self.deps.adapters.transport.name, relay)
             route = self._routes[relay] = await asyncio.to_thread(self.store.route_number, way)
         return await self.ledger.record(
@@ -288,13 +286,8 @@ class OutcomeRecorder:
     async def release(self, jobs: Sequence[Job], until: datetime | None = None) -> None:
         """Puts claimed deliveries back that are not tried after all, until then; it was no attempt."""
         releases = [
-            Transition(
-                mailing=job.delivery.mailing,
-                n=job.delivery.n,
-                cause=TransitionCause.RELEASE,
-                not_before=until,
-            )
-            for job in jobs
+            Transition(mailing=it.mailing, n=it.n, cause=TransitionCause.RELEASE, not_before=until)
+            for it in (job.delivery for job in jobs)
         ]
         await asyncio.gather(*map(self.ledger.record, releases))
         for job in jobs:
@@ -329,6 +322,7 @@ class OutcomeRecorder:
         return self.queue.remove_mailing(mailing)
 
     async def _react(self, *stopped: StoppedJobs) -> None:
+        """Saves breakers that changed, pauses what they stop, and releases the jobs that they took out."""
         await self.breakers.save([breaker for breaker, _ in stopped])
         for breaker, jobs in stopped:
             mailing = scope_mailing(breaker.scope)

@@ -1,7 +1,7 @@
 """The public pages of mailings: each digest without personal data, each list's archive, and the manifest."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -47,9 +47,13 @@ def write_mailing_pages(deps: Deps, now: datetime) -> tuple[tuple[str, ...], lis
         _archive(deps, spec, [m for m in digests if m.list == spec.slug], gone) for spec in deps.rules.lists
     ]
     wanted.append(_manifest(deps.adapters.store, digests))
-    _clear_stale(
-        deps, [m for m in mailings if m.id in gone or m.id in shows_private], {want.path for want in wanted}
-    )
+    # Pages that show what is hidden now and are not made again: of mailings that were cancelled, and of lists
+    # that are no longer in the settings.
+    hiding = [m for m in mailings if m.id in gone or m.id in shows_private]
+    stale = {path for m in hiding for path in (_path(m), f"digests/{m.list}/index.html")}
+    stale -= {spec.path for spec in wanted}
+    existing = deps.adapters.store.documents().keys() if hiding else ()
+    remove_documents(deps, sorted(stale.intersection(existing)))
     written = write_documents(deps, wanted, now)
     if deps.adapters.store.meta(PASSAGES) != LOOKED:
         deps.adapters.store.set_meta(PASSAGES, LOOKED)
@@ -80,15 +84,6 @@ def _with_private_passages(store: Store, mailings: Sequence[Mailing]) -> frozens
             ):
                 found.add(mailing.id)
     return frozenset(found)
-
-
-def _clear_stale(deps: Deps, mailings: Sequence[Mailing], wanted: Collection[str]) -> None:
-    """Removes pages that show what is hidden now and that are not made again: those of cancelled mailings and
-    of lists that are no longer in the settings.
-    """
-    existing = deps.adapters.store.documents().keys() if mailings else ()
-    stale = {path for m in mailings for path in (_path(m), f"digests/{m.list}/index.html")} - set(wanted)
-    remove_documents(deps, sorted(stale.intersection(existing)))
 
 
 def _path(mailing: Mailing) -> str:

@@ -250,8 +250,8 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """So many `readers` of a list wait for at most `posts` posts each, `until` their digest is due (None: not
-    known). `posts` is 0 for paused readers, whose posts are not looked up.
+    """Readers of a list who wait for posts: how many they are, the most posts that one of them waits for (0
+    for paused readers, whose posts are not looked up), and when their digest is due (None if not known).
     """
 
     list: str
@@ -277,7 +277,12 @@ def _list_backlog(deps: Deps, spec: MailingList, now: datetime, *, paused: bool)
         if not group.selection.posts:
             continue
         due = None if group.due.schedule_id in at_once or group.due.oldest <= now else group.due.oldest
-        reason, until = _reason(spec, group, due, delayed_until)
+        if len(group.selection.posts) < spec.min_posts:
+            reason, until = Reason.MIN_POSTS, None
+        elif due is not None:
+            reason, until = Reason.SKIPPED if group.due.skipped else Reason.SCHEDULED, due
+        else:
+            reason, until = Reason.DELAY if delayed_until else Reason.DUE, delayed_until
         key = (until is None, until or now, reason)
         before = found.get(key, Waiting(list=spec.slug, reason=reason, readers=0, until=until))
         found[key] = replace(
@@ -289,17 +294,6 @@ def _list_backlog(deps: Deps, spec: MailingList, now: datetime, *, paused: bool)
     if paused and (number := deps.adapters.store.count_not_due(report.due).get("paused", 0)):
         result.append(Waiting(list=spec.slug, reason=Reason.PAUSED, readers=number))
     return result
-
-
-def _reason(
-    spec: MailingList, group: DueReaderGroup, due: datetime | None, delayed_until: datetime | None
-) -> tuple[Reason, datetime | None]:
-    """Why a group waits that is due at `due`, and until when."""
-    if len(group.selection.posts) < spec.min_posts:
-        return Reason.MIN_POSTS, None
-    if due is None:
-        return (Reason.DELAY, delayed_until) if delayed_until is not None else (Reason.DUE, None)
-    return (Reason.SKIPPED if group.due.skipped else Reason.SCHEDULED), due
 
 
 def fix_due_times(store: Store, spec: MailingList, now: datetime) -> None:

@@ -101,32 +101,24 @@ def preview(deps: Deps, spec: MailingList, now: datetime, *, reader: str = "") -
     and signature, which are made when it is sent. Raises TemplateError, SourceError; Refused if nothing was
     published yet, the address gets no mail of the list, or nothing is new for it.
     """
-    if reader:
-        address = parse_address(reader, where="--as")
-        log = log_after_publish(deps, now)
+    address = parse_address(reader, where="--as") if reader else None
+    log = log_after_publish(deps, now)
+    if address is not None:
         mine = next_mailing_for(deps, spec, now, address, log)
         sample = _SampleReader(mine.mailing, mine.reader.id, mine.reader.generation)
         digest = projected_digest(deps, spec, log, mine.posts, now, language=mine.language)
         mail = lint_digest(deps, digest, mine.mailing, own=mine.own)
         return _rendered(deps, mail, now, parse_address(mine.reader.address), sample, note=mine.note)
-    log = log_after_publish(deps, now)
-    posts = _pending_posts(deps.adapters.store, spec, log, now) or log.newest(RECENT)
+    posts: Sequence[PublishedPost] = ()
+    if (behind := deps.adapters.store.lowest_offset(spec.slug)) is not None:
+        fresh = log.fresh(behind, due_query(deps.adapters.store, spec, now, log).head)
+        posts = DigestSelector(spec, fresh, {}).of(CohortKey(behind), ContentPreference(), least=1).posts
+    posts = posts or log.newest(RECENT)
     if not posts:
         raise Refused(f"preview {spec.slug}", "no post is published yet", "run `publisher publish` first")
     digest = projected_digest(deps, spec, log, posts, now, language="")
     mail = lint_digest(deps, digest, deps.adapters.store.next_mailing_id())
     return _rendered(deps, mail, now, parse_address(SAMPLE_ADDRESS), _SampleReader(0, 0, 0))
-
-
-def _pending_posts(
-    store: Store, spec: MailingList, log: DigestMaterial, now: datetime
-) -> Sequence[PublishedPost]:
-    """The posts for the list since the lowest offset of its readers."""
-    behind = store.lowest_offset(spec.slug)
-    if behind is None:
-        return ()
-    fresh = log.fresh(behind, due_query(store, spec, now, log).head)
-    return DigestSelector(spec, fresh, {}).of(CohortKey(behind), ContentPreference(), least=1).posts
 
 
 def _rendered(

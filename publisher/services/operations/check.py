@@ -33,7 +33,7 @@ from publisher.services.publishing.post_ids import recover_history
 from publisher.services.publishing.scan import plan_rules
 from publisher.services.subscribers.account import LINKS
 
-MailFinding = tuple[str, LintProblem | PublisherError]
+MailProblem = tuple[str, LintProblem | PublisherError]
 """The name of a mail, and what is wrong with it."""
 
 RECENT = 5
@@ -132,15 +132,8 @@ def check(deps: Deps, now: datetime) -> CheckReport:
             error = not item.empty or item.path in lost
             findings.append(Finding(path=item.path, line=item.line, reason=item.reason, error=error))
     unread = deps.adapters.source().unreadable()
-    findings += _in_other_formats(unread)
+    findings += _unread_files(unread, deps.adapters.source().unread())
     findings += [Finding(path=p, line=0, reason=reason, error=True) for p, reason in clashes.items()]
-    if code := deps.adapters.source().unread():
-        others = len(code) - 1
-        more = f" (nor {others} more such file{'s' * (others > 1)})" if others else ""
-        reason = (
-            f"is code, which is never run{more}; write what it says of posts as JSON, or in posts.defaults"
-        )
-        findings.append(Finding(path=code[0], line=0, reason=reason, error=False))
     parsed = [item for item in items if isinstance(item, ParsedPost)]
     waits = [wait_reason(item.post, now) for item in parsed]
     return CheckReport(
@@ -154,35 +147,41 @@ def check(deps: Deps, now: datetime) -> CheckReport:
     )
 
 
-def _in_other_formats(unread: Sequence[tuple[str, str]]) -> Iterator[Finding]:
-    """One finding for each format that is not read, at its first file."""
-    for name in sorted({name for _, name in unread}):
-        first, *others = [path for path, of in unread if of == name]
+def _unread_files(posts: Sequence[tuple[str, str]], code: Sequence[str]) -> Iterator[Finding]:
+    """One finding for each format of posts that is not read, at its first file, and one for code."""
+    for name in sorted({name for _, name in posts}):
+        first, *others = [path for path, of in posts if of == name]
         more = f" (and so {'are' if len(others) > 1 else 'is'} {len(others)} more)" if others else ""
         reason = f"is {name}{more}, {_NOT_READ}: nobody is sent it; convert it to Markdown"
         if (kind := name.partition(" in a ")[0]) in ("Markdown", "HTML"):
             end = ".md" if kind == "Markdown" else ".html"
             reason = f"is {name}{more}, which is not read: nobody is sent it; let its name end in {end}"
         yield Finding(path=first, line=0, reason=reason, error=False)
+    if code:
+        more = f" (nor {len(code) - 1} more such file{'s' * (len(code) > 2)})" if len(code) > 1 else ""
+        reason = (
+            f"is code, which is never run{more}; write what it says of posts as JSON, or in posts.defaults"
+        )
+        yield Finding(path=code[0], line=0, reason=reason, error=False)
 
 
 def _mail_findings(deps: Deps, items: list[ParsedPost], plan: Plan, now: datetime) -> Iterator[Finding]:
-    """What the lint finds in each list's mails; problems of overridden rules are warnings."""
+    """What is wrong in the mails of each list; problems of overridden rules are warnings."""
     if deps.rules.lists and not deps.rules.site.postal_address:
         reason = "site.postal_address is empty: many countries ask for one in mail to many readers"
         yield Finding(path="publisher.toml", line=0, reason=reason, error=False)
-    for name, found in mail_findings(deps, items, plan, now):
+    for name, found in _mail_problems(deps, items, plan, now):
         error = not isinstance(found, LintProblem) or (
             found.error and found.rule.value not in deps.process.overridden_rules
         )
         yield Finding(path=name, line=0, reason=str(found), error=error)
 
 
-def mail_findings(
+def _mail_problems(
     deps: Deps, items: Sequence[ParsedPost], plan: Plan, now: datetime
-) -> Iterator[MailFinding]:
-    """What is wrong in the mails of each list: the digests that readers will wait for once `plan` is applied,
-    whenever they are due, and its confirmation, welcome and account mails.
+) -> Iterator[MailProblem]:
+    """What the lint finds in the digests that readers will wait for once `plan` is applied, whenever they are
+    due, and in each list's confirmation, welcome and account mails.
     """
     newest = sorted(
         (item for item in items if wait_reason(item.post, now) is None and item.post.instant),
@@ -195,7 +194,21 @@ def mail_findings(
             # What readers would get if all of them were due.
             report = due_report(deps, spec, now, at_once=True, everyone=True, log=log)
             pending = [digest for _, _, digest in cohort_digests(deps, report, log)]
-            for digest in pending or [_recent_digest(deps, spec, newest, now)]:
+            if not pending:  # the newest posts show what templates make of posts
+                layout = Layout(spec.content)
+                posts = tuple(_digest_post(deps, item, layout, now) for item in newest)
+                language = deps.rules.language(spec)
+                pending = [
+                    Digest(
+                        site=deps.rules.site,
+                        list=spec,
+                        language=language,
+                        due_at=now,
+                        posts=posts,
+                        layout=layout,
+                    )
+                ]
+            for digest in pending:
                 found |= {str(problem): problem for problem in lint_digest(deps, digest, None).problems}
         except PublisherError as error:
             found[str(error)] = error
@@ -206,20 +219,7 @@ def mail_findings(
         )
 
 
-def _recent_digest(deps: Deps, spec: MailingList, items: Sequence[ParsedPost], now: datetime) -> Digest:
-    """A digest of the newest posts, to lint the templates when no reader waits for a digest."""
-    layout = Layout(spec.content)
-    return Digest(
-        site=deps.rules.site,
-        list=spec,
-        language=deps.rules.language(spec),
-        due_at=now,
-        posts=tuple(_digest_post(deps, item, layout, now) for item in items),
-        layout=layout,
-    )
-
-
-def _transactional(deps: Deps, spec: MailingList, posts: Sequence[DigestPost]) -> Iterator[MailFinding]:
+def _transactional(deps: Deps, spec: MailingList, posts: Sequence[DigestPost]) -> Iterator[MailProblem]:
     """What is wrong in mails to single readers, without the texts of settings and posts, so that only
     templates are judged.
     """

@@ -43,18 +43,6 @@ def _sending(
     }
 
 
-def _stopped(store: Store, now: datetime) -> list[dict[str, Any]]:
-    """The recipient domains whose circuit breaker is open. What stops a mailing, or all, is shown as its
-    hold.
-    """
-    breakers = sorted(store.circuit_breakers().values(), key=lambda breaker: breaker.scope)
-    return [
-        {"domain": breaker.scope, "until": breaker.until, "why": breaker.reply}
-        for breaker in breakers
-        if breaker.stopped(now) and breaker.scope != SERVER_SCOPE and scope_mailing(breaker.scope) is None
-    ]
-
-
 def _relay(store: Store, quota: Quota, now: datetime) -> dict[str, Any]:
     """How much of a relay's quota is used, and when it accepts more if it is used up."""
     used = store.quota_used(quota.relay, now)
@@ -66,14 +54,6 @@ def _relay(store: Store, quota: Quota, now: datetime) -> dict[str, Any]:
         "sent_in_day": messages_used(used, DAY, now),
         "goes_on": next_send_at(quota, used, now),
     }
-
-
-def _public_url(store: Store) -> dict[str, Any] | None:
-    """What web.public_url answered when it was last probed; None if it never was."""
-    last = last_answer(store)
-    if last is None:
-        return None
-    return {"url": last.url, "answer": last.answer, "asked_at": last.at, "words": last.words or None}
 
 
 def status(deps: Deps, now: datetime) -> dict[str, Any]:
@@ -88,6 +68,9 @@ def status(deps: Deps, now: datetime) -> dict[str, Any]:
     for (spec, state), number in store.subscriber_counts().items():
         readers[f"{state} on {spec}"] += number
     last_batches = store.last_batch_times()
+    # The recipient domains with an open circuit breaker: what stops a mailing, or all, is shown as its hold.
+    breakers = sorted(store.circuit_breakers().values(), key=lambda breaker: breaker.scope)
+    probed = last_answer(store)
     return {
         "log_head": head.seq,
         "head_at": head.at,
@@ -99,12 +82,22 @@ def status(deps: Deps, now: datetime) -> dict[str, Any]:
         "next_batch": store.next_batch_at(),
         "readers": dict(readers),
         "sending": [_sending(m, rates.get(m.id), now, last_batches.get(m.id)) for m in active],
-        "stopped": _stopped(store, now),
+        "stopped": [
+            {"domain": breaker.scope, "until": breaker.until, "why": breaker.reply}
+            for breaker in breakers
+            if breaker.stopped(now) and breaker.scope != SERVER_SCOPE and scope_mailing(breaker.scope) is None
+        ],
         "relays": [_relay(store, quota, now) for quota in deps.rules.throttling.quotas],
         "mailings": {"all": mailings, "under way": len(active)},
         "deliveries": {state.value: count for state, count in deliveries.items()},
         "outbox": describe_outbox(store, deps.adapters.transport.name) or None,
-        "public_url": _public_url(store),
+        "public_url": probed
+        and {
+            "url": probed.url,
+            "answer": probed.answer,
+            "asked_at": probed.at,
+            "words": probed.words or None,
+        },
         "waiting": backlog(deps, now, paused=True),
         "hubs": {"to tell": len(store.pings())} if deps.rules.hubs else {},
         "problems": [{"area": a, "since": at, "text": text} for a, at, text in store.problems()],

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from publisher.core.addresses import parse_address
-from publisher.core.delivery.bounces import BounceLimits, Severity, count_refusals
+from publisher.core.delivery.bounces import Severity, count_refusals
 from publisher.core.delivery.reconciliation import journal_event, journal_fields
 from publisher.core.subscribers.subscription import (
     ALL_LISTS,
@@ -126,6 +126,10 @@ def export_data(deps: Deps, address: str) -> dict[str, Any]:
     store, keyring = deps.adapters.store, deps.process.keyring()
     key = key_of(keyring, address)
     asked = store.confirmation_history(mailbox_key(parse_address(address), keyring))
+    refusals = store.refusals_of(key)
+    counted = [one for one in refusals if one.counts is not False]
+    # How many refusals of each severity suppress the address.
+    limits = {Severity.HARD: deps.rules.bounce_limits.hard, Severity.SOFT: deps.rules.bounce_limits.soft}
     return {
         "address": str(parse_address(address)),
         "subscriptions": [_subscription_data(store, one) for one in store.subscriptions_of(key)],
@@ -140,18 +144,13 @@ def export_data(deps: Deps, address: str) -> dict[str, Any]:
                 "reply": one.reply,
                 "counts": one.counts,
             }
-            for one in store.refusals_of(key)
+            for one in refusals
         ],
-        "refusals_left": _refusals_left(deps.rules.bounce_limits, store, key),
+        "refusals_left": {
+            severity: max(most - count_refusals(counted, severity), 0) for severity, most in limits.items()
+        },
         "confirmation_mails": asked and {"sent": list(asked.sent), "never_again_since": asked.never},
     }
-
-
-def _refusals_left(bounce_limits: BounceLimits, store: Store, key: str) -> dict[str, int]:
-    """How many more refusals of each severity suppress an address."""
-    counted = [one for one in store.refusals_of(key) if one.counts is not False]
-    limits = {Severity.HARD: bounce_limits.hard, Severity.SOFT: bounce_limits.soft}
-    return {severity: max(most - count_refusals(counted, severity), 0) for severity, most in limits.items()}
 
 
 def preferences_as_dict(subscription: Subscription) -> dict[str, Any]:

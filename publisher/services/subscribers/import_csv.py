@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import islice
 
 from publisher.core.addresses import is_common_address, parse_address, parse_mailbox
-from publisher.core.delivery.mailing import MailingKind, NewMailing
+from publisher.core.delivery.mailing import MailingKind
 from publisher.core.errors import AddressError
 from publisher.core.posts.filters import fold_term
 from publisher.core.subscribers.csv_cells import RowStatus, SourceStatus
@@ -20,7 +20,6 @@ from publisher.core.subscribers.subscription import (
     ListChoice,
     MailingList,
     NewReader,
-    SchedulePreference,
 )
 from publisher.core.tokens import address_key, mailbox_key
 from publisher.ports import Store
@@ -187,17 +186,24 @@ class _Import:
         self._consent = Consent(at=now, origin="", form="import", wording="stated by the operator")
         self._ring = deps.process.keyring()
         # A list's readers share few schedules, and the confirmation mail is the same for all.
-        self._next_due = lru_cache(maxsize=4096)(self._due_after_import)
-        self._confirmation = lru_cache(maxsize=1)(self._make_confirmation)
+        self._next_due = lru_cache(maxsize=4096)(lambda preference: next_due_after(spec, preference, now))
+        self._confirmation = cache(
+            lambda: single_mailing(
+                deps.adapters.store, spec, MailingKind.CONFIRM, confirmation_message(deps, spec), now
+            )
+        )
 
     def take(self, chunk: Sequence[ImportRow]) -> Imported:
         """Stores a chunk; returns the counts so far."""
+
+        def journal(departures: Sequence[Departure]) -> None:  # before they are in the store
+            journal_departures(self._deps.adapters.journal, departures)
+            self._deps.process.failpoint("import:journaled")
+
         readers = self._without_opted_out([*self._readers(chunk)])
         ask = self._confirmation() if any(not reader.active for _, reader in readers) else None
         given = [(reader, row.said) for row, reader in readers]
-        outcomes = self._deps.adapters.store.import_rows(
-            self._spec.slug, given, self._consent, ask, self._journal
-        )
+        outcomes = self._deps.adapters.store.import_rows(self._spec.slug, given, self._consent, ask, journal)
         if ImportOutcome.ASKED in outcomes:  # a restored older store must not use these ids again
             self._deps.adapters.journal.append(
                 "transactional", {"mailing": self._deps.adapters.store.next_mailing_id() - 1}
@@ -267,18 +273,6 @@ class _Import:
         if len(self._done.bad) < MAX_REPORTED:
             where = f"{self._where}:{row.line}" if self._where else f"line {row.line}"
             self._done.bad.append(f"{where}: {why}")
-
-    def _journal(self, departures: Sequence[Departure]) -> None:
-        """Departures are in the journal before they are in the store."""
-        journal_departures(self._deps.adapters.journal, departures)
-        self._deps.process.failpoint("import:journaled")
-
-    def _due_after_import(self, preference: SchedulePreference) -> datetime:
-        return next_due_after(self._spec, preference, self._now)
-
-    def _make_confirmation(self) -> NewMailing:
-        frozen = confirmation_message(self._deps, self._spec)
-        return single_mailing(self._deps.adapters.store, self._spec, MailingKind.CONFIRM, frozen, self._now)
 
 
 def parse_address_cell(text: str) -> str:
