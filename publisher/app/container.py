@@ -4,8 +4,10 @@ Each function imports what it makes when it is called.
 """
 
 import hashlib
+import os
+import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,8 +23,17 @@ if TYPE_CHECKING:
     from publisher.core.delivery.relays import Relay
     from publisher.core.delivery.throttling import ThrottlingRules
     from publisher.core.publishing.log import IdRules
-    from publisher.ports import AdoptedIdsFile, Clock, FeedReader, FeedRedirectsFile, Signer, WebClient
+    from publisher.ports import (
+        AdoptedIdsFile,
+        Clock,
+        Failpoint,
+        FeedReader,
+        FeedRedirectsFile,
+        Signer,
+        WebClient,
+    )
     from publisher.sources import FolderSource
+
 
 PACKAGE = Path(__file__).parent.parent
 
@@ -35,6 +46,29 @@ def wall_clock() -> datetime:
 def fixed(at: datetime) -> "Clock":
     """A clock that always shows `at`, for `--at`."""
     return lambda: at
+
+
+def failpoint(environ: Mapping[str, str]) -> "Failpoint":
+    """What to call at named steps, at which a test can kill this process as a power cut would.
+    PUBLISHER_FAILPOINT="deliver:intended" kills at the first pass, "deliver:intended:3" at the third; without
+    it, nothing happens.
+    """
+    armed = environ.get("PUBLISHER_FAILPOINT", "")
+    if not armed:
+        return lambda _: None
+    name, _, times = armed.rpartition(":")
+    if not times.isdigit():
+        name, times = armed, "1"
+    left = int(times)
+
+    def reach(step: str) -> None:
+        nonlocal left
+        if step == name:
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    return reach
 
 
 def packaged(name: str) -> Path:

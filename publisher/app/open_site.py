@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Self
 
 from publisher.app.container import (
     adopted_ids_file,
+    failpoint,
     feed_reader,
     feed_redirects_file,
     http_client,
@@ -32,7 +33,6 @@ from publisher.app.container import (
     wall_clock,
 )
 from publisher.config import Settings
-from publisher.failpoints import failpoint
 
 if TYPE_CHECKING:
     from publisher.core.delivery.throttling import ThrottlingRules

@@ -1,7 +1,5 @@
-"""Bodies made safe: body source to safe HTML, text, summary and excerpt.
+"""Bodies to safe HTML, and safe HTML to text, summaries and excerpts.
 
-SafeMarkup   `ports.Markup`; HTML is cached by its inputs. The code that makes it is loaded with the first
-             body, because most commands need none
 pipeline     how a body becomes safe HTML, step by step; what readers cannot use, by line
 templating/  shortcodes, Liquid and MDX: resolved or removed
 markdown/    dialects to CommonMark, CommonMark to HTML (comrak)
@@ -30,7 +28,10 @@ _ANY_SITE = "https://site.invalid/"
 
 
 class SafeMarkup:
-    """`ports.Markup`. `site_url` is the site's address in template code: absolute, ending in "/"."""
+    """`ports.Markup`. HTML is cached by its inputs, and the code that makes it is loaded with the first body,
+    because most commands need none. `site_url` is the site's address in template code: absolute, ending in
+    "/".
+    """
 
     def __init__(self, site_url: str = "") -> None:
         self.site_url = site_url

@@ -77,9 +77,8 @@ def safe_html(
     extensions = context.extensions
     markdown = language is MarkupLanguage.MARKDOWN
     body = without_placeholders(without_illegal(body))
-    source, _ = remove_private_passages(
-        body, markdown=markdown
-    )  # of revisions from before they were cut earlier
+    # Of new posts they are cut earlier; revisions from before that may still have them.
+    source, _ = remove_private_passages(body, markdown=markdown)
     if commonmark.too_odd(source):
         return commonmark.as_plain(without_tags(source))
     meanings: Meanings = {}
@@ -99,13 +98,21 @@ def safe_html(
         html = fragments.with_sizes(html, [place for _, place in files])
     if rtl or 'dir="rtl"' in html:
         html = _with_ltr_code(html)
+    html = _with_plain_words(html, meanings, emoji=MarkdownExtension.EMOJI in extensions)
+    return _without_repeated_title(reveal_html(html), context.title).strip()
+
+
+def _with_plain_words(html: str, meanings: Meanings, *, emoji: bool) -> str:
+    """Safe HTML whose words are what readers should see: without template tags that are left in it, with
+    abbreviations explained, and with emoji for their names.
+    """
     if "{%" in html or "{{" in html:
         html = fragments.map_prose(html, _without_escaped_tags)
     if meanings:
         html = explain_abbreviations(html, meanings)
-    if MarkdownExtension.EMOJI in extensions and ":" in html:
+    if emoji and ":" in html:
         html = fragments.map_prose(html, with_emoji)
-    return _without_repeated_title(reveal_html(html), context.title).strip()
+    return html
 
 
 def _as_plain_markdown(source: str, context: ShortcodeContext) -> str:

@@ -17,7 +17,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, cast
 
-from publisher.core.errors import OutputError, StoreError
+from publisher.core.errors import StoreError
 from publisher.stores.files import flush_folder, output_error, private_folder
 from publisher.stores.sql.schema.tables import stamp
 from publisher.stores.sql.store import check_not_newer, path_of
@@ -177,6 +177,3 @@ def _extract(tar: tarfile.TarFile, backup: Path, name: str, to: Path) -> Path:
 def _private(info: tarfile.TarInfo) -> tarfile.TarInfo:
     info.mode, info.uid, info.gid, info.uname, info.gname = 0o600, 0, 0, "", ""
     return info
-
-
-__all__ = ["OutputError", "read_about", "restore_backup", "write_backup"]

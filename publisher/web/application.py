@@ -148,23 +148,20 @@ class Application:
         """Serves paths under that of web.public_url, and without it for a proxy that strips it."""
         if len(scope["query_string"]) > MAX_QUERY:
             self.refused.count("queries_too_long")
-            await PlainTextResponse("The query of this address is too long.\n", 414, PLAIN_HEADERS)(
-                scope, receive, send
-            )
+            too_long = PlainTextResponse("The query of this address is too long.\n", 414, PLAIN_HEADERS)
+            await too_long(scope, receive, send)
             return
         client = site.proxies.client(scope)
-        if (
-            scope["client"] and client != scope["client"][0]
-        ):  # a proxy's connections say nothing of its clients
+        if scope["client"] and client != scope["client"][0]:
+            # The connections are the proxy's: requests at once are counted for each client.
             scope = {**scope, "client": (client, 0)}
             with self._clients.one(client) as fits:
                 if fits:
                     await self._serve_client(site, scope, receive, send)
                 else:
                     self.refused.count("requests_at_once_of_one_network")
-                    await PlainTextResponse(BUSY, 503, {**PLAIN_HEADERS, "Retry-After": "5"})(
-                        scope, receive, send
-                    )
+                    busy = PlainTextResponse(BUSY, 503, {**PLAIN_HEADERS, "Retry-After": "5"})
+                    await busy(scope, receive, send)
             return
         await self._serve_client(site, scope, receive, send)
 

@@ -36,9 +36,24 @@ class FileJournal:
                 raise ValueError("a journal's field cannot be called event")
             record = {"event": event, **fields}
             lines.append(json.dumps(record, default=_utc_text, separators=(",", ":")) + "\n")
+        if not lines:
+            return
+        data = "".join(lines).encode("ascii")
         try:
-            if lines:
-                self._write("".join(lines).encode("ascii"))
+            new = not self.path.exists()
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            try:
+                size = os.fstat(handle).st_size
+                if size > 0 and os.pread(handle, 1, size - 1) != b"\n":
+                    data = b"\n" + data  # an incomplete line must not swallow the first event
+                if os.write(handle, data) != len(data):
+                    what, do = "does not fit on the disk", "free some space and run again"
+                    raise OutputError(str(self.path), what, do)
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            if new:
+                flush_folder(self.path.parent)
         except OSError as error:
             raise output_error(self.path, error) from error
 
@@ -90,21 +105,6 @@ class FileJournal:
                         yield entry
         except OSError as error:
             raise OutputError(str(self.path), f"cannot be read ({error.strerror})") from error
-
-    def _write(self, line: bytes) -> None:
-        new = not self.path.exists()
-        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        try:
-            size = os.fstat(handle).st_size
-            if size > 0 and os.pread(handle, 1, size - 1) != b"\n":
-                line = b"\n" + line  # an incomplete line must not swallow this event
-            if os.write(handle, line) != len(line):
-                raise OutputError(str(self.path), "does not fit on the disk", "free some space and run again")
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        if new:
-            flush_folder(self.path.parent)
 
 
 def _entry(line: bytes) -> tuple[str, dict[str, Any]] | None:

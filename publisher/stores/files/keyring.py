@@ -27,13 +27,25 @@ def load_keyring(path: Path, *, create: bool, random: Callable[[int], bytes]) ->
     """
     if create and not path.exists():
         try:
-            _write_first(path, random(32))
+            write_first_key(path, random(32))
         except OSError as error:
             raise output_error(path, error) from error
-    return _parse(path, _read(path))
+    try:
+        found = path.stat()
+        if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) & 0o077:
+            with contextlib.suppress(OSError):  # a read-only mount has its own permissions
+                path.chmod(stat.S_IMODE(found.st_mode) & 0o700)
+        text = path.read_text("ascii")
+    except FileNotFoundError:
+        raise SettingsError(str(path), "the secret keys are missing", "restore them from a backup") from None
+    except UnicodeDecodeError:
+        raise SettingsError(str(path), "not a key file", "restore it from a backup") from None
+    except OSError as error:
+        raise OutputError(str(path), f"cannot be read ({error.strerror})") from error
+    return parse_keys(path, text)
 
 
-def _write_first(path: Path, key: bytes) -> None:
+def write_first_key(path: Path, key: bytes) -> None:
     """Writes the key under another name, then links it: no reader sees half a key, or another key later."""
     private_folder(path.parent)
     draft = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}.part")
@@ -51,22 +63,8 @@ def _write_first(path: Path, key: bytes) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _read(path: Path) -> str:
-    try:
-        found = path.stat()
-        if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) & 0o077:
-            with contextlib.suppress(OSError):  # a read-only mount has its own permissions
-                path.chmod(stat.S_IMODE(found.st_mode) & 0o700)
-        return path.read_text("ascii")
-    except FileNotFoundError:
-        raise SettingsError(str(path), "the secret keys are missing", "restore them from a backup") from None
-    except UnicodeDecodeError:
-        raise SettingsError(str(path), "not a key file", "restore it from a backup") from None
-    except OSError as error:
-        raise OutputError(str(path), f"cannot be read ({error.strerror})") from error
-
-
-def _parse(path: Path, text: str) -> KeyRing:
+def parse_keys(path: Path, text: str) -> KeyRing:
+    """The keys in the text of the file `path`. Raises SettingsError, whose text never shows a key."""
     keys: dict[int, bytes] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.startswith("#"):

@@ -164,8 +164,10 @@ class PublicDirectory:
                 file.unlink(missing_ok=True)
             target.unlink(missing_ok=True)
             folder = target.parent
-            while folder != self.folder and _removed(folder):
-                folder = folder.parent
+            with contextlib.suppress(OSError):  # up to the first folder that is not empty
+                while folder != self.folder:
+                    folder.rmdir()
+                    folder = folder.parent
             if folder.is_dir():
                 flush_folder(folder)
         except NotADirectoryError:
@@ -235,11 +237,3 @@ def _is_plain_file(file: Path, seconds: int, size: int | None = None) -> bool:
 
 def _staged_file(target: Path) -> Path:
     return target.with_name(f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}.part")
-
-
-def _removed(folder: Path) -> bool:
-    try:
-        folder.rmdir()
-    except OSError:
-        return False
-    return True

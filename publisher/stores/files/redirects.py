@@ -36,20 +36,22 @@ class MovedFile:
 
     def moves(self) -> Sequence[Redirect] | None:
         """By path; None if there is no file. Raises SettingsError."""
-        found = _read_entries(self.path, "moves", _move)
+        found = _read_entries(self.path, "moves", redirect_from_row)
         return None if found is None else sorted(found, key=lambda move: move.path)
 
     def save(self, moves: Sequence[Redirect]) -> None:
         """Replaces the file. Raises OutputError."""
-        _write_entries(self.path, ABOUT, "moves", map(_row, moves))
+        _write_entries(self.path, ABOUT, "moves", map(redirect_to_row, moves))
 
 
-def _row(move: Redirect) -> dict[str, str]:
+def redirect_to_row(move: Redirect) -> dict[str, str]:
+    """An entry of moved.json."""
     row = {"path": move.path, "fate": move.kind.value, "at": f"{move.at:%Y-%m-%dT%H:%M:%SZ}"}
     return row | {"target": move.target} if move.target else row
 
 
-def _move(row: dict[str, Any]) -> Redirect:
+def redirect_from_row(row: dict[str, Any]) -> Redirect:
+    """The redirect of an entry of moved.json. Raises ValueError, KeyError."""
     at = datetime.fromisoformat(row["at"])
     fate, target = RedirectKind(row["fate"]), row.get("target", "")
     if at.tzinfo is None or (fate is RedirectKind.MOVED) != bool(target) or not isinstance(target, str):
@@ -65,11 +67,11 @@ class AdoptedFile:
 
     def entries(self) -> Sequence[OldEntry]:
         """In the order of the file; none if there is no file. Raises SettingsError."""
-        return _read_entries(self.path, "entries", _entry) or []
+        return _read_entries(self.path, "entries", entry_from_row) or []
 
     def save(self, entries: Sequence[OldEntry]) -> None:
         """Replaces the file. Raises OutputError."""
-        _write_entries(self.path, ABOUT_ADOPTED_IDS, "entries", map(_adopted_row, entries))
+        _write_entries(self.path, ABOUT_ADOPTED_IDS, "entries", map(entry_to_row, entries))
 
 
 def _read_entries(path: Path, key: str, parse: Callable[[dict[str, Any]], T]) -> list[T] | None:
@@ -96,7 +98,8 @@ def _write_entries(path: Path, about: str, key: str, rows: Iterable[Mapping[str,
         raise output_error(path, error) from error
 
 
-def _adopted_row(entry: OldEntry) -> dict[str, object]:
+def entry_to_row(entry: OldEntry) -> dict[str, object]:
+    """An entry of adopted.json, without what is empty."""
     given = {
         "id": entry.id,
         "post": entry.post,
@@ -109,7 +112,8 @@ def _adopted_row(entry: OldEntry) -> dict[str, object]:
     return {key: value for key, value in given.items() if value}
 
 
-def _entry(row: dict[str, Any]) -> OldEntry:
+def entry_from_row(row: dict[str, Any]) -> OldEntry:
+    """The id of an entry of adopted.json. Raises ValueError, TypeError, KeyError."""
     return OldEntry(
         id=_checked_text(row["id"]),
         post=_checked_text(row.get("post", "")),

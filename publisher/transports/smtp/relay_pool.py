@@ -7,11 +7,10 @@ free connection to it.
 """
 
 import asyncio
-import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property, partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from publisher.core.delivery.relays import Relay, describe_quota, quota_of
@@ -57,6 +56,7 @@ class Smtp:
         self._quotas = quotas
         self.connections = sum(relay.connections for relay in relays)
         self._relays = [_RelayState(relay) for relay in relays]
+        self._context = cache(make_context)  # made for the first connection with TLS
 
     async def connect(self) -> SmtpSession | Outcome:
         """A session; DEFERRED, with the reason, where no relay can be reached."""
@@ -79,17 +79,13 @@ class Smtp:
     def lookup(self, key: str, message_id: str) -> None:
         """A server cannot be asked what became of a message."""
 
-    @cached_property
-    def _context(self) -> ssl.SSLContext:
-        return make_context()
-
     async def _open(self) -> SmtpConnection | Outcome:
         """A connection to the least loaded relay; those that failed recently are tried last."""
         problem = ""
         tried: list[_RelayState] = []
         used_up: dict[str, datetime] = {}
         await self._await_closing()
-        while (state := self._next(tried)) is not None:
+        while (state := self._least_loaded(tried)) is not None:
             tried.append(state)
             if (until := await self._take_permit(state.relay)) is not None:
                 quota = quota_of(state.relay)
@@ -97,7 +93,7 @@ class Smtp:
                 continue
             state.open += 1
             try:
-                connection = await open_connection(state.relay, lambda: self._context)
+                connection = await open_connection(state.relay, self._context)
             except BaseException as error:
                 state.open -= 1
                 self._return_permit(state.relay)
@@ -155,7 +151,7 @@ class Smtp:
                 return
             await asyncio.sleep(0)
 
-    def _next(self, tried: Sequence[_RelayState]) -> _RelayState | None:
+    def _least_loaded(self, tried: Sequence[_RelayState]) -> _RelayState | None:
         now = asyncio.get_running_loop().time()
         left = [s for s in self._relays if all(s is not t for t in tried)]
         good = [s for s in left if s.rests_until <= now] or left

@@ -69,12 +69,12 @@ class AccountPages:
                 self._app.wake()
         except TokenError:
             return await self._responses.error(404, request.scope)
-        action, active = (
-            self._responses.action("account", token),
-            subscription.state is SubscriptionState.ACTIVE,
-        )
         return await self._page(
-            "account", subscription, link=link and link.value, active=active, action=action
+            "account",
+            subscription,
+            link=link and link.value,
+            active=subscription.state is SubscriptionState.ACTIVE,
+            action=self._responses.action("account", token),
         )
 
     async def once(self, request: Request) -> Response:

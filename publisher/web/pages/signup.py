@@ -77,11 +77,8 @@ class SignUp:
 
     async def _receive(self, request: Request, lists: Sequence[MailingList]) -> Response:
         fields = await read_fields(request.scope, request.receive)
-        ring, now, token = (
-            self._responses.deps.process.keyring(),
-            self._app.clock(),
-            first_value(fields, "token"),
-        )
+        ring, now = self._responses.deps.process.keyring(), self._app.clock()
+        token = first_value(fields, "token")
         wait_for, waited = form_wait_remaining(token, ring, now), wait_remaining(token, ring, now)
         if wait_for is None and waited is None:  # a copy of the form, or a program: show ours first
             return await self._form(request, lists, fields)

@@ -97,14 +97,10 @@ class TokenPages:
         except TokenError:
             return await self._responses.error(404, request.scope)
         if subscription.state is SubscriptionState.UNSUBSCRIBED:
-            listed = deps.rules.list(subscription.list) is not None  # settings may no longer have it
-            link = (
-                self._responses.action(
-                    "account", account.account_token(deps.process.keyring(), subscription, now)
-                )
-                if listed
-                else ""
-            )
+            link = ""
+            if deps.rules.list(subscription.list) is not None:  # settings may no longer have it
+                account_token = account.account_token(deps.process.keyring(), subscription, now)
+                link = self._responses.action("account", account_token)
             return await self._page("unsubscribed", subscription, account=link)
         return await self._button("unsubscribe", token, subscription)
 

@@ -89,7 +89,11 @@ class LedgerRetention:
     _db: Database
 
     def archive_deliveries(self, before: datetime, *, limit: int) -> int:
-        old = _archivable(before)
+        columns = (batches.c.id, batches.c.mailing, batches.c.lo, batches.c.hi)
+        certain = batches.c.unknown == literal(0, literal_execute=True)
+        old: Select[Any] = select(*columns).join_from(batches, mailings).order_by(batches.c.settled_at)
+        old = old.where(is_(batches.c.state, BatchState.DONE), certain, batches.c.settled_at < before)
+        old = old.where(mailings.c.state.in_(_FINISHED))
         with self._db.read() as connection:
             if connection.execute(old.limit(1)).first() is None:
                 return 0
@@ -99,7 +103,11 @@ class LedgerRetention:
                 return 0
             of = sorted({row.mailing for row in chosen})
             these = batches.c.id.in_([row.id for row in chosen])
-            _save_receipts(connection, these)
+            kept = [column.name for column in receipts.columns]
+            arrived = _rows(*[deliveries.c[name] for name in kept]).join(mailings)
+            arrived = arrived.where(these, deliveries.c.state == DeliveryState.ACCEPTED)
+            arrived = arrived.where(mailings.c.kind.in_(_WITH_POSTS))
+            connection.execute(insert(receipts).from_select(kept, arrived))
             _save_replies(connection, these)
             key = (deliveries.c.mailing, deliveries.c.n)
             connection.execute(delete(deliveries).where(tuple_(*key).in_(_rows(*key).where(these))))
@@ -109,14 +117,6 @@ class LedgerRetention:
             some = select(*cohort_keys.primary_key).where(cohort_keys.c.mailing.in_(of)).limit(2 * limit)
             connection.execute(delete(cohort_keys).where(tuple_(*cohort_keys.primary_key).in_(some)))
             return sum(row.hi - row.lo + 1 for row in chosen)
-
-
-def _archivable(before: datetime) -> Any:
-    settled = is_(batches.c.state, BatchState.DONE)
-    certain = batches.c.unknown == literal(0, literal_execute=True)
-    query = select(batches.c.id, batches.c.mailing, batches.c.lo, batches.c.hi).join_from(batches, mailings)
-    query = query.where(settled, certain, batches.c.settled_at < before, mailings.c.state.in_(_FINISHED))
-    return query.order_by(batches.c.settled_at)
 
 
 def _first_of(found: Sequence[Row[Any]], limit: int) -> list[Row[Any]]:
@@ -133,14 +133,6 @@ def _first_of(found: Sequence[Row[Any]], limit: int) -> list[Row[Any]]:
 def _rows(*columns: ColumnElement[Any]) -> Select[Any]:
     """Columns of the deliveries in batches."""
     return select(*columns).join_from(batches, deliveries, deliveries_of(batches.c))
-
-
-def _save_receipts(connection: Connection, these: Any) -> None:
-    columns = ("subscription", "mailing", "cohort", "generation")
-    rows = _rows(*[deliveries.c[name] for name in columns]).join(mailings)
-    arrived = deliveries.c.state == DeliveryState.ACCEPTED
-    rows = rows.where(these, arrived, mailings.c.kind.in_(_WITH_POSTS))
-    connection.execute(insert(receipts).from_select(list(columns), rows))
 
 
 def _save_replies(connection: Connection, these: Any) -> None:

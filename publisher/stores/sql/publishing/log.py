@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    Column,
     Connection,
     Select,
     and_,
@@ -40,23 +39,18 @@ class PostRenames:
         references = [table.c.post_id for table in metadata.sorted_tables if "post_id" in table.c]
         with self._db.write() as connection:
             for old, new in ids.items():
-                _rename_post(connection, old, new, references)
+                # The copy has a negative `first_seq` until the old one is gone, since that is unique.
+                this = posts.c.id == old
+                changed: dict[str, Any] = {"id": literal(new), "first_seq": -posts.c.first_seq}
+                copied = select(*[changed.get(column.name, column) for column in posts.columns]).where(this)
+                connection.execute(insert(posts).from_select(posts.c.keys(), copied))
+                for column in references:
+                    moved = update(column.table).where(column == old)
+                    connection.execute(moved.values({column.name: new}))
+                connection.execute(delete(posts).where(this))
+                copy = update(posts).where(posts.c.id == new)
+                connection.execute(copy.values(first_seq=-posts.c.first_seq))
             term_index.mark_changed(connection, list(ids.values()))
-
-
-def _rename_post(connection: Connection, old: str, new: str, references: Sequence[Column[Any]]) -> None:
-    """Copies the post under its new id, points what refers to it there, and deletes the old one. The copy has
-    a negative `first_seq` meanwhile, since that is unique.
-    """
-    this = posts.c.id == old
-    changed: dict[str, Any] = {"id": literal(new), "first_seq": -posts.c.first_seq}
-    values = [changed.get(column.name, column) for column in posts.columns]
-    names = [column.name for column in posts.columns]
-    connection.execute(insert(posts).from_select(names, select(*values).where(this)))
-    for column in references:
-        connection.execute(update(column.table).where(column == old).values({column.name: new}))
-    connection.execute(delete(posts).where(this))
-    connection.execute(update(posts).where(posts.c.id == new).values(first_seq=-posts.c.first_seq))
 
 
 class Log(PostRenames):

@@ -57,6 +57,21 @@ def posts_before(connection: Connection, plan: Plan) -> dict[str, LoggedPost]:
     return found
 
 
+def posts_after(plan: Plan, before: Mapping[str, LoggedPost]) -> dict[str, LoggedPost]:
+    """The posts of `posts_before` and new ones, as they are after `plan`."""
+    now = {id: LoggedPost(it.first_seq, it.post, it.live) for id, it in before.items()}
+    for seq, change in enumerate(plan.changes, plan.head + 1):
+        if change.kind is LogKind.PUBLISHED:
+            now[change.id] = LoggedPost(seq, change.post, live=True)
+        else:
+            it = now[change.id]
+            it.post = change.post
+            it.live = change.kind is not LogKind.WITHDRAWN
+    for id, post in plan.touched:
+        now[id].post = post
+    return now
+
+
 def update_index(connection: Connection, plan: Plan, before: dict[str, LoggedPost], at: datetime) -> None:
     """Updates the index, the versions and `posts.changed_seq` for a plan that was just appended, at `at`."""
     if not plan.changes and not plan.touched:
@@ -68,7 +83,7 @@ def update_index(connection: Connection, plan: Plan, before: dict[str, LoggedPos
         _DELETE_TERM,
         [{"k": k, "v": v, "seq": seq} for (k, v), found in gone.items() for seq in found],
     )
-    after = _after(plan, before)
+    after = posts_after(plan, before)
     live = ((it.first_seq, it.post) for it in after.values() if it.live)
     _insert_terms(connection, _posts_by_term(live, labels))
     _run(connection, insert(retagged), [*_retagged_rows(plan, before, after, at)])
@@ -146,20 +161,6 @@ def _retagged_rows(
         was, now = (sorted({(k, v) for k, v, _ in terms_of(post)}) for post in (it.post, after[id].post))
         if was != now:
             yield {"at": at, "before": was, "after": now}
-
-
-def _after(plan: Plan, before: Mapping[str, LoggedPost]) -> dict[str, LoggedPost]:
-    now = {id: LoggedPost(it.first_seq, it.post, it.live) for id, it in before.items()}
-    for seq, change in enumerate(plan.changes, plan.head + 1):
-        if change.kind is LogKind.PUBLISHED:
-            now[change.id] = LoggedPost(seq, change.post, live=True)
-        else:
-            it = now[change.id]
-            it.post = change.post
-            it.live = change.kind is not LogKind.WITHDRAWN
-    for id, post in plan.touched:
-        now[id].post = post
-    return now
 
 
 def _posts_by_term(found: Iterable[tuple[int, Post]], labels: Labels) -> PostsByTerm:

@@ -70,9 +70,7 @@ class EnumMember(TypeDecorator[StrEnum]):
     def __init__(self, members: type[StrEnum]) -> None:
         super().__init__()
         self.members = members
-        self._by_value = {
-            member.value: member for member in members
-        }  # a call of the class is four times slower
+        self._by_value = {member.value: member for member in members}  # four times faster than members(value)
 
     def process_bind_param(self, value: StrEnum | None, dialect: Dialect) -> str | None:
         if value is not None and type(value) is self.members:

@@ -86,7 +86,13 @@ class SignupRecords:
                 ids.append(joined.id)
             asked = update(subscriptions).where(subscriptions.c.id.in_(ids)).values(asked_at=now)
             connection.execute(asked)
-            _count_mail(connection, request, now)
+            history = record_confirmation(_history(connection, request.mailbox) or NO_HISTORY, now)
+            row: dict[str, Any] = {"mailbox": request.mailbox, "never_at": history.never, "tried_at": now}
+            row |= dict(zip(("sent_1", "sent_2", "sent_3"), (*history.sent, None, None), strict=False))
+            connection.execute(upsert(mailboxes), row | {"worn_out": history.worn_out})
+            if request.domain:
+                connection.execute(delete(asked_domains).where(~_is_recent(now)))
+                connection.execute(insert(asked_domains), {"domain": request.domain, "at": now})
             return replace(found, mailing=start_transactional(connection, mail, ids[0], now))
 
     def resend_confirmation(self, ids: Sequence[int], mail: NewMailing, now: datetime) -> int:
@@ -228,16 +234,6 @@ def _history(connection: Connection, mailbox: str) -> ConfirmationHistory | None
         return None
     sent = tuple(at for at in (row.sent_1, row.sent_2, row.sent_3) if at is not None)
     return ConfirmationHistory(sent=sent, worn_out=row.worn_out, never=row.never_at)
-
-
-def _count_mail(connection: Connection, request: SignUpRequest, now: datetime) -> None:
-    history = record_confirmation(_history(connection, request.mailbox) or NO_HISTORY, now)
-    row: dict[str, Any] = {"mailbox": request.mailbox, "never_at": history.never, "tried_at": now}
-    row |= dict(zip(("sent_1", "sent_2", "sent_3"), (*history.sent, None, None), strict=False))
-    connection.execute(upsert(mailboxes), row | {"worn_out": history.worn_out})
-    if request.domain:
-        connection.execute(delete(asked_domains).where(~_is_recent(now)))
-        connection.execute(insert(asked_domains), {"domain": request.domain, "at": now})
 
 
 def _is_recent(now: datetime) -> ColumnElement[bool]:
