@@ -9,6 +9,7 @@ Outlook ignores max-width: a picture of unknown size that has a block to itself 
 there.
 """
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -59,11 +60,15 @@ _ALIGNMENT_CLASSES = {"right": "end", "center": "mid"}
 
 @lru_cache(maxsize=512)
 def mail_body(
-    html: str, top: int = 3, image: Image | None = None, labels: Labels = (WATCH_TEXT, LISTEN_TEXT)
+    html: str,
+    top: int = 3,
+    image: Image | None = None,
+    labels: Labels = (WATCH_TEXT, LISTEN_TEXT),
+    prefix: str = "",
 ) -> str:
     """`html` for a mail: headings from `top` down without a gap, fluid pictures, scrolling tables. `image` is
     the post's own: the body may show it too, and its size is known. `labels` are the words of links to videos
-    and recordings.
+    and recordings. `prefix` is put before every id, for no two posts of a mail may share one.
     """
     html = _with_media_links(_FORBIDDEN.sub("", html), labels)
     widths = _widths_of_single_pictures(html)
@@ -71,7 +76,7 @@ def mail_body(
     def picture(attrs: Attributes, at: int) -> str:
         return _fluid_picture(_with_known_size(attrs, image), widths.get(at, 0))
 
-    return _adapted(html, top=top, picture=picture)
+    return _adapted(html, top=top, picture=picture, prefix=prefix)
 
 
 def page_body(html: str, image: Image | None = None) -> str:
@@ -87,7 +92,26 @@ def page_body(html: str, image: Image | None = None) -> str:
     return _adapted(_FORBIDDEN.sub("", html), top=2, picture=picture, page=True)
 
 
-def _adapted(html: str, *, top: int, picture: Callable[[Attributes, int], str], page: bool = False) -> str:
+def id_prefix(post: DigestPost) -> str:
+    """What the ids in a post's body begin with in a mail; "" if it has none. The same in every mail."""
+    return f"p{hashlib.sha256(post.id.encode()).hexdigest()[:8]}-" if ' id="' in post.html else ""
+
+
+def _with_prefix(attrs: Attributes, prefix: str) -> Attributes:
+    """The attributes of a tag with `prefix` before its id and before what refers to ids."""
+    changed = dict(attrs)
+    if "id" in attrs:
+        changed["id"] = prefix + attrs["id"]
+    if attrs.get("href", "")[:1] == "#" and len(attrs["href"]) > 1:
+        changed["href"] = f"#{prefix}{attrs['href'][1:]}"
+    if "headers" in attrs:
+        changed["headers"] = " ".join(prefix + name for name in attrs["headers"].split())
+    return changed
+
+
+def _adapted(
+    html: str, *, top: int, picture: Callable[[Attributes, int], str], page: bool = False, prefix: str = ""
+) -> str:
     """`html` with each tag adapted. `picture` makes a picture from its attributes and its position."""
     open_levels: list[int] = []  # the author's levels of the headings above the current position
     level, dropped = top, False
@@ -96,6 +120,8 @@ def _adapted(html: str, *, top: int, picture: Callable[[Attributes, int], str], 
     def tag(match: re.Match[str]) -> str:
         nonlocal level, dropped
         slash, name, attrs = match.group(1), match.group(2).lower(), _attributes(match.group(3))
+        if prefix and attrs:
+            attrs = _with_prefix(attrs, prefix)
         if len(name) == 2 and name[0] == "h" and name[1] in "123456":
             if not slash:
                 while open_levels and open_levels[-1] >= int(name[1]):

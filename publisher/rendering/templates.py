@@ -71,7 +71,8 @@ def _words(context: Context) -> LanguageWords:
 def body(context: Context, post: DigestPost, top: int = 3) -> Markup:
     """A post's HTML for a mail, its headings from `top` down."""
     labels = display_text.media_labels(_words(context))
-    return Markup(post_bodies.mail_body(post.html, top, post.image, labels))  # noqa: S704  # DigestPost.html is sanitized
+    prefix = post_bodies.id_prefix(post)
+    return Markup(post_bodies.mail_body(post.html, top, post.image, labels, prefix))  # noqa: S704  # DigestPost.html is sanitized
 
 
 def page_body(post: DigestPost) -> Markup:

@@ -205,6 +205,29 @@ def test_an_excerpt_is_whole_leading_blocks_within_its_bytes() -> None:
     assert markup.excerpt(whole, 5) == ("", True)
 
 
+def test_an_excerpt_ends_inside_a_list_a_table_or_a_box_that_is_too_long() -> None:
+    items = "".join(f"<li>item {n}</li>\n" for n in range(100))
+    for before, after in (
+        ("<ul>\n", "</ul>"),
+        ("<div>\n<ol>\n", "</ol>\n</div>"),
+        ("<p>A</p>\n<ul>\n", "</ul>"),
+    ):
+        short, cut = markup.excerpt(before + items + after, 100)
+        assert cut
+        assert len(short) <= 100
+        beginning, end = before.replace("\n", ""), after.replace("\n", "")
+        assert short.replace("\n", "").startswith(f"{beginning}<li>item 0</li><li>item 1</li>")
+        assert short.endswith(f"</li>{end}")
+    rows = "".join(f"<tr><td>{n}</td></tr>\n" for n in range(100))
+    table = f"<table>\n<thead>\n<tr><th>N</th></tr>\n</thead>\n<tbody>\n{rows}</tbody>\n</table>"
+    short, _ = markup.excerpt(table, 200)
+    assert short.endswith("</td></tr></tbody></table>")
+    assert "<th>N</th>" in short
+    assert short.count("<tr>") > 3
+    for opening, closing in (("<p>", "</p>"), ("<ul><li>", "</li></ul>"), ("<pre>", "</pre>")):
+        assert markup.excerpt(opening + "word " * 100 + closing, 100) == ("", True)
+
+
 @pytest.mark.skipif(not SEED.is_dir(), reason="the seed article is not beside the repository")
 def test_the_seed_article_does_not_repeat_its_title() -> None:
     (found,) = FolderSource(SEED, source_rules(site_url="https://blog.example/")).scan()

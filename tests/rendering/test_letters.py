@@ -1,4 +1,4 @@
-"""Letters to one reader: confirmation, welcome, goodbye."""
+"""Letters to one reader: confirmation, welcome."""
 
 from collections.abc import Callable
 
@@ -55,14 +55,3 @@ def test_a_link_that_works_once_comes_in_every_language(
         assert f'dir="{"rtl" if language in ("ar", "he") else "ltr"}"' in content.html
         seen.add(content.subject)
     assert len(seen) == 3
-
-
-def test_a_goodbye_has_the_way_back_and_no_token(
-    site: Site, spec: MailingList, renderer: JinjaRenderer
-) -> None:
-    links = DigestLinks(subscribe="https://river.example/subscribe/daily")
-    content = renderer.letter(LetterKind.GOODBYE, spec, links, site=site, language="en")
-    assert content.subject == "You have left River Daily"
-    for part in (content.text, content.html):
-        assert links.subscribe in part
-        assert "nsubscribe" not in part

@@ -1,5 +1,6 @@
 """What a post's HTML becomes inside a mail."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -9,7 +10,7 @@ from publisher.core.digests.digest import DigestPost
 from publisher.core.posts.post import Image
 from publisher.rendering.display_text import clip, machine, script, time
 from publisher.rendering.languages import Languages
-from publisher.rendering.post_bodies import mail_body, shows_picture
+from publisher.rendering.post_bodies import id_prefix, mail_body, shows_picture
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,19 @@ def test_a_link_that_no_mailbox_follows_leaves_its_words() -> None:
     )
     kept = '<p><a href="http://localhost:3000/">http://localhost:3000/</a> <a href="#n">above</a></p>'
     assert mail_body(kept) == kept
+
+
+def test_no_two_posts_of_a_mail_share_an_id(post: Callable[..., DigestPost]) -> None:
+    html = '<h2 id="a">A</h2><p><a href="#a">up</a></p>'
+    html += '<table><tr><th id="h">x</th><td headers="h">y</td></tr></table>'
+    one, two = post(id="tag:1", html=html), post(id="tag:2", html=html)
+    made = [mail_body(it.html, prefix=id_prefix(it)) for it in (one, two, one)]
+    assert made[0] == made[2]
+    for text in made[:2]:
+        ids = re.findall(r' id="([^"]+)"', text)
+        assert [*re.findall(r'href="#([^"]+)"', text), *re.findall(r'headers="([^"]+)"', text)] == ids
+    assert not set(re.findall(r' id="([^"]+)"', made[0])) & set(re.findall(r' id="([^"]+)"', made[1]))
+    assert id_prefix(post(html="<p>none</p>")) == ""
 
 
 def test_tables_get_a_box_that_scrolls() -> None:

@@ -28,7 +28,6 @@ class LetterKind(StrEnum):
     CONFIRM = "confirm"  # asks whether the address wants the list; `DigestLinks.confirm` is the answer
     WELCOME = "welcome"  # the reader has confirmed; may show the latest posts
     ACCOUNT = "account"  # a link that works once: one of `DigestLinks.export`, `erase` and `address`
-    GOODBYE = "goodbye"  # the reader has left; `DigestLinks.subscribe` is the way back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

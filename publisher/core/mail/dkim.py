@@ -17,16 +17,23 @@ from publisher.core.tokens import RunningHash
 
 SIGNED_FIELDS = (
     "from", "to", "subject", "date", "message-id", "reply-to", "list-id", "list-unsubscribe",
-    "list-unsubscribe-post", "feedback-id", "mime-version", "content-type",
+    "list-unsubscribe-post", "list-help", "list-archive", "feedback-id", "mime-version", "content-type",
 )  # fmt: skip
-"""The fields that a signature covers. Those that a message lacks are signed as absent (RFC 6376 5.4)."""
+"""The fields of our messages that a signature covers. Those that a message lacks are signed as absent (RFC
+6376 5.4).
+"""
 
-OVERSIGNED_FIELDS = frozenset({"from", "subject", "date", "list-unsubscribe", "list-unsubscribe-post"})
+ABSENT_FIELDS = ("cc", "sender", "list-subscribe", "list-post", "list-owner")
+"""Fields that no message of ours has, signed as absent so that nobody can add one."""
+
+OVERSIGNED_FIELDS = frozenset(SIGNED_FIELDS) - {"feedback-id"}
 """Listed once more than they occur, so that adding another one in transit breaks the signature (RFC 6376
 8.15).
 """
 
-_NAMES = ":".join(f"{name}:{name}" if name in OVERSIGNED_FIELDS else name for name in SIGNED_FIELDS)
+_NAMES = ":".join(
+    [*(f"{name}:{name}" if name in OVERSIGNED_FIELDS else name for name in SIGNED_FIELDS), *ABSENT_FIELDS]
+)
 _FIELD = lazy(rb"([!-9;-~]+)[ \t]*:(.*(?:\r\n[ \t].*)*)\r\n")
 _FOLD, _BLANKS = lazy(rb"\r\n(?=[ \t])"), lazy(rb"[ \t]+")
 _MARK = lazy(rb"\x00([a-z-]+)\x00")

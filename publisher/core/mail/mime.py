@@ -109,14 +109,21 @@ def _address_fields(content: EmailContent) -> list[Segment]:
 
 
 def _list_fields(content: EmailContent) -> list[Segment]:
-    """RFC 2919, 2369 and 8058 for a list; RFC 3834 for mail that one reader asked for."""
+    """RFC 2919, 2369 and 8058 for a list. For all mail, fields that ask for no automatic answers: RFC 3834
+    3.1.8 and its older form of Exchange and Outlook, without NDR, which would ask for no bounces either
+    ([MS-OXCMAIL] 2.1.3.2.20).
+    """
+    automatic = [
+        field("Auto-Submitted", ["auto-generated"]),
+        field("X-Auto-Response-Suppress", ["DR,", "RN,", "NRN,", "OOF,", "AutoReply"]),
+    ]
     if not content.list_id:
-        return [field("Auto-Submitted", ["auto-generated"])]
+        return [*automatic]
     if not _LIST_ID.fullmatch(content.list_id) or len(content.list_id) > 255:
         what = f"{content.list_id[:80]!r} is not a list id"
         raise SettingsError("List-Id", what, "use letters, digits and hyphens, in parts separated by dots")
     title = phrase(content.list_title, MAX_ENCODED_LINE - len("List-Id: "))
-    segments: list[Segment] = [field("List-Id", [*title, f"<{content.list_id}>"])]
+    segments: list[Segment] = [*automatic, field("List-Id", [*title, f"<{content.list_id}>"])]
     if content.unsubscribe:
         segments += _unsubscribe_field(split_at_marks(content.unsubscribe, content.marks))
         segments.append(field("List-Unsubscribe-Post", ["List-Unsubscribe=One-Click"]))

@@ -40,6 +40,9 @@ BLOCKS = names(
 )
 
 
+_SPLITTABLE = names("article blockquote details div dl main ol section table tbody ul")
+
+
 class Piece(NamedTuple):
     """A tag (`tag` is its name, `closing` whether it ends) or a text (`tag` is ""). `raw` is its HTML."""
 
@@ -115,17 +118,31 @@ def outermost_blocks(source: str) -> Iterator[tuple[int, int]]:
 def excerpt(html: str, limit: int) -> tuple[str, bool]:
     """The leading blocks of safe HTML that fit in `limit` bytes of UTF-8, and whether any were left out.
 
-    No block is shortened: if the first one alone is too long, the excerpt is empty.
+    Of a list, a table or a box that is too long the leading items, rows or blocks stay. Nothing else is
+    shortened: if the first block alone is too long, the excerpt is empty.
     """
     if len(html) * 4 <= limit or len(html.encode()) <= limit:
         return html, False
     used = at = 0
     for start, end in outermost_blocks(html):
-        used += len(html[start:end].encode())
-        if used > limit:
-            break
-        at = end
+        size = len(html[start:end].encode())
+        if used + size > limit:
+            return html[:at].rstrip() + _excerpt_inside(html[start:end], limit - used), True
+        used, at = used + size, end
     return html[:at].rstrip(), True
+
+
+def _excerpt_inside(block: str, limit: int) -> str:
+    """The beginning of a block that is too long; "" if it cannot be split, or nothing of it fits."""
+    lead = len(block) - len(block.lstrip())
+    opening = next(pieces(block, lead), None)
+    if opening is None or opening.closing or opening.tag not in _SPLITTABLE:
+        return ""
+    closing = f"</{opening.tag}>"
+    inside = block[lead + len(opening.raw) : block.rfind(closing)]
+    room = limit - lead - len(opening.raw.encode()) - len(closing)
+    begun, _ = excerpt(inside, room) if room > 0 else ("", True)
+    return f"{block[:lead]}{opening.raw}{begun}{closing}" if begun.strip() else ""
 
 
 def with_sizes(source: str, files: Sequence[AssetLocation]) -> str:

@@ -8,20 +8,22 @@ An error that goes away with the authors' text is no template's fault. Then the 
 body of a post that spoils it is replaced by its summary, for that one post only.
 
 A mail stays below the 102 kB at which Gmail hides the rest, and with it the unsubscribe link. Small posts
-stay whole; large ones share the remaining room, end after a whole block, and link to the rest. Where even
-that is too much, the oldest posts are only counted.
+stay whole; large ones share the remaining room, end after a whole block (a paragraph, an item, a row), and
+link to the rest; one that has no such end shows its summary. Where even that is too much, the oldest posts
+are only counted.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from html import escape
 
 from publisher.core.digests.digest import Digest, DigestContent, DigestLinks, DigestPost, Layout
 from publisher.core.errors import LintError, TemplateError, TokenError
 from publisher.core.mail.lint import lint
 from publisher.core.mail.lint.author_text import post_without_author_text, without_author_text
-from publisher.core.mail.lint.html import why_unreachable
+from publisher.core.mail.lint.html import MAX_HTML_BYTES, sent_bytes, why_unreachable
 from publisher.core.mail.lint.problem import Letterhead, LintProblem, LintRule
 from publisher.core.mail.message import (
     EmailContent,
@@ -38,9 +40,6 @@ from publisher.core.tokens import Purpose, verify
 from publisher.services.deps import Deps
 from publisher.services.mail.messages import digest_links, list_letter
 from publisher.services.posts.content import digest_post, withdrawn_post
-
-MAX_HTML_BYTES = 90_000
-"""Bytes of HTML in a mail, styles inlined, as it is sent."""
 
 TOKEN_BYTES = 500
 """Bytes that the tokens in a reader's links take beyond the marks that stand for them."""
@@ -158,8 +157,7 @@ def fit_content(deps: Deps, digest: Digest, links: DigestLinks) -> DigestContent
     for budget in (_BUDGETS[0], *(budget for budget in _BUDGETS[1:] if budget < total)):
         shown = shorten(deps, digest, budget)
         content = deps.adapters.renderer.digest(shown, links)
-        # In a reader's mail lines end in CRLF.
-        if len(content.html.encode()) + content.html.count("\n") + TOKEN_BYTES <= MAX_HTML_BYTES:
+        if sent_bytes(content.html) + TOKEN_BYTES <= MAX_HTML_BYTES:
             return content
     if len(digest.posts) < 2:
         return content  # the frame alone is too large: the lint names it
@@ -177,8 +175,8 @@ def shorten(deps: Deps, digest: Digest, budget: int) -> Digest:
 
     def cut(post: DigestPost) -> DigestPost:
         html, _ = deps.adapters.markup.excerpt(post.html, room)
-        text = deps.adapters.markup.text(html, post.title) or post.summary
-        return replace(post, html=html, text=text, cut=True)
+        text = deps.adapters.markup.text(html, post.title)
+        return replace(post, html=html, text=text, cut=True) if text.strip() else _summary_only(post)
 
     def shortened(post: DigestPost, size: int) -> DigestPost:
         if size <= room:
@@ -186,6 +184,12 @@ def shorten(deps: Deps, digest: Digest, budget: int) -> Digest:
         return deps.process.render_cache.get_or_make(("cut", post, room), partial(cut, post))
 
     return replace(digest, posts=tuple(map(shortened, digest.posts, sizes)))
+
+
+def _summary_only(post: DigestPost) -> DigestPost:
+    """A post with its summary in place of its body."""
+    html = f"<p>{escape(post.summary)}</p>" if post.summary.strip() else ""
+    return replace(post, html=html, text=post.summary, cut=True)
 
 
 def _share_of_large(sizes: list[int], budget: int) -> int:
@@ -352,9 +356,8 @@ def _reduced_forms(post: DigestPost) -> Iterator[DigestPost]:
     words = " ".join((post.summary or post.text).split())
     titled = replace(post, title=post.title if post.title.strip() else words[:60] or post.url)
     yield titled
-    short = replace(titled, html="", text=post.summary, image=None, cut=True)
+    short = replace(_summary_only(titled), image=None)
     yield short
     quiet = post_without_author_text(short)
-    yield replace(
-        short, title=quiet.title, summary=quiet.summary, text=quiet.summary, authors=(), categories=()
-    )
+    plain = replace(short, title=quiet.title, summary=quiet.summary, authors=(), categories=())
+    yield _summary_only(plain)

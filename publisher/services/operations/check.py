@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
+from publisher.core.addresses import parse_mailbox
 from publisher.core.digests.digest import Digest, DigestPost, Layout
 from publisher.core.digests.due import project_log
 from publisher.core.errors import PublisherError
@@ -170,11 +171,26 @@ def _mail_findings(deps: Deps, items: list[ParsedPost], plan: Plan, now: datetim
     if deps.rules.lists and not deps.rules.site.postal_address:
         reason = "site.postal_address is empty: many countries ask for one in mail to many readers"
         yield Finding(path="publisher.toml", line=0, reason=reason, error=False)
+    yield from _unusual_addresses(deps)
     for name, found in _mail_problems(deps, items, plan, now):
         error = not isinstance(found, LintProblem) or (
             found.error and found.rule.value not in deps.process.overridden_rules
         )
         yield Finding(path=name, line=0, reason=str(found), error=error)
+
+
+def _unusual_addresses(deps: Deps) -> Iterator[Finding]:
+    """Our own addresses with letters before the @ that are not ASCII (RFC 6531)."""
+    ours: dict[str, str] = {}
+    for spec in deps.rules.lists:
+        ours |= {f"lists.{spec.slug}.from": spec.sender, f"lists.{spec.slug}.reply_to": spec.reply_to}
+    for setting, mailbox in ours.items():
+        if mailbox and parse_mailbox(mailbox, where=setting).address.needs_smtputf8:
+            reason = (
+                f"{setting} ({mailbox}) has letters before the @ that are not ASCII: relays and mailboxes "
+                "without SMTPUTF8 refuse such mail, and spam filters distrust it; use an ASCII address"
+            )
+            yield Finding(path="publisher.toml", line=0, reason=reason, error=False)
 
 
 def _mail_problems(

@@ -51,7 +51,7 @@ LETTER = EmailContent(
 ONCE = (
     "From", "To", "Subject", "Date", "Message-ID", "X-Publisher-Delivery", "Reply-To", "List-Id",
     "List-Unsubscribe", "List-Unsubscribe-Post", "List-Help", "List-Archive", "Precedence", "Feedback-ID",
-    "MIME-Version", "Content-Type",
+    "Auto-Submitted", "X-Auto-Response-Suppress", "MIME-Version", "Content-Type",
 )  # fmt: skip
 
 
@@ -112,9 +112,10 @@ def test_a_transactional_message_is_no_bulk_and_bears_no_list() -> None:
     data = fill(compose(letter), VALUES)
     lint(data)
     names = ["From", "To", "Subject", "Date", "Message-ID", "X-Publisher-Delivery", "Auto-Submitted",
-             "MIME-Version", "Content-Type"]  # fmt: skip
+             "X-Auto-Response-Suppress", "MIME-Version", "Content-Type"]  # fmt: skip
     assert read(data).keys() == names
     assert read(data)["Auto-Submitted"] == "auto-generated"
+    assert "NDR" not in read(data)["X-Auto-Response-Suppress"].split(", "), "bounces must come back"
 
 
 def test_a_list_without_an_unsubscribe_url_claims_no_one_click() -> None:

@@ -10,7 +10,8 @@ from paths import SHARED
 
 from publisher.app import App, fixed
 from publisher.config import load
-from publisher.services.digests.compose import MAX_HTML_BYTES, compose_mail, digest_of, mail_problems
+from publisher.core.mail.lint.html import MAX_HTML_BYTES
+from publisher.services.digests.compose import compose_mail, digest_of, mail_problems
 
 NOW = datetime(2026, 10, 5, 9, tzinfo=UTC)
 TOML = """

@@ -1,16 +1,21 @@
 """A mail is never so large that a mailbox hides its end."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from properties import examples
 
 from publisher.app import App, fixed
 from publisher.config import load
 from publisher.core.digests.digest import Digest, DigestLinks, DigestPost, Layout
+from publisher.core.mail.lint.html import MAX_HTML_BYTES
 from publisher.services.deps import Deps
-from publisher.services.digests.compose import MAX_HTML_BYTES, fit_content, shorten
+from publisher.services.digests.compose import fit_content, lint_digest, shorten
 
 NOW = datetime(2026, 10, 5, 9, tzinfo=UTC)
 TOML = """
@@ -77,6 +82,33 @@ def test_a_post_of_one_huge_block_becomes_its_summary_and_a_link(deps: Deps) -> 
     assert len(content.html.encode()) <= MAX_HTML_BYTES
     assert "Continue reading:" in content.html
     assert WORDS[:70].strip() in content.text
+    assert f"<p>{WORDS[:70].strip()}" in re.sub(' style="[^"]*"', "", content.html)
+
+
+BLOCKS = st.sampled_from(
+    [
+        "<ul>\n" + "".join(f"<li>item {n}</li>\n" for n in range(2000)) + "</ul>",
+        "<div>\n" + f"<p>{WORDS}</p>\n" * 300 + "</div>",
+        "<table>\n<tbody>\n" + "<tr>\n<td>a</td>\n<td>b</td>\n</tr>\n" * 1500 + "</tbody>\n</table>",
+        "<pre><code>" + "line\n" * 15_000 + "</code></pre>",
+        "<p>" + "<br>\n" * 9000 + "</p>",
+        f"<p>{WORDS}</p>",
+        "<p>ខ្ញុំ </p>\n" * 2500,
+    ]
+)
+
+
+@settings(max_examples=examples(15))
+@given(st.lists(st.tuples(BLOCKS, st.integers(0, 2)), min_size=1, max_size=6), st.sampled_from([0, 70, 1000]))
+def test_whatever_is_fitted_can_be_sent(deps: Deps, bodies: list[tuple[str, int]], summary: int) -> None:
+    posts = [
+        replace(post(n, 1), html=body * (times + 1), text="Words.", summary=("sum " * summary)[:summary])
+        for n, (body, times) in enumerate(bodies)
+    ]
+    found = lint_digest(deps, digest(deps, *posts), 1)
+    assert [str(problem) for problem in found.problems if problem.error] == []
+    assert "Words." in found.letter.text or "Continue reading" in found.letter.text
+    assert found.digest.posts == tuple(posts), "the lint has nothing to take out of what was fitted"
 
 
 def test_posts_that_find_no_room_at_all_are_counted(deps: Deps) -> None:

@@ -44,6 +44,17 @@ def test_a_link_that_leads_nowhere_is_one_finding(tmp_path: Path) -> None:
     assert findings(tmp_path) == [("a.md", f"{it} leads nowhere; correct the link", False) for it in dead]
 
 
+def test_an_address_of_ours_that_many_servers_refuse_is_a_finding(tmp_path: Path) -> None:
+    text = (
+        f'{TOML}[[lists]]\nslug = "daily"\nfrom = "News <m\u00fcll@x.example>"\nreply_to = "me@x.example"\n'
+    )
+    (tmp_path / "publisher.toml").write_text(text, encoding="utf-8")
+    (tmp_path / "posts").mkdir()
+    [(path, reason, error)] = [one for one in findings(tmp_path) if "SMTPUTF8" in one[1]]
+    assert (path, error) == ("publisher.toml", False)
+    assert reason.startswith("lists.daily.from (News <m\u00fcll@x.example>) has letters before the @")
+
+
 def warning(line: int, reason: str, *, error: bool = False) -> Finding:
     return Finding(path="a.md", line=line, reason=reason, error=error)
 

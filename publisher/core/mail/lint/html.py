@@ -99,6 +99,11 @@ def why_unreachable(target: str) -> str:
     return "only this machine or network knows that host" if private else ""
 
 
+def sent_bytes(html: str) -> int:
+    """The bytes of HTML in a mail, whose lines end in CRLF."""
+    return len(html.encode()) + html.count("\n") - html.count("\r\n")
+
+
 def page_problems(html: str, tree: Tree, head: Letterhead) -> Iterator[LintProblem]:
     """All problems of the HTML except contrast and unsupported styles."""
     yield from _sizes(html, tree)
@@ -114,7 +119,7 @@ def _found(rule: LintRule, what: str, *, error: bool = True) -> LintProblem:
 
 
 def _sizes(html: str, tree: Tree) -> Iterator[LintProblem]:
-    size, styles = len(html.encode()), sum(len(sheet.encode()) for sheet in tree.sheets)
+    size, styles = sent_bytes(html), sum(len(sheet.encode()) for sheet in tree.sheets)
     if size > MAX_HTML_BYTES:
         yield _found(LintRule.SIZE, f"{size:,} bytes; mailboxes hide the end of more than {MAX_HTML_BYTES:,}")
     if styles > MAX_STYLE_BYTES:
