@@ -55,6 +55,7 @@ class Ticker:
         self._changed: set[str] | None = None
         self._watched = False
         self._unknown, self._held, self._in_outbox = 0, "", ""
+        self._secret_problem = ""
         self._unsent: Collection[str] = ()
         self._reworded: set[str] = set()
         self._troubles: Mapping[str, str] = {}
@@ -188,6 +189,7 @@ class Ticker:
 
     def publish(self) -> None:
         """One tick: publishes, logs what the report says, and schedules the next tick."""
+        self._check_secret()
         report = self._publish_what_changed()
         self.app.housekeeping()
         plan = report.published.plan
@@ -222,6 +224,16 @@ class Ticker:
         self._run_within(self._ping)
         self._schedule_next_due()
         self._recheck_later(bool(plan.unsettled))
+
+    def _check_secret(self) -> None:
+        """Logs and records for `status` that the secret is missing or wrong, and that it is right again."""
+        problem = str(self.app.secret.check() or "")
+        if problem and problem != self._secret_problem:
+            log.error("secret_wrong", extra={"reason": problem})
+        elif self._secret_problem and not problem:
+            log.warning("secret_is_right")
+        self._secret_problem = problem
+        self.app.set_problem("secret", problem)
 
     def _log_unsent(self, reasons: Collection[str]) -> None:
         """Logs a reason when it is new; `status` shows it for as long as it lasts."""

@@ -253,8 +253,11 @@ class App(OpenSite):
         from publisher.app.secret_files import secret_findings, setting_findings
 
         secret = [*setting_findings(self), *secret_findings(self)]
+        if wrong := self.secret.check():
+            reason = f"{wrong.what}; {wrong.do}"
+            secret.append(services.content.Finding(path=wrong.where, line=0, reason=reason, error=True))
         if note := self.outbox_note():
-            secret.append(services.findings.Finding(path="outbox", line=0, reason=note, error=False))
+            secret.append(services.content.Finding(path="outbox", line=0, reason=note, error=False))
         deps = self.make_deps(sends=False)
         deps = replace(deps, process=replace(deps.process, overridden_rules=forced))
         found = services.check.check(deps, self.clock())

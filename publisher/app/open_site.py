@@ -35,6 +35,7 @@ from publisher.app.container import (
 from publisher.config import Settings
 
 if TYPE_CHECKING:
+    from publisher.app.site_secret import SiteSecret
     from publisher.core.delivery.throttling import ThrottlingRules
     from publisher.core.tokens import KeyRing
     from publisher.ports import Clock, Signer, Store
@@ -114,11 +115,19 @@ class OpenSite:
         return make_signer(self.settings.mail.dkim)
 
     @cached_property
-    def ring(self) -> "KeyRing":
-        """The secret keys; the first is created for a new site. Raises OutputError."""
-        from publisher.stores.files.keyring import load_keyring
+    def secret(self) -> "SiteSecret":
+        """What makes and loads the secret keys."""
+        from publisher.app.site_secret import SiteSecret
+        from publisher.stores.files.journal import FileJournal
 
-        return load_keyring(self.settings.secret_file, create=True, random=secrets.token_bytes)
+        return SiteSecret(self.settings.secret_file, lambda: self.store, FileJournal(self.state / "journal"))
+
+    @property
+    def ring(self) -> "KeyRing":
+        """The secret keys as their file has them now; the first is created for a new site. Raises
+        SettingsError if a site that had them lacks them, OutputError, StoreError.
+        """
+        return self.secret.ring()
 
     @cached_property
     def source(self) -> "FolderSource":

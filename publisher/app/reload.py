@@ -163,11 +163,12 @@ def remove_copies(folder: Path, *, keep: Collection[Path]) -> None:
             shutil.rmtree(copy, ignore_errors=True)
 
 
-def check_site(app: "App") -> None:
-    """Opens what the settings name: keys, passwords, templates. Raises the first PublisherError."""
-    if not (secret := app.settings.secret_file).is_file():
-        what = "the secret of this site is gone, and links in mails that were sent depend on it"
-        raise SettingsError(str(secret), what, "restore it from a backup")
+def check_site(app: "App", *, starting: bool = False) -> None:
+    """Opens what the settings name: keys, passwords, templates, the secret. Raises the first PublisherError.
+    A site that is `starting` without its secret serves its feeds, and says what is missing.
+    """
+    if not starting and (wrong := app.secret.check()) is not None:
+        raise wrong
     from publisher.app.secret_files import secret_findings
     from publisher.rendering import JinjaRenderer
 
@@ -175,7 +176,7 @@ def check_site(app: "App") -> None:
         if finding.error:
             raise SettingsError(finding.path, finding.reason)
     JinjaRenderer(app.template_folders).check()
-    _ = app.ring, app.deps, app.signer
+    _ = app.deps, app.signer
 
 
 class SettingsReloader:

@@ -29,7 +29,7 @@ COMMANDS = {
     "mailings": ("publisher.cli.mailings", "List mailings; approve, pause, resume or cancel one."),
     "deliver": ("publisher.cli.run", "Send everything that is due, then exit."),
     "run": ("publisher.cli.run", "Publish, send and serve the site until stopped."),
-    "keys": ("publisher.cli.site", "Create DKIM keys, and show the DNS records for them."),
+    "keys": ("publisher.cli.site", "Create DKIM keys with their DNS records, and new keys of the secret."),
     "status": ("publisher.cli.site", "Show the log, what is due and queued, and the last errors."),
     "backup": ("publisher.cli.backup", "Save store, journal and keys in one file."),
     "restore": ("publisher.cli.backup", "Restore the store from a backup."),

@@ -6,8 +6,7 @@ import click
 
 from publisher.app import App
 from publisher.app import backup as keeping
-from publisher.cli.common import SiteOptions, count, say, show_json, site_options, utc
-from publisher.cli.mailings import confirm_or_refuse
+from publisher.cli.common import SiteOptions, confirm_or_refuse, count, say, show_json, site_options, utc
 from publisher.core.errors import UsageError
 
 

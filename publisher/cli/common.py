@@ -3,6 +3,7 @@
 import ipaddress
 import json
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -153,6 +154,17 @@ def say(text: str) -> None:
 def confirm(question: str, *, err: bool = False) -> None:
     """Asks a question. Raises click.Abort if the answer is no."""
     click.confirm(printable(question), abort=True, err=err)
+
+
+def confirm_or_refuse(where: str, what: str, *, yes: bool) -> None:
+    """Asks for confirmation. Without a terminal, --yes is needed. Raises UsageError, or ends the command if
+    the answer is no.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(where, what, "say --yes if that is meant")
+    confirm(f"{where}: {what}. Go on?", err=True)
 
 
 def _json(value: object, indent: int | None = None) -> str:

@@ -1,6 +1,5 @@
 """mailings: what was sent, to how many, and which outcomes are unknown; and commands for mailings."""
 
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC
@@ -12,7 +11,7 @@ import click
 from publisher.app import App
 from publisher.cli.common import (
     SiteOptions,
-    confirm,
+    confirm_or_refuse,
     count,
     echo,
     say,
@@ -410,17 +409,6 @@ def rebuild(site: SiteOptions, as_json: bool, id: int, verify: bool) -> None:
         echo(f"cohort {proof.cohort}  sha256 {proof.sha256}  {proof.differs or 'the same bytes'}")
     if any(proof.differs for proof in proofs):
         raise SystemExit(1)
-
-
-def confirm_or_refuse(where: str, what: str, *, yes: bool) -> None:
-    """Asks for confirmation. Without a terminal, --yes is needed. Raises UsageError, or ends the command if
-    the answer is no.
-    """
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise UsageError(where, what, "say --yes if that is meant")
-    confirm(f"{where}: {what}. Go on?", err=True)
 
 
 def mailing_json(mailing: Mailing) -> dict[str, Any]:

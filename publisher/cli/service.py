@@ -53,7 +53,7 @@ def open_checked(folder: Path, environ: Mapping[str, str]) -> tuple[App, Setting
     with suppress(PublisherError):
         _ = app.ring  # made now where there is none: later it would look like a change
     settings = read_settings(folder, environ, files)
-    check_site(app)
+    check_site(app, starting=True)
     remove_copies(app.settings.folder, keep={settings.own_templates})
     return app, settings
 

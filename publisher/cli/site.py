@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from publisher.app import wall_clock
-from publisher.cli.common import SiteOptions, count, echo, say, show_json, site_options
+from publisher.cli.common import SiteOptions, confirm_or_refuse, count, echo, say, show_json, site_options
 from publisher.cli.due_readers import wait_in_words, waiting_json
 from publisher.config import problems
 from publisher.core.delivery.holds import describe_hold
@@ -204,7 +204,36 @@ def migrate(site: SiteOptions) -> None:
 
 @click.group()
 def keys() -> None:
-    """Create the keys that sign mail."""
+    """Create the keys that sign mail, and new keys of the secret behind links in mails."""
+
+
+@keys.command()
+@site_options(as_json=True)
+@click.option("--new", is_flag=True, help="Add a key that signs from now on; the others still verify.")
+@click.option("--yes", is_flag=True, help="Do not ask, where the keys so far are lost.")
+def secret(site: SiteOptions, as_json: bool, new: bool, yes: bool) -> None:
+    """Show which keys the site's secret has (never the keys themselves), or add one.
+
+    If the secret is lost for good, --new begins a new one: links in mails that were sent stop working,
+    and addresses that left and are no longer in the store are not recognized. Restore it from a backup if
+    there is one.
+    """
+    app = site.open()
+    if new:
+        with app.lock("secret"):
+            if app.secret.lost() and not yes:
+                what = "the keys so far are lost: links in mails that were sent will stop working"
+                confirm_or_refuse(str(app.settings.secret_file), what, yes=False)
+            ring, lost = app.secret.add()
+    else:
+        ring, lost = app.ring, False
+    if as_json:
+        file = str(app.settings.secret_file)
+        show_json({"file": file, "signs": ring.current, "keys": sorted(ring.keys), "lost": lost})
+        return
+    echo(f"{app.settings.secret_file}: key {ring.current} signs, {count(len(ring.keys), 'key')} verify")
+    if lost:
+        say("links in mails sent so far no longer work; keep a copy of the file: `publisher backup`")
 
 
 @keys.command()

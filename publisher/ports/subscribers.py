@@ -132,9 +132,9 @@ class SubscriberStore(Protocol):
         """Uses a one-time link up; False if it was used, or never existed."""
         ...
 
-    def rebuild_address_keys(self, key_of: Callable[[str], str]) -> int:
-        """Recomputes the keys of addresses that are not all ASCII, and copies their suppressions. Returns how
-        many keys changed.
+    def rebuild_address_keys(self, key_of: Callable[[str], str], *, every: bool = False) -> int:
+        """Recomputes the keys of addresses that are not all ASCII, or of `every` one, and copies their
+        suppressions. Returns how many keys changed.
         """
         ...
 

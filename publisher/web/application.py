@@ -13,7 +13,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from publisher.app import App
-from publisher.core.errors import PublisherError
+from publisher.core.errors import PublisherError, SettingsError
 from publisher.core.tokens import is_challenge, prove_site
 from publisher.stores.files.public_folder import encode, encodes
 from publisher.web.connections import MAX_QUERY, ConnectionLimits
@@ -27,6 +27,8 @@ from publisher.web.pages.token_pages import TokenPages
 from publisher.web.rate_limits import BUSY, NetworkCounter, RefusalLog, SignUpLimits, TrustedProxies
 
 log = logging.getLogger(__name__)
+
+UNAVAILABLE = "This is not available right now. Please try again later.\n"
 
 PAGE_PATHS = re.compile(
     r"/(?:subscribe|confirm|never-ask|unsubscribe|preferences|view|account|healthz|readyz)(?:/|\Z)"
@@ -133,6 +135,11 @@ class Application:
         except TooLarge:
             self.refused.count("bodies_too_large")
             await (await site.responses.error(413, scope, {"Connection": "close"}))(scope, receive, send)
+        except SettingsError as error:  # the secret is missing: a link may be good, and nobody can tell
+            log.error("not_served", extra={"path": mask_token(scope["path"]), "reason": str(error)})
+            if not started:
+                later = {**PLAIN_HEADERS, "Retry-After": "300"}
+                await PlainTextResponse(UNAVAILABLE, 503, later)(scope, receive, send)
         except Exception:
             path = mask_token(scope["path"])
             log.exception("request_failed", extra={"method": scope["method"], "path": path})

@@ -17,6 +17,7 @@ from publisher.stores.files import flush_folder, output_error, private_folder, w
 
 _LINE = re.compile(r"(\d{1,3})\s+([0-9A-Fa-f]+)")
 _MIN_BYTES = 16
+MAX_NUMBER = 255
 
 
 def load_keyring(path: Path, *, create: bool, random: Callable[[int], bytes]) -> KeyRing:
@@ -43,6 +44,43 @@ def load_keyring(path: Path, *, create: bool, random: Callable[[int], bytes]) ->
     except OSError as error:
         raise OutputError(str(path), f"cannot be read ({error.strerror})") from error
     return parse_keys(path, text)
+
+
+def add_key(path: Path, random: Callable[[int], bytes]) -> KeyRing:
+    """Adds a key of `random(32)` that signs from now on, the first one if there is no file; what is in the
+    file stays. Raises SettingsError (the file is broken, or the numbers are used up), OutputError.
+    """
+    if not path.exists():
+        return load_keyring(path, create=True, random=random)
+    number = load_keyring(path, create=False, random=random).current + 1
+    text = path.read_text("ascii")
+    if number > MAX_NUMBER:
+        what = f"there is no number above {MAX_NUMBER}"
+        raise SettingsError(str(path), what, "remove old keys, but not the first")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}.part")
+    try:
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            line_end = "" if text.endswith("\n") else "\n"
+            write_all(handle, f"{text}{line_end}{number} {random(32).hex()}\n".encode("ascii"))
+        finally:
+            os.close(handle)
+        draft.replace(path)
+        flush_folder(path.parent)
+    except OSError as error:
+        raise output_error(path, error) from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return load_keyring(path, create=False, random=random)
+
+
+def file_stamp(path: Path) -> tuple[int, int, int] | None:
+    """Changes when the file does; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def write_first_key(path: Path, key: bytes) -> None:
@@ -73,7 +111,7 @@ def parse_keys(path: Path, text: str) -> KeyRing:
         if not found or len(found[2]) % 2:
             raise SettingsError(where, "not a key", "a key is its number, a space and hex digits")
         name, key = int(found[1]), bytes.fromhex(found[2])
-        if not 1 <= name <= 255 or name in keys:
+        if not 1 <= name <= MAX_NUMBER or name in keys:
             raise SettingsError(where, f"key number {name} is taken or not from 1 to 255")
         if len(key) < _MIN_BYTES:
             raise SettingsError(

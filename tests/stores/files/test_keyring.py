@@ -8,7 +8,7 @@ from threading import Barrier
 import pytest
 
 from publisher.core.errors import OutputError, SettingsError
-from publisher.stores.files.keyring import load_keyring
+from publisher.stores.files.keyring import add_key, load_keyring
 
 
 def no_random(size: int) -> bytes:
@@ -92,3 +92,23 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         load_keyring(tmp_path / "file" / "secret", create=True, random=lambda size: b"k" * size)
     with pytest.raises(OutputError, match=r"cannot be read \(Is a directory\)"):
         load_keyring(tmp_path, create=True, random=no_random)
+
+
+def test_a_key_is_added_and_what_was_in_the_file_stays(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    assert dict(add_key(path, lambda size: b"a" * size).keys) == {1: b"a" * 32}
+    path.write_text(f"# of spring\n1 {'aa' * 32}")
+    ring = add_key(path, lambda size: b"b" * size)
+    assert (ring.current, [*ring.keys]) == (2, [1, 2])
+    assert path.read_text() == f"# of spring\n1 {'aa' * 32}\n2 {(b'b' * 32).hex()}\n"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [p.name for p in tmp_path.iterdir()] == ["secret"]
+
+
+def test_no_key_is_added_where_the_file_is_broken_or_the_numbers_are_used_up(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    for text, why in (("words\n", "not a key"), (f"255 {'aa' * 32}\n", "there is no number above 255")):
+        path.write_text(text)
+        with pytest.raises(SettingsError, match=why):
+            add_key(path, no_random)
+        assert path.read_text() == text

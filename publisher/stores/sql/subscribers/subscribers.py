@@ -169,9 +169,10 @@ class AddressKeys:
 
     _db: Database
 
-    def rebuild_address_keys(self, key_of: Callable[[str], str]) -> int:
+    def rebuild_address_keys(self, key_of: Callable[[str], str], *, every: bool = False) -> int:
         beyond = subscribers.c.address.op("GLOB")("*[^ -~]*")
-        query = select(subscribers.c.id, subscribers.c.address, subscribers.c.address_key).where(beyond)
+        query = select(subscribers.c.id, subscribers.c.address, subscribers.c.address_key)
+        query = query if every else query.where(beyond)
         changed = 0
         with self._db.write() as connection:
             for id, address, before in connection.execute(query).all():
