@@ -86,12 +86,12 @@ class App(OpenSite):
         if transport.leaves_machine and now > real + NOW_LEEWAY:
             what = f'{now:%Y-%m-%d %H:%M} UTC is still to come, and mail.transport is "{transport}"'
             raise Refused("--at", what, "what has left cannot be taken back: try it with the outbox")
-        services.clock_checks.check_clock(self.store, self.settings.site.timezone, now, real)
+        services.preflight.check_clock(self.store, self.settings.site.timezone, now, real)
         return now
 
     def clock_behind(self) -> "ClockLag | None":
         """How far the clock is behind the last entry; None if it is right."""
-        return services.clock_checks.clock_behind(self.store, self.clock())
+        return services.preflight.clock_behind(self.store, self.clock())
 
     def plan(
         self,
@@ -149,7 +149,7 @@ class App(OpenSite):
                 self.store.set_problems("digests", [str(error) for error in made.unsent], now)
             pages, unmade = services.archive_pages.write_mailing_pages(deps, now)
             self.store.set_problems("digest pages", unmade, now)
-            ahead = services.clock_checks.describe_log_ahead(self.store, self.settings.site.timezone, now)
+            ahead = services.preflight.describe_log_ahead(self.store, self.settings.site.timezone, now)
             warnings = services.content.findings_of_changes(deps, done.plan)
         return PublishReport(
             published=done,
@@ -177,7 +177,7 @@ class App(OpenSite):
 
     def _public_url_warning(self, now: datetime) -> str:
         """The warning about web.public_url, if this publish asked it."""
-        answer = services.public_url.last_answer(self.store)
+        answer = services.preflight.last_answer(self.store)
         asked_now = answer is not None and answer.at == now and answer.words
         return f"web.public_url: {answer.words}" if answer is not None and asked_now else ""
 

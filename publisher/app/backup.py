@@ -74,13 +74,13 @@ def reconcile_store(
 
 def accept_clock(site: "OpenSite", *, dry_run: bool) -> "ClockLag | None":
     """Accepts the clock as it is; returns how far it was behind, None if it was not. Raises StoreError."""
-    from publisher.services.publishing import clock_checks
+    from publisher.services.publishing import preflight
 
     with site.lock("publish"), site.lock("deliver"):
         now = site.clock()
         if dry_run:
-            return clock_checks.clock_behind(site.store, now)
-        return clock_checks.accept_clock(site.store, now)
+            return preflight.clock_behind(site.store, now)
+        return preflight.accept_clock(site.store, now)
 
 
 def must_be_up_to_date(site: "OpenSite", deps: "Deps | None" = None, *, publishing: bool = False) -> None:

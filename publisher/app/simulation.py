@@ -60,7 +60,7 @@ def simulated(
     was published after `start` or `end` comes first, and whatever `publish` raises.
     """
     head = app.store.head().at
-    if head is not None and start < head and not services.clock_checks.log_stays_ahead(app.store, start):
+    if head is not None and start < head and not services.preflight.log_stays_ahead(app.store, start):
         what = f"{start:%Y-%m-%d %H:%M} UTC is past: something was published at {head:%Y-%m-%d %H:%M}"
         raise UsageError("--from", what, "begin after that")
     if end < start:

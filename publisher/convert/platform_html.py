@@ -43,7 +43,6 @@ LOST_ELEMENTS = {
 }
 """Elements that no feed reader and no mail shows."""
 
-
 _BLOCKS = (
     "table|thead|tfoot|caption|col|colgroup|tbody|tr|td|th|div|dl|dd|dt|ul|ol|li|pre|form|blockquote|address|style|p|"
     "h[1-6]|hr|fieldset|legend|section|article|aside|header|footer|figure|figcaption|details|summary|video|audio|"

@@ -44,7 +44,6 @@ _INTERNAL = frozenset(
 )
 """Kinds of items that are no writing of an author's."""
 
-
 Json = dict[str, Any]
 
 URL_PLACEHOLDER = "__GHOST_URL__"

@@ -32,7 +32,6 @@ _SPACE = re.compile(r"\s*")
 
 LISTMONK_FIX = "save the answers of /api/subscribers?list_id=N&per_page=1000&page=N as they are"
 
-
 SEPARATORS = ",;\t|"
 
 MAX_CELL = 1 << 20

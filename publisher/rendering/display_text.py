@@ -44,7 +44,6 @@ _FOOTNOTE = re.compile(r"\(note (\S+)\)|Note (\S+):")
 PREHEADER = (40, 130)
 """Fewest and most characters of the line that a mailbox shows next to the subject."""
 
-
 _PREFIX = re.compile(r"(?:[ \t]+|> ?|[-*+•] +|\d{1,3}[.)] +)*")
 _MARKER = re.compile(r"[^>\s]")
 _SPACE = " \t\u1680\u2000-\u2006\u2008-\u200a\u205f"

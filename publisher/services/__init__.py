@@ -14,12 +14,11 @@ if TYPE_CHECKING:
     from publisher.services.digests import planner as planner
     from publisher.services.digests import preview as preview
     from publisher.services.feeds import documents as documents
-    from publisher.services.mail import public_url as public_url
     from publisher.services.operations import check as check
     from publisher.services.operations import status as status
     from publisher.services.posts import content as content
-    from publisher.services.publishing import clock_checks as clock_checks
     from publisher.services.publishing import folder_snapshot as folder_snapshot
+    from publisher.services.publishing import preflight as preflight
     from publisher.services.publishing import publish as publish
     from publisher.services.publishing import scan as scan
     from publisher.services.subscribers import subscribe as subscribe
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 _ROOMS = {
     "archive_pages": "digests",
     "check": "operations",
-    "clock_checks": "publishing",
     "content": "posts",
     "deliver": "delivery",
     "documents": "feeds",
@@ -35,8 +33,8 @@ _ROOMS = {
     "folder_snapshot": "publishing",
     "outbox": "delivery",
     "planner": "digests",
+    "preflight": "publishing",
     "preview": "digests",
-    "public_url": "mail",
     "publish": "publishing",
     "scan": "publishing",
     "status": "operations",

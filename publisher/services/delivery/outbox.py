@@ -18,7 +18,7 @@ def describe_outbox(store: Store, transport: str) -> str:
     """How many messages lie in the outbox, of which mailings, and what to do with them now that mail leaves
     by `transport`; "" if there are none, or if that is the outbox.
     """
-    waiting = store.count_in_outbox() if transport != MailTransport.OUTBOX else {}
+    waiting = store.count_in_outbox() if transport != MailTransport.OUTBOX else dict[int, int]()
     if not waiting:
         return ""
     number, several = sum(waiting.values()), len(waiting) > 1

@@ -50,7 +50,6 @@ from publisher.services.deps import Deps
 MAX_WAIT = 0.005
 """Seconds that an acceptance waits for an intent: a transaction of its own would cost as much as both."""
 
-
 MAX_LOSSES = 3
 """After so many messages lost in a row, with no answer to any, the server counts as failed."""
 

@@ -45,14 +45,13 @@ from publisher.services.digests.due_readers import (
     fix_due_times,
 )
 from publisher.services.mail.messages import PostVersions, welcome_message
-from publisher.services.mail.public_url import check_public_url
+from publisher.services.publishing.preflight import check_public_url
 
 MAX_TRIES = 5
 """How often a new mailing asks for another id when its own was taken meanwhile."""
 
 CohortContent = tuple[PostVersions, str]
 """The posts and the language: what one rendering is made from."""
-
 
 MAX_NAMED = 3
 """Posts that a message names; it counts the others."""

@@ -38,7 +38,6 @@ CLAIM = timedelta(minutes=2)
 
 PROBLEM_AREA = "websub"
 
-
 ARCHIVE_FOLDER = "archive/"
 """The folder of archive documents. They do not change, so no client has an older version of one."""
 

@@ -37,7 +37,6 @@ OTHER_FOLDERS = ("posts/", "assets/", "digests/")
 Values = dict[str, object]
 """What a template is given."""
 
-
 OWNED_FOLDERS = (POSTS, ASSETS)
 """Folders under public/ that hold only what today's posts need."""
 

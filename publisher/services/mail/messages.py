@@ -67,7 +67,6 @@ _LIFETIMES = {Purpose.PREFERENCES: PREFERENCES_LIFETIME, **dict.fromkeys(_ONE_TI
 _OF_MAILING = _ONE_TIME | {Purpose.VIEW}
 """Tokens that name a mailing; the others name a generation of a subscription and end with it."""
 
-
 PostVersions = tuple[tuple[str, str], ...]
 """Versions of posts: (post id, revision), oldest first."""
 

@@ -11,8 +11,7 @@ from publisher.ports import Store
 from publisher.services.delivery.outbox import describe_outbox
 from publisher.services.deps import Deps
 from publisher.services.digests.due_readers import backlog
-from publisher.services.mail.public_url import last_answer
-from publisher.services.publishing.clock_checks import clock_behind, describe_log_ahead
+from publisher.services.publishing.preflight import clock_behind, describe_log_ahead, last_answer
 
 RATE_WINDOW = timedelta(minutes=5)
 """The window over which the sending rate is measured."""

@@ -31,7 +31,6 @@ MAX_NAMES = 20
 MAX_STAND_IN = 60
 """Characters that stand in for a title where a page links to a post."""
 
-
 DEAD_LINK = "leads nowhere; correct the link"
 """The warning about a link to a file that is not a public post."""
 

@@ -58,7 +58,6 @@ MAX_ARCHIVES = 10_000
 RECOVERY_FORMATS = (FeedFormat.JSON, FeedFormat.ATOM, FeedFormat.RSS)
 """The formats to read, best first: JSON Feed keeps ids unchanged and has the time of each update."""
 
-
 NEARBY_POSTS = 1000
 """How many posts before and after one in the log are compared, to find a series with the same template."""
 

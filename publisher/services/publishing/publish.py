@@ -63,7 +63,6 @@ the store does not know, as JSON."""
 FEW_ROWS = 1000
 """Up to this many rows of the log are read again, to save writing how far the journal is."""
 
-
 NEXT_POST = "next_post"
 """The fact of when the next known post becomes public: an ISO instant, or ""."""
 

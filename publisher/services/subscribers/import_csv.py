@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from itertools import islice
 
 from publisher.core.addresses import is_common_address, parse_address, parse_mailbox
@@ -186,7 +186,7 @@ class _Import:
         self._consent = Consent(at=now, origin="", form="import", wording="stated by the operator")
         self._ring = deps.process.keyring()
         # A list's readers share few schedules, and the confirmation mail is the same for all.
-        self._next_due = lru_cache(maxsize=4096)(lambda preference: next_due_after(spec, preference, now))
+        self._next_due = lru_cache(maxsize=4096)(partial(next_due_after, spec, now=now))
         self._confirmation = cache(
             lambda: single_mailing(
                 deps.adapters.store, spec, MailingKind.CONFIRM, confirmation_message(deps, spec), now

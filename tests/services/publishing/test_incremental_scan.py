@@ -21,9 +21,9 @@ from publisher.core.publishing.plan import Plan, PlanRules
 from publisher.core.publishing.planner import make_plan
 from publisher.ports import Store
 from publisher.services.deps import Deps
-from publisher.services.publishing.clock_checks import log_stays_ahead
 from publisher.services.publishing.folder_snapshot import FolderSnapshot, SnapshotCache
 from publisher.services.publishing.post_ids import rename_verdicts
+from publisher.services.publishing.preflight import log_stays_ahead
 from publisher.services.publishing.publish import update_log
 from publisher.services.publishing.scan import ScanResult, readings_of, scan_folder
 
