@@ -158,10 +158,13 @@ class SignUpLimits:
 
 
 class LeakyBucket:
+    """How full the bucket was at its last use."""
+
     __slots__ = ("at", "level")
 
     def __init__(self) -> None:
-        self.level, self.at = 0.0, None
+        self.level = 0.0
+        self.at: datetime | None = None
 
     def has_room(self, rate: Rate, times: int, now: datetime) -> bool:
         """Leaks until `now`, and returns whether one more fits `times` the rate."""
@@ -169,9 +172,6 @@ class LeakyBucket:
             self.level = max(0.0, self.level - (now - self.at) / rate.every)
         self.at = now
         return self.level <= rate.burst * times - 1
-
-    at: datetime | None
-    level: float
 
 
 class NetworkCounter:

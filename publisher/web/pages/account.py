@@ -198,9 +198,8 @@ def preferences_from_form(fields: Fields, before: Preferences) -> Preferences:
     """The preferences in a form. Values that the page does not offer are ignored."""
     cadence = first_value(fields, "cadence")
     cadence = cadence if cadence in CADENCE_LABELS else ""
-    day = {"weekly": first_value(fields, "weekday"), "monthly": first_value(fields, "monthday")}.get(
-        cadence, ""
-    )
+    fields_of_days = {"weekly": "weekday", "monthly": "monthday"}
+    day = first_value(fields, fields_of_days.get(cadence, ""))
     days = {"weekly": frozenset(WEEKDAYS), "monthly": frozenset(map(str, range(1, 29)))}.get(cadence, ())
     zone = first_value(fields, "timezone")
     language = first_value(fields, "language")
@@ -230,8 +229,8 @@ def read_hour(text: str) -> time | None:
 def template_values(spec: MailingList, subscription: Subscription, offer: Offer) -> dict[str, object]:
     """The template's values: what can be chosen, and what is in force."""
     choices = subscription.choices
-    rhythm, schedule = schedule_for(spec, choices.schedule), choices.schedule
-    next_at = subscription.next_due_at if rhythm.cadence != "immediate" else None
+    schedule, preference = schedule_for(spec, choices.schedule), choices.schedule
+    next_at = subscription.next_due_at if schedule.cadence != "immediate" else None
     return {
         "spec": spec,
         # Sites have templates of their own, which know these names.
@@ -239,14 +238,14 @@ def template_values(spec: MailingList, subscription: Subscription, offer: Offer)
         "offer": offer,
         "often": {name: CADENCE_LABELS[name] for name in offer.cadences if name in CADENCE_LABELS},
         "usual": CADENCE_LABELS.get(spec.cadence, spec.cadence),
-        "rhythm": rhythm,
+        "rhythm": schedule,
         "days": WEEKDAYS,
         "hours": sorted(
-            {f"{n:02}:00" for n in range(24)} | ({f"{schedule.at:%H:%M}"} if schedule.at else set())
+            {f"{n:02}:00" for n in range(24)} | ({f"{preference.at:%H:%M}"} if preference.at else set())
         ),
-        "hour": f"{schedule.at:%H:%M}" if schedule.at else "",
-        "zones": zones_by_region(zones().union(filter(None, [schedule.timezone]))),
-        "next": next_at and next_at.astimezone(ZoneInfo(rhythm.timezone)),
+        "hour": f"{preference.at:%H:%M}" if preference.at else "",
+        "zones": zones_by_region(zones().union(filter(None, [preference.timezone]))),
+        "next": next_at and next_at.astimezone(ZoneInfo(schedule.timezone)),
     }
 
 

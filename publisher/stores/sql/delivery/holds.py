@@ -42,6 +42,8 @@ from publisher.stores.sql.schema.tables import (
     posts,
 )
 
+_UNFINISHED = (MailingState.PLANNING, MailingState.READY, MailingState.PAUSED)
+
 
 class MailingHolds:
     """`ports.LedgerStore`: pausing and resuming."""
@@ -72,15 +74,13 @@ class MailingHolds:
 
     def pause(self, mailing: int, hold: MailingHold, why: str, until: datetime | None) -> bool:
         with self._db.write() as connection:
-            values = {"state": MailingState.PAUSED, "hold": hold, "hold_why": why, "hold_until": until}
             this = update(mailings).where(mailings.c.id == mailing, mailings.c.state == MailingState.READY)
-            return connection.execute(this.values(values)).rowcount == 1
+            return connection.execute(this.values(_paused(hold, why, until))).rowcount == 1
 
     def pause_all(self, hold: MailingHold, why: str, until: datetime | None) -> int:
-        values = {"state": MailingState.PAUSED, "hold": hold, "hold_why": why, "hold_until": until}
         ready = update(mailings).where(mailings.c.state == MailingState.READY)
         with self._db.write() as connection:
-            return connection.execute(ready.values(values)).rowcount
+            return connection.execute(ready.values(_paused(hold, why, until))).rowcount
 
     def canary_sample(self, mailing: int) -> CanarySample:
         # A 5xx taken for a temporary failure counts as refused, and so does who bounced or complained since.
@@ -116,6 +116,10 @@ class MailingHolds:
             for id in ids:
                 _set_status(connection, id, MailingStatus(state=MailingState.READY))
             return len(ids)
+
+
+def _paused(hold: MailingHold, why: str, until: datetime | None) -> dict[str, Any]:
+    return {"state": MailingState.PAUSED, "hold": hold, "hold_why": why, "hold_until": until}
 
 
 def _set_status(connection: Connection, mailing: int, status: MailingStatus) -> None:
@@ -156,7 +160,19 @@ def _cancel(connection: Connection, mailing: int, now: datetime) -> None:
     connection.execute(update(batches).where(*idle).values(state=BatchState.DONE, settled_at=now))
 
 
-_UNFINISHED = (MailingState.PLANNING, MailingState.READY, MailingState.PAUSED)
+_SHOWN = select(posts.c.id).distinct().join_from(mailing_posts, posts, mailing_posts.c.post_id == posts.c.id)
+
+_GREETS_WITH_UNKNOWN_POSTS = is_(mailings.c.kind, MailingKind.WELCOME) & ~exists().where(
+    mailing_posts.c.mailing == mailings.c.id
+)
+"""A welcome mail that an older version planned, which did not write down its posts."""
+
+_MAY_BE_SHOWN = (
+    select(posts.c.id.label("post"))
+    .join_from(log, posts, log.c.post_id == posts.c.id)
+    .where(is_(log.c.kind, LogKind.WITHDRAWN), ~posts.c.live, posts.c.first_seq <= mailings.c.head)
+)
+"""What it may show: posts of the log as it was, withdrawn after that."""
 
 
 class WithdrawnPosts:
@@ -210,7 +226,8 @@ class WithdrawnPosts:
                 this = update(mailings).where(
                     mailings.c.id == mailing, is_(mailings.c.state, MailingState.READY)
                 )
-                connection.execute(this.values(_paused("a post in it was withdrawn", now)))
+                why = "a post in it was withdrawn"
+                connection.execute(this.values(_paused(MailingHold.OPERATOR, why, now)))
                 return RecomposeResult.STOPPED
             for n, recipe in changed.items():
                 cohort = update(cohorts).where(cohorts.c.mailing == mailing, cohorts.c.n == n)
@@ -222,26 +239,9 @@ class WithdrawnPosts:
         with self._db.write() as connection:
             this = update(mailings).where(mailings.c.id == mailing)
             connection.execute(
-                this.where(is_(mailings.c.state, MailingState.READY)).values(_paused(why, None))
+                this.where(is_(mailings.c.state, MailingState.READY)).values(
+                    _paused(MailingHold.OPERATOR, why, None)
+                )
             )
             planning = this.where(is_(mailings.c.state, MailingState.PLANNING), mailings.c.hold.is_(None))
             connection.execute(planning.values(hold=MailingHold.OPERATOR, hold_why=why))
-
-
-_SHOWN = select(posts.c.id).distinct().join_from(mailing_posts, posts, mailing_posts.c.post_id == posts.c.id)
-
-_GREETS_WITH_UNKNOWN_POSTS = is_(mailings.c.kind, MailingKind.WELCOME) & ~exists().where(
-    mailing_posts.c.mailing == mailings.c.id
-)
-"""A welcome mail that an older version planned, which did not write down its posts."""
-
-_MAY_BE_SHOWN = (
-    select(posts.c.id.label("post"))
-    .join_from(log, posts, log.c.post_id == posts.c.id)
-    .where(is_(log.c.kind, LogKind.WITHDRAWN), ~posts.c.live, posts.c.first_seq <= mailings.c.head)
-)
-"""What it may show: posts of the log as it was, withdrawn after that."""
-
-
-def _paused(why: str, until: datetime | None) -> dict[str, Any]:
-    return {"state": MailingState.PAUSED, "hold": MailingHold.OPERATOR, "hold_why": why, "hold_until": until}

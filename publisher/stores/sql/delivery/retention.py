@@ -91,7 +91,7 @@ class LedgerRetention:
     def archive_deliveries(self, before: datetime, *, limit: int) -> int:
         columns = (batches.c.id, batches.c.mailing, batches.c.lo, batches.c.hi)
         certain = batches.c.unknown == literal(0, literal_execute=True)
-        old: Select[Any] = select(*columns).join_from(batches, mailings).order_by(batches.c.settled_at)
+        old: Any = select(*columns).join_from(batches, mailings).order_by(batches.c.settled_at)
         old = old.where(is_(batches.c.state, BatchState.DONE), certain, batches.c.settled_at < before)
         old = old.where(mailings.c.state.in_(_FINISHED))
         with self._db.read() as connection:

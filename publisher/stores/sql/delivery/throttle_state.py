@@ -53,6 +53,17 @@ rates = Table(  # how many deliveries were settled, by minute
     sqlite_with_rowid=False,
 )
 
+relayed = Table(  # what relays were given of their quotas, by minute
+    "relayed",
+    metadata,
+    Column("relay", Text, primary_key=True),
+    Column("run", String(64), primary_key=True),  # "": sent in that minute; else reserved by a run
+    Column("minute", Instant, primary_key=True),
+    Column("sent", BigInteger, nullable=False),
+    Column("last", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 RATES_KEPT = timedelta(days=2)
 """How long rates are kept: warming up looks back one day, everything else less."""
 
@@ -61,6 +72,17 @@ _COLUMN_OF = {
     TransitionCause.REJECT: "refused",
     TransitionCause.DEFER: "deferred",
 }
+
+
+_PARAMETERS = {name: f"this_{name}" for name in ("mailing", "minute", *_COLUMN_OF.values())}
+_INSERT = sqlite.insert(rates).values({name: row_value(value) for name, value in _PARAMETERS.items()})
+_ADD = PreparedStatement(
+    _INSERT.on_conflict_do_update(
+        index_elements=["mailing", "minute"],
+        set_={name: rates.c[name] + _INSERT.excluded[name] for name in _COLUMN_OF.values()},
+    ),
+    tuple(_PARAMETERS.values()),
+)
 
 
 class ThrottleRecords:
@@ -107,37 +129,13 @@ def count_results(connection: Connection, transitions: Sequence[Transition], now
             row = found.setdefault(one.mailing, dict.fromkeys(_COLUMN_OF.values(), 0))
             row[name] += 1
     if found:
-        minute = milliseconds(now.replace(second=0, microsecond=0))
+        minute = milliseconds(_minute(now))
         _ADD.each(connection, [(id, minute, *row.values()) for id, row in found.items()])
 
 
 def delete_old_rates(connection: Connection, now: datetime) -> None:
     """Deletes rates that nothing looks at any more."""
     connection.execute(delete(rates).where(rates.c.minute < now - RATES_KEPT))
-
-
-_PARAMETERS = {name: f"this_{name}" for name in ("mailing", "minute", *_COLUMN_OF.values())}
-
-
-_INSERT = sqlite.insert(rates).values({name: row_value(value) for name, value in _PARAMETERS.items()})
-_ADD = PreparedStatement(
-    _INSERT.on_conflict_do_update(
-        index_elements=["mailing", "minute"],
-        set_={name: rates.c[name] + _INSERT.excluded[name] for name in _COLUMN_OF.values()},
-    ),
-    tuple(_PARAMETERS.values()),
-)
-
-relayed = Table(  # what relays were given of their quotas, by minute
-    "relayed",
-    metadata,
-    Column("relay", Text, primary_key=True),
-    Column("run", String(64), primary_key=True),  # "": sent in that minute; else reserved by a run
-    Column("minute", Instant, primary_key=True),
-    Column("sent", BigInteger, nullable=False),
-    Column("last", Instant, nullable=False),
-    sqlite_with_rowid=False,
-)
 
 
 class QuotaRecords:

@@ -56,6 +56,12 @@ _DUE_AT = subscriptions.c.next_due_at
 _OF_SCHEDULE = and_(subscriptions.c.rhythm == schedules.c.id, ACTIVE)
 
 
+PAGE = 5_000
+"""Readers read in one transaction."""
+
+_EVERY_READER = schedules.join(subscriptions, subscriptions.c.rhythm == schedules.c.id)
+
+
 class DueReaders:
     """`ports.PlanningStore`: who is due."""
 
@@ -263,19 +269,13 @@ def _showed(table: Table, post_id: str) -> Exists:
     )
 
 
-PAGE = 5_000
-"""Readers read in one transaction."""
-
-_EVERY_READER = schedules.join(subscriptions, subscriptions.c.rhythm == schedules.c.id)
-
-
 class NotDueReaders:
     """`ports.PlanningStore`: who is not due."""
 
     _db: Database
 
     def count_not_due(self, due: DueQuery) -> Mapping[str, int]:
-        reason = _left_out(due)
+        reason = _why_not_due(due)
         counted = select(reason, func.count()).select_from(_EVERY_READER).where(schedules.c.list == due.list)
         with self._db.read() as connection:
             rows = connection.execute(counted.group_by(reason)).all()
@@ -283,7 +283,7 @@ class NotDueReaders:
 
     def candidates(self, due: DueQuery, subscription: int | None = None) -> Iterator[ReaderStatus]:
         theirs = _EVERY_READER.join(subscribers)
-        reader = (subscriptions.c.id, subscribers.c.address, _left_out(due), schedules.c.id, WAS_SKIPPED)
+        reader = (subscriptions.c.id, subscribers.c.address, _why_not_due(due), schedules.c.id, WAS_SKIPPED)
         cohort_key = (subscriptions.c.offset, subscriptions.c.taste, corrections_for(due))
         query = select(*reader, *cohort_key)
         query = query.select_from(theirs).where(schedules.c.list == due.list).order_by(subscriptions.c.id)
@@ -301,7 +301,7 @@ class NotDueReaders:
                 return
 
 
-def _left_out(due: DueQuery) -> ColumnElement[str]:
+def _why_not_due(due: DueQuery) -> ColumnElement[str]:
     """Why a reader is not due; "" if they are."""
     return case(
         (~ACTIVE, type_coerce(subscriptions.c.state, String)),

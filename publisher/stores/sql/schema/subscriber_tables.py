@@ -53,7 +53,7 @@ content_choices = Table(  # each content preference that readers chose, once
     "tastes",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("topics", Text, nullable=False),  # a JSON list, in the one order of `as_topics`
+    Column("topics", Text, nullable=False),  # a JSON list, in the one order of `normalize_topics`
     Column("language", Text, nullable=False),
     UniqueConstraint("topics", "language"),
 )

@@ -244,8 +244,8 @@ def _suppressed(connection: Connection, slug: str, keys: Sequence[str]) -> dict[
 
 
 def is_blocked(connection: Connection, row: Row[Any]) -> bool:
-    """Whether the address of a row of `with_address` gets no mail from its list, whatever its reader asks
-    for.
+    """Whether the address of a row of `select_subscriptions` gets no mail from its list, whatever its reader
+    asks for.
     """
     blocks = select(func.count()).where(
         suppressions.c.address_key == row.address_key,

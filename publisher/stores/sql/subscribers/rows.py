@@ -29,9 +29,12 @@ from publisher.stores.sql.schema.subscriber_tables import (
 NO_TOPICS = "[]"
 
 
-def content_row(taste: ContentPreference) -> dict[str, Any]:
+def content_row(preference: ContentPreference) -> dict[str, Any]:
     """A content preference as columns of `tastes`."""
-    return {"topics": json.dumps(list(taste.topics), ensure_ascii=False), "language": taste.language}
+    return {
+        "topics": json.dumps(list(preference.topics), ensure_ascii=False),
+        "language": preference.language,
+    }
 
 
 def content_value(row: Row[Any]) -> ContentPreference:
@@ -40,14 +43,14 @@ def content_value(row: Row[Any]) -> ContentPreference:
     return ContentPreference(topics=topics, language=row.language)
 
 
-def schedule_row(slug: str, pace: SchedulePreference) -> dict[str, Any]:
+def schedule_row(slug: str, preference: SchedulePreference) -> dict[str, Any]:
     """A schedule on the list `slug` as columns of `rhythms`."""
     return {
         "list": slug,
-        "cadence": pace.cadence,
-        "day": pace.on,
-        "hour": f"{pace.at:%H:%M}" if pace.at else "",
-        "timezone": pace.timezone,
+        "cadence": preference.cadence,
+        "day": preference.on,
+        "hour": f"{preference.at:%H:%M}" if preference.at else "",
+        "timezone": preference.timezone,
     }
 
 
@@ -62,12 +65,12 @@ def schedule_ids(
 ) -> Mapping[SchedulePreference, int]:
     """The id of each schedule on a list. New ones are inserted with the given first due time."""
     found: dict[SchedulePreference, int] = {}
-    for pace, due in wanted:
-        if pace not in found:
-            row = schedule_row(slug, pace)
+    for preference, due in wanted:
+        if preference not in found:
+            row = schedule_row(slug, preference)
             connection.execute(insert_new(schedules).values(row | {"next_at": due}))
             this = [schedules.c[name] == value for name, value in row.items()]
-            found[pace] = connection.execute(select(schedules.c.id).where(*this)).scalar_one()
+            found[preference] = connection.execute(select(schedules.c.id).where(*this)).scalar_one()
     return found
 
 
@@ -76,12 +79,12 @@ def content_ids(
 ) -> Mapping[ContentPreference, int]:
     """The id of each content preference; new ones are inserted."""
     found: dict[ContentPreference, int] = {}
-    for taste in wanted:
-        if taste not in found:
-            row = content_row(taste)
+    for preference in wanted:
+        if preference not in found:
+            row = content_row(preference)
             connection.execute(insert_new(content_choices).values(row))
             this = [content_choices.c[name] == value for name, value in row.items()]
-            found[taste] = connection.execute(select(content_choices.c.id).where(*this)).scalar_one()
+            found[preference] = connection.execute(select(content_choices.c.id).where(*this)).scalar_one()
     return found
 
 
@@ -116,6 +119,6 @@ def select_subscriptions() -> Select[Any]:
 
 
 def subscription_value(row: Row[Any]) -> Subscription:
-    """A row of `with_address` as the value."""
+    """The subscription of a row of `select_subscriptions`."""
     choices = Preferences(schedule=schedule_value(row), content=content_value(row), paused=row.paused)
     return Subscription(**dict(zip(_FIELDS, row, strict=False)), choices=choices)
