@@ -5,6 +5,7 @@ departure, withdrawal and start of a mailing, public/manifest.json the last numb
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -84,96 +85,97 @@ KINDS: Mapping[str, str] = {"unsubscribed": "left", "erased": "erased"}
 
 def summarize_journal(entries: Iterable[tuple[str, Mapping[str, Any]]]) -> JournalSummary:
     """What the entries of the journal say. Entries of other kinds, and damaged ones, say nothing."""
-    departures: list[Departure] = []
-    never: dict[str, datetime] = {}
-    allowed: list[AllowedAddress] = []
-    started: list[StartedMailing] = []
-    withdrawn: dict[str, JournaledWithdrawal] = {}
-    last = turn = 0
-    turns: dict[str, int] = {}
-    in_outbox: set[int] = set()
+    reader = _JournalReader()
     for event, fields in entries:
-        try:
-            match event:
-                case "unsubscribed" | "erased" | "suppressed":
-                    departure = _departure(event, fields)
-                    if departure.to is not None:
-                        # A change of address moves a subscription to the new address, even if that had left
-                        # the list before: those departures are over.
-                        over = (departure.to_key, departure.list, departure.subscription)
-                        departures = [d for d in departures if (d.key, d.list, d.subscription) != over]
-                    departures.append(departure)
-                case "never-asked":
-                    never.setdefault(_hex(fields["key"]), _instant(fields["at"]))
-                case "allowed":
-                    departures = _without_allowed(departures, fields)
-                    lifted = AllowedAddress(
-                        key=_hex(fields["key"]), mailbox=_hex(fields["mailbox"]), at=_instant(fields["at"])
-                    )
-                    allowed.append(lifted)
-                    never.pop(lifted.mailbox, None)
-                case "mailing":
-                    start = StartedMailing(
-                        mailing=int(fields["mailing"]), list=str(fields["list"]), at=_instant(fields["at"])
-                    )
-                    started.append(start)
-                    last = max(last, start.mailing)
-                case "withdrawn":
-                    gone = JournaledWithdrawal(
-                        post=str(fields["post"]),
-                        seq=int(fields["seq"]),
-                        at=_instant(fields["at"]),
-                        page=str(fields.get("page", "")),
-                    )
-                    withdrawn[gone.post] = gone
-                case "restored":
-                    withdrawn.pop(str(fields["post"]), None)
-                case "transactional":
-                    last = max(last, _int_or_none(fields.get("mailing")) or 0)
-                case "batch":
-                    number, transport = _int_or_none(fields.get("turn")) or 0, fields.get("transport", "")
-                    turns[transport] = max(turns.get(transport, 0), number)
-                    turn = max(turn, number)
-                case "outbox":
-                    in_outbox.add(int(fields["mailing"]))
-                case _:
-                    pass
-        except (KeyError, TypeError, ValueError):
-            continue
+        with suppress(KeyError, TypeError, ValueError):
+            reader.read(event, fields)
     return JournalSummary(
-        departures=tuple(departures),
-        never=never,
-        allowed=tuple(allowed),
-        started=tuple(started),
-        last_mailing=last,
-        turn=turn,
-        turns=turns,
-        in_outbox=frozenset(in_outbox),
-        withdrawn=tuple(withdrawn.values()),
+        departures=tuple(reader.departures),
+        never=reader.never,
+        allowed=tuple(reader.allowed),
+        started=tuple(reader.started),
+        last_mailing=reader.last_mailing,
+        turn=max(reader.turns.values(), default=0),
+        turns=reader.turns,
+        in_outbox=frozenset(reader.in_outbox),
+        withdrawn=tuple(reader.withdrawn.values()),
     )
 
 
-def _departure(event: str, fields: Mapping[str, Any]) -> Departure:
-    return Departure(
-        key=_hex(fields["key"]),
-        list=str(fields.get("list", ALL_LISTS)),
-        kind=KINDS.get(event) or str(fields["kind"]),
-        at=_instant(fields["at"]),
-        subscription=_int_or_none(fields.get("subscription")),
-        generation=_int_or_none(fields.get("generation")),
-        to=_int_or_none(fields.get("to")),
-        to_key=str(fields.get("to_key", "")),
-    )
+class _JournalReader:
+    """Collects what the entries of a journal say, in their order."""
 
+    def __init__(self) -> None:
+        self.departures: list[Departure] = []
+        self.never: dict[str, datetime] = {}
+        self.allowed: list[AllowedAddress] = []
+        self.started: list[StartedMailing] = []
+        self.last_mailing = 0
+        self.turns: dict[str, int] = {}
+        self.in_outbox: set[int] = set()
+        self.withdrawn: dict[str, JournaledWithdrawal] = {}
 
-def _without_allowed(before: list[Departure], fields: Mapping[str, Any]) -> list[Departure]:
-    """An operator allowed an address again: earlier suppressions of the named kinds are lifted."""
-    key, spec, kinds = fields.get("key"), fields.get("list", ALL_LISTS), fields.get("kinds")
-    if not isinstance(kinds, list):
-        return before
-    return [
-        one for one in before if one.key != key or spec not in (ALL_LISTS, one.list) or one.kind not in kinds
-    ]
+    def read(self, event: str, fields: Mapping[str, Any]) -> None:
+        """Adds one entry. Raises KeyError, TypeError or ValueError if it is damaged."""
+        match event:
+            case "unsubscribed" | "erased" | "suppressed":
+                self._depart(event, fields)
+            case "never-asked":
+                self.never.setdefault(_hex(fields["key"]), _instant(fields["at"]))
+            case "allowed":
+                self._allow(fields)
+            case "mailing":
+                number, slug = int(fields["mailing"]), str(fields["list"])
+                self.started.append(StartedMailing(mailing=number, list=slug, at=_instant(fields["at"])))
+                self.last_mailing = max(self.last_mailing, number)
+            case "transactional":
+                self.last_mailing = max(self.last_mailing, _int_or_none(fields.get("mailing")) or 0)
+            case "batch":
+                turn, transport = _int_or_none(fields.get("turn")) or 0, fields.get("transport", "")
+                self.turns[transport] = max(self.turns.get(transport, 0), turn)
+            case "outbox":
+                self.in_outbox.add(int(fields["mailing"]))
+            case "withdrawn":
+                post, page = str(fields["post"]), str(fields.get("page", ""))
+                seq, at = int(fields["seq"]), _instant(fields["at"])
+                self.withdrawn[post] = JournaledWithdrawal(post=post, seq=seq, at=at, page=page)
+            case "restored":
+                self.withdrawn.pop(str(fields["post"]), None)
+            case _:
+                pass
+
+    def _depart(self, event: str, fields: Mapping[str, Any]) -> None:
+        departure = Departure(
+            key=_hex(fields["key"]),
+            list=str(fields.get("list", ALL_LISTS)),
+            kind=KINDS.get(event) or str(fields["kind"]),
+            at=_instant(fields["at"]),
+            subscription=_int_or_none(fields.get("subscription")),
+            generation=_int_or_none(fields.get("generation")),
+            to=_int_or_none(fields.get("to")),
+            to_key=str(fields.get("to_key", "")),
+        )
+        if departure.to is not None:
+            # A change of address moves a subscription to the new address, even if that had left the list
+            # before: those departures are over.
+            over = (departure.to_key, departure.list, departure.subscription)
+            self.departures = [d for d in self.departures if (d.key, d.list, d.subscription) != over]
+        self.departures.append(departure)
+
+    def _allow(self, fields: Mapping[str, Any]) -> None:
+        """An operator allowed an address again, which lifts its earlier suppressions of the named kinds."""
+        key, slug, kinds = fields.get("key"), fields.get("list", ALL_LISTS), fields.get("kinds")
+        if isinstance(kinds, list):
+            self.departures = [
+                d
+                for d in self.departures
+                if d.key != key or slug not in (ALL_LISTS, d.list) or d.kind not in kinds
+            ]
+        lifted = AllowedAddress(
+            key=_hex(fields["key"]), mailbox=_hex(fields["mailbox"]), at=_instant(fields["at"])
+        )
+        self.allowed.append(lifted)
+        self.never.pop(lifted.mailbox, None)
 
 
 def _hex(text: str) -> str:
