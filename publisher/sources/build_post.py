@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from itertools import islice
-from typing import TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from publisher.core.patterns import lazy
 from publisher.core.posts.markdown_regions import remove_private_passages
@@ -127,23 +127,17 @@ def build_post(
     """The post, and what decided each of its values. `found` are warnings about its body, `known` the values
     that the body shows besides those of its front matter.
     """
-    given, body = container.front, container.body
-    own, defaults = given or NO_FRONT_MATTER, defaults_for(path, rules)
-    front = lift_inner_fields(lift_inner_fields(own, rules).over(defaults), rules)
-    if rules.profile == "eleventy":
-        front = authors_and_terms.add_collected_tags(front, defaults.get("tags"))
-    is_html = is_html_file(path)
+    body, alone, is_html = container.body, container.front is None, is_html_file(path)
+    front = complete_front_matter(path, container.front or NO_FRONT_MATTER, rules)
     zones = date_zones(rules)
     warnings = [*front.warnings, *found]
     why: Reasons = {}
-    local, instant, why["instant"], named = find_dates(
-        front, path, zones, warnings, rules, alone=given is None
-    )
+    dates = find_dates(front, path, zones, warnings, rules, alone=alone)
+    why["instant"] = dates.decided_by
     if rules.date_sources:
-        rules = replace(rules, dated_names=named)
-        front = front.over(
-            {"slug": undated_name(path)} if named and undated_name(path) != post_name(path) else {}
-        )
+        rules = replace(rules, dated_names=dates.from_file_name)
+        if dates.from_file_name and undated_name(path) != post_name(path):
+            front = front.over({"slug": undated_name(path)})
     extensions = post_extensions(path, front, rules.extensions)
     title, why["title"] = find_title(
         front, body, path, rules, is_html=is_html, templates=MarkdownExtension.TEMPLATES in extensions
@@ -152,44 +146,47 @@ def build_post(
     language, why["language"] = authors_and_terms.find_language(front, path, rules)
     slug, why["slug"] = urls.find_slug(front, path)
     facts = PermalinkFacts(
-        path=path, front=front, title=title, slug=slug, local=local, categories=categories,
+        path=path, front=front, title=title, slug=slug, local=dates.local, categories=categories,
         author=authors[0].name if authors else "", language=language, blank=not body or body.isspace(),
         stem=urls.file_path_stem(path, rules),
         suffixed=path.count(".") > 1 and authors_and_terms.language_suffix(path.rpartition(".")[0]) != "",
     )  # fmt: skip
-    place = urls.find_address(facts, rules)
-    why["permalink"], why["url"] = place.permalink_by, place.url_by
+    address = urls.find_address(facts, rules)
+    why["permalink"], why["url"] = address.permalink_by, address.url_by
     summary, lead, why["summary"] = find_summary(front, title, body, rules)
-    image, why["image"] = urls.find_image(front, place.base_url, rules)
-    id_field = next((name for name in rules.id_fields if front.text(name)), "")
-    why["explicit_id"] = id_field
-    hidden = why_not_public(path, front, tags, rules, alone=given is None)
-    if hidden is None and instant is None and rules.profile == "hexo" and rules.has_site_root:
+    image, why["image"] = urls.find_image(front, address.base_url, rules)
+    id_field = why["explicit_id"] = next((name for name in rules.id_fields if front.text(name)), "")
+    hidden = why_not_public(path, front, tags, rules, alone=alone)
+    if hidden is None and dates.instant is None and rules.profile == "hexo" and rules.has_site_root:
         warnings.append(_HEXO_WITHOUT_DATE)
-    if given is None and is_html and rules.profile == "pelican" and _META.search(body):
+    if alone and is_html and rules.profile == "pelican" and _META.search(body):
         warnings.append(_PELICAN_META)
-    if place.unknown and hidden is None and instant is not None:  # a guess would be a dead link in every feed
-        raise FrontMatterError(place.unknown, front.line_of("permalink"))
-    modified, expiry = (
-        (rules.date_sources.modified, rules.date_sources.expiry) if rules.date_sources else ((), ())
-    )
-    ordered = rules.date_sources is not None and bool(rules.date_sources.publish)  # what it says comes first
+    if address.unknown and hidden is None and dates.instant is not None:
+        # Publishing a guess would put a dead link into every feed.
+        raise FrontMatterError(address.unknown, front.line_of("permalink"))
+    modified, expires, opens = find_other_dates(front, dates.instant, zones, warnings, rules)
     post = Post(
-        path=path, title=title, instant=instant, permalink=place.permalink, url=place.url,
-        base_url=place.base_url, slug=slug, language=language, body_hash=body_hash(body),
+        path=path, title=title, instant=dates.instant, permalink=address.permalink, url=address.url,
+        base_url=address.base_url, slug=slug, language=language, body_hash=body_hash(body),
         markup=MarkupLanguage.HTML if is_html else MarkupLanguage.MARKDOWN, extensions=extensions,
-        values=shown_values(front, body, known),
-        modified=first_date(front, modified or MODIFIED_FIELDS, zones, warnings)[0],
-        expires=first_date(front, expiry or EXPIRY_FIELDS, zones, warnings)[0],
-        opens=None if ordered else find_embargo(front, instant, zones, warnings),
+        values=shown_values(front, body, known), modified=modified, expires=expires, opens=opens,
         explicit_id=front.text(id_field) or None if id_field else None,
-        aliases=urls.find_aliases(front, place.permalink, rules),
+        aliases=urls.find_aliases(front, address.permalink, rules),
         authors=authors, tags=tags, categories=categories,
         summary=summary, lead=lead, image=image, mail=find_mail_options(front, warnings),
-        hidden=hidden or ("no date" if instant is None else None), page_only=why_page_only(front),
-        warnings=tuple(dict.fromkeys((*warnings, *place.warnings))),
+        hidden=hidden or ("no date" if dates.instant is None else None), page_only=why_page_only(front),
+        warnings=tuple(dict.fromkeys((*warnings, *address.warnings))),
     )  # fmt: skip
     return post, why
+
+
+def complete_front_matter(path: str, own: FrontMatter, rules: SourceRules) -> FrontMatter:
+    """A file's own front matter over the site's defaults for it, with nested fields at the top level."""
+    defaults = defaults_for(path, rules)
+    front = lift_inner_fields(lift_inner_fields(own, rules).over(defaults), rules)
+    if rules.profile == "eleventy":
+        return authors_and_terms.add_collected_tags(front, defaults.get("tags"))
+    return front
 
 
 def date_zones(rules: SourceRules) -> DateZones:
@@ -247,13 +244,22 @@ def why_not_public(
     return hidden
 
 
+class PostDates(NamedTuple):
+    """When a post is published. `local` is the local time that its address is made from, `instant` the
+    instant of publication (UTC), both None without a date; `decided_by` is the field or "file name" that the
+    instant comes from. `from_file_name`: Hugo took a date from the file's name, and so takes the slug too.
+    """
+
+    local: datetime | None
+    instant: datetime | None
+    decided_by: str
+    from_file_name: bool
+
+
 def find_dates(
     front: FrontMatter, path: str, zones: DateZones, warnings: list[str], rules: SourceRules, *, alone: bool
-) -> tuple[datetime | None, datetime | None, str, bool]:
-    """The local date for the post's address; the instant of publication; what decided that; and whether Hugo
-    took a date from the file's name, and so its slug as well. `alone`: the file has no front matter of its
-    own.
-    """
+) -> PostDates:
+    """When the post at `path` is published. `alone`: the file has no front matter of its own."""
     order = rules.date_sources
     dated, where = find_ordered_date(front, order.date, path, zones, warnings) if order else (None, "")
     by = [where]
@@ -274,7 +280,19 @@ def find_dates(
         instant, gate = first_date(front, rules.conventions.gate_fields, zones, warnings)
     reason = gate if instant else where
     reason = "file name" if reason == FILENAME else reason
-    return local, instant or dated, reason, FILENAME in by
+    return PostDates(local, instant or dated, reason, FILENAME in by)
+
+
+def find_other_dates(
+    front: FrontMatter, instant: datetime | None, zones: DateZones, warnings: list[str], rules: SourceRules
+) -> tuple[datetime | None, datetime | None, datetime | None]:
+    """When the post was last modified, when it expires, and when an embargo on it ends."""
+    order = rules.date_sources
+    modified, _ = first_date(front, (order and order.modified) or MODIFIED_FIELDS, zones, warnings)
+    expires, _ = first_date(front, (order and order.expiry) or EXPIRY_FIELDS, zones, warnings)
+    if order and order.publish:  # which has decided the date of publication
+        return modified, expires, None
+    return modified, expires, find_embargo(front, instant, zones, warnings)
 
 
 def limit_terms(name: str, found: tuple[_T, ...], warnings: list[str]) -> tuple[_T, ...]:
