@@ -20,6 +20,7 @@ from publisher.cli.common import (
     site_options,
     utc,
 )
+from publisher.cli.outbox import outbox
 from publisher.cli.progress import bar
 from publisher.core.delivery.bounces import REFUSAL_HOLDS, Severity
 from publisher.core.delivery.holds import FINISHED, MailingCommand, describe_hold
@@ -27,13 +28,13 @@ from publisher.core.delivery.mailing import DeliveryState, Mailing, MailingState
 from publisher.core.delivery.relay_logs import LoggedOutcome
 from publisher.core.errors import Refused, UsageError
 from publisher.core.times import local_time
-from publisher.services.delivery import outbox as outbox_verbs
 from publisher.services.delivery.unknown_outcomes import unknown_deliveries
 from publisher.services.mail.messages import message_id
 from publisher.services.operations import mailings as verbs
 
 if TYPE_CHECKING:
     from publisher.services.delivery.unknown_outcomes import LogReport
+
 
 LISTED = 50
 """Deliveries with an unknown outcome that a person is shown."""
@@ -67,6 +68,9 @@ LOGGED_IN_WORDS = {
 @click.group()
 def mailings() -> None:
     """List digests and confirmations, and what became of each; approve, pause, resume or cancel one."""
+
+
+mailings.add_command(outbox)
 
 
 @mailings.command("list")
@@ -135,47 +139,51 @@ def refusal_lines(app: App, mailing: Mailing) -> Iterator[str]:
 def add_command(order: MailingCommand, help: str, *, asks: bool = False) -> None:
     """Adds the command of that name. One that cannot be undone asks for confirmation, or needs --yes."""
 
-    def command(
-        site: SiteOptions,
-        as_json: bool,
-        id: int,
-        dry_run: bool,
-        yes: bool = False,
-        count_refusals: bool = False,
-    ) -> None:
-        app = site.open(reads=True)
-        mailing = verbs.find_mailing(app.store, id)
-        if dry_run:
-            say(f"mailing {id} is {state_text(mailing)}: {counts_text(mailing)}; would {order}")
-            return
-        if asks and mailing.state not in FINISHED:  # where there is nothing to lose the order says so itself
-            number = mailing.counts.get(DeliveryState.QUEUED, 0) + mailing.counts.get(
-                DeliveryState.CLAIMED, 0
-            )
-            what = f"{order}: {count(number, 'delivery', 'deliveries')} will not be sent"
-            confirm_or_refuse(f"mailing {id}", what, yes=yes)
-        if count_refusals and mailing.hold not in REFUSAL_HOLDS:
-            what = f"mailing {id} is not held because of refusals"
-            raise UsageError("--count-refusals", what, "leave it out")
-        now = verbs.apply_command(app.deps, id, order, app.clock(), count_refusals=count_refusals)
-        mailing = verbs.find_mailing(app.store, id)
-        say(f"mailing {id} is {now.state}{f' ({now.hold})' if now.hold else ''}: {counts_text(mailing)}")
-        if now.state is MailingState.READY and mailing.counts.get(DeliveryState.QUEUED):
-            say("`publisher run` goes on with it at its next look, `publisher deliver` now")
-        if as_json:
-            show_json(mailing_json(mailing))
+    def command(site: SiteOptions, id: int, **options: bool) -> None:
+        change_mailing(site, order, id, asks=asks, **options)
 
+    command.__doc__ = help
     decorated: Any = command
     if asks:
         decorated = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")(decorated)
     if order is MailingCommand.RESUME:
-        text = "For a mailing held because of refusals: count them, because those mailboxes really are "
-        "gone."
+        text = "For a mailing held because of refusals: count them, because those mailboxes really are gone."
         decorated = click.option("--count-refusals", is_flag=True, help=text)(decorated)
     decorated = click.option("--dry-run", is_flag=True, help="Show its state; change nothing.")(decorated)
-    command.__doc__ = help
     decorated = click.argument("id", type=int)(decorated)
     mailings.command(order.value)(site_options(at=True, as_json=True)(decorated))
+
+
+def change_mailing(
+    site: SiteOptions,
+    order: MailingCommand,
+    id: int,
+    *,
+    asks: bool,
+    as_json: bool,
+    dry_run: bool,
+    yes: bool = False,
+    count_refusals: bool = False,
+) -> None:
+    """Carries out `mailings approve`, `pause`, `resume` or `cancel`."""
+    app = site.open(reads=True)
+    mailing = verbs.find_mailing(app.store, id)
+    if dry_run:
+        say(f"mailing {id} is {state_text(mailing)}: {counts_text(mailing)}; would {order}")
+        return
+    if asks and mailing.state not in FINISHED:  # one that has finished refuses the order by itself
+        left = sum(mailing.counts.get(state, 0) for state in (DeliveryState.QUEUED, DeliveryState.CLAIMED))
+        what = f"{order}: {count(left, 'delivery', 'deliveries')} will not be sent"
+        confirm_or_refuse(f"mailing {id}", what, yes=yes)
+    if count_refusals and mailing.hold not in REFUSAL_HOLDS:
+        raise UsageError("--count-refusals", f"mailing {id} is not held because of refusals", "leave it out")
+    now = verbs.apply_command(app.deps, id, order, app.clock(), count_refusals=count_refusals)
+    mailing = verbs.find_mailing(app.store, id)
+    say(f"mailing {id} is {now.state}{f' ({now.hold})' if now.hold else ''}: {counts_text(mailing)}")
+    if now.state is MailingState.READY and mailing.counts.get(DeliveryState.QUEUED):
+        say("`publisher run` goes on with it at its next look, `publisher deliver` now")
+    if as_json:
+        show_json(mailing_json(mailing))
 
 
 add_command(MailingCommand.APPROVE, "Approve a mailing that is waiting for approval.")
@@ -316,80 +324,6 @@ def say_log_report(mailing: Mailing, read: "LogReport", zone: str, *, dry_run: b
     if read.remaining:
         number = count(read.remaining, "delivery", "deliveries")
         say(f"in doubt still: {number}; a log that does not name a message does not prove that it was lost")
-
-
-@mailings.group("outbox")
-def outbox() -> None:
-    """Decide what becomes of messages in the outbox, after mail.transport was changed to smtp."""
-
-
-@outbox.command("list")
-@site_options(as_json=True)
-def outbox_list(site: SiteOptions, as_json: bool) -> None:
-    """Show how many messages of each mailing wait in the outbox for a decision."""
-    app = site.open(reads=True)
-    waiting = app.store.count_in_outbox()
-    if as_json:
-        show_json([{"mailing": id, "messages": number} for id, number in waiting.items()])
-        return
-    for id, number in waiting.items():
-        mailing = verbs.find_mailing(app.store, id)
-        facts = f"{mailing.list}  {number:,} in the outbox  {mailing.subject}"
-        echo(f"{id:>5}  {utc(mailing.created_at)}  {facts}")
-    if not waiting:
-        say("no message waits in the outbox for a decision")
-
-
-def add_outbox_command(name: str, help: str, *, sends: bool) -> None:
-    """Adds `mailings outbox send` or `keep`."""
-
-    def command(
-        site: SiteOptions, as_json: bool, ids: tuple[int, ...], dry_run: bool, yes: bool = False
-    ) -> None:
-        app = site.open()
-        if sends and not app.settings.mail.transport.leaves_machine:
-            what = f'mail.transport is "{app.settings.mail.transport}", so nothing leaves this machine'
-            raise Refused("mailings outbox send", what, 'set it to "smtp" first')
-        waiting = app.store.count_in_outbox()
-        for id in ids:
-            verbs.find_mailing(app.store, id)
-        chosen = {id: number for id, number in waiting.items() if not ids or id in ids}
-        number = count(sum(chosen.values()), "message")
-        of = f" of mailing{'s' * (len(chosen) > 1)} {', '.join(map(str, chosen))}" if chosen else ""
-        if dry_run:
-            say(f"{number}{of} would be {'sent' if sends else 'left in the outbox'}")
-            return
-        if sends and chosen:
-            what = f"{number}{of} will be sent to whoever is still subscribed"
-            confirm_or_refuse("mailings outbox send", what, yes=yes)
-        now = app.time_to_write()
-        if sends:
-            done = outbox_verbs.send_from_outbox(app.deps, chosen, now)
-        else:
-            done = outbox_verbs.keep_in_outbox(app.deps, chosen)
-        said = f"{count(done, 'message')}{of}"
-        if not done:
-            say("no message waits in the outbox for a decision")
-        elif sends:
-            say(f"{said} queued; `publisher run` sends them at its next look, `publisher deliver` now")
-        else:
-            say(f"{said} will stay in the outbox")
-        if as_json:
-            show_json({"messages": done, "mailings": [*chosen]})
-
-    decorated: Any = command
-    if sends:
-        decorated = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")(decorated)
-    decorated = click.option("--dry-run", is_flag=True, help="Show which messages; change nothing.")(
-        decorated
-    )
-    command.__doc__ = help
-    decorated = click.argument("ids", type=int, nargs=-1, metavar="[ID]...")(decorated)
-    outbox.command(name)(site_options(at=True, as_json=True)(decorated))
-
-
-add_outbox_command("send", "Send them by SMTP: those of these mailings, or all.", sends=True)
-add_outbox_command("keep", "Leave them in the outbox: those of these mailings, or all.", sends=False)
 
 
 @mailings.command("rebuild")
