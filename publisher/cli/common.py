@@ -220,14 +220,3 @@ def the_list(app: App, slug: str) -> MailingList:
             return spec
     names = ", ".join(spec.slug for spec in app.settings.lists) or "none"
     raise UsageError("--list", f"no list {slug!r}", f"publisher.toml has: {names}")
-
-
-def confirm_or_refuse(where: str, what: str, *, yes: bool) -> None:
-    """Asks for confirmation. Without a terminal, --yes is needed. Raises UsageError, or ends the command if
-    the answer is no.
-    """
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise UsageError(where, what, "say --yes if that is meant")
-    confirm(f"{where}: {what}. Go on?", err=True)
