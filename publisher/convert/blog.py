@@ -79,7 +79,9 @@ def read_export(platform: str, file: Path) -> BlogExport:
 
 
 def convert_blog(platform: str, export: BlogExport, pictures: Path | None) -> Conversion:
-    """Makes the files; writes nothing. `pictures` is the folder of uploaded pictures, if there is one."""
+    """Makes the files but does not write them. `pictures` is the folder of uploaded pictures, if there is
+    one.
+    """
     made = Conversion()
     locate = _PictureFinder(platform, export, pictures, made)
     names = _file_names(export.posts)

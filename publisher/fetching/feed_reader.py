@@ -81,8 +81,8 @@ def read_json(data: bytes) -> OldFeed | None:
 
 
 def feed_of_export(export: BlogExport) -> OldFeed:
-    """The feed that the old platform made, whole: a feed shows the last 15 or 20 posts, its export has all
-    that were public.
+    """The old platform's feed with every public post: the feed itself shows only the last 15 or 20, the
+    export has all of them.
     """
     return OldFeed(
         title=export.title,

@@ -62,7 +62,7 @@ def inline(html: str, where: str) -> str:
     with _lock:
         try:
             return _inliner()(_TAG.sub(_without_invalid_style, html))
-        except Exception as error:  # the inliner and its parsers raise what they like: it concerns one mail
+        except Exception as error:  # the inliner and its parsers raise anything: only this mail fails
             what = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             raise TemplateError(where, f"its styles cannot be inlined ({what})", "simplify it") from error
 

@@ -82,7 +82,7 @@ def page_body(post: DigestPost) -> Markup:
 
 @pass_context
 def apart(context: Context, html: Markup) -> Markup:
-    """HTML that is inlined by itself, and kept for the next mail that shows the same."""
+    """HTML whose styles are inlined separately, and cached for the next mail that shows the same HTML."""
     marks = context.get("_marks")
     return Markup(marks.mark(str(html))) if isinstance(marks, Marks) else html  # noqa: S704  # it was markup
 
@@ -291,7 +291,7 @@ class Templates:
         """The template `name` ("email/digest/body.html") filled with `values`. Raises TemplateError."""
         try:
             return self._environment.get_template(name).render(values)
-        except Exception as error:  # a template runs foreign code: whatever it raises is its error
+        except Exception as error:  # a template runs its author's code, which may raise anything
             raise self._template_error(error, name) from error
 
     def compile(self, name: str) -> None:

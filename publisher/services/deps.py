@@ -94,7 +94,7 @@ class Adapters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """This process: its clocks, its secrets and what it was told."""
+    """This process: its clocks, its secrets and its options."""
 
     clock: Clock
     monotonic: Callable[[], float]

@@ -26,15 +26,15 @@ ARCHIVE_CHUNK = 1_000
 """Deliveries archived in one transaction: it takes some hundredths of a second."""
 
 PAUSE_FACTOR = 3
-"""How many times as long others may write after each transaction. They look now and again whether they may
-(SQLite has no queue for its lock): were it as long as the transaction, one look in two would miss it, and
-some miss ten in a row.
+"""How long other processes may write after each transaction, as a multiple of the time it took. SQLite has no
+queue for its lock; a process that waits retries now and then. If the pause were only as long as the
+transaction, every other retry would miss it, and some processes would miss ten in a row.
 """
 
 
 def recover(deps: Deps, now: datetime, *, alone: bool) -> int:
     """Frees what dead runs held, and decides what they left undecided: canaries that were tried, bounces, and
-    unknown outcomes that the transport can tell. Returns how many deliveries remain unknown.
+    unknown outcomes that the transport can look up. Returns how many deliveries remain unknown.
     """
     deps.adapters.store.resume_expired_pauses(now)
     deps.adapters.store.release_dead_runs(deps.process.run_id, now, alone=alone)
@@ -82,9 +82,9 @@ def archive_settled(
     most: int | None = None,
     pause: Callable[[float], bool] = lambda _: False,
 ) -> int:
-    """Archives deliveries that were settled longer ago than `keep`, until none is left or at least `most`
-    were; returns how many. After each transaction `pause` is told how many seconds to wait, so that others
-    can write, and answers whether to stop.
+    """Archives deliveries that were settled longer ago than `keep`, until none is left or at least `most` are
+    archived; returns how many. After each transaction it calls `pause` with the seconds to wait so that
+    others can write; `pause` returns whether to stop.
     """
     before, archived = deps.process.clock() - keep, 0
     while most is None or archived < most:

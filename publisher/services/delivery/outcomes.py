@@ -65,8 +65,8 @@ StoppedJobs = tuple[CircuitBreaker, list[Job]]
 
 
 class LedgerWriter:
-    """Collects transitions of one run, and tells each when it is durable. Every method raises what the store
-    raised, then or earlier.
+    """Collects the transitions of one run and reports when each is durable. Every method raises what the
+    store raised, now or earlier.
     """
 
     def __init__(self, store: Store, run_id: str, clock: Clock) -> None:
@@ -141,10 +141,10 @@ class LedgerWriter:
 
 @dataclass(slots=True)
 class DeliveryStats:
-    """How the deliveries of a run ended, by verdict; `skipped` were no longer eligible. `held` says what
-    stopped a mailing, or the run, last; `failed` that this was the mail server, and mail waits because of it.
-    `refused` is its last reply to a message it refused because of us. `troubles` are servers that failed, by
-    name, and why, where others took their place.
+    """How the deliveries of a run ended, by verdict; `skipped` were no longer eligible. `held` says what last
+    stopped a mailing or the run; `failed`, that it was the mail server, for which mail now waits. `refused`
+    is the server's last reply to a message it refused because of us. `troubles` has the servers that failed
+    while others took their place, by name, and why.
     """
 
     accepted: int = 0
@@ -162,7 +162,7 @@ class DeliveryStats:
         return self.accepted + self.rejected + self.deferred + self.unknown + self.skipped
 
     def count(self, cause: TransitionCause) -> None:
-        """Counts one delivery that ended so."""
+        """Counts one delivery that ended by this transition."""
         match cause:
             case TransitionCause.ACCEPT:
                 self.accepted += 1
@@ -197,7 +197,7 @@ class OutcomeRecorder:
         self._refused = False
 
     async def intend(self, delivery: Delivery, relay: str) -> bool:
-        """Whether the message may be ended: then this intent is durable, and so is which relay has it."""
+        """Whether a message may be ended; if so, this intent, with the relay that has it, is durable."""
         if (route := self._routes.get(relay)) is None:
             way = Route(self.deps.adapters.transport.name, relay)
             route = self._routes[relay] = await asyncio.to_thread(self.store.route_number, way)
@@ -293,7 +293,7 @@ class OutcomeRecorder:
             await self.delivery_settled(job.open)
 
     async def _put_back(self, job: Job, outcome: Outcome) -> None:
-        """Puts a message back into the queue: the server never came to judge its reader."""
+        """Puts a message back into the queue: the server did not get as far as the recipient."""
         self.queue.put([job], first=True)
         if outcome.verdict is SendVerdict.REJECTED:
             scope = mailing_scope(job.delivery.mailing)
@@ -332,7 +332,7 @@ class OutcomeRecorder:
             await self.release(jobs, None if mailing else breaker.until)
 
     async def server_fails(self, reply: str) -> None:
-        """Every mailing waits and none loses an attempt; when the time has come one message is the probe."""
+        """Pauses every mailing; none loses an attempt. When the pause ends, one message probes the server."""
         if self.down:
             return
         self.down = True
@@ -344,7 +344,7 @@ class OutcomeRecorder:
         await self.release(jobs)
 
     async def quota_used_up(self, outcome: Outcome) -> None:
-        """The relays take no more for now: every mailing waits, none loses an attempt, and nothing failed."""
+        """Pauses every mailing until a relay takes more; none loses an attempt, and nothing failed."""
         if self.down:
             return
         self.down = True

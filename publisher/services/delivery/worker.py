@@ -186,8 +186,8 @@ class DeliveryWorker:
         try:
             message = self._begun(job) or await self._begin(job)
         except AddressError as error:
-            # An older version, or a hand in the store, kept what is no address. Treat it as the refusal that
-            # a server would give: it concerns one reader, and no other waits for it.
+            # The store holds an invalid address, from an older version or an edit by hand. It is recorded as
+            # a refusal like a server's, so that only this reader gets no mail.
             reply = f"501 5.1.3 {error}"[:500]
             refused = Outcome(verdict=SendVerdict.REJECTED, reply=reply, phase=Phase.RECIPIENT)
             return await self.recorder.record(job, refused), None

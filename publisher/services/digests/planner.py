@@ -269,8 +269,8 @@ def build_mailing(deps: Deps, report: DueReport, number: int | None) -> NewMaili
 
 
 def remake_withdrawn(deps: Deps, now: datetime) -> Sequence[str]:
-    """Takes withdrawn posts out of mails that nobody has yet; returns what became of which mailing, in words.
-    One that shows nothing else is cancelled, one that cannot be made again is paused. Raises StoreError.
+    """Takes withdrawn posts out of mails that nobody has yet; returns a sentence about each mailing. One that
+    shows nothing else is cancelled, one that cannot be made again is paused. Raises StoreError.
     """
     results: list[str] = []
     for id in deps.adapters.store.unsent_with_withdrawn_posts():
@@ -286,8 +286,8 @@ def remake_withdrawn(deps: Deps, now: datetime) -> Sequence[str]:
 
 
 def remake_before_sending(deps: Deps, id: int, now: datetime) -> None:
-    """Makes a mailing again that is about to go out, where a post in it was withdrawn. Raises Refused: it
-    cannot be, or nothing is left of it; StoreError.
+    """If a post in a mailing that is about to go out was withdrawn, makes the mailing again without it.
+    Raises Refused if that is impossible or nothing is left of the mailing; StoreError.
     """
     if not deps.adapters.store.withdrawn_posts_in(id):
         return
@@ -310,7 +310,7 @@ def remake_before_sending(deps: Deps, id: int, now: datetime) -> None:
 
 
 def _remake(deps: Deps, id: int, now: datetime) -> tuple[RecomposeResult, str]:
-    """What became of a mailing, and that in words; "" where there is nothing to tell."""
+    """Makes a mailing again without its withdrawn posts. Returns the result, and a sentence about it."""
     mailing = deps.adapters.store.mailing(id, counted=False)
     gone = _withdrawn(deps, id)
     spec = deps.rules.list(mailing.list) if mailing else None
@@ -351,7 +351,7 @@ def _remake_welcome(deps: Deps, mailing: Mailing, spec: MailingList, now: dateti
 
 
 def _withdrawn(deps: Deps, id: int) -> str:
-    """That posts in a mailing were withdrawn, by their files."""
+    """A clause that says which posts in a mailing were withdrawn, by their files."""
     known = deps.adapters.store.posts_matching(
         PostKeys(ids=frozenset(deps.adapters.store.withdrawn_posts_in(id)))
     )

@@ -123,8 +123,8 @@ def store_lag(deps: Deps, manifest: bytes | None) -> StoreLag | None:
 
 def finish_departures(store: Store, lacks: StoreLag) -> None:
     """Carries out departures that are in the journal and not in the store, because of a crash or because
-    another process is just making them, which then finds them done. Nothing else is lacking, so no outcome is
-    unknown.
+    another process is carrying them out now and will find them done. Nothing else is lacking, so no outcome
+    is unknown.
     """
     _opt_out(store, lacks.never)
     store.apply_departures(lacks.departures)

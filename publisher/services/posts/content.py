@@ -18,7 +18,6 @@ from publisher.core.patterns import lazy
 from publisher.core.posts.post import NO_ASSETS, AssetLocation, Image, ParsedPost, Post, split_warning
 from publisher.core.publishing.log import LogKind, PublishedPost
 from publisher.core.publishing.plan import Plan
-from publisher.core.site import Site
 from publisher.ports import Markup
 from publisher.services.deps import Deps, SiteRules
 
@@ -231,7 +230,12 @@ def findings_of(deps: Deps, item: ParsedPost) -> list[Finding]:
     post = item.post
     notes = [split_warning(warning) for warning in post.warnings]
     if post.hidden is None:
-        notes += [(0, reason) for reason in _address(deps.rules.site, post)]
+        why = why_unusable(post.url)
+        if not why and not why_unreachable(deps.rules.site.url):
+            why = why_unreachable(post.url)
+        if why:
+            what = f"its address {post.url[:80]!r} leads nowhere: {why}; correct it in the front matter"
+            notes.append((0, what))
         dead = {line for line, reason in notes if DEAD_LINK in reason}
         notes += [
             (item.in_file(line), f"{tag} is template code and was left out; write it as Markdown or HTML")
@@ -260,14 +264,6 @@ def findings_of_changes(deps: Deps, made: Plan) -> Sequence[Finding]:
     items = (reading.result for reading in readings)
     found = (finding for item in items if isinstance(item, ParsedPost) for finding in findings_of(deps, item))
     return sorted(found, key=lambda finding: (finding.path, finding.line))
-
-
-def _address(site: Site, post: Post) -> Iterator[str]:
-    """What is wrong with the URL that the front matter sets."""
-    if (why := why_unusable(post.url)) or (
-        not why_unreachable(site.url) and (why := why_unreachable(post.url))
-    ):
-        yield f"its address {post.url[:80]!r} leads nowhere: {why}; correct it in the front matter"
 
 
 def summarize(findings: Sequence[Finding]) -> Iterator[str]:

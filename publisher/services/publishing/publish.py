@@ -57,8 +57,8 @@ from publisher.services.publishing.scan import ScanResult, remember_rules, scan_
 
 JOURNALED, PAGES = "journaled_withdrawals", "journaled_pages"
 """Keys in the store: the seq of the log up to which the journal has withdrawals, and the pages of withdrawn
-posts that
-the store does not know, as JSON."""
+posts that the store does not know, as JSON.
+"""
 
 FEW_ROWS = 1000
 """Up to this many rows of the log are read again, to save writing how far the journal is."""
