@@ -44,7 +44,7 @@ class SiteOptions:
     def load(self, rest: timedelta = timedelta()) -> App:
         """Opens the site outside of a command, for example in another thread. The caller closes it."""
         settings = load(self.folder, os.environ)
-        clock = fixed(when(self.at, settings.site.timezone)) if self.at else wall_clock
+        clock = fixed(resolve_time(self.at, settings.site.timezone)) if self.at else wall_clock
         return App(settings, clock=clock, say=say, rest=rest)
 
 
@@ -60,7 +60,7 @@ def warn_of_readable(app: App) -> None:
         say(f"warning: {found.path}{f':{found.line}' if found.line else ''}: {found.reason}")
 
 
-def a_time(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+def parse_time_option(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
     """Checks the form of a time. `when` parses it once the site's time zone is known."""
     if value is None:
         return None
@@ -71,7 +71,7 @@ def a_time(_ctx: click.Context, _param: click.Parameter, value: str | None) -> s
     return value
 
 
-def when(text: str, zone: str) -> datetime:
+def resolve_time(text: str, zone: str) -> datetime:
     """The instant that `text` means now in the site's time zone."""
     return parse_time(text, wall_clock(), zone)
 
@@ -88,7 +88,7 @@ def warn_of_clock(app: App) -> None:
         say(f"warning: the clock looks wrong: {wrong.in_words(app.settings.site.timezone)}")
 
 
-def listening(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+def parse_listen_option(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
     """Parses where to listen: an IP address and a port, or just a port on 127.0.0.1."""
     if value is None:
         return None
@@ -127,7 +127,7 @@ def site_options(
             decorated = click.option("--json", "as_json", is_flag=True, help="Print JSON.")(decorated)
         if at:
             text = f"Run as if it were this time: {TIME_FORMS}."
-            decorated = click.option("--at", callback=a_time, metavar="TIME", help=text)(decorated)
+            decorated = click.option("--at", callback=parse_time_option, metavar="TIME", help=text)(decorated)
         return click.option(
             "--site",
             default=".",

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import click
 
 from publisher.app import App, fixed, packaged, wall_clock
-from publisher.cli.common import count, listening, say
+from publisher.cli.common import count, parse_listen_option, say
 from publisher.cli.service import serve
 from publisher.config import Settings, load
 from publisher.core.posts.post import ParsedPost, wait_reason
@@ -23,15 +23,17 @@ from publisher.services.subscribers.subscribe import next_due_after
 READER = "reader@example.org"
 
 LISTEN = "127.0.0.1:8000"
-HERE = ("127.0.0.1", "localhost", "::1")
+LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 
-FRESH = 4
+NEW_POSTS = 4
 """How many of the newest posts the demo publishes as new; the others are there before the reader."""
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), default="publisher-demo", metavar="[DIR]")
-@click.option("--listen", callback=listening, metavar="[IP:]PORT", default=LISTEN, show_default=True)
+@click.option(
+    "--listen", callback=parse_listen_option, metavar="[IP:]PORT", default=LISTEN, show_default=True
+)
 @click.option("--no-serve", is_flag=True, help="Publish and mail, then exit.")
 @click.option("--debug", is_flag=True, help="Show the full traceback of an error.")
 def demo(folder: Path, listen: str, no_serve: bool, debug: bool) -> None:
@@ -66,14 +68,14 @@ def environ_of(folder: Path, listen: str) -> Mapping[str, str]:
     """
     base = f"http://{listen}/"
     served = {"PUBLISHER_WEB__LISTEN": listen, "PUBLISHER_WEB__PUBLIC_URL": base}
-    if urlsplit(load(folder, served).site.url).hostname in HERE:
+    if urlsplit(load(folder, served).site.url).hostname in LOCAL_HOSTS:
         return {"PUBLISHER_SITE__URL": base, **served}
     return served
 
 
 def publish_and_mail(settings: Settings) -> None:
     """Publishes a baseline, adds a reader, and then publishes the newest posts and sends the digest."""
-    before, after = before_and_after(settings)
+    before, after = times_of_runs(settings)
     with_clock = App(settings, clock=fixed(before), say=say)
     with_clock.publish()
     spec = settings.lists[0]
@@ -90,7 +92,7 @@ def publish_and_mail(settings: Settings) -> None:
     app.close()
 
 
-def before_and_after(settings: Settings) -> tuple[datetime, datetime]:
+def times_of_runs(settings: Settings) -> tuple[datetime, datetime]:
     """A time just before the newest posts, and the list's first digest time after all of them."""
     app = App(settings)
     posts = [item.post for item in app.deps.adapters.source().scan() if isinstance(item, ParsedPost)]
@@ -98,7 +100,7 @@ def before_and_after(settings: Settings) -> tuple[datetime, datetime]:
     spec = settings.lists[0]
     due = next_due_after(spec, SchedulePreference(), out[-1])
     app.close()
-    return out[-FRESH] - timedelta(hours=1), due
+    return out[-NEW_POSTS] - timedelta(hours=1), due
 
 
 def say_what_next(settings: Settings, folder: Path) -> None:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from publisher.services.delivery.unknown_outcomes import LogReport
 
 
-LISTED = 50
+MAX_UNKNOWN_SHOWN = 50
 """Deliveries with an unknown outcome that a person is shown."""
 
 
@@ -113,10 +113,10 @@ def show(site: SiteOptions, as_json: bool, id: int) -> None:
     if mailing.hold:
         zone = app.settings.site.timezone
         echo(f"held      {describe_hold(mailing.hold, id, mailing.hold_why, mailing.hold_until, zone=zone)}")
-    print_unknown(app, mailing, islice(doubts, LISTED))
+    print_unknown(app, mailing, islice(doubts, MAX_UNKNOWN_SHOWN))
     if mailing.counts.get(DeliveryState.UNKNOWN):
         echo(f"decide    `publisher mailings resolve {id} --log FILE`, --accept or --resend")
-    if (more := mailing.counts.get(DeliveryState.UNKNOWN, 0) - LISTED) > 0:
+    if (more := mailing.counts.get(DeliveryState.UNKNOWN, 0) - MAX_UNKNOWN_SHOWN) > 0:
         echo(f"in doubt  {more:,} more; --json lists them all")
     for line in refusal_lines(app, mailing):
         echo(line)
@@ -271,7 +271,7 @@ def decide_by_log(
 
     now = app.clock()
     local = now.astimezone().tzinfo or UTC
-    left = LISTED if dry_run and not as_json else 0
+    left = MAX_UNKNOWN_SHOWN if dry_run and not as_json else 0
 
     def told(one: SettledDelivery) -> None:
         nonlocal left
@@ -303,7 +303,7 @@ def decide_by_log(
         return
     say_log_report(mailing, read, app.settings.site.timezone, dry_run=dry_run)
     if not dry_run and read.remaining:
-        print_unknown(app, mailing, islice(rest, LISTED))
+        print_unknown(app, mailing, islice(rest, MAX_UNKNOWN_SHOWN))
 
 
 def say_log_report(mailing: Mailing, read: "LogReport", zone: str, *, dry_run: bool) -> None:

@@ -10,15 +10,15 @@ import click
 from publisher.app.simulation import simulated
 from publisher.cli.common import (
     SiteOptions,
-    a_time,
     count,
     echo,
+    parse_time_option,
+    resolve_time,
     say,
     show_json,
     site_options,
     the_list,
     utc,
-    when,
 )
 from publisher.cli.due_readers import skipped_json
 from publisher.core.mail.lint.problem import LintProblem
@@ -123,7 +123,7 @@ def serve_preview(site: SiteOptions, list_slug: str, reader: str, port: int) -> 
     server.serve()
 
 
-def a_period(_ctx: click.Context, _param: click.Parameter, value: str | None) -> timedelta | None:
+def parse_period_option(_ctx: click.Context, _param: click.Parameter, value: str | None) -> timedelta | None:
     """Parses a length of time of at least a minute."""
     if value is None:
         return None
@@ -138,11 +138,13 @@ def a_period(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
 
 @click.command()
 @site_options(as_json=True)
-@click.option("--from", "start", callback=a_time, metavar="TIME", help="When to start (default: now).")
-@click.option("--to", "end", required=True, callback=a_time, metavar="TIME", help="When to end.")
+@click.option(
+    "--from", "start", callback=parse_time_option, metavar="TIME", help="When to start (default: now)."
+)
+@click.option("--to", "end", required=True, callback=parse_time_option, metavar="TIME", help="When to end.")
 @click.option(
     "--every",
-    callback=a_period,
+    callback=parse_period_option,
     metavar="PERIOD",
     help="Simulate a timer that starts `publisher publish` at this interval, such as 24h "
     "(default: simulate `publisher run`).",
@@ -154,7 +156,9 @@ def simulate(site: SiteOptions, as_json: bool, start: str | None, end: str, ever
     """
     app = site.open(reads=True)
     zone = app.settings.site.timezone
-    events = simulated(app, when(start, zone) if start else app.clock(), when(end, zone), every)
+    events = simulated(
+        app, resolve_time(start, zone) if start else app.clock(), resolve_time(end, zone), every
+    )
     if as_json:
         happening = list(events)
         show_json([event_json(event) for event in happening])

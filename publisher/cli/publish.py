@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 Command = Callable[..., Any]
 
-NAMED = 20
+MAX_POSTS_NAMED = 20
 """How many posts that are withdrawn at once are named; more are counted."""
 
 
@@ -278,11 +278,11 @@ def say_report(app: App, report: PublishReport) -> None:
 def say_withdrawn(publish_plan: Plan, now: datetime) -> None:
     """Names withdrawn posts, and why each was withdrawn: its file says so, or is gone."""
     withdrawn, found = changes_of_kind(publish_plan, LogKind.WITHDRAWN), dict(publish_plan.touched)
-    for change in withdrawn[:NAMED]:
+    for change in withdrawn[:MAX_POSTS_NAMED]:
         why = describe_wait(found.get(change.id, change.post), now) or "its file is gone"
         say(f"withdrawn: {change.post.path}: {why}")
-    if len(withdrawn) > NAMED:
-        say(f"withdrawn: {len(withdrawn) - NAMED} more")
+    if len(withdrawn) > MAX_POSTS_NAMED:
+        say(f"withdrawn: {len(withdrawn) - MAX_POSTS_NAMED} more")
 
 
 def read_anew_in_words(publish_plan: Plan) -> str:
@@ -296,9 +296,9 @@ def kept_dates_in_words(publish_plan: Plan) -> list[str]:
     lines = [
         f"{post.path}: stays {utc(post.instant)}, as it was published; its file is now read as "
         f"{utc(post.dated)}: edit the file to take that"
-        for post in publish_plan.kept_dates[:NAMED]
+        for post in publish_plan.kept_dates[:MAX_POSTS_NAMED]
     ]
-    more = len(publish_plan.kept_dates) - NAMED
+    more = len(publish_plan.kept_dates) - MAX_POSTS_NAMED
     return [*lines, f"{count(more, 'more post')}"] if more > 0 else lines
 
 

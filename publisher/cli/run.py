@@ -7,7 +7,15 @@ import os
 import click
 
 from publisher.app import App
-from publisher.cli.common import SiteOptions, count, listening, say, show_json, site_options, warn_of_readable
+from publisher.cli.common import (
+    SiteOptions,
+    count,
+    parse_listen_option,
+    say,
+    show_json,
+    site_options,
+    warn_of_readable,
+)
 from publisher.cli.progress import delivery_progress
 from publisher.core.delivery.holds import describe_hold
 from publisher.core.times import local_time
@@ -21,7 +29,7 @@ MAX_HELD_SHOWN = 3
 @click.option("--web-only", is_flag=True, help="Only serve; neither publish nor deliver.")
 @click.option(
     "--listen",
-    callback=listening,
+    callback=parse_listen_option,
     metavar="[IP:]PORT",
     help="Listen here instead of at web.listen; a port alone means 127.0.0.1.",
 )

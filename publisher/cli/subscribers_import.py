@@ -42,7 +42,7 @@ NO_TOPICS: Mapping[str, str] = {}
 DRY_RUN_GROUPS = frozenset({"active", "pending", "left", "suppressed", "refused"})
 """What a dry run counts even if it is none."""
 
-ALL = "\0"
+EVERYBODY_LEFT = "\0"
 """The value of `--left` without a file: everybody in FILE has left."""
 
 
@@ -56,7 +56,7 @@ ALL = "\0"
     "left",
     multiple=True,
     is_flag=False,
-    flag_value=ALL,
+    flag_value=EVERYBODY_LEFT,
     metavar="FILE",
     help="A file of people who unsubscribed, whatever its columns say. Repeatable.",
 )
@@ -199,7 +199,9 @@ class ImportSource:
 
 def input_files(files: Sequence[str], left: Sequence[str]) -> list[tuple[str, bool]]:
     """Each file, and whether everybody in it unsubscribed."""
-    given = [(file, ALL in left) for file in files] + [(file, True) for file in left if file != ALL]
+    given = [(file, EVERYBODY_LEFT in left) for file in files] + [
+        (file, True) for file in left if file != EVERYBODY_LEFT
+    ]
     if not given:
         raise UsageError("subscribers import", "no file given", "name a CSV file, or - for stdin")
     if [file for file, _ in given].count("-") > 1:

@@ -38,10 +38,10 @@ def resolve_chains(moves: Iterable[Redirect], base_url: str) -> list[Redirect]:
     `base_url` is that of public/. Raises ValueError if some lead in a circle.
     """
     by_path = {move.path: move for move in moves}
-    return [_resolved(move, by_path, base_url) for move in by_path.values()]
+    return [_final_redirect(move, by_path, base_url) for move in by_path.values()]
 
 
-def _resolved(move: Redirect, by_path: Mapping[str, Redirect], base_url: str) -> Redirect:
+def _final_redirect(move: Redirect, by_path: Mapping[str, Redirect], base_url: str) -> Redirect:
     seen = {move.path}
     while move.kind is RedirectKind.MOVED:
         path = move.target.removeprefix(base_url)

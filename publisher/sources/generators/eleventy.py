@@ -267,17 +267,19 @@ def read_data_file(file: Path) -> DataFile:
     or stays JsCode if that is not possible; that of `eleventyComputed` is under COMPUTED.
     """
     if file.suffix not in CODE_ENDS:
-        return understood(read_config_map(file), "")
+        return make_data_file(read_config_map(file), "")
     if not file.is_file():
         return DataFile({})
     text = read_text(file)
     top = exported(text, file.suffix)
     return (
-        DataFile({}, whole=False) if top is None else understood({fold(key): top[key] for key in top}, text)
+        DataFile({}, whole=False)
+        if top is None
+        else make_data_file({fold(key): top[key] for key in top}, text)
     )
 
 
-def understood(top: dict[str, Value], text: str) -> DataFile:
+def make_data_file(top: dict[str, Value], text: str) -> DataFile:
     """The data file whose exported map is `top` and whose text is `text`."""
     computed = folded_map(top.pop("eleventycomputed", None))
     if "permalink" in computed:

@@ -292,12 +292,12 @@ def _returned(function: "Node") -> "Iterator[Node]":
 
 
 def _unquoted(text: str) -> str:
-    said = _ESCAPE.sub(_meant, text[1:-1])
+    said = _ESCAPE.sub(_unescape, text[1:-1])
     # Two escapes may be the halves of one character.
     return said.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _meant(match: re.Match[str]) -> str:
+def _unescape(match: re.Match[str]) -> str:
     if code := match[1] or match[2] or match[3]:
         return chr(number) if (number := int(code, 16)) <= 0x10FFFF else "\ufffd"
     return _SHORT.get(match[4], match[4]) if match[4] else ""

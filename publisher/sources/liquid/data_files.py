@@ -19,8 +19,8 @@ from publisher.sources.files import files_below
 from publisher.sources.frontmatter.values import FrontMatterError, Value, fold
 from publisher.sources.rules import read_config_map, read_text
 
-MOST_FILES, LARGEST, MOST, LONGEST = 1_000, 100_000, 20_000, 1_000
-"""Data files, bytes of one, values of all of them, characters of one."""
+MAX_FILES, MAX_FILE_SIZE, MAX_VALUES, MAX_VALUE_LENGTH = 1_000, 100_000, 20_000, 1_000
+"""Data files; bytes of one file; values of all files together; characters of one value."""
 
 MAX_EXPANDED = 500_000
 """The most characters to which the loops of one post are unrolled."""
@@ -48,17 +48,17 @@ def read_data_files(folder: Path, root: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     if not folder.resolve().is_relative_to(root):
         return found
-    for name in islice(files_below(folder, _ENDS), MOST_FILES):
+    for name in islice(files_below(folder, _ENDS), MAX_FILES):
         file = folder / name
         try:
             stat = file.stat()
         except OSError:
             continue
-        if stat.st_size <= LARGEST:
+        if stat.st_size <= MAX_FILE_SIZE:
             where = "site.data." + ".".join(key_word(part) for part in name.rpartition(".")[0].split("/"))
             values = flatten(where, read_value(str(file), stat.st_mtime_ns, stat.st_size))
-            found.update(islice(values, MOST + 1 - len(found)))
-        if len(found) > MOST:
+            found.update(islice(values, MAX_VALUES + 1 - len(found)))
+        if len(found) > MAX_VALUES:
             found[f"site.data.{_TRUNCATED}"] = "more"
             break
     return found
@@ -174,7 +174,7 @@ def key_word(name: str) -> str:
     return re.sub(r"\W+", "", fold(name))
 
 
-@lru_cache(maxsize=MOST_FILES)  # every scan needs all of them
+@lru_cache(maxsize=MAX_FILES)  # every scan needs all of them
 def read_value(file: str, _mtime_ns: int, _size: int) -> Value:
     """The contents of a data file; None if it cannot be read."""
     path = Path(file)
@@ -209,7 +209,7 @@ def read_list(file: Path) -> Value:
 def flatten(where: str, value: Value) -> Iterator[tuple[str, str]]:
     """The plain values within `value`, each with its key; see `read_data_files`."""
     if isinstance(value, str):
-        kept = len(value) <= LONGEST
+        kept = len(value) <= MAX_VALUE_LENGTH
         yield (where, value) if kept else (f"{where}.{_KIND}", "long")
     elif isinstance(value, dict):
         yield f"{where}.{_KIND}", "map"

@@ -20,14 +20,16 @@ from publisher.sources.rules import SourceRules, read_text
 PROFILES = frozenset({"jekyll", "eleventy", "hexo", "none", "auto"})
 """Generators that run such tags in posts."""
 
-MOST_FILES, LARGEST, MOST = 1_000, 200_000, 2_000_000
-"""The most included files; characters of one, with what it includes, and of all. A body includes no more."""
+MAX_FILES, MAX_FILE_SIZE, MAX_TOTAL_SIZE = 1_000, 200_000, 2_000_000
+"""Files that may be included; characters of one with the files it includes; characters of all of them, and of all
+that one body includes.
+"""
 
 MAX_DEPTH = 5
 """How many files may include each other."""
 
-MOST_ASSIGNED, LONGEST_VALUE = 5_000, 1_000
-"""Variables of a post, characters of the value of one."""
+MAX_VARIABLES, MAX_VALUE_LENGTH = 5_000, 1_000
+"""Variables of a post; characters of the value of one."""
 
 _ENDS = (".md", ".markdown", ".txt", ".html", ".htm", ".njk", ".liquid")
 _INCLUDE = lazy(
@@ -58,12 +60,12 @@ def read_include_files(folders: Sequence[Path]) -> dict[str, str]:
     read: dict[str, str] = {}
     size = 0
     for folder in folders:
-        for name in islice(files_below(folder, _ENDS), MOST_FILES):
+        for name in islice(files_below(folder, _ENDS), MAX_FILES):
             text = read_text(folder / name)
             size += len(text)
-            if size > MOST:
+            if size > MAX_TOTAL_SIZE:
                 break
-            if len(text) <= LARGEST and has_no_code(text):
+            if len(text) <= MAX_FILE_SIZE and has_no_code(text):
                 read.setdefault(name, text.replace("\r\n", "\n"))
     done: dict[str, str | None] = {}
     for name in read:
@@ -87,7 +89,7 @@ def fill_includes(text: str, shown: Callable[[str], str | None]) -> str | None:
     text = _FRONT.sub("", text, count=1)
     for tag in _INCLUDE.finditer(text):
         inner = None if tag["tag"] == "include_relative" else shown(tag["file"].strip("\"'"))
-        if inner is None or size + len(inner) > LARGEST:
+        if inner is None or size + len(inner) > MAX_FILE_SIZE:
             return None
         size += len(inner)
         parts += [text[at : tag.start()], inner]
@@ -124,7 +126,7 @@ def include_replacements(
 ) -> Iterator[tuple[int, int, str]]:
     """(start, end, replacement) for each tag that includes a file without code."""
     files = rules.include_texts
-    room = MOST
+    room = MAX_TOTAL_SIZE
     for tag in _INCLUDE.finditer(prose):
         name = tag["file"].strip("\"'")
         text = files.get(name)
@@ -132,7 +134,7 @@ def include_replacements(
             near = beside(path, name)
             text = (
                 fill_includes(near, files.get)
-                if near and len(near) <= LARGEST and has_no_code(near)
+                if near and len(near) <= MAX_FILE_SIZE and has_no_code(near)
                 else None
             )
         if text is None or len(text) > room:
@@ -177,7 +179,7 @@ def extract_constants(body: str, rules: SourceRules, *, markdown: bool) -> tuple
     given: dict[str, str | None] = {}
     captures = [*_CAPTURE.finditer(prose)] if "capture" in prose else []
     loops = loop_depths(prose)
-    for tag in (*captures, *islice(_ASSIGN.finditer(prose), MOST_ASSIGNED)):
+    for tag in (*captures, *islice(_ASSIGN.finditer(prose), MAX_VARIABLES)):
         looped = loops and loops[bisect(loops, (tag.start(), 0)) - 1][1] > 0
         value = None if looped else assigned_value(tag, body, data)
         name = tag["name"]
@@ -193,7 +195,7 @@ def extract_constants(body: str, rules: SourceRules, *, markdown: bool) -> tuple
         setting: Value | None = {**rules.site_config}
         for word in variable.split(".")[1:]:
             setting = folded_map(setting).get(fold(word)) if setting is not None else None
-        if isinstance(setting, str) and 0 < len(setting) <= LONGEST_VALUE:
+        if isinstance(setting, str) and 0 < len(setting) <= MAX_VALUE_LENGTH:
             known[variable] = setting
     return "".join([*parts, body[at:]]), known
 
@@ -213,7 +215,7 @@ def assigned_value(tag: re.Match[str], body: str, data: Mapping[str, str]) -> st
     """The plain value of an assignment or a capture; None if it is not plain."""
     if "text" in tag.re.groupindex:
         text = body[tag.start("text") : tag.end("text")].strip()
-        return text if len(text) <= LONGEST_VALUE and "{{" not in text else None
+        return text if len(text) <= MAX_VALUE_LENGTH and "{{" not in text else None
     text = body[tag.start("value") : tag.end("value")].strip()
     if match := _LITERAL.fullmatch(text):
         return next(group for group in match.groups() if group is not None)

@@ -114,36 +114,42 @@ def page_problems(html: str, tree: Tree, head: Letterhead) -> Iterator[LintProbl
     yield from page_leftovers(html, tree)
 
 
-def _found(rule: LintRule, what: str, *, error: bool = True) -> LintProblem:
+def _html_problem(rule: LintRule, what: str, *, error: bool = True) -> LintProblem:
     return LintProblem(rule=rule, where="html", what=what, error=error)
 
 
 def _sizes(html: str, tree: Tree) -> Iterator[LintProblem]:
     size, styles = sent_bytes(html), sum(len(sheet.encode()) for sheet in tree.sheets)
     if size > MAX_HTML_BYTES:
-        yield _found(LintRule.SIZE, f"{size:,} bytes; mailboxes hide the end of more than {MAX_HTML_BYTES:,}")
+        yield _html_problem(
+            LintRule.SIZE, f"{size:,} bytes; mailboxes hide the end of more than {MAX_HTML_BYTES:,}"
+        )
     if styles > MAX_STYLE_BYTES:
-        yield _found(
+        yield _html_problem(
             LintRule.SIZE, f"{styles:,} bytes of styles; mailboxes drop more than {MAX_STYLE_BYTES:,}"
         )
 
 
 def _structure(tree: Tree) -> Iterator[LintProblem]:
     if tree.doctype != "DOCTYPE html":
-        yield _found(LintRule.STRUCTURE, "no <!DOCTYPE html> at the beginning: browsers use quirks mode")
+        yield _html_problem(
+            LintRule.STRUCTURE, "no <!DOCTYPE html> at the beginning: browsers use quirks mode"
+        )
     root = next(iter(tree.named("html")), None)
     if root is None or not root.attrs.get("lang") or root.attrs.get("dir") not in {"ltr", "rtl"}:
-        yield _found(LintRule.STRUCTURE, "html has no lang and dir")
+        yield _html_problem(LintRule.STRUCTURE, "html has no lang and dir")
     if not any(e.attrs.get("role") == "article" and e.attrs.get("lang") for e in tree.elements):
-        yield _found(
+        yield _html_problem(
             LintRule.STRUCTURE,
             "no element with role=article and a lang, which screen readers need",
         )
     levels = [int(e.tag[1]) for e in tree.elements if re.fullmatch("h[1-6]", e.tag)]
     if levels.count(1) != 1:
-        yield _found(LintRule.STRUCTURE, f"{levels.count(1)} h1 headings; there should be one", error=False)
+        yield _html_problem(
+            LintRule.STRUCTURE, f"{levels.count(1)} h1 headings; there should be one", error=False
+        )
     if any(after > before + 1 for before, after in pairwise(levels)):
-        yield _found(LintRule.STRUCTURE, "headings skip a level", error=False)
+        yield _html_problem(LintRule.STRUCTURE, "headings skip a level", error=False)
     yield from _preheader(tree)
 
 
@@ -155,18 +161,20 @@ def _preheader(tree: Tree) -> Iterator[LintProblem]:
     length = len(_FILLER.sub("", first.text)) if first else 0
     if not least <= length <= most:
         had = f"{length} characters" if first else "missing"
-        yield _found(LintRule.STRUCTURE, f"preheader: {had}; mailboxes show {least} to {most}", error=False)
+        yield _html_problem(
+            LintRule.STRUCTURE, f"preheader: {had}; mailboxes show {least} to {most}", error=False
+        )
 
 
 def _pictures(tree: Tree) -> Iterator[LintProblem]:
     for picture in tree.named("img"):
         source = picture.attrs.get("src", "")
         if "alt" not in picture.attrs:
-            yield _found(LintRule.ALT, f"a picture has no alt: {source[:80]}")
+            yield _html_problem(LintRule.ALT, f"a picture has no alt: {source[:80]}")
         if not source.startswith(PICTURE_PREFIXES):
-            yield _found(LintRule.LINK, f"a picture's address is not absolute: {source[:80]!r}")
+            yield _html_problem(LintRule.LINK, f"a picture's address is not absolute: {source[:80]!r}")
         if picture.attrs.get("width") == picture.attrs.get("height") == "1":
-            yield _found(LintRule.CONTENT, f"a picture of one pixel: {source[:80]}")
+            yield _html_problem(LintRule.CONTENT, f"a picture of one pixel: {source[:80]}")
 
 
 def _links(tree: Tree, head: Letterhead) -> Iterator[LintProblem]:
@@ -180,11 +188,15 @@ def _links(tree: Tree, head: Letterhead) -> Iterator[LintProblem]:
         else:
             why = why_unusable(target) or ("" if head.local else why_unreachable(target))
         if why:
-            yield _found(LintRule.LINK, f"{why}: {target[:80]!r} ({link.text[:40]!r})", error=why != _ANCHOR)
+            yield _html_problem(
+                LintRule.LINK, f"{why}: {target[:80]!r} ({link.text[:40]!r})", error=why != _ANCHOR
+            )
         if not _has_words(link, tree):
-            yield _found(LintRule.LINK, f"a link has no text: {target[:80]!r}", error=False)
+            yield _html_problem(LintRule.LINK, f"a link has no text: {target[:80]!r}", error=False)
         elif texts.setdefault(link.text, target) != target and link.text:
-            yield _found(LintRule.LINK, f"two different links have the text {link.text[:40]!r}", error=False)
+            yield _html_problem(
+                LintRule.LINK, f"two different links have the text {link.text[:40]!r}", error=False
+            )
 
 
 def _has_words(link: Element, tree: Tree) -> bool:
@@ -202,12 +214,12 @@ def _has_words(link: Element, tree: Tree) -> bool:
 
 def _content(html: str, tree: Tree) -> Iterator[LintProblem]:
     for tag in sorted({e.tag for e in tree.named(*_FORBIDDEN)}):
-        yield _found(LintRule.CONTENT, f"<{tag}> is not allowed in a mail")
+        yield _html_problem(LintRule.CONTENT, f"<{tag}> is not allowed in a mail")
     styles = [*tree.sheets, *(e.attrs["style"] for e in tree.elements if "style" in e.attrs)]
     if loads := next((found for style in styles if (found := _LOADS.search(style))), None):
-        yield _found(LintRule.CONTENT, f"{loads.group()} loads an external resource")
+        yield _html_problem(LintRule.CONTENT, f"{loads.group()} loads an external resource")
     if bad := _CONTROL.search(html):
-        yield _found(LintRule.CONTENT, f"control character U+{ord(bad.group()):04X}")
+        yield _html_problem(LintRule.CONTENT, f"control character U+{ord(bad.group()):04X}")
 
 
 @dataclass(frozen=True, slots=True)
