@@ -292,9 +292,9 @@ def _returned(function: "Node") -> "Iterator[Node]":
 
 
 def _unquoted(text: str) -> str:
-    said = _ESCAPE.sub(_unescape, text[1:-1])
+    plain = _ESCAPE.sub(_unescape, text[1:-1])
     # Two escapes may be the halves of one character.
-    return said.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _unescape(match: re.Match[str]) -> str:

@@ -21,8 +21,8 @@ PROFILES = frozenset({"jekyll", "eleventy", "hexo", "none", "auto"})
 """Generators that run such tags in posts."""
 
 MAX_FILES, MAX_FILE_SIZE, MAX_TOTAL_SIZE = 1_000, 200_000, 2_000_000
-"""Files that may be included; characters of one with the files it includes; characters of all of them, and of all
-that one body includes.
+"""Files that may be included; characters of one with the files it includes; characters of all of them, and of
+all that one body includes.
 """
 
 MAX_DEPTH = 5
