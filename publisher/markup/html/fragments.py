@@ -7,7 +7,7 @@ row (U+FDD0 to U+FDEF), which no text may contain.
 
 import html
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from publisher.core.posts.post import AssetLocation
@@ -41,6 +41,16 @@ BLOCKS = names(
 
 
 _SPLITTABLE = names("article blockquote details div dl main ol section table tbody ul")
+
+
+def replace_spans(text: str, spans: Iterable[tuple[int, int, str]]) -> str:
+    """`text` with what is between each `start` and `end` replaced; spans (start, end, new) are in order."""
+    parts: list[str] = []
+    at = 0
+    for start, end, new in spans:
+        parts += [text[at:start], new]
+        at = end
+    return "".join([*parts, text[at:]])
 
 
 class Piece(NamedTuple):

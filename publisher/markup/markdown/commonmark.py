@@ -23,7 +23,7 @@ import comrak
 
 from publisher.core.posts.markdown_regions import blank_code
 from publisher.core.posts.post import MarkdownExtension
-from publisher.markup.html.fragments import names, pieces
+from publisher.markup.html.fragments import names, pieces, replace_spans
 
 MAX_SOURCE = 1_000_000
 MAX_HTML = 6_000_000
@@ -220,16 +220,14 @@ def take_abbreviations(source: str) -> tuple[str, Meanings]:
     if "*[" not in source:
         return source, {}
     found: dict[str, str] = {}
-    parts: list[str] = []
-    at = 0
+    lines: list[tuple[int, int, str]] = []
     for match in _ABBREVIATION.finditer(blank_code(source)):
         start, end = match.span("long")
         short = source[match.start("short") : match.end("short")]
         if short.strip() and len(found) < MAX_ABBREVIATIONS:
             found[short] = " ".join(source[start:end].split())
-        parts += [source[at : match.start()], "\n"]
-        at = match.end()
-    return "".join([*parts, source[at:]]), found
+        lines.append((*match.span(), "\n"))
+    return replace_spans(source, lines), found
 
 
 def explain_abbreviations(html: str, meanings: Meanings) -> str:

@@ -22,7 +22,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 
 from publisher.core.posts.markdown_regions import blank_code, blank_text, remove_outside_code
 from publisher.core.posts.post import MarkdownExtension
-from publisher.markup.html.fragments import hide
+from publisher.markup.html.fragments import hide, replace_spans
 
 _OPEN = re.compile(r"([ \t]*)(:{3,})[ \t]*\{?\.?([A-Za-z][\w-]*)(.*)$")
 _CLOSE = re.compile(r"[ \t]*(:{3,})[ \t]*$")
@@ -96,12 +96,8 @@ def as_commonmark(source: str) -> str:
     if "toc" in source or "TOC" in source:
         source = remove_outside_code(source, _TABLE_OF_CONTENTS)
     if "markdown" in source:
-        parts: list[str] = []
-        at = 0
-        for match in _MARKDOWN_INSIDE.finditer(blank_code(source)):
-            parts += [source[at : match.start()], match[1], match[2], "\n\n"]
-            at = match.end()
-        source = "".join([*parts, source[at:]])
+        tags = _MARKDOWN_INSIDE.finditer(blank_code(source))
+        source = replace_spans(source, ((*tag.span(), f"{tag[1]}{tag[2]}\n\n") for tag in tags))
     return quote_indented_admonitions(source)
 
 
@@ -347,14 +343,10 @@ def _replace_formulas(
     delimiters = {mark for extension in extensions for mark in _MATH_DELIMITERS.get(extension, ())}
     if sum(source.count(mark) for mark in delimiters) not in range(2, MAX_MATH_DELIMITERS):
         return source
-    parts: list[str] = []
-    at = 0
-    for start, end in _formulas(prose_of(source), delimiters):
-        replaced = replace(source[start:end])
-        if replaced is not None:
-            parts += [source[at:start], replaced]
-            at = end
-    return "".join([*parts, source[at:]])
+    found = (
+        (start, end, replace(source[start:end])) for start, end in _formulas(prose_of(source), delimiters)
+    )
+    return replace_spans(source, ((start, end, new) for start, end, new in found if new is not None))
 
 
 def _formulas(text: str, delimiters: Collection[str]) -> Iterator[tuple[int, int]]:

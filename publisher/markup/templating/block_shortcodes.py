@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 
 from publisher.core.posts.markdown_regions import blank_code
-from publisher.markup.html.fragments import names
+from publisher.markup.html.fragments import names, replace_spans
 
 _NOTE_TYPES = names(
     "note info tip hint warning caution danger important error success question example abstract"
@@ -65,12 +65,7 @@ def replace_block_shortcodes(source: str, *, markdown: bool) -> str:
             before = "\n\n<blockquote>\n\n" + (f"{title}\n\n" if title else "")
             after = "\n\n</blockquote>\n\n"
         replacements += [(*opening.span(), before), (*closing.span(), after)]
-    parts: list[str] = []
-    at = 0
-    for start, end, shown in sorted(replacements):
-        parts += [source[at:start], shown]
-        at = end
-    return "".join([*parts, source[at:]])
+    return replace_spans(source, sorted(replacements))
 
 
 def _pairs(tags: list[re.Match[str]], source: str) -> Iterator[tuple[re.Match[str], re.Match[str]]]:

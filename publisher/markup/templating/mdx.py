@@ -16,7 +16,7 @@ from html import escape
 from typing import NamedTuple
 
 from publisher.core.posts.markdown_regions import apply_outside_code, blank_code, remove_outside_code
-from publisher.markup.html.fragments import names
+from publisher.markup.html.fragments import names, replace_spans
 from publisher.markup.templating.shortcodes import ShortcodeContext, expand_element
 
 MAX_PART = 20_000
@@ -96,8 +96,7 @@ def resolve_mdx(source: str, context: ShortcodeContext) -> str:
     """
     if "{" not in source and "<" not in source and "export" not in source:
         return source
-    shown: list[str] = []
-    at = 0
+    shown: list[tuple[int, int, str]] = []
     for part in mdx_parts(source, blank_code(source)):
         text = source[part.start : part.end]
         replaced = ""
@@ -107,9 +106,8 @@ def resolve_mdx(source: str, context: ShortcodeContext) -> str:
             replaced = _plain_tag(text) if "{" in text or "\n" in text else text
         elif part.kind is MdxKind.IMPORT:
             replaced = text
-        shown += [source[at : part.start], replaced]
-        at = part.end
-    return "".join([*shown, source[at:]])
+        shown.append((part.start, part.end, replaced))
+    return replace_spans(source, shown)
 
 
 def without_jsx(source: str) -> str:

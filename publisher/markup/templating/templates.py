@@ -12,7 +12,7 @@ from itertools import islice
 
 from publisher.core.posts.markdown_regions import apply_outside_code, blank_code, blank_text
 from publisher.core.posts.post import MarkdownExtension
-from publisher.markup.html.fragments import hide
+from publisher.markup.html.fragments import hide, replace_spans
 from publisher.markup.markdown.dialects import blank_math
 from publisher.markup.templating.mdx import removed_mdx
 from publisher.markup.templating.shortcodes import ShortcodeContext, expand_shortcode, from_root
@@ -97,13 +97,13 @@ def _without_comments(source: str, prose: str) -> str:
     """`source` without the comments of MDX and of Go's templates (with a second brace on each side), whatever
     they contain. They begin in `prose`, where code is blank.
     """
-    parts: list[str] = []
+    comments: list[tuple[int, int, str]] = []
     at = 0
     while (start := prose.find("{/*", at)) >= 0 and (end := source.find("*/}", start)) >= 0:
         second_brace = source[at:start].endswith("{") and source.startswith("}", end + 3)
-        parts.append(source[at : start - second_brace])
         at = end + 3 + second_brace
-    return "".join([*parts, source[at:]])
+        comments.append((start - second_brace, at, ""))
+    return replace_spans(source, comments)
 
 
 def _resolve_paired_tags(source: str) -> str:
@@ -173,29 +173,26 @@ def without_tags(text: str) -> str:
 
 def _replace_pairs(source: str, tag: re.Pattern[str], replace: Callable[[str], str]) -> str:
     """`source` with each pair of tags and its inside replaced, in one pass. Closing tags have `tag[1]`."""
-    parts: list[str] = []
-    at = 0
+    replaced: list[tuple[int, int, str]] = []
     opened: re.Match[str] | None = None
     for match in tag.finditer(source):
         if match[1] is None:
             opened = opened or match
         elif opened is not None:
-            parts += [source[at : opened.start()], replace(source[opened.end() : match.start()])]
-            at, opened = match.end(), None
-    return "".join([*parts, source[at:]])
+            inside = source[opened.end() : match.start()]
+            replaced.append((opened.start(), match.end(), replace(inside)))
+            opened = None
+    return replace_spans(source, replaced)
 
 
 def _replace_between(text: str, opening: str, closing: str, replace: Callable[[str], str]) -> str:
     """`text` with each opening...closing replaced by `replace(inside)`, in one pass."""
-    parts: list[str] = []
+    replaced: list[tuple[int, int, str]] = []
     at = 0
-    while (start := text.find(opening, at)) >= 0:
-        end = text.find(closing, start + len(opening))
-        if end < 0:
-            break
-        parts += [text[at:start], replace(text[start + len(opening) : end])]
+    while (start := text.find(opening, at)) >= 0 and (end := text.find(closing, start + len(opening))) >= 0:
         at = end + len(closing)
-    return "".join([*parts, text[at:]])
+        replaced.append((start, at, replace(text[start + len(opening) : end])))
+    return replace_spans(text, replaced)
 
 
 def removed_tags(source: str, context: ShortcodeContext, *, markdown: bool) -> list[tuple[int, str]]:
