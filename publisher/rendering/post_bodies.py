@@ -18,6 +18,7 @@ from html import escape, unescape
 from publisher.core.digests.digest import DigestPost
 from publisher.core.mail.lint.html import PICTURE_PREFIXES, why_unusable
 from publisher.core.mail.message import LISTEN_TEXT, WATCH_TEXT
+from publisher.core.posts.mathml import without_mathml
 from publisher.core.posts.post import Image
 
 COLUMN = 536
@@ -70,7 +71,7 @@ def mail_body(
     the post's own: the body may show it too, and its size is known. `labels` are the words of links to videos
     and recordings. `prefix` is put before every id, for no two posts of a mail may share one.
     """
-    html = _with_media_links(_FORBIDDEN.sub("", html), labels)
+    html = _with_media_links(without_mathml(_FORBIDDEN.sub("", html)), labels)
     widths = _widths_of_single_pictures(html)
 
     def picture(attrs: Attributes, at: int) -> str:

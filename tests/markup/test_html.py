@@ -69,7 +69,15 @@ def test_every_url_is_absolute(body: str, made: str) -> None:
         ("<iframe srcdoc='<b>'></iframe>", ""),
         ("<svg><script>1</script></svg>x", "x"),
         ("a\x00b\x0bc\x85d\ufffee&#1;f&#x81;g", "abcdefg"),
-        ('<math><mtext><table><mglyph><style><img src=x onerror="alert(1)">', ""),
+        (
+            '<math><mtext><table><mglyph><style><img src=x onerror="alert(1)">',
+            "<math><mtext><table></table></mtext></math>",
+        ),
+        ('<math><mi href="javascript:x" onclick="x">a</mi></math>', "<math><mi>a</mi></math>"),
+        (
+            "<math><mi>a</mi><annotation-xml encoding='a/b'><script>x</script>b</annotation-xml></math>",
+            "<math><mi>a</mi></math>",
+        ),
         ("]]>", "]]&gt;"),
     ],
 )  # fmt: skip
@@ -195,6 +203,29 @@ def test_text_names_the_place_of_a_file_too() -> None:
 )  # fmt: skip
 def test_code_runs_from_left_to_right_in_every_language(language: str, body: str, made: str) -> None:
     assert markup.html(body, MarkupLanguage.MARKDOWN, base_url=BASE, title="", language=language) == made
+
+
+def test_formulas_stay_and_are_words_where_no_formula_can_be_shown() -> None:
+    made = html('a <math display="block"><msup><mi>x</mi><mn>2</mn></msup></math> b')
+    assert made == '<p>a <math display="block"><msup><mi>x</mi><mn>2</mn></msup></math> b</p>'
+    assert markup.text(made) == markup.summary(made) == "a x^2 b"
+    katex = (
+        '<span class="katex"><span class="katex-mathml"><math><semantics><mrow><mi>e</mi></mrow>'
+        '<annotation encoding="application/x-tex">\\mathrm e</annotation></semantics></math></span>'
+        '<span class="katex-html" aria-hidden="true"><span class="base"><i>e</i></span></span></span>'
+    )
+    assert markup.text(html(f"k {katex} z")) == "k e z"
+    only_html = katex.replace("math>", "b>").replace("<math>", "<b>")
+    assert "e" in markup.text(html(only_html)), "without its MathML the other copy is all there is"
+
+
+def test_what_is_hidden_does_not_become_visible() -> None:
+    assert html('<div hidden><p>no <b>never</b></p><img src="/a.png"></div>\n\nyes') == "<p>yes</p>"
+    assert (
+        html('a <img hidden src="/a.png"><span hidden="until-found">b <i hidden>c</i></span> d')
+        == "<p>a  d</p>"
+    )
+    assert html('<p title="hidden">a</p>') == '<p title="hidden">a</p>'
 
 
 def test_an_excerpt_is_whole_leading_blocks_within_its_bytes() -> None:

@@ -17,6 +17,7 @@ from publisher.core.mail.message import (
     display_width,
     strip_marks,
 )
+from publisher.core.posts.mathml import without_mathml
 from publisher.markup.html.fragments import BLOCKS, Piece, pieces, words
 from publisher.markup.html.text_inline import SPANS, InlineText
 from publisher.markup.html.text_tables import TableCell, is_data_table, table_lines
@@ -38,7 +39,7 @@ def text(source: str, title: str = "") -> str:
     quotations behind "> ", headings as lines of their own, tables one line per row, images by what their alt
     texts say beyond `title`. It contains the marks of `core.mail.message`.
     """
-    return TextWriter(list(pieces(source)), title=title).write()
+    return TextWriter(list(pieces(without_mathml(source))), title=title).write()
 
 
 def summary(source: str) -> str:
@@ -55,7 +56,8 @@ def summary(source: str) -> str:
 
 def one_line(source: str) -> str:
     """All the words of `source` on one line, without pictures, notes and addresses."""
-    return " ".join(strip_marks(TextWriter(list(pieces(source)), brief=True).write()).split())
+    found = list(pieces(without_mathml(source)))
+    return " ".join(strip_marks(TextWriter(found, brief=True).write()).split())
 
 
 def shortened(line: str, limit: int) -> str:

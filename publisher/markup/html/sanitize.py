@@ -10,8 +10,9 @@ from urllib.parse import quote, urljoin, urlsplit
 
 import nh3
 
+from publisher.core.posts.mathml import MATH_ATTRIBUTES, MATH_TAGS
 from publisher.core.posts.post import NO_ASSETS, AssetLocation, locate_asset
-from publisher.markup.html.fragments import names, reveal_url
+from publisher.markup.html.fragments import VOID, names, pieces, reveal_url
 from publisher.markup.html.media_fallbacks import (
     FROM_NOSCRIPT,
     LAZY,
@@ -23,6 +24,7 @@ from publisher.markup.html.media_fallbacks import (
 )
 from publisher.markup.templating.templates import without_tags
 
+_HIDDEN = re.compile(r' hidden="| class="katex-html"')
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\ufdd0-\ufdef]")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _ABSOLUTE = re.compile(r"https?://[^/?#\s\\]+[!-~]*", re.IGNORECASE)
@@ -40,14 +42,16 @@ TAGS = names(
     " tfoot th thead time tr tt u ul var video wbr"
 )
 
+ALLOWED = {*TAGS, *MATH_TAGS}
+
 DROPPED = names(
-    "applet button datalist frameset iframe math noembed noframes noscript object optgroup script select"
-    " style svg template textarea title"
+    "annotation annotation-xml applet button datalist frameset iframe noembed noframes noscript object"
+    " optgroup script select style svg template textarea title"
 )
 """Elements that are removed with everything in them."""
 
 ATTRIBUTES: dict[str, set[str]] = {
-    "*": {"id", "lang", "dir", "title"},
+    "*": {"id", "lang", "dir", "title", "hidden"},
     "a": {"href"},
     "audio": {"src", "controls"},
     "blockquote": {"cite"},
@@ -62,11 +66,16 @@ ATTRIBUTES: dict[str, set[str]] = {
     "ol": {"start", "reversed", "type"},
     "q": {"cite"},
     "source": {"src", "srcset", "sizes", "type", "media", *LAZY_SETS},
+    "span": {"class"},
     "td": {"colspan", "rowspan", "align", "headers"},
     "th": {"colspan", "rowspan", "align", "headers", "scope"},
     "time": {"datetime"},
     "video": {"src", "poster", "controls", "width", "height"},
+    **{tag: set(names) for tag, names in MATH_ATTRIBUTES.items()},
 }
+
+_KATEX_COPY = "katex-html"
+"""The class of a second copy that KaTeX makes of a formula, which only its style sheet can lay out."""
 
 DATA_BUDGET = 100_000
 """Characters of data: URLs that a body may contain; pictures beyond that become links."""
@@ -107,14 +116,16 @@ def sanitize(
     if "<iframe" in html or "<IFRAME" in html:
         html = _IFRAME.sub(lambda match: _iframe_link(match, base_url), html)
     cleaner = nh3.Cleaner(
-        tags=set(TAGS),
+        tags=ALLOWED,
         clean_content_tags=set(DROPPED),
         attributes=ATTRIBUTES,
-        attribute_filter=attribute_filter(base_url, files, replaced),
+        attribute_filter=attribute_filter(base_url, files, replaced, has_math="<math" in html),
         link_rel=None,
         url_schemes={"http", "https", "data", *LINK_SCHEMES, *seen},
     )
     clean = without_illegal(cleaner.clean(html))
+    if ' hidden="' in clean or _KATEX_COPY in clean:
+        clean = _without_hidden(clean)
     safe = with_usable_media(_EMPTY_LINK.sub("", clean), replaced, unusable)
     return (
         _HEAVY_IMG.sub(lambda match: _heavy_img_link(match[0], base_url), safe)
@@ -123,11 +134,29 @@ def sanitize(
     )
 
 
+def _without_hidden(html: str) -> str:
+    """Safe HTML without elements that browsers do not show: those with `hidden`, and KaTeX's second copies of
+    formulas.
+    """
+    kept: list[str] = []
+    depth = 0  # of open elements inside a hidden one, itself included
+    for piece in pieces(html):
+        is_void = piece.tag in VOID
+        if depth:
+            depth += 0 if not piece.tag or is_void else -1 if piece.closing else 1
+        elif piece.tag and not piece.closing and _HIDDEN.search(piece.raw):
+            depth = 0 if is_void else 1
+        else:
+            kept.append(piece.raw)
+    return "".join(kept)
+
+
 def attribute_filter(
-    base: str, files: Mapping[str, AssetLocation], replaced: list[str]
+    base: str, files: Mapping[str, AssetLocation], replaced: list[str], *, has_math: bool
 ) -> Callable[[str, str, str], str | None]:
     """What nh3 calls for each attribute that ATTRIBUTES allows. Must not raise. Unusable addresses of
-    pictures and links are added to `replaced`, and a numbered placeholder takes their place.
+    pictures and links are added to `replaced`, and a numbered placeholder takes their place. With `has_math`,
+    KaTeX's copies of formulas keep their class.
     """
     budget = DATA_BUDGET
 
@@ -145,6 +174,8 @@ def attribute_filter(
             return resolve(value, base, files, image=tag == "img") or missing
         if name in _SETS:
             return absolute_srcset(value, base, files)
+        if name == "class" and tag == "span":
+            return _KATEX_COPY if has_math and _KATEX_COPY in value.split() else None
         if name == "class":
             language = _LANGUAGE.match(value)
             return language[0] if language and " " not in value else None
