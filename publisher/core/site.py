@@ -125,7 +125,8 @@ class Site:
 
     `url` and `public_url` are absolute and end in "/": where people read the posts, and where Publisher's
     own documents and pages are reached (self links, tokens). `language` is a BCP 47 tag, `timezone` an IANA
-    name, `id_authority` the "host,date" of a tag: URI (RFC 4151 2.1).
+    name, `id_authority` the "host,date" of a tag: URI (RFC 4151 2.1). `icon` is the URL of a square picture,
+    "" for none.
     """
 
     title: str
@@ -140,6 +141,7 @@ class Site:
     postal_address: str
     palette: Palette
     logo: Logo | None
+    icon: str
 
 
 def text_direction(language: str) -> str:

@@ -42,6 +42,7 @@ class Atom:
         generator = new_feed(feed, (self.name, self.media_type), complete_atom_feed)
         generator.author(person_constructs(feed_authors(feed)))
         generator.subtitle(feed.description or None)
+        generator.icon(feed.icon or None)
         generator.logo(feed.logo.url if feed.logo else None)
         for entry in feed.entries:
             item = new_entry(generator, entry, complete_atom_entry)

@@ -338,6 +338,22 @@ def test_rss_2_0_the_image_is_within_bounds_and_has_the_title_and_link_of_the_ch
     assert json.loads(FORMATS["json"].write(svg))["icon"] == "https://example.org/logo.svg"
 
 
+def test_a_square_icon_stands_apart_from_the_logo() -> None:
+    icon = "https://example.org/icon.png?a&b"
+    with_both, with_icon = replace(EVERYTHING, icon=icon), replace(EVERYTHING, icon=icon, logo=None)
+    root = etree.fromstring(FORMATS["atom"].write(with_both))
+    assert [root.findtext(f"a:{name}", namespaces=NS) for name in ("icon", "logo")] == [
+        icon,
+        EVERYTHING.logo.url,
+    ]
+    found = [json.loads(FORMATS["json"].write(one)) for one in (with_both, with_icon, EVERYTHING)]
+    assert [(one.get("icon"), one.get("favicon")) for one in found] == [
+        (EVERYTHING.logo.url, icon),
+        (icon, icon),
+        (EVERYTHING.logo.url, None),
+    ]
+
+
 def test_rfc_6721_3_a_tombstone_names_the_entry_and_when_it_went() -> None:
     root = etree.fromstring(FORMATS["atom"].write(EVERYTHING))
     (grave,) = root.findall("{http://purl.org/atompub/tombstones/1.0}deleted-entry")

@@ -164,10 +164,28 @@ def test_head_says_what_get_says(site: Any, condition: dict[str, str]) -> None:
 
 def test_other_methods_are_refused_with_those_that_work(site: Any) -> None:
     site.put("feed.atom", FEED)
-    for method in ("POST", "PUT", "DELETE", "OPTIONS"):
+    for method in ("POST", "PUT", "DELETE"):
         answer = site.http.request(method, "/feed.atom")
         assert answer.status_code == 405
-        assert answer.headers["allow"] == "GET, HEAD"
+        assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
+
+
+def test_a_page_of_another_site_may_ask_for_a_feed_as_readers_do(site: Any) -> None:
+    """The CORS preflight of a browser, for headers that are not safelisted."""
+    site.put("feed.atom", FEED)
+    headers = {
+        "Origin": "https://reader.example",
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "if-none-match,x-reader",
+    }
+    answer = site.http.request("OPTIONS", "/feed.atom", headers=headers)
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert "content-length" not in answer.headers
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert "GET" in answer.headers["access-control-allow-methods"]
+    allowed = {name.strip().lower() for name in answer.headers["access-control-allow-headers"].split(",")}
+    assert {"*", "if-none-match", "if-modified-since"} <= allowed
+    assert "access-control-allow-origin" not in site.http.request("OPTIONS", "/subscribe").headers
 
 
 def test_what_is_not_there_is_a_page_that_says_so(site: Any) -> None:

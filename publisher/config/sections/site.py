@@ -255,6 +255,12 @@ class SiteSettings(SectionValues):
         "(default: the title).",
         shown='{url = "https://example.org/logo.png", width = 120, height = 40}',
     )
+    icon: str = setting(
+        URL,
+        help="A square picture that feed readers show beside the feed's name; PNG, 512 pixels wide or so.",
+        unset="",
+        shown='"https://example.org/icon.png"',
+    )
 
     def site(self, public_url: str | None) -> Site:
         """The publication; `public_url` is that of [web]."""
@@ -267,6 +273,7 @@ class SiteSettings(SectionValues):
             language=self.language or DEFAULT_LANGUAGE,
             timezone=self.timezone or DEFAULT_TIMEZONE,
             logo=Logo(**logo) if self.logo else None,
+            icon=self.icon.removesuffix("/"),
         )
 
 

@@ -145,7 +145,8 @@ class Feed:
     """A whole feed, newest entry first.
 
     `self_urls` maps the name of a format to the absolute URL it is fetched from. `hubs` are notified of
-    changes (WebSub 4). `license` is an absolute URL, "" for none (RFC 4946); `logo` is the site's picture.
+    changes (WebSub 4). `license` is an absolute URL, "" for none (RFC 4946); `logo` is the site's picture,
+    and `icon` the URL of a square one, "" for none.
     """
 
     id: str
@@ -159,6 +160,7 @@ class Feed:
     copyright: str = ""
     license: str = ""
     logo: Image | None = None
+    icon: str = ""
     hubs: tuple[str, ...] = ()
     history: History = field(default_factory=History)
     tombstones: tuple[Tombstone, ...] = ()

@@ -209,6 +209,7 @@ def _feed(
         copyright=site.copyright,
         license=license_url(site.copyright),
         logo=Image(url=logo.url, alt=logo.alt, width=logo.width, height=logo.height) if logo else None,
+        icon=site.icon,
         hubs=() if history.archive else deps.rules.hubs,
         history=history,
         tombstones=gone,

@@ -72,7 +72,15 @@ entries.
 NO_VERSIONS: Versions = {}
 
 _EMPTY = (b"content-length", b"0")
-_ALLOW = (b"allow", b"GET, HEAD")
+_ALLOW = (b"allow", b"GET, HEAD, OPTIONS")
+_PREFLIGHT = (
+    _ALLOW,
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-allow-methods", b"GET, HEAD"),
+    (b"access-control-allow-headers", b"*, A-IM, Cache-Control, If-Modified-Since, If-None-Match, Range"),
+    (b"access-control-max-age", b"86400"),
+)
+"""What a browser is told before a page of another site may read a feed with conditional headers."""
 _URL_CHARACTERS = ":/?#[]@!$&'()*+,;=%~-._"
 
 
@@ -159,6 +167,9 @@ class DocumentHandler:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = scope["method"], scope["path"]
+        if method == "OPTIONS":
+            await send_empty(send, 204, _PREFLIGHT)
+            return
         if method not in {"GET", "HEAD"}:
             await send_empty(send, 405, (_ALLOW,))
             return
@@ -238,7 +249,8 @@ async def send_response(response: DocumentResponse, file: CachedFile, send: Send
 
 async def send_empty(send: Send, status: int, headers: Headers) -> None:
     """A response without a body."""
-    await send({"type": "http.response.start", "status": status, "headers": (_EMPTY, *headers)})
+    length = () if status == 204 else (_EMPTY,)  # RFC 9110 8.6
+    await send({"type": "http.response.start", "status": status, "headers": (*length, *headers)})
     await send({"type": "http.response.body"})
 
 

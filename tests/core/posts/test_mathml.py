@@ -9,7 +9,7 @@ FORMULAS = {
     "<mi>x</mi>": "x",
     "<mi>x</mi><mo>=</mo>\n<mn>1</mn>": "x = 1",
     "<mfrac><mn>1</mn><mn>2</mn></mfrac>": "1/2",
-    "<mfrac><mrow><mi>a</mi><mo>+</mo><mi>b</mi></mrow><mrow><mn>2</mn><mi>c</mi></mrow></mfrac>": "(a + b)/(2c)",
+    "<mfrac><mrow><mi>a</mi><mo>+</mo><mi>b</mi></mrow><mi>c</mi></mfrac>": "(a + b)/c",
     "<msubsup><mi>x</mi><mi>i</mi><mn>10</mn></msubsup>": "x_i^10",
     "<munderover><mo>∑</mo><mrow><mi>n</mi><mo>=</mo><mn>1</mn></mrow><mi>N</mi></munderover>": "∑_(n = 1)^N",
     "<mroot><mi>x</mi><mn>3</mn></mroot><mo>&lt;</mo><msqrt><mi>y</mi></msqrt>": "x^(1/3) &lt; √y",
