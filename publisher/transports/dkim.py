@@ -9,13 +9,15 @@ import base64
 import hashlib
 import logging
 import os
+import select
+import signal
+from collections import deque
 from collections.abc import Generator, Mapping, Sequence
-from concurrent.futures import BrokenExecutor, Future
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
@@ -25,24 +27,39 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from publisher.core.errors import SettingsError
 from publisher.core.mail.dkim import CanonicalMessage, SignatureTemplate, SigningInput, signature_template
 from publisher.core.mail.message import Placeholder
-from publisher.worker_pool import start_pool
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop, Event
-    from concurrent.futures import ProcessPoolExecutor
+    from asyncio import AbstractEventLoop, Future
+    from multiprocessing.connection import Connection
 
 log = logging.getLogger(__name__)
 
 LEAST_BITS = 2048
 """RFC 8301 3.2: signers should use at least this many."""
 
-SIGNED_HERE = 500
+SIGNED_HERE = 100
 """Messages signed by RSA on the spot before it is worth starting a process, which takes as long as signing
 them.
 """
 
 BATCH = 16
 """Messages that the worker process is given together."""
+
+ANSWER = 8
+"""Messages whose fields come back together. They stay below the 16 kB that a `Connection` writes at once: of
+more, its reader would get the length, and wait for the rest.
+"""
+
+MOST_SENT = 64
+"""Messages that it has at once: it never runs dry, and its answers fit into the pipe, so that the two never
+wait for each other to read.
+"""
+
+COHORTS_KNOWN = 64
+"""Cohorts whose message the worker process has been given and keeps."""
+
+Cohort: TypeAlias = tuple[int, CanonicalMessage, Sequence[Placeholder]]
+"""Its number, its message, and the placeholders of that."""
 
 _PADDING, _HASH = padding.PKCS1v15(), Prehashed(hashes.SHA256())
 
@@ -153,86 +170,120 @@ def signature_fields(keys: Sequence[DkimKey], domain: str, signing: SigningInput
     return b"".join(made)
 
 
-def sign_all(keys: Sequence[DkimKey], requests: Sequence[SignatureRequest]) -> list[bytes]:
-    """The fields of each message."""
-    return [
-        signature_fields(keys, domain, signable.signing_input(values))
-        for domain, signable, values in requests
-    ]
+class SigningProcess:
+    """A child process that signs batches, in the order given. Raises OSError: it cannot be started, or it is
+    gone.
 
-
-_worker_keys: list[DkimKey] = []
-"""The keys of a worker process."""
-
-
-def _load_worker_keys(keys: Sequence[tuple[str, bytes]]) -> None:
-    _worker_keys.extend(DkimKey.of(selector, pem) for selector, pem in keys)
-
-
-def _sign_in_worker(requests: Sequence[SignatureRequest]) -> list[bytes]:
-    return sign_all(_worker_keys, requests)
-
-
-class SignatureBatch:
-    """Messages that are signed together. `future` has the fields of each, once the batch was sent."""
-
-    __slots__ = ("_keys", "future", "requests")
+    No executor: the two threads of a ProcessPoolExecutor compete with the event loop for the interpreter, and
+    each task would bring its cohort's message along (docs/decisions/0022-processes.md).
+    """
 
     def __init__(self, keys: Sequence[DkimKey]) -> None:
-        self._keys = keys
-        self.requests: list[SignatureRequest] = []
-        self.future: Future[list[bytes]] | None = None
+        from multiprocessing import get_context  # some 20 ms to load
 
-    def signed(self) -> list[bytes] | None:
-        """The fields of each message; None while they are being made."""
-        if self.future is None or not self.future.done():
-            return None
+        context = get_context("spawn")  # a fork would be unsafe: other threads run
+        self._connection, theirs = context.Pipe()
+        self._poll = select.poll()
+        self._poll.register(self._connection.fileno(), select.POLLIN)
+        self._cohorts: dict[int, Cohort] = {}
+        self._count = 0
+        plain = [(key.selector, key.pem) for key in keys]
+        # Ctrl-C reaches the whole foreground group, but is for the process that sends: it finishes its
+        # messages.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
-            return self.future.result()
-        except BrokenExecutor:  # the worker was killed
-            return self.sign_here()
+            with theirs:
+                context.Process(target=sign_for_parent, args=(theirs, plain), daemon=True).start()
+        except OSError:
+            self.close()
+            raise
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
-    def sign_here(self) -> list[bytes]:
-        """Makes the fields in this process."""
-        made = sign_all(self._keys, self.requests)
-        self.future = Future()
-        self.future.set_result(made)
+    def fileno(self) -> int:
+        """Readable when an answer has come, or when the process is gone."""
+        return self._connection.fileno()
+
+    def send(self, requests: Sequence[SignatureRequest]) -> None:
+        """Asks for the fields of a batch. A cohort's message is sent once, with the first of its readers."""
+        new: list[Cohort] = []
+        to_sign: list[tuple[int, str, list[bytes]]] = []
+        for domain, message, values in requests:
+            cohort = self._cohorts.get(id(message))  # it is kept: no other has its id meanwhile
+            if cohort is None:
+                self._count += 1
+                cohort = self._count, message, message.places
+                if len(self._cohorts) == COHORTS_KNOWN:
+                    del self._cohorts[next(iter(self._cohorts))]
+                self._cohorts[id(message)] = cohort
+                new.append(cohort)
+            to_sign.append((cohort[0], domain, [values[place] for place in cohort[2]]))
+        self._connection.send((new, to_sign))
+
+    def has_answer(self) -> bool:
+        """Whether an answer has come, or the process is gone."""
+        return bool(self._poll.poll(0))
+
+    def receive(self) -> list[bytes]:
+        """The fields of each message of the batch that was sent first; before those, once, an empty list: it
+        is ready. Raises EOFError too: it is gone.
+        """
+        made: list[bytes] = self._connection.recv()
         return made
 
+    def close(self) -> None:
+        """Ends the process."""
+        self._connection.close()
 
-class BatchedSignature:
-    """The fields of one message of a batch (`ports.PendingSignature`)."""
 
-    __slots__ = ("_batch", "_number", "_signer")
+def sign_for_parent(connection: "Connection[Any, Any]", keys: Sequence[tuple[str, bytes]]) -> None:
+    """The life of a `SigningProcess`, until its parent closes the other end, or dies. `keys` has the selector
+    and the PEM of each.
+    """
+    loaded = [DkimKey.of(selector, pem) for selector, pem in keys]
+    cohorts: dict[int, Cohort] = {}
+    with suppress(EOFError, OSError):
+        connection.send([])
+        while True:
+            new, to_sign = connection.recv()
+            for cohort in new:
+                cohorts[cohort[0]] = cohort
+                cohorts.pop(cohort[0] - 2 * COHORTS_KNOWN, None)
+            for at in range(0, len(to_sign), ANSWER):
+                made: list[bytes] = []
+                for number, domain, values in to_sign[at : at + ANSWER]:
+                    _, message, places = cohorts[number]
+                    signing = message.signing_input(dict(zip(places, values, strict=True)))
+                    made.append(signature_fields(loaded, domain, signing))
+                connection.send(made)
 
-    def __init__(self, signer: "DkimSigner", batch: SignatureBatch) -> None:
-        self._signer, self._batch, self._number = signer, batch, len(batch.requests)
 
-    @property
-    def fields(self) -> bytes | None:
-        """The fields; None while they are being made."""
-        signed = self._batch.signed()
-        return None if signed is None else signed[self._number]
+class WorkerSignature:
+    """The fields of one message, which the worker process makes (`ports.PendingSignature`). `fields` is None
+    meanwhile.
+    """
+
+    __slots__ = ("_signer", "done", "fields", "request")
+
+    def __init__(self, signer: "DkimSigner", request: SignatureRequest) -> None:
+        self._signer, self.request = signer, request
+        self.fields: bytes | None = None
+        self.done: Future[None] | None = None
+
+    def set_fields(self, fields: bytes) -> None:
+        """Keeps the fields, and wakes who waits for them."""
+        self.fields = fields
+        if self.done is not None and not self.done.done():  # done: whoever waited was cancelled
+            self.done.set_result(None)
 
     def __await__(self) -> Generator[object, None, bytes]:
-        return self._wait().__await__()
-
-    async def _wait(self) -> bytes:
         import asyncio  # commands that sign a message or two have not loaded it
 
-        self._signer.send(self._batch)  # even if there is room for more: somebody waits
-        while (fields := self.fields) is None:
-            # asyncio.wrap_future would cancel the batch, for all who wait, when one of them is cancelled.
-            loop, done = asyncio.get_running_loop(), asyncio.Event()
-            if self._batch.future is not None:
-                self._batch.future.add_done_callback(partial(_wake, loop, done))
-            await done.wait()
-        return fields
-
-
-def _wake(loop: "AbstractEventLoop", done: "Event", _: object) -> None:
-    with suppress(RuntimeError):  # that run was given up, and its loop is closed
-        loop.call_soon_threadsafe(done.set)
+        while self.fields is None:
+            self.done = self.done or asyncio.get_running_loop().create_future()
+            self._signer.hurry()
+            yield from self.done
+        return self.fields
 
 
 class DkimSigner:
@@ -244,9 +295,11 @@ class DkimSigner:
         self._keys, self._domain = tuple(keys), domain
         self._wants_worker = any(isinstance(key.private, rsa.RSAPrivateKey) for key in keys)
         self._left_here = SIGNED_HERE
-        self._pool: ProcessPoolExecutor | None = None
-        self._ready: Future[object] | None = None
-        self._batch = SignatureBatch(self._keys)
+        self._worker: SigningProcess | None = None
+        self._ready = self._hurried = False
+        self._loop: AbstractEventLoop | None = None
+        self._queue: deque[WorkerSignature] = deque()
+        self._sent: deque[WorkerSignature] = deque()
 
     def signs(self, domain: str) -> bool:
         """Whether mail from this domain is signed."""
@@ -254,30 +307,22 @@ class DkimSigner:
 
     def sign(
         self, domain: str, signable: CanonicalMessage, values: Mapping[Placeholder, bytes]
-    ) -> bytes | BatchedSignature:
+    ) -> bytes | WorkerSignature:
         """The DKIM-Signature fields to put before a message, one for each key: at once, or to be awaited."""
         if not self._has_worker():
             return signature_fields(self._keys, domain, signable.signing_input(values))
-        batch = self._batch
-        pending = BatchedSignature(self, batch)
-        batch.requests.append((domain, signable, values))
-        if len(batch.requests) == BATCH:
-            self.send(batch)
+        pending = WorkerSignature(self, (domain, signable, values))
+        self._queue.append(pending)
+        if len(self._queue) >= BATCH:
+            self._receive_all()
+            self._send_batches(BATCH)
         return pending
 
-    def send(self, batch: SignatureBatch) -> None:
-        """Gives a batch to the worker, unless it has it already; without one its messages are signed here."""
-        if batch is not self._batch:
-            return
-        self._batch = SignatureBatch(self._keys)
-        if self._pool is not None:
-            try:
-                batch.future = self._pool.submit(_sign_in_worker, batch.requests)
-            except BrokenExecutor:  # it was killed; another is started later
-                log.warning("the worker that signs died; this process goes on alone")
-                self._pool, self._left_here = None, SIGNED_HERE
-        if batch.future is None:
-            batch.sign_here()
+    def hurry(self) -> None:
+        """Called when somebody waits: sends what is queued, even if it is less than a batch."""
+        self._hurried = True
+        self._receive_all()
+        self._send_batches(1)
 
     def _has_worker(self) -> bool:
         """Whether a worker is ready. One is started once enough was signed without."""
@@ -286,11 +331,70 @@ class DkimSigner:
         if self._left_here:
             self._left_here -= 1
             return False
-        if self._pool is None or self._ready is None:
-            keys = [(key.selector, key.pem) for key in self._keys]
+        if self._worker is None:
             try:
-                self._pool, self._ready = start_pool(1, "spawn", _load_worker_keys, keys)
+                self._worker = SigningProcess(self._keys)
             except OSError:
                 self._left_here = SIGNED_HERE
                 return False
-        return self._ready.done()
+            self._ready, self._loop = False, None
+        self._listen(self._worker)
+        return self._ready
+
+    def _listen(self, worker: SigningProcess) -> None:
+        """Has the running loop call `_receive` when an answer comes."""
+        from asyncio import get_running_loop
+
+        loop = get_running_loop()
+        if loop is self._loop:
+            return
+        for pending in (*self._sent, *self._queue):  # nobody of a former run waits any more
+            pending.done = None
+        self._loop = loop
+        loop.add_reader(worker.fileno(), self._receive)
+        os.set_blocking(worker.fileno(), True)  # uvloop has changed it; a `Connection` reads whole messages
+
+    def _send_batches(self, least: int) -> None:
+        """Sends what is queued, a batch at a time, while there are at least so many messages."""
+        while self._worker and len(self._queue) >= least and len(self._sent) < MOST_SENT:
+            batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+            self._sent.extend(batch)
+            try:
+                self._worker.send([pending.request for pending in batch])
+            except OSError:
+                self._go_on_without_worker()
+
+    def _receive_all(self) -> None:
+        while self._worker is not None and self._worker.has_answer():
+            self._receive()
+
+    def _receive(self) -> None:
+        """Takes one answer, which has come, and sends what waited for its place."""
+        if self._worker is None:
+            return
+        try:
+            made = self._worker.receive()
+        except (EOFError, OSError):
+            self._go_on_without_worker()
+            return
+        self._ready = True
+        for fields in made:
+            self._sent.popleft().set_fields(fields)
+        if not self._sent:
+            self._hurried = False
+        self._send_batches(1 if self._hurried else BATCH)
+
+    def _go_on_without_worker(self) -> None:
+        """It was killed: signs here what it owes. Another is started later."""
+        log.warning("the worker that signs died; this process goes on alone")
+        if self._worker is not None:
+            if self._loop is not None and not self._loop.is_closed():
+                self._loop.remove_reader(self._worker.fileno())
+            self._worker.close()
+        self._worker, self._left_here = None, SIGNED_HERE
+        owed = [*self._sent, *self._queue]
+        self._sent.clear()
+        self._queue.clear()
+        for pending in owed:
+            domain, signable, values = pending.request
+            pending.set_fields(signature_fields(self._keys, domain, signable.signing_input(values)))

@@ -71,6 +71,12 @@ class CanonicalMessage:
         """Pickled without the running hash, which cannot be."""
         return CanonicalMessage.from_parts, (self.headers, self.lead, self.rest)
 
+    @property
+    def places(self) -> Sequence[Placeholder]:
+        """The placeholders that it has, each once."""
+        found = [each for each in (*self.headers, *self.rest) if isinstance(each, Placeholder)]
+        return list(dict.fromkeys(found))
+
     def signing_input(self, values: Mapping[Placeholder, bytes]) -> "SigningInput":
         """What is signed for one reader."""
         hashed = self.prefix.copy()
