@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from contextlib import suppress
 from datetime import timedelta
 
@@ -110,10 +110,8 @@ class DeliveryWorker:
             await self.recorder.hold(batch.mailing, closed.hold, closed.reason, closed.until)
             await self.recorder.journal(await asyncio.to_thread(self.store.finish_batch, batch, now))
             return
-        # A withdrawn post may have been taken out of the mailing since its segments were read.
-        for cohort in [cohort for cohort in self._cohorts if cohort[0] == batch.mailing]:
-            del self._cohorts[cohort]
         rows = await asyncio.to_thread(self.store.claimed_deliveries, batch)
+        await self._reread_segments(batch.mailing, {(row.mailing, row.cohort) for row in rows})
         opened = OpenBatch(batch=batch, left=len(rows), stops_at=self.windows.stops_at(batch, now))
         if not rows:
             await self.recorder.finish(opened)
@@ -122,6 +120,19 @@ class DeliveryWorker:
         for domain in {job.domain for job in jobs}:
             if until := self.recorder.breakers.open_until(domain, now):
                 await self.recorder.release(self.queue.remove_domain(domain), until)
+
+    async def _reread_segments(self, mailing: int, coming: Set[tuple[int, int]]) -> None:
+        """Reads again what was read of a mailing: a withdrawn post may have been taken out of it since. What
+        is `coming` is read at once: a message whose segments are there is begun ahead of its turn, and signed
+        in time.
+        """
+        for cohort in [cohort for cohort in self._cohorts if cohort[0] == mailing]:
+            if cohort not in coming:
+                del self._cohorts[cohort]
+                continue
+            reading = asyncio.ensure_future(asyncio.to_thread(self.store.segments, *cohort))
+            if await reading != await self._cohorts[cohort]:
+                self._cohorts[cohort] = reading
 
     async def _connection(self) -> None:
         session: Session | None = None
