@@ -49,6 +49,7 @@ class Ticker:
 
         self.app = app
         self._stopping, self._pausing = threading.Event(), threading.Event()
+        self.worked_at: dict[str, datetime] = {}
         self._turns: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
         self._recheck_wait = timedelta()
@@ -353,4 +354,5 @@ class Ticker:
             log.exception("tick_failed", extra={"area": area})
             self.app.set_problem(area, f"{type(error).__name__}: {error}")
         else:
+            self.worked_at[area] = self.app.clock()
             self.app.set_problem(area)

@@ -283,16 +283,19 @@ class App(OpenSite):
 
     def status(self) -> dict[str, Any]:
         """What `publisher status` shows."""
-        return services.status.status(self.deps, self.clock())
+        from publisher.app.service import service_status
+
+        return services.status.status(self.deps, self.clock()) | {"service": service_status(self)}
 
     def migrate(self) -> tuple[str, str]:
         """Brings the store to this version's schema and addresses to its keys. Returns the schema before and
-        after.
+        after. Raises Refused while `publisher run` works on the site.
         """
         from publisher.stores import migrate
 
-        schemas = migrate(self.settings.store.url)
-        self.rekey()
+        with self.lock("run", wait=False):
+            schemas = migrate(self.settings.store.url)
+            self.rekey()
         return schemas
 
     @property

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from publisher.app.container import wall_clock
+from publisher.app.service import Comparable, ServiceRegister, comparable
 from publisher.config import Settings, load_with_source
 from publisher.config.effective import EffectiveValue, changed_keys, effective_values
-from publisher.core.errors import PublisherError, SettingsError
+from publisher.core.errors import OutputError, PublisherError, Refused, SettingsError, StoreError
 from publisher.stores.files import output_error, private_folder
 
 if TYPE_CHECKING:
@@ -54,6 +55,11 @@ class SettingsSet:
     values: Mapping[str, EffectiveValue]
     contents: Mapping[str, str]
     own_templates: Path
+
+    @property
+    def comparable(self) -> Comparable:
+        """What commands compare with theirs."""
+        return comparable(self.values, self.own_templates.name)
 
     def changed_since(self, before: "SettingsSet") -> tuple[str, ...]:
         """The names of what is different."""
@@ -89,8 +95,10 @@ class FileContents:
 
 
 def named_files(settings: Settings) -> dict[str, Path]:
-    """The files of keys and passwords, by the settings that name them."""
-    files = {"site.secret_file": settings.secret_file}
+    """The files of DKIM keys and passwords, by the settings that name them. The site's own secret is read
+    when it is used.
+    """
+    files: dict[str, Path] = {}
     for number, (_, file) in enumerate(settings.mail.dkim.keys):
         files[f"mail.dkim.keys[{number}]"] = file
     for number, relay in enumerate(settings.mail.relays):
@@ -134,15 +142,10 @@ def read_settings(folder: Path, environ: Mapping[str, str], files: FileContents)
 
 def copy_templates(folder: Path) -> Path:
     """A copy of the templates of the site in `folder`, named by what they hold. Raises OutputError."""
-    kept = folder / ".publisher" / "templates"
     texts = {path: file.read_bytes() for path, file in template_files(folder / "templates")}
-    if not texts:
-        return kept / "none"
-    digest = hashlib.sha256()
-    for path, text in texts.items():
-        digest.update(f"{path}\0{len(text)}\0".encode() + text)
-    copy = kept / digest.hexdigest()[:16]
-    if copy.is_dir():
+    kept = folder / ".publisher" / "templates"
+    copy = kept / name_of_copy(texts)
+    if not texts or copy.is_dir():
         return copy
     try:
         private_folder(kept)
@@ -154,6 +157,21 @@ def copy_templates(folder: Path) -> Path:
     except OSError as error:
         raise output_error(kept, error) from error
     return copy
+
+
+def name_of_copy(texts: Mapping[str, bytes]) -> str:
+    """A name for templates, by their paths: a hash of all of them."""
+    if not texts:
+        return "none"
+    digest = hashlib.sha256()
+    for path, text in texts.items():
+        digest.update(f"{path}\0{len(text)}\0".encode() + text)
+    return digest.hexdigest()[:16]
+
+
+def hash_of_templates(folder: Path) -> str:
+    """What the copy of the templates of the site in `folder` would be called. Raises OSError."""
+    return name_of_copy({path: file.read_bytes() for path, file in template_files(folder / "templates")})
 
 
 def remove_copies(folder: Path, *, keep: Collection[Path]) -> None:
@@ -184,7 +202,7 @@ class SettingsReloader:
 
     `prepare` is called with the site by its new settings, and raises PublisherError where they cannot be
     used; `take_up` then makes it the one that is worked with. Where the settings are bad the old ones stay,
-    and log and `status` say why and since when.
+    and log and `status` say why and since when. `replaced` is called if another service took the site over.
     """
 
     def __init__(
@@ -192,11 +210,15 @@ class SettingsReloader:
         app: "App",
         current: SettingsSet,
         environ: Mapping[str, str],
+        register: ServiceRegister,
         *,
         prepare: Callable[["App"], None],
         take_up: Callable[["App"], None],
+        replaced: Callable[[PublisherError], None],
     ) -> None:
-        self._app, self._current, self._environ = app, current, environ
+        self._app: App = app
+        self._current, self._environ = current, environ
+        self._register, self._replaced = register, replaced
         self._prepare, self._take_up = prepare, take_up
         self._files = FileContents()
         self._named = current.settings  # the newest that could be read: their files are watched
@@ -204,6 +226,7 @@ class SettingsReloader:
         self._tried = self._seen
         self._asked = False
         self._bad = ""
+        self._unrecorded = False
         self._restart: tuple[str, ...] = ()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="settings", daemon=True)
@@ -233,16 +256,27 @@ class SettingsReloader:
         """One look: takes up what has changed, once it has been seen twice alike."""
         before, self._seen = self._seen, self._look()
         asked, self._asked = self._asked, False
-        if asked or (self._seen != self._tried and self._seen == before):
+        command: int | None = None
+        try:
+            command = self._register.reload_asked()
+        except Refused as error:
+            self._replaced(error)
+            return
+        except PublisherError:
+            pass  # the store does not answer; the ticker says so
+        asked = asked or command is not None
+        if asked or self._unrecorded or (self._seen != self._tried and self._seen == before):
             self._tried = self._seen
-            self.reload(asked=asked)
+            self.reload(asked=asked, command=command)
 
     def _look(self) -> dict[str, str]:
         file = self._app.settings.folder / "publisher.toml"
         return {"publisher.toml": self._files.hash_of(file), **contents_of(self._named, self._files)}
 
-    def reload(self, *, asked: bool = False) -> None:
-        """Reads the settings and takes them up, or says why not."""
+    def reload(self, *, asked: bool = False, command: int | None = None) -> None:
+        """Reads the settings and takes them up, or says why not. `command` is the number of the reload that a
+        command asks for.
+        """
         folder = self._app.settings.folder
         try:
             new = read_settings(folder, self._environ, self._files)
@@ -262,13 +296,17 @@ class SettingsReloader:
                 remove_copies(folder, keep={new.own_templates, old_templates})  # a request may still use it
             self._current = new
         except PublisherError as error:
-            if asked or str(error) != self._bad:
-                log.error("settings_bad", extra={"reason": str(error), "instead": OLD_ONES})
-            self._bad = str(error)
-            self._note()
+            before, self._bad = self._bad, str(error).replace(f"{folder}{os.sep}", "")
+            if asked or self._bad != before:
+                log.error("settings_bad", extra={"reason": self._bad, "instead": OLD_ONES})
+            self._note(command)
             return
-        if changed:
-            log.info("settings_taken_up", extra={"changed": ",".join(changed)})
+        self._unrecorded = self._unrecorded or bool(changed)
+        if self._unrecorded:
+            with suppress(StoreError, OutputError):  # the next look tries again
+                number = self._register.took_up(new.comparable)
+                self._unrecorded = False
+                log.info("settings_taken_up", extra={"generation": number, "changed": ",".join(changed)})
         elif self._bad:
             log.info("settings_good_again")
         elif asked and not self._restart:
@@ -276,16 +314,17 @@ class SettingsReloader:
         if self._restart:
             log.warning("settings_need_restart", extra={"changed": ",".join(self._restart)})
         self._bad = ""
-        self._note()
+        self._note(command)
 
-    def _note(self) -> None:
-        """Tells `status`."""
+    def _note(self, command: int | None = None) -> None:
+        """Tells `status`, and the command that asked."""
         problems = [f"{self._bad}; {OLD_ONES}"] if self._bad else []
         if self._restart:
             keys = " and ".join(self._restart)
             problems.append(f"{keys} changed; restart `publisher run` to use it")
         with suppress(PublisherError):  # the store's own trouble shows elsewhere
             self._app.store.set_problems(AREA, problems, self._app.clock())
+            self._register.note(self._bad, self._restart, command)
 
 
 def keep_what_needs_restart(new: SettingsSet, current: SettingsSet) -> SettingsSet:

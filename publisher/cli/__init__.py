@@ -29,6 +29,7 @@ COMMANDS = {
     "mailings": ("publisher.cli.mailings", "List mailings; approve, pause, resume or cancel one."),
     "deliver": ("publisher.cli.run", "Send everything that is due, then exit."),
     "run": ("publisher.cli.run", "Publish, send and serve the site until stopped."),
+    "reload": ("publisher.cli.run", "Make `publisher run` take up changed settings now."),
     "keys": ("publisher.cli.site", "Create DKIM keys with their DNS records, and new keys of the secret."),
     "status": ("publisher.cli.site", "Show the log, what is due and queued, and the last errors."),
     "backup": ("publisher.cli.backup", "Save store, journal and keys in one file."),

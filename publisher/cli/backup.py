@@ -18,7 +18,7 @@ def backup(site: SiteOptions, as_json: bool, file: Path, yes: bool) -> None:
     """Save store, journal and secret keys in one FILE that only you may read. `run` may be running."""
     if file.exists() and not yes:
         raise UsageError(str(file), "is there already", "name another file, or say --yes")
-    app = site.open()
+    app = site.open(alone=True)
     about = keeping.save(app, file)
     say(f"wrote {file}: keep it as secret as the keys in it")
     if as_json:
@@ -40,7 +40,7 @@ def restore(site: SiteOptions, as_json: bool, file: Path, dry_run: bool, yes: bo
             show_json(about)
         return
     confirm_or_refuse("restore", f"{said}; it takes the place of this site's store", yes=yes)
-    app = site.open()
+    app = site.open(alone=True)
     old = keeping.restore(app, file)
     say("restored; nothing is planned or sent before `publisher reconcile`")
     if old is not None:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -14,7 +14,7 @@ import click
 
 from publisher.app import App, fixed, wall_clock
 from publisher.cli import printable, printable_json
-from publisher.config import load
+from publisher.config import RawSettings, Settings, load, load_with_source
 from publisher.core.errors import PublisherError, UsageError
 from publisher.core.subscribers.subscription import MailingList
 from publisher.core.times import TIME_FORMS, parse_time
@@ -31,21 +31,41 @@ class SiteOptions:
     folder: Path
     at: str | None
 
-    def open(self, rest: timedelta = timedelta(), *, reads: bool = False) -> App:
+    def open(self, *, reads: bool = False, alone: bool = False) -> App:
         """Opens the site, and closes it when the command ends. A command that only `reads` warns of a wrong
-        clock and continues. Raises SettingsError.
+        clock and continues. Any other goes by the settings of a `publisher run` that works on the site,
+        unless it acts `alone`. Raises SettingsError, Refused.
         """
-        app = self.load(rest)
+        settings, source = load_with_source(self.folder, os.environ)
+        app = self._app(settings)
         click.get_current_context().call_on_close(app.close)
         if reads:
             warn_of_clock(app)
+        elif not alone:
+            follow_service(app, source)
         return app
 
-    def load(self, rest: timedelta = timedelta()) -> App:
+    def load(self) -> App:
         """Opens the site outside of a command, for example in another thread. The caller closes it."""
-        settings = load(self.folder, os.environ)
+        return self._app(load(self.folder, os.environ))
+
+    def _app(self, settings: Settings) -> App:
         clock = fixed(resolve_time(self.at, settings.site.timezone)) if self.at else wall_clock
-        return App(settings, clock=clock, say=say, rest=rest)
+        return App(settings, clock=clock, say=say)
+
+
+def follow_service(app: App, source: RawSettings) -> None:
+    """Sees to it that a `publisher run` that works on the site goes by the settings of this command. Raises
+    Refused: it cannot.
+    """
+    if not (app.state / "run.lock").exists():
+        return  # there never was one, and nothing more need be loaded
+    from publisher.app.reload import hash_of_templates
+    from publisher.app.service import follow_service, running_service
+    from publisher.config.effective import effective_values
+
+    if running_service(app) is not None:
+        follow_service(app, effective_values(source), hash_of_templates(app.settings.folder))
 
 
 def warn_of_readable(app: App) -> None:

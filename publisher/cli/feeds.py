@@ -23,7 +23,7 @@ def snippet_(site: SiteOptions, server: str) -> None:
     SERVER is nginx, apache or caddy; or, for hosts such as Netlify and Cloudflare Pages, headers (their file
     _headers) or redirects (their file _redirects). Print it again when feeds change or move.
     """
-    app = site.open()
+    app = site.open(alone=True)
     web = app.settings.web
     echo(server_config(app.deps, server, app.public.resolve(), f"{web.host}:{web.port}"), nl=False)
 
@@ -49,7 +49,7 @@ def feeds() -> None:
 @site_options(as_json=True)
 def list_(site: SiteOptions, as_json: bool) -> None:
     """List each document of each feed, and every address that moved or ended."""
-    app = site.open()
+    app = site.open(alone=True)
     rows, moves = pages.list_feed_files(app.deps), app.store.all_redirects()
     if as_json:
         values = [

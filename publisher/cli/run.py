@@ -1,4 +1,5 @@
 """run: publishes and sends in this process, and serves the site in a process of its own.
+reload: makes it take up changed settings.
 deliver: sends everything that is due, then exits.
 """
 
@@ -18,6 +19,7 @@ from publisher.cli.common import (
 )
 from publisher.cli.progress import delivery_progress
 from publisher.core.delivery.holds import describe_hold
+from publisher.core.errors import Refused
 from publisher.core.times import local_time
 
 MAX_HELD_SHOWN = 3
@@ -33,13 +35,39 @@ MAX_HELD_SHOWN = 3
     metavar="[IP:]PORT",
     help="Listen here instead of at web.listen; a port alone means 127.0.0.1.",
 )
-def run(site: SiteOptions, web_only: bool, listen: str | None) -> None:
+@click.option(
+    "--take-over",
+    is_flag=True,
+    help="Go on in place of a `publisher run` on another machine, or of the site that this is a copy of.",
+)
+def run(site: SiteOptions, web_only: bool, listen: str | None, take_over: bool) -> None:
     """Publish, send and serve the site until stopped. SIGTERM first finishes what is in flight; SIGHUP takes
     up changed settings.
     """
     from publisher.cli.service import serve  # `deliver` does without it
 
-    serve(site.folder, os.environ, listen, web_only=web_only)
+    serve(site.folder, os.environ, listen, web_only=web_only, take_over=take_over)
+
+
+@click.command()
+@site_options()
+def reload(site: SiteOptions) -> None:
+    """Make `publisher run` take up changed settings now. It also does so by itself, within two seconds."""
+    from publisher.app.service import ask_reload, running_service
+
+    app = site.open(alone=True)
+    service = running_service(app)
+    if service is None:
+        raise Refused(str(site.folder), "no `publisher run` works on this site", "start it")
+    after = ask_reload(app, service)
+    if after is None:
+        raise Refused(service.name, "has stopped", "start it again")
+    if after.problem:
+        raise Refused(after.name, f"goes on with its old settings: {after.problem}", "correct that")
+    same = after.generation == service.generation
+    say(f"{after.name} {'goes on with' if same else 'has taken up'} settings {after.generation}")
+    if after.restart:
+        say(f"{' and '.join(after.restart)}: restart `publisher run` to use the new value")
 
 
 @click.command()

@@ -4,8 +4,11 @@ import logging
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -19,9 +22,11 @@ from publisher.app.reload import (
     read_settings,
     remove_copies,
 )
+from publisher.app.service import ServiceRegister
 from publisher.cli import printable
 from publisher.cli.common import say, warn_of_readable
-from publisher.core.errors import PublisherError, SettingsError, TemplateError
+from publisher.core.errors import PublisherError, Refused, SettingsError, TemplateError
+from publisher.core.service import HEARTBEAT
 
 if TYPE_CHECKING:
     from publisher.file_watcher import Watcher
@@ -29,7 +34,14 @@ if TYPE_CHECKING:
     from publisher.web.child_process import ServerProcess
 
 
-def serve(folder: Path, environ: Mapping[str, str], listen: str | None, *, web_only: bool = False) -> None:
+def serve(
+    folder: Path,
+    environ: Mapping[str, str],
+    listen: str | None,
+    *,
+    web_only: bool = False,
+    take_over: bool = False,
+) -> None:
     """Serves a site until SIGTERM or Ctrl-C, and takes up its settings when they change. Raises OutputError
     when the port is in use, Refused when another `publisher run` works on this site, and with exit code 2
     what is wrong with the settings.
@@ -42,7 +54,15 @@ def serve(folder: Path, environ: Mapping[str, str], listen: str | None, *, web_o
         error.exit_code = 2
         raise
     with app.lock("run", wait=False):
-        Service(app, settings, environ, listen).serve(web_only=web_only)
+        register = ServiceRegister(app, web_only=web_only)
+        try:
+            register.enter(settings.comparable, take_over=take_over)
+            Service(app, settings, environ, listen, register).serve(web_only=web_only)
+        finally:
+            with suppress(PublisherError):
+                register.leave()
+            app.close()
+    say("stopped")
 
 
 def open_checked(folder: Path, environ: Mapping[str, str]) -> tuple[App, SettingsSet]:
@@ -58,11 +78,22 @@ def open_checked(folder: Path, environ: Mapping[str, str]) -> tuple[App, Setting
     return app, settings
 
 
+log = logging.getLogger(__name__)
+
+SAME_SIGNAL_SECONDS = 0.3
+"""A signal this soon after the first is the same: timeout(1) sends it to the process, and to its group."""
+
+
 class Service:
     """One `publisher run`: what serves, publishes and sends, and what takes up changed settings."""
 
     def __init__(
-        self, app: App, settings: SettingsSet, environ: Mapping[str, str], listen: str | None
+        self,
+        app: App,
+        settings: SettingsSet,
+        environ: Mapping[str, str],
+        listen: str | None,
+        register: ServiceRegister,
     ) -> None:
         from publisher.web.server import Server
 
@@ -74,27 +105,71 @@ class Service:
         self._ticker: Ticker | None = None
         self._watcher: Watcher | None = None
         self._web: ServerProcess | Server = self._server
+        self._register = register
+        self._error: PublisherError | None = None
         self._reloader = SettingsReloader(
-            app, settings, environ, prepare=lambda changed: self._web.prepare(changed), take_up=self._take_up
+            app,
+            settings,
+            environ,
+            register,
+            prepare=lambda changed: self._web.prepare(changed),
+            take_up=self._take_up,
+            replaced=self._end_with,
         )
+        self._ended = threading.Event()
+        self._heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def serve(self, *, web_only: bool) -> None:
-        """Works until it is told to stop."""
-        self._app.store.head()  # a store that does not open stops us here, before anything is served
-        try:
-            if web_only:
-                call_on_signals(self._server.stop, self._reloader.ask)
-                self._reloader.start()
-                try:
-                    self._announce()
-                    self._server.serve()
-                finally:
-                    self._reloader.stop()
-            else:
-                self._publish_and_send()
-        finally:
-            self._app.close()
-        say("stopped")
+        """Works until it is told to stop. Raises Refused: another service took the site over."""
+        if web_only:
+            call_on_signals(self._server.stop, self._reloader.ask)
+            self._begin()
+            try:
+                self._server.serve()
+            finally:
+                self._end()
+        else:
+            self._publish_and_send()
+        if self._error is not None:
+            raise self._error
+
+    def _begin(self) -> None:
+        self._reloader.start()
+        self._heart.start()
+        self._announce()
+
+    def _end(self) -> None:
+        self._ended.set()
+        self._reloader.stop()
+        if self._heart.is_alive():
+            self._heart.join()
+
+    def _end_with(self, error: PublisherError) -> None:
+        """Stops everything, because of `error`."""
+        self._error = self._error or error
+        self._web.stop()
+
+    def _beat(self) -> None:
+        """Says that the service lives, and what it did when, until it ends."""
+        while True:
+            try:
+                self._register.beat(self._worked())
+            except Refused as error:
+                self._end_with(error)
+            except PublisherError as error:
+                log.error("heartbeat_failed", extra={"reason": str(error)})
+            if self._ended.wait(HEARTBEAT.total_seconds()):
+                return
+
+    def _worked(self) -> dict[str, datetime | None]:
+        """When each part last did its work."""
+        worked: dict[str, datetime | None] = {"served_at": self._web.answered_at()}
+        if self._ticker is not None:
+            worked |= {
+                "published_at": self._ticker.worked_at.get("schedule"),
+                "delivered_at": self._ticker.worked_at.get("mail"),
+            }
+        return worked
 
     def _announce(self) -> None:
         say(self._where)
@@ -113,11 +188,10 @@ class Service:
                 self._app.wake = ticker.wake
                 ticker.start()
                 self._watch()
-                self._reloader.start()
-                self._announce()
+                self._begin()
                 process.attend(ticker.wake)
             finally:
-                self._reloader.stop()
+                self._end()
                 process.close()
                 self._watch(stop=True)
                 ticker.stop()
@@ -160,16 +234,18 @@ def call_on_signals(
     """Makes SIGTERM and Ctrl-C call `stop`, the second one end this process at once, after `kill`. SIGHUP
     calls `reload`, unless the terminal is gone; SIGUSR1 does nothing.
     """
-    told = False
+    told_at: float | None = None
     on_terminal = sys.stdin is not None and sys.stdin.isatty()
 
     def end(number: int, _frame: FrameType | None) -> None:
-        nonlocal told
-        if told:
+        nonlocal told_at
+        now = time.monotonic()
+        if told_at is None:
+            told_at = now
+            stop()
+        elif now - told_at > SAME_SIGNAL_SECONDS:
             kill()
             os._exit(128 + number)
-        told = True
-        stop()
 
     def hang_up(number: int, frame: FrameType | None) -> None:
         if on_terminal:

@@ -149,10 +149,30 @@ def status(site: SiteOptions, as_json: bool) -> None:
             if what:
                 asked = local_time(what["asked_at"], zone)
                 echo(f"public url  {what['url']}: {what['answer']} answered at {asked}")
+        elif name == "service":
+            if what:
+                echo(f"service     {service_in_words(what, zone)}")
         elif name == "now":
             echo(f"now         {local_time(what, zone)}, the time in {zone}")
         else:
             echo(f"{name:<11} {value_in_words(what, zone)}")
+
+
+def service_in_words(service: Mapping[str, Any], zone: str) -> str:
+    """Which `publisher run` works on the site, whether it lives, and by which settings it goes."""
+    who = f"pid {service['pid']} on {service['host']}, version {service['version']}"
+    if service["stopped_at"]:
+        return f"none; {who}, stopped at {local_time(service['stopped_at'], zone)}"
+    if not service["alive"]:
+        return f"none; {who}, was last heard of at {local_time(service['heartbeat_at'], zone)}"
+    parts = [("served", service["served_at"])]
+    if not service["web_only"]:
+        parts = [("published", service["published_at"]), ("sent", service["delivered_at"]), *parts]
+    worked = ", ".join(f"{name} {local_time(at, zone) if at else 'never'}" for name, at in parts)
+    text = f"{who}, settings {service['generation']}; last {worked}"
+    if service["restart"]:
+        text += f"; restart it to use {' and '.join(service['restart'])}"
+    return text
 
 
 def progress_in_words(mailing: dict[str, Any], zone: str) -> str:
@@ -198,7 +218,7 @@ def value_in_words(what: Any, zone: str) -> str:
 @site_options()
 def migrate(site: SiteOptions) -> None:
     """Upgrade the store to this version's schema. Safe to run again."""
-    before, after = site.open().migrate()
+    before, after = site.open(alone=True).migrate()
     say(f"the store is at schema {after}" + ("" if before == after else f" (was {before or 'empty'})"))
 
 
@@ -247,7 +267,7 @@ def dkim(selector: str, site: SiteOptions, as_json: bool) -> None:
     """
     from publisher.app.secret_files import dkim_keys
 
-    records = dkim_keys(site.open(), selector)
+    records = dkim_keys(site.open(alone=True), selector)
     if as_json:
         show_json([record.__dict__ | {"file": str(record.file)} for record in records])
         return

@@ -1,5 +1,6 @@
 """Settings: publisher.toml < PUBLISHER_SECTION__KEY in the environment < flags, as frozen values."""
 
+from publisher.config.layers import RawSettings
 from publisher.config.sections.site import default_authority
 from publisher.config.settings import (
     Settings,
@@ -11,6 +12,7 @@ from publisher.config.settings import (
 )
 
 __all__ = [
+    "RawSettings",
     "Settings",
     "check_settings",
     "default_authority",

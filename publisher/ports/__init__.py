@@ -41,6 +41,7 @@ from publisher.ports.publishing import (
     LogStore,
     PublicFolder,
     PublishStateStore,
+    ServiceStore,
 )
 from publisher.ports.subscribers import PlanningStore, SignUpStore, SubscriberStore
 
@@ -66,6 +67,7 @@ __all__ = [
     "PublishStateStore",
     "RelayQuotas",
     "Renderer",
+    "ServiceStore",
     "Session",
     "Signer",
     "Source",
@@ -89,6 +91,7 @@ class Store(
     BounceStore,
     QuotaStore,
     PublishStateStore,
+    ServiceStore,
     ReconcilingStore,
     Protocol,
 ):

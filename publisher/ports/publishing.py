@@ -26,6 +26,7 @@ from publisher.core.publishing.adoption import OldEntry
 from publisher.core.publishing.incremental import IndexUpdate, PostKeys
 from publisher.core.publishing.log import LogHead, LogKind, LogRow, PublishedPost
 from publisher.core.publishing.plan import Plan
+from publisher.core.service import ServiceRecord, SettingsGeneration
 from publisher.core.times import LastEntry
 
 
@@ -199,6 +200,38 @@ class PublishStateStore(Protocol):
 
     def defer_ping(self, ping: Ping) -> None:
         """Saves the `attempts`, `next_at` and `reply` of a ping that failed."""
+        ...
+
+
+class ServiceStore(Protocol):
+    """The `publisher run` that works on the site, and the settings that it goes by."""
+
+    def service(self) -> ServiceRecord | None:
+        """The latest; it may have stopped. None: there never was one."""
+        ...
+
+    def replace_service(self, record: ServiceRecord, before: str | None) -> bool:
+        """Makes `record` the latest, if the one with the token `before` still is; None: there was none."""
+        ...
+
+    def update_service(self, token: str, **changes: object) -> bool:
+        """Changes fields of the record; False if another service has replaced it."""
+        ...
+
+    def ask_reload(self) -> int:
+        """Asks the service to read its settings; returns what its `answered` will be afterwards."""
+        ...
+
+    def add_generation(
+        self, digest: str, values: Mapping[str, tuple[str, str]], version: str, now: datetime, *, anew: bool
+    ) -> int:
+        """Adds settings that were found good; returns their number. Without `anew`, the latest generation
+        stays if it has this digest.
+        """
+        ...
+
+    def generation(self, number: int | None = None) -> SettingsGeneration | None:
+        """A generation, or else the latest."""
         ...
 
 

@@ -4,6 +4,7 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
@@ -212,16 +213,22 @@ def make_router(app: App, responses: PageResponses, sign_up: SignUp) -> Router:
         """Alive; and on the second line the answer to a challenge, which only this site can compute."""
         given = request.query_params.get("challenge", "")
         answer = prove_site(given if is_challenge(given) else "", await run_in_threadpool(lambda: app.ring))
-        return PlainTextResponse(f"alive\n{answer}\n", headers=PLAIN_HEADERS)
+        lines = await run_in_threadpool(health_lines, app)
+        return PlainTextResponse("\n".join(["alive", answer, *lines, ""]), headers=PLAIN_HEADERS)
 
     async def readyz(_request: Request) -> Response:
         try:
             await run_in_threadpool(app.store.head)
+            service = await run_in_threadpool(app.store.service)
         except PublisherError as error:
             log.error("not_ready", extra={"reason": str(error)})
             later = {**PLAIN_HEADERS, "Retry-After": "5"}
             return PlainTextResponse("not ready: the store does not answer\n", 503, later)
-        return PlainTextResponse("ready\n", headers=PLAIN_HEADERS)
+        lines = await run_in_threadpool(health_lines, app)
+        if service is not None and service.stopped_at is None and not service.is_alive(app.real()):
+            silent = f"not ready: nothing is published or sent since {moment(service.heartbeat_at)}"
+            return PlainTextResponse("\n".join([silent, *lines, ""]), 503, PLAIN_HEADERS)
+        return PlainTextResponse("\n".join(["ready", *lines, ""]), headers=PLAIN_HEADERS)
 
     return Router(
         [
@@ -240,6 +247,32 @@ def make_router(app: App, responses: PageResponses, sign_up: SignUp) -> Router:
         redirect_slashes=False,
         default=missing,
     )
+
+
+def health_lines(app: App) -> list[str]:
+    """When each part of the service last worked, and what is wrong with its settings; none if the store fails
+    or nothing works on the site.
+    """
+    try:
+        service = app.store.service()
+        settings = app.store.generation(service.generation) if service else None
+    except PublisherError:
+        return []
+    if service is None or settings is None or service.stopped_at is not None:
+        return []
+    parts = {"web": service.served_at}
+    if not service.web_only:
+        parts = {"scheduler": service.published_at, "delivery": service.delivered_at, **parts}
+    lines = [f"{name}: last worked {moment(at) if at else 'never'}" for name, at in parts.items()]
+    lines.append(f"settings: generation {settings.number} since {moment(settings.at)}")
+    if service.problem and service.problem_since:
+        lines.append(f"settings: bad since {moment(service.problem_since)}: {service.problem}")
+    return lines
+
+
+def moment(at: datetime) -> str:
+    """ "2026-11-25T09:00:00Z"."""
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def mask_token(path: str) -> str:

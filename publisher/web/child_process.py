@@ -13,6 +13,7 @@ import signal
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import FrameType
@@ -32,6 +33,9 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 PARENT_SIGNALS = (signal.SIGHUP, signal.SIGUSR1)
 """What the parent alone acts on; a terminal sends SIGHUP to both."""
 
+ALIVE_SECONDS = 3.0
+"""The longest wait for the child to say that it lives."""
+
 REPLY_SECONDS = 30.0
 """The longest wait for the child to prepare settings."""
 
@@ -47,8 +51,15 @@ class TakeUp(NamedTuple):
     """Asks the child to serve what it prepared; it replies with nothing."""
 
 
+class WhenAnswered(NamedTuple):
+    """Asks the child when its event loop was last seen at work; it replies with the time."""
+
+
 Reply = tuple[str, str, str] | None
 """Where, what and what to do of an error; None if all is well."""
+
+
+Request = Prepare | TakeUp | WhenAnswered
 
 
 class ServerProcess:
@@ -58,16 +69,19 @@ class ServerProcess:
         app.store.close()  # two processes must not share a connection; each opens its own
         context = multiprocessing.get_context("fork")
         self._wakes, wakes = context.Pipe(duplex=False)
-        self._control, control = context.Pipe()
-        self._process = context.Process(target=serve_in_child, args=(app, server, wakes, control))
+        requests, self._requests = context.Pipe(duplex=False)
+        self._replies, replies = context.Pipe(duplex=False)
+        self._process = context.Process(target=serve_in_child, args=(app, server, wakes, requests, replies))
         self._stopping = False
+        self._asking = threading.Lock()
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # until the child can handle them
         try:
             self._process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
             wakes.close()
-            control.close()
+            requests.close()
+            replies.close()
             server.close()
 
     def attend(self, wake: Callable[[], None]) -> None:
@@ -99,19 +113,32 @@ class ServerProcess:
         """As `Server.take_up`, in the child. Raises PublisherError: it does not answer."""
         self._ask(TakeUp())
 
-    def _ask(self, request: Prepare | TakeUp) -> None:
+    def answered_at(self) -> datetime | None:
+        """As `Server.answered_at`, in the child; None if it does not reply."""
+        try:
+            found = self._ask(WhenAnswered(), ALIVE_SECONDS)
+        except PublisherError:
+            return None
+        return found if isinstance(found, datetime) else None
+
+    def _ask(self, request: Request, seconds: float = REPLY_SECONDS) -> Reply | datetime:
+        with self._asking:
+            return self._ask_alone(request, seconds)
+
+    def _ask_alone(self, request: Request, seconds: float) -> Reply | datetime:
         silent = OutputError("web", "the process that serves does not answer", "restart `publisher run`")
         try:
-            while self._control.poll():
-                self._control.recv()  # the reply to a request that was given up
-            self._control.send(request)
-            if not self._control.poll(REPLY_SECONDS):
+            while self._replies.poll():
+                self._replies.recv()  # the reply to a request that was given up
+            self._requests.send(request)
+            if not self._replies.poll(seconds):
                 raise silent
-            reply: Reply = self._control.recv()
+            reply: Reply | datetime = self._replies.recv()
         except (OSError, EOFError) as error:
             raise silent from error
-        if reply is not None:
+        if isinstance(reply, tuple):
             raise PublisherError(*reply)
+        return reply
 
     def stop(self) -> None:
         """Ends `attend` once the requests in flight are finished. For signal handlers too."""
@@ -127,7 +154,8 @@ class ServerProcess:
         self._process.kill()
         self._process.join()
         self._wakes.close()
-        self._control.close()
+        self._requests.close()
+        self._replies.close()
 
 
 @contextmanager
@@ -147,7 +175,9 @@ def signal_pipe() -> Generator[int, None, None]:
         os.close(readable)
 
 
-def serve_in_child(app: App, server: Server, wakes: Connection, control: Connection) -> None:
+def serve_in_child(
+    app: App, server: Server, wakes: Connection, requests: Connection, replies: Connection
+) -> None:
     """The child's whole life."""
 
     def wake_parent() -> None:
@@ -173,7 +203,7 @@ def serve_in_child(app: App, server: Server, wakes: Connection, control: Connect
             signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         threading.Thread(target=end_with_parent, daemon=True).start()
-        threading.Thread(target=obey_parent, args=(app, server, control), daemon=True).start()
+        threading.Thread(target=obey_parent, args=(app, server, requests, replies), daemon=True).start()
         server.serve()
     except BaseException:
         log.exception("web_failed")
@@ -181,16 +211,18 @@ def serve_in_child(app: App, server: Server, wakes: Connection, control: Connect
     os._exit(0)
 
 
-def obey_parent(app: App, server: Server, control: Connection) -> None:
+def obey_parent(app: App, server: Server, requests: Connection, replies: Connection) -> None:
     """Takes up settings when the parent says so, until it has ended."""
     with suppress(OSError, EOFError):
         while True:
-            control.send(reply_to(control.recv(), app, server))
+            replies.send(reply_to(requests.recv(), app, server))
 
 
-def reply_to(request: Prepare | TakeUp, app: App, server: Server) -> Reply:
+def reply_to(request: Request, app: App, server: Server) -> Reply | datetime:
     """Carries out a request of the parent."""
     try:
+        if isinstance(request, WhenAnswered):
+            return server.answered_at()
         if isinstance(request, Prepare):
             server.prepare(app.with_settings(request.settings, request.own_templates))
         else:

@@ -6,6 +6,7 @@ import logging
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ import uvicorn
 
 from publisher.app import App
 from publisher.core.errors import OutputError
+from publisher.ports import Clock
 from publisher.web.application import Application, SiteHandlers, asgi
 from publisher.web.connections import FastPathProtocol
 from publisher.web.documents.documents import REFRESH_SECONDS
@@ -50,7 +52,7 @@ class Server:
         try:
             site = asgi(app)
             self._site, self._prepared = site, cast("SiteHandlers | None", None)
-            self._server = UvicornServer(make_config(site), site)
+            self._server = UvicornServer(make_config(site), site, app.clock)
         except BaseException:
             self._socket.close()
             raise
@@ -84,6 +86,10 @@ class Server:
             self._site.take_up(self._prepared)
         self._prepared = None
 
+    def answered_at(self) -> datetime | None:
+        """When the event loop was last seen at work; None before it begins."""
+        return self._server.ticked_at
+
     def stop(self) -> None:
         """Ends `serve`, even before it is called. For signal handlers and other threads."""
         self._server.should_exit = True
@@ -98,13 +104,17 @@ class UvicornServer(uvicorn.Server):
     refreshes the state of the site and reports refused requests.
     """
 
-    def __init__(self, config: uvicorn.Config, site: Application) -> None:
+    def __init__(self, config: uvicorn.Config, site: Application, clock: Clock) -> None:
         super().__init__(config)
+        self.ticked_at: datetime | None = None
+        self._clock = clock
         self._refreshes = (site.refresh, site.refused.report)
         self._refreshing: asyncio.Future[None] | None = None
 
     async def on_tick(self, counter: int) -> bool:
         """Called by uvicorn every tenth of a second."""
+        if counter % round(REFRESH_SECONDS * 10) == 0:
+            self.ticked_at = self._clock()
         if counter % round(REFRESH_SECONDS * 10) == 0 and (
             self._refreshing is None or self._refreshing.done()
         ):

@@ -24,6 +24,7 @@ from publisher.stores.sql.delivery.throttle_state import QuotaRecords, ThrottleR
 from publisher.stores.sql.digests.planning import Planning
 from publisher.stores.sql.feeds.documents import DocumentRecords, PublishStateRecords
 from publisher.stores.sql.feeds.feed_queries import FeedQueries
+from publisher.stores.sql.operations.service import ServiceRecords
 from publisher.stores.sql.publishing.file_index import FileIndex
 from publisher.stores.sql.publishing.log import Log
 from publisher.stores.sql.schema.columns import metadata
@@ -64,6 +65,7 @@ class SqlStore(
     BounceRecords,
     QuotaRecords,
     PublishStateRecords,
+    ServiceRecords,
     DepartureRecords,
     ReconciliationRecords,
 ):

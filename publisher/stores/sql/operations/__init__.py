@@ -1,0 +1,1 @@
+"""What the operator of a site is told of its service."""
