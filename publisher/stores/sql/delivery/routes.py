@@ -43,13 +43,12 @@ class Routes:
         if found is not None:
             return found
         with self._db.write() as connection:
-            found = connection.execute(known).scalar()
-            if found is None:
-                last = connection.execute(select(func.max(routes.c.id))).scalar() or KEPT_ROUTE
-                found = last + 1
-                values = {"id": found, "transport": route.transport, "relay": route.relay}
-                connection.execute(insert(routes).values(values))
-        return found
+            if (number := connection.execute(known).scalar()) is not None:
+                return int(number)  # another run has added it meanwhile
+            last: int = connection.execute(select(func.max(routes.c.id))).scalar() or KEPT_ROUTE
+            values = {"id": last + 1, "transport": route.transport, "relay": route.relay}
+            connection.execute(insert(routes).values(values))
+            return last + 1
 
     def count_in_outbox(self) -> Mapping[int, int]:
         query = select(deliveries.c.mailing, func.count()).where(_IN_OUTBOX, ~_is_cancelled())
