@@ -52,14 +52,14 @@ class SiteSecret:
         now = time.monotonic()
         if self._ring is None:
             self._ring, self._stamp = self._load(), file_stamp(self.file)
-        elif now - self._checked_at > CHECK_SECONDS and (stamp := file_stamp(self.file)) != self._stamp:
-            try:
-                self._ring, self._stamp, self.problem = self._load(), stamp, ""
-            except PublisherError as error:
-                self.problem = str(error)
-        else:
-            return self._ring
-        self._checked_at = now
+            self._checked_at = now
+        elif now - self._checked_at > CHECK_SECONDS:  # each message asks: not each time
+            self._checked_at = now
+            if (stamp := file_stamp(self.file)) != self._stamp:
+                try:
+                    self._ring, self._stamp, self.problem = self._load(), stamp, ""
+                except PublisherError as error:
+                    self.problem = str(error)
         return self._ring
 
     def add(self) -> tuple[KeyRing, bool]:
