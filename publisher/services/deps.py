@@ -14,6 +14,7 @@ from publisher.core.feeds.feed import FeedSpec, Outline
 from publisher.core.lru import LruCache
 from publisher.core.publishing.log import IdRules
 from publisher.core.site import Site
+from publisher.core.subscribers.legacy_links import LegacyLink
 from publisher.core.subscribers.subscription import NO_CHOICES, ContentPreference, MailingList, mail_language
 from publisher.core.tokens import KeyRing
 from publisher.ports import (
@@ -59,6 +60,8 @@ class SiteRules:
     bounce_limits: BounceLimits
     blocklist: Blocklist
     throttling: ThrottlingRules
+    legacy_links: tuple[LegacyLink, ...]
+    """Unsubscribe links that another service mailed, and that lead to this site."""
     checked_public_url: str
     """The public address that must prove to be this site's before mail is planned; "" where no mail leaves
     this machine."""

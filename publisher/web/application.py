@@ -15,6 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from publisher.app import App
 from publisher.core.errors import PublisherError, SettingsError
+from publisher.core.posts.permalinks import APP_NAMES
+from publisher.core.subscribers.legacy_links import is_legacy_link
 from publisher.core.tokens import is_challenge, prove_site
 from publisher.stores.files.public_folder import encode, encodes
 from publisher.web.connections import MAX_QUERY, ConnectionLimits
@@ -23,6 +25,7 @@ from publisher.web.documents.file_cache import FileCache
 from publisher.web.documents.request import DocumentRequest
 from publisher.web.pages.account import AccountPages, PreferencesPage
 from publisher.web.pages.base import ClientDisconnected, PageResponses, TooLarge
+from publisher.web.pages.leave import LeavePage
 from publisher.web.pages.signup import SignUp, UsedTokens
 from publisher.web.pages.token_pages import TokenPages
 from publisher.web.rate_limits import BUSY, NetworkCounter, RefusalLog, SignUpLimits, TrustedProxies
@@ -31,9 +34,7 @@ log = logging.getLogger(__name__)
 
 UNAVAILABLE = "This is not available right now. Please try again later.\n"
 
-PAGE_PATHS = re.compile(
-    r"/(?:subscribe|confirm|never-ask|unsubscribe|preferences|view|account|healthz|readyz)(?:/|\Z)"
-)
+PAGE_PATHS = re.compile(rf"/(?:{'|'.join(APP_NAMES)})(?:/|\Z)")
 TOKEN_PATHS = re.compile(
     r"(/(?:confirm|never-ask|unsubscribe|preferences|view|account(?:/(?:export|erase|address))?)/).+",
     re.DOTALL,
@@ -59,6 +60,7 @@ class SiteHandlers:
     documents: DocumentHandler
     site_state: SiteStateCache
     proxies: TrustedProxies
+    leave: LeavePage
 
 
 class Application:
@@ -68,7 +70,7 @@ class Application:
 
     def __init__(self, app: App) -> None:
         self.refused = RefusalLog(app)
-        self._sign_up_limits = SignUpLimits()
+        self._sign_up_limits, self._leave_limits = SignUpLimits(), SignUpLimits()
         self._used_tokens = UsedTokens(forgot=lambda: self.refused.count("form_tokens_forgotten_early"))
         self._clients = NetworkCounter()
         self._site = self.prepare(app)
@@ -108,6 +110,7 @@ class Application:
             documents=documents,
             site_state=site_state,
             proxies=TrustedProxies(app.settings.web.trusted_proxies),
+            leave=LeavePage(app, responses, self._leave_limits, self._used_tokens, self.refused),
         )
 
     def take_up(self, site: SiteHandlers) -> None:
@@ -180,7 +183,9 @@ class Application:
         if scope["http_version"] == "1.1" and sum(name == b"host" for name, _ in scope["headers"]) != 1:
             await (await site.responses.error(400, scope))(scope, receive, send)  # RFC 9112 3.2
             return
-        if PAGE_PATHS.match(path):
+        if is_legacy_link(site.responses.deps.rules.legacy_links, path, scope["query_string"]):
+            await (await site.leave(Request(scope, receive)))(scope, receive, send)
+        elif PAGE_PATHS.match(path):
             await site.pages({**scope, "path": path.rstrip("/"), "root_path": ""}, receive, send)
         else:
             await site.documents(scope, receive, send)

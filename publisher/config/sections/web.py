@@ -21,6 +21,7 @@ from publisher.config.types import (
 )
 from publisher.core.addresses import parse_address
 from publisher.core.errors import AddressError
+from publisher.core.subscribers.legacy_links import LegacyLink, parse_legacy_link
 
 
 def read_listen(value: object) -> tuple[str, int]:
@@ -63,6 +64,17 @@ def read_store_url(value: object) -> str:
     return path
 
 
+def read_legacy_links(value: object) -> tuple[LegacyLink, ...]:
+    """Patterns of unsubscribe links."""
+    links: list[LegacyLink] = []
+    for text in read_words(value):
+        try:
+            links.append(parse_legacy_link(text))
+        except ValueError as error:
+            raise InvalidValue(f"{text!r} {error}") from None
+    return tuple(links)
+
+
 def locate_store(path: str, folder: Path) -> str:
     """The URL of a database whose path may be relative to the folder of the site."""
     return f"sqlite:///{folder / path}"
@@ -82,6 +94,12 @@ NETWORKS = SettingType(
 BLOCKED = SettingType(
     'a list of addresses and domains, e.g. ["troll@example.org", "example.com"]',
     read_blocked,
+    WORDS.schema,
+    verbatim=False,
+)
+LEGACY_LINKS = SettingType(
+    'a list of paths, e.g. ["/unsubscribe/?uuid=", "/subscription/*"]',
+    read_legacy_links,
     WORDS.schema,
     verbatim=False,
 )
@@ -115,6 +133,12 @@ class WebSettings(SectionValues):
     )
     blocked: tuple[str, ...] = setting(
         BLOCKED, help="Addresses and domains (including subdomains) that nobody may sign up.", default=[]
+    )
+    legacy_unsubscribe: tuple[LegacyLink, ...] = setting(
+        LEGACY_LINKS,
+        help="Unsubscribe links in mails of your old service, as paths on this server with the names of "
+        "their parameters; * is anything. They show a form that mails a link to unsubscribe.",
+        default=[],
     )
     delta: bool = setting(
         BOOL,

@@ -27,7 +27,7 @@ class LetterKind(StrEnum):
 
     CONFIRM = "confirm"  # asks whether the address wants the list; `DigestLinks.confirm` is the answer
     WELCOME = "welcome"  # the reader has confirmed; may show the latest posts
-    ACCOUNT = "account"  # a link that works once: one of `DigestLinks.export`, `erase` and `address`
+    ACCOUNT = "account"  # a link that its reader asked for: export, erase, address or unsubscribe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

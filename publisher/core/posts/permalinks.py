@@ -37,10 +37,13 @@ def page_path(permalink: str) -> str:
     return path if is_file else f"{path}/index.html"
 
 
-RESERVED_NAMES = frozenset(
-    {"assets", "archive", "digests", "subscribe", "confirm", "unsubscribe", "preferences", "account", "view"}
-    | {"api", "hooks", "healthz", "readyz"}
+APP_NAMES = (
+    *("subscribe", "confirm", "never-ask", "unsubscribe", "preferences", "account", "view"),
+    *("healthz", "readyz"),
 )
+"""First path segments of what the web server answers itself, whatever documents there are."""
+
+RESERVED_NAMES = frozenset({"assets", "archive", "digests", "api", "hooks", *APP_NAMES})
 """First path segments that no alias may take: documents have them, or the web server answers them itself."""
 
 

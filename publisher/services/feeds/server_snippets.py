@@ -21,6 +21,7 @@ from publisher.core.feeds.documents import (
     read_feed,
 )
 from publisher.core.feeds.redirects import HTTP_STATUS
+from publisher.core.posts.permalinks import APP_NAMES
 from publisher.ports import Store
 from publisher.services.deps import Deps, SiteRules
 from publisher.services.feeds.documents import ARCHIVE_FOLDER
@@ -43,6 +44,9 @@ SUFFIXES_BY_TYPE = [
     for type in dict.fromkeys(SUFFIXES.values())
 ]
 
+APP_PATHS = (*APP_NAMES, "api", "hooks")
+"""What `publisher run` answers itself."""
+
 TABLES: Mapping[str, object] = {
     "types": SUFFIXES_BY_TYPE,
     # nginx adds the charset to text/html by itself.
@@ -56,19 +60,7 @@ TABLES: Mapping[str, object] = {
     "policies": {"page": PAGE_POLICY.decode(), "data": DATA_POLICY.decode()},
     "cache": {"briefly": "public, max-age=60", "forever": "public, max-age=31536000, immutable"},
     "indexes": INDEXES,
-    # What `publisher run` answers itself.
-    "app_paths": (
-        "subscribe",
-        "confirm",
-        "unsubscribe",
-        "preferences",
-        "account",
-        "view",
-        "api",
-        "hooks",
-        "healthz",
-        "readyz",
-    ),
+    "app_paths": APP_PATHS,
 }
 """What the templates are given besides the site: the tables that `publisher run` serves by."""
 
@@ -132,7 +124,14 @@ def server_config(deps: Deps, server: str, folder: Path, listen: str) -> str:
         feeds=_served_feeds(deps),
         moves=_served_moves(deps.rules, deps.adapters.store, base),
     )
-    return deps.adapters.renderer.server_config(SERVERS[server], {"site": site, **TABLES})
+    tables = {**TABLES, "app_paths": (*APP_PATHS, *_legacy_paths(deps.rules))}
+    return deps.adapters.renderer.server_config(SERVERS[server], {"site": site, **tables})
+
+
+def _legacy_paths(rules: SiteRules) -> list[str]:
+    """The first parts of the paths of another service's unsubscribe links, which `publisher run` answers."""
+    firsts = dict.fromkeys(link.path.strip("/").partition("/")[0] for link in rules.legacy_links)
+    return [first for first in firsts if re.fullmatch(r"[\w-]+", first) and first not in APP_PATHS]
 
 
 def _served_feeds(deps: Deps) -> list[ServedFeed]:

@@ -307,14 +307,15 @@ def joined_titles(lists: Sequence[MailingList]) -> str:
 
 
 def account_message(deps: Deps, spec: MailingList, place: Placeholder, language: str) -> FrozenMail:
-    """The mail with a link that works once. `place` is EXPORT, ERASE or ADDRESS."""
+    """The mail with a link that one reader asked for. `place` is EXPORT, ERASE, ADDRESS or UNSUBSCRIBE."""
     return freeze_letter(account_letter(deps, spec, place, language))
 
 
 def account_letter(deps: Deps, spec: MailingList, place: Placeholder, language: str) -> EmailContent:
-    """The mail with a link that works once, with a mark where its token goes."""
+    """The mail with a link that works once, or one to unsubscribe, with a mark where its token goes."""
     mark = f"mark{deps.process.nonce()}"
-    links = DigestLinks(**{place.value: f"{deps.rules.site.public_url}account/{place.value}/{mark}"})
+    folder = "" if place is Placeholder.UNSUBSCRIBE else "account/"
+    links = DigestLinks(**{place.value: f"{deps.rules.site.public_url}{folder}{place.value}/{mark}"})
     content = deps.adapters.renderer.letter(
         LetterKind.ACCOUNT, spec, links, site=deps.rules.site, language=language
     )

@@ -248,7 +248,7 @@ def _transactional(deps: Deps, spec: MailingList, posts: Sequence[DigestPost]) -
     if spec.welcome != "none":
         shown = [*map(post_without_author_text, posts)]
         letters["welcome"] = partial(welcome_letter, quiet, bare, shown, language)
-    for place in LINKS:
+    for place in (*LINKS, Placeholder.UNSUBSCRIBE):
         letters[f"{place} link"] = partial(account_letter, quiet, bare, Placeholder(place), language)
     for name, make in letters.items():
         try:

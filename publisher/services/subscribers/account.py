@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from publisher.core.addresses import reader_identity
+from publisher.core.addresses import Address, reader_identity
 from publisher.core.delivery.mailing import MailingKind
 from publisher.core.digests.digest import topics_of
 from publisher.core.errors import Refused, TokenError
@@ -95,6 +95,25 @@ def send_link(deps: Deps, token: str, link: Placeholder, now: datetime) -> None:
     ):
         return
     plan_single_mailing(deps.adapters, spec, MailingKind.ACCOUNT, frozen, found, now, language)
+
+
+def send_leave_links(deps: Deps, address: Address, now: datetime) -> int:
+    """Mails a link to unsubscribe for each list that an address is on, unless one was sent just now; returns
+    how many. The caller must not show it. Raises TemplateError.
+    """
+    mailed = 0
+    for found in deps.adapters.store.subscriptions_of(address_key(str(address), deps.process.keyring())):
+        spec = deps.rules.list(found.list)
+        if spec is None or found.state is not SubscriptionState.ACTIVE:
+            continue
+        language = deps.rules.language(spec, found.choices.content)
+        frozen = account_message(deps, spec, Placeholder.UNSUBSCRIBE, language)
+        if deps.adapters.store.record_link_request(
+            found.id, found.generation, now, every=LINK_INTERVAL, most=MAX_LINKS, within=LINK_WINDOW
+        ):
+            plan_single_mailing(deps.adapters, spec, MailingKind.ACCOUNT, frozen, found, now, language)
+            mailed += 1
+    return mailed
 
 
 def find_by_link(deps: Deps, token: str, link: Placeholder, now: datetime) -> Subscription:
