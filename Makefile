@@ -1,5 +1,4 @@
 # A fresh machine needs Python 3.11 or newer, and make.
-PORT ?= 8000
 BIN := .venv/bin
 LOCK := pyproject.toml uv.lock requirements/run.txt requirements/dev.txt scripts/environment
 # One more than there are cores: much of the time a test waits, for a server, a browser or a killed process.
@@ -12,8 +11,8 @@ PYTEST_WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
 
-run: .venv/.run ## make a demo site, publish it, mail its digest, serve it on 127.0.0.1:$(PORT)
-	@$(BIN)/publisher demo --listen 127.0.0.1:$(PORT) demo
+run: .venv/.run ## make a demo site, publish it, mail its digest, serve it on 127.0.0.1:8000 (PORT=8001 for another port)
+	@$(BIN)/publisher demo $(if $(PORT),--listen 127.0.0.1:$(PORT)) demo
 
 test: .venv/.dev lint ## lint, contracts, types, and every test
 	@scripts/browser

@@ -15,12 +15,13 @@ from publisher.core.errors import OutputError, Refused, SettingsError, UsageErro
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSiteOptions:
-    """The options of `init`; everything else is set in publisher.toml."""
+    """The options of `init`; everything else is set in publisher.toml. `listen` is "" for the default."""
 
     title: str
     url: str
     timezone: str = "UTC"
     sender: str = ""
+    listen: str = ""
 
 
 def start_site(folder: Path, options: NewSiteOptions, now: datetime) -> None:
@@ -36,6 +37,9 @@ def start_site(folder: Path, options: NewSiteOptions, now: datetime) -> None:
             text = file.read_text(encoding="utf-8")
             filled = re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), text)
             file.write_text(filled, encoding="utf-8")
+        if options.listen:
+            with (made / "publisher.toml").open("a", encoding="utf-8") as settings:
+                settings.write(f"\n[web]\nlisten = {json.dumps(options.listen)}\n")
         try:
             load(made, {})
         except SettingsError as error:

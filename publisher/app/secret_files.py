@@ -42,8 +42,16 @@ def secret_findings(site: "OpenSite") -> list[Finding]:
 
 
 def setting_findings(site: "OpenSite") -> Iterator[Finding]:
-    """Settings that are missing without being required: where the links in mails lead."""
+    """Settings that are missing without being required, or contradict each other: where links lead."""
     settings = site.settings
+    posts_at, served_at = (urlsplit(url)[1:3] for url in (settings.site.url, settings.site.public_url))
+    if settings.posts.pages and posts_at != served_at:
+        reason = (
+            f"posts.pages makes the pages of posts at web.public_url ({settings.site.public_url}), but links "
+            f"to posts lead to site.url ({settings.site.url}), where Publisher serves none: set site.url to "
+            f"{settings.site.public_url}, or posts.pages to false if a site of yours has the pages"
+        )
+        yield Finding(path="publisher.toml", line=0, reason=reason, error=True)
     if settings.lists and settings.mail.transport.leaves_machine and settings.web.public_url is None:
         reason = f"web.public_url is not set, so links in mails lead to site.url ({settings.site.url}); "
         reason += "set it to where this Publisher is reached, also where that is the same"

@@ -15,9 +15,12 @@ import click
 from publisher.app import App, fixed, wall_clock
 from publisher.cli import printable, printable_json
 from publisher.config import RawSettings, Settings, load, load_with_source
-from publisher.core.errors import PublisherError, UsageError
+from publisher.core.errors import OutputError, PublisherError, UsageError
 from publisher.core.subscribers.subscription import MailingList
 from publisher.core.times import TIME_FORMS, parse_time
+
+LISTEN = "127.0.0.1:8000"
+"""Where a site listens that does not say."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -124,6 +127,24 @@ def parse_listen_option(_ctx: click.Context, _param: click.Parameter, value: str
         what = f"{value!r} is neither a port nor an IP address and a port"
         raise click.BadParameter(f"{what}; give one such as 8000, 127.0.0.1:8000 or [::1]:8000")
     return f"{host}:{int(port)}"
+
+
+def choose_listen(listen: str) -> str:
+    """`listen` if its port is free, and else, on a terminal, the next port that is. Binds and releases it.
+    Raises OutputError: the port is in use and nobody sees that another is taken, or it cannot be bound.
+    """
+    from publisher.web.server import bind, next_free_port  # loaded when called
+
+    host, _, port = listen.rpartition(":")
+    try:
+        bind(listen, host.strip("[]"), int(port)).close()
+    except OutputError:
+        free = next_free_port(host.strip("[]"), int(port)) if sys.stderr.isatty() else None
+        if free is None:
+            raise
+        say(f"port {port} is in use: using {free} instead")
+        return f"{host}:{free}"
+    return listen
 
 
 def site_options(

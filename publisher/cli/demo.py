@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 import click
 
 from publisher.app import App, fixed, packaged, wall_clock
-from publisher.cli.common import count, parse_listen_option, say
+from publisher.cli.common import LISTEN, choose_listen, count, parse_listen_option, say
 from publisher.cli.service import serve
 from publisher.config import Settings, load
 from publisher.core.posts.post import ParsedPost, wait_reason
+from publisher.core.publishing.plan import Guard
 from publisher.core.subscribers.subscription import SchedulePreference
 from publisher.init_site import start_example
 from publisher.services.subscribers import subscribe
@@ -22,7 +23,6 @@ from publisher.services.subscribers.subscribe import next_due_after
 
 READER = "reader@example.org"
 
-LISTEN = "127.0.0.1:8000"
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 NEW_POSTS = 4
@@ -32,29 +32,56 @@ NEW_POSTS = 4
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), default="publisher-demo", metavar="[DIR]")
 @click.option(
-    "--listen", callback=parse_listen_option, metavar="[IP:]PORT", default=LISTEN, show_default=True
+    "--listen",
+    callback=parse_listen_option,
+    metavar="[IP:]PORT",
+    help=f"Serve it there. Default: {LISTEN}, or where the site in DIR listens.",
 )
 @click.option("--no-serve", is_flag=True, help="Publish and mail, then exit.")
 @click.option("--debug", is_flag=True, help="Show the full traceback of an error.")
-def demo(folder: Path, listen: str, no_serve: bool, debug: bool) -> None:
+def demo(folder: Path, listen: str | None, no_serve: bool, debug: bool) -> None:
     """Create an example site in DIR, publish it, mail its digest to the outbox, and serve it all."""
     new = not (folder / "publisher.toml").exists()
+    listen = listen or (LISTEN if new else listen_of(folder))
+    if not no_serve:
+        listen = choose_listen(listen)  # before anything is made
     if new:
-        load_settings(packaged("example"), listen)  # a wrong --listen is said before anything is made
+        load_settings(packaged("example"), listen)
         start_example(folder)
         if listen != LISTEN:  # written down, so that other commands agree
-            file = folder / "publisher.toml"
-            text = file.read_text(encoding="utf-8").replace(f'"http://{LISTEN}/"', dumps(f"http://{listen}/"))
-            file.write_text(f"{text}\n[web]\nlisten = {dumps(listen)}\n", encoding="utf-8")
+            move_to(folder, LISTEN, listen)
         say(f"made     {folder}/: a site of posts in several languages, with publisher.toml")
-    settings = load_settings(folder, listen)
-    if new:
-        publish_and_mail(settings)
+        publish_and_mail(load_settings(folder, listen))
     else:
         say(f"goes on  {folder}/: a site is there already, as it was left")
-    say_what_next(settings, folder)
+        if listen != (before := listen_of(folder)) and move_to(folder, before, listen):
+            say(f"moved    its links from {before} to {listen}")
+            app = App(load_settings(folder, listen), say=say)
+            app.publish(mail=False, overrides=frozenset([Guard.CHURN]))  # every post's URL changes
+            app.close()
+    say_what_next(load_settings(folder, listen), folder)
     if not no_serve:
         serve(folder, environ_of(folder, listen), listen)
+
+
+def listen_of(folder: Path) -> str:
+    """Where the site in `folder` listens by its own settings."""
+    web = load(folder, {}).web
+    return f"{f'[{web.host}]' if ':' in web.host else web.host}:{web.port}"
+
+
+def move_to(folder: Path, before: str, listen: str) -> bool:
+    """Writes into publisher.toml that the site listens at `listen`, and that its links lead there. Changes
+    nothing and returns False if its links lead elsewhere than to where it listened.
+    """
+    file = folder / "publisher.toml"
+    text = file.read_text(encoding="utf-8")
+    url, at = f'"http://{before}/"', f"\n[web]\nlisten = {dumps(before)}\n"
+    if text.count(url) != 1 or (before != LISTEN and text.count(at) != 1):
+        return False
+    text = text.replace(url, dumps(f"http://{listen}/")).replace(at, "")
+    file.write_text(f"{text}\n[web]\nlisten = {dumps(listen)}\n", encoding="utf-8")
+    return True
 
 
 def load_settings(folder: Path, listen: str) -> Settings:

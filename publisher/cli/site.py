@@ -9,11 +9,21 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from publisher.app import wall_clock
-from publisher.cli.common import SiteOptions, confirm_or_refuse, count, echo, say, show_json, site_options
+from publisher.cli.common import (
+    LISTEN,
+    SiteOptions,
+    choose_listen,
+    confirm_or_refuse,
+    count,
+    echo,
+    say,
+    show_json,
+    site_options,
+)
 from publisher.cli.due_readers import wait_in_words, waiting_json
 from publisher.config import problems
 from publisher.core.delivery.holds import describe_hold
-from publisher.core.errors import SettingsError
+from publisher.core.errors import OutputError, SettingsError
 from publisher.core.mail.lint.problem import LintRule
 from publisher.core.times import local_time
 
@@ -38,7 +48,18 @@ def init(folder: Path, title: str | None, url: str, timezone: str, sender: str |
     from publisher.init_site import NewSiteOptions, start_site
 
     name = title or folder.resolve().name.replace("-", " ").replace("_", " ").strip().capitalize()
-    options = NewSiteOptions(title=name or "My site", url=url, timezone=timezone, sender=sender or "")
+    listen = LISTEN
+    try:
+        listen = choose_listen(LISTEN)
+    except OutputError as error:
+        say(f"note: {error}")
+    options = NewSiteOptions(
+        title=name or "My site",
+        url=url,
+        timezone=timezone,
+        sender=sender or "",
+        listen="" if listen == LISTEN else listen,
+    )
     start_site(folder, options, wall_clock())
     echo(folder)
     where = "" if folder == Path() else f" --site {folder}"

@@ -4,6 +4,7 @@ it names. Contrast of colors is that of WCAG 2.2, 1.4.3.
 
 import re
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from publisher.core.patterns import lazy
 
@@ -142,6 +143,13 @@ class Site:
     palette: Palette
     logo: Logo | None
     icon: str
+
+    @property
+    def home(self) -> str:
+        """The path of `public_url`: a link to it stays on the server that a page comes from, also on a
+        server that only this machine reaches.
+        """
+        return urlsplit(self.public_url).path
 
 
 def text_direction(language: str) -> str:

@@ -5,7 +5,7 @@ import errno
 import logging
 import socket
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from typing import Any, cast
@@ -24,11 +24,15 @@ GRACE = 30
 
 BACKLOG = 2048
 
+PORTS_TRIED = 50
+"""How many ports after one in use are tried, to name one that is free."""
+
+MAX_PORT = 65_535
 
 BIND_ERRORS = {
     errno.EADDRINUSE: (
         "the port is in use",
-        "stop what listens there, or set web.listen (or --listen) to another port",
+        "stop what listens there, or set web.listen (or --listen) to another port{free}",
     ),
     errno.EACCES: (
         "the port may not be opened by this user",
@@ -151,22 +155,38 @@ def make_config(site: Application) -> uvicorn.Config:
 
 
 def bind(listen: str, host: str, port: int) -> socket.socket:
-    """A listening socket. Raises OutputError."""
+    """A listening socket. Raises OutputError, which names the next free port if this one is in use."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        bound = socket.socket(family, kind, protocol)
-        try:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            bound.bind(address)
-            bound.listen(BACKLOG)
-        except BaseException:
-            bound.close()
-            raise
+        return open_socket(host, port)
     except OSError as error:
         what, do = BIND_ERRORS.get(
             error.errno or 0, (error.strerror or str(error), "set web.listen to another address")
         )
+        free = next_free_port(host, port) if error.errno == errno.EADDRINUSE else None
+        do = do.format(free=f", e.g. {free}, which is free" if free else "")
         raise OutputError(f"web.listen {listen}", what, do) from error
+
+
+def open_socket(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises OSError."""
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    bound = socket.socket(family, kind, protocol)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        bound.listen(BACKLOG)
+    except BaseException:
+        bound.close()
+        raise
     return bound
+
+
+def next_free_port(host: str, port: int) -> int | None:
+    """The first port after `port` that is free now, of the next few; None if none of them is."""
+    for other in range(port + 1, min(port + PORTS_TRIED, MAX_PORT) + 1):
+        with suppress(OSError):
+            open_socket(host, other).close()
+            return other
+    return None

@@ -350,10 +350,12 @@ def test_a_port_in_use_is_one_clear_line(site: Any) -> None:
     listen = f"127.0.0.1:{site.server.port}"
     with pytest.raises(OutputError) as caught:
         Server(site.app, listen)
-    assert str(caught.value) == (
+    said, _, free = str(caught.value).partition(", e.g. ")
+    assert said == (
         f"web.listen {listen}: the port is in use; "
         "stop what listens there, or set web.listen (or --listen) to another port"
     )
+    assert int(free.removesuffix(", which is free")) > site.server.port
 
 
 def test_an_address_of_another_machine_is_one_clear_line(site: Any) -> None:

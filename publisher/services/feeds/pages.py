@@ -5,7 +5,7 @@ beside it and small pages at its former addresses.
 
 import hashlib
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -42,8 +42,15 @@ OWNED_FOLDERS = (POSTS, ASSETS)
 
 
 def home_page(deps: Deps) -> DocumentSpec:
-    """public/index.html: what this publication is and how to follow it."""
-    base = deps.rules.site.public_url
+    """public/index.html: what this publication is and how to follow it. Its links to our own documents and
+    pages are paths, so that they also work where it is only tried out.
+    """
+    site = deps.rules.site
+    base = site.home
+
+    def local(url: str) -> str:
+        return base + url.removeprefix(site.public_url) if url.startswith(site.public_url) else url
+
     lists: list[Values] = [
         {
             "slug": spec.slug,
@@ -57,7 +64,7 @@ def home_page(deps: Deps) -> DocumentSpec:
     posts: list[Values] = [
         {
             "title": known.post.title,
-            "url": known.post.url,
+            "url": local(known.post.url) if deps.rules.post_pages else known.post.url,
             "date": known.instant,
             "summary": known.post.summary,
             "language": known.post.language,
@@ -65,11 +72,12 @@ def home_page(deps: Deps) -> DocumentSpec:
         for known in deps.adapters.store.newest_posts(RECENT_POSTS)
     ]
     values: Values = {
-        "site": deps.rules.site,
-        **feed_links(deps),
+        "site": site,
+        **feed_links(deps, local),
         "outline": base + OPML,
         "lists": lists,
         "posts": posts,
+        "posts_home": local(site.url) if deps.rules.post_pages else site.url,
     }
     return DocumentSpec(
         path="index.html",
@@ -143,32 +151,34 @@ def opml(deps: Deps, views: Sequence[FeedView]) -> DocumentSpec:
     )
 
 
-def feed_links(deps: Deps) -> Values:
+def feed_links(deps: Deps, written: Callable[[str], str] = str) -> Values:
     """The feeds that every page links to: {feeds: [{slug, title, page, links: [{name, url, media_type}]}],
-    parted: [{title, url}]}.
+    parted: [{title, url}]}. `written` makes of a URL what the page says.
     """
     return {
-        "feeds": [_links(deps, spec) for spec in deps.rules.feeds if not spec.split_by],
+        "feeds": [_links(deps, spec, written=written) for spec in deps.rules.feeds if not spec.split_by],
         "parted": [
-            {"title": spec.title, "url": document_url(deps.rules, f"{spec.slug}/")}
+            {"title": spec.title, "url": written(document_url(deps.rules, f"{spec.slug}/"))}
             for spec in deps.rules.feeds
             if spec.split_by
         ],
     }
 
 
-def _links(deps: Deps, spec: FeedSpec, name: str = "", title: str = "") -> Values:
+def _links(
+    deps: Deps, spec: FeedSpec, name: str = "", title: str = "", written: Callable[[str], str] = str
+) -> Values:
     """A feed, or the part `name` of one, with its page and its URL in each format."""
     path = f"{spec.slug}/{name}" if name else spec.slug
     links = [
         {
             "name": deps.adapters.formats[format].label,
-            "url": feed_url(deps, spec, format, name),
+            "url": written(feed_url(deps, spec, format, name)),
             "media_type": deps.adapters.formats[format].media_type,
         }
         for format in spec.formats
     ]
-    page = document_url(deps.rules, f"{path}.html")
+    page = written(document_url(deps.rules, f"{path}.html"))
     return {"slug": path, "title": title or spec.title, "page": page, "links": links}
 
 

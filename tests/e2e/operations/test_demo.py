@@ -1,6 +1,9 @@
 """What `make run` shows: nothing in it leads nowhere."""
 
+import contextlib
 import json
+import os
+import pty
 import re
 import signal
 import socket
@@ -15,6 +18,9 @@ from urllib.parse import urldefrag, urljoin
 
 import httpx
 import pytest
+from click.testing import CliRunner
+
+from publisher.cli import publisher
 
 
 class Page(HTMLParser):
@@ -157,3 +163,84 @@ def test_a_demo_that_is_there_already_goes_on(demo: Demo, tmp_path: Path) -> Non
         done = subprocess.run(args, capture_output=True, text=True, timeout=60, check=True)
         assert done.stderr.startswith(said)
         assert "digests/news/1/" in done.stderr
+
+
+def run_on_terminal(args: list[str], until: bytes) -> str:
+    """What a command says on a terminal of its own, up to a line that holds `until`."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(args, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    said = b""
+    try:
+        while until not in said:
+            said += os.read(ours, 4096)
+    except OSError:  # it ended
+        pass
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+        os.close(ours)
+    return said.decode().replace("\r\n", "\n")
+
+
+def test_a_port_in_use_leaves_no_half_made_demo_and_a_terminal_gets_the_next(tmp_path: Path) -> None:
+    args = [sys.executable, "-m", "publisher", "demo", str(tmp_path / "d")]
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = busy.getsockname()[1]
+        wanted = [*args, "--listen", str(port)]
+        done = subprocess.run(wanted, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, (tmp_path / "d").exists()) == (1, False)
+        assert "the port is in use" in done.stderr
+        free = re.search(r"e\.g\. (\d+), which is free", done.stderr)
+        assert free
+        said = run_on_terminal(wanted, b"serving ")
+        assert f"port {port} is in use: using" in said
+    plan = [sys.executable, "-m", "publisher", "plan", "--json", "--site", str(tmp_path / "d")]
+    assert not json.loads(subprocess.run(plan, capture_output=True, check=True).stdout)["updated"]
+    said = run_on_terminal(wanted, b"serving ")  # the port is free again, and links follow
+    assert f"moved    its links from 127.0.0.1:{free[1]} to 127.0.0.1:{port}" in said
+    after = json.loads(subprocess.run(plan, capture_output=True, check=True).stdout)
+    assert (after["updated"], after["stops"]) == ([], [])
+    assert len(list((tmp_path / "d" / "outbox").glob("*.eml"))) == 1
+
+
+def test_a_new_site_listens_at_a_free_port(tmp_path: Path) -> None:
+    with socket.socket() as busy:
+        busy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with contextlib.suppress(OSError):  # something else has it
+            busy.bind(("127.0.0.1", 8000))
+            busy.listen()
+        args = [sys.executable, "-m", "publisher", "init", str(tmp_path / "s")]
+        said = run_on_terminal(args, b"a site is in")
+    assert "port 8000 is in use: using" in said
+    assert 'listen = "127.0.0.1:80' in (tmp_path / "s" / "publisher.toml").read_text()
+
+
+def test_the_start_page_of_a_local_run_links_to_itself_and_check_wants_one_address(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    call = CliRunner().invoke
+    assert call(publisher, ["init", str(folder), "--url", "https://example.org/blog/"]).exit_code == 0
+    assert call(publisher, ["publish", "--site", str(folder)]).exit_code == 0
+    found = Page((folder / "public/index.html").read_text("utf-8")).found
+    assert [url for url in found if not url.startswith(("/blog/", "#"))] == []
+    assert {"/blog/", "/blog/subscribe/daily", "/blog/feed.html", "/blog/feeds.opml"} <= set(found)
+    assert any(url.startswith("/blog/posts/") for url in found)
+
+    settings = folder / "publisher.toml"
+    bare = settings.read_text("utf-8")
+    for public_url, wrong in {
+        "https://news.example.org/": True,
+        "https://example.org/": True,
+        "https://example.org/blog/": False,
+        "http://example.org/blog/": False,  # a redirect leads from one to the other
+    }.items():
+        settings.write_text(f'{bare}\n[web]\npublic_url = "{public_url}"\n', encoding="utf-8")
+        checked = call(publisher, ["check", "--site", str(folder)])
+        said = f"publisher.toml: posts.pages makes the pages of posts at web.public_url ({public_url}), but"
+        assert (checked.exit_code, said in checked.stdout) == (int(wrong), wrong), public_url
+    settings.write_text(
+        bare.replace("pages = true", "pages = false") + '\n[web]\npublic_url = "https://n.example.org/"\n'
+    )
+    assert call(publisher, ["check", "--site", str(folder)]).exit_code == 0
