@@ -32,4 +32,4 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ['PUBLISHER_WEB__LISTEN'].rpartition(':')[2] + '/healthz', timeout=4)"]
 ENTRYPOINT ["publisher-container"]
-CMD ["run"]
+CMD ["run", "--last-good"]

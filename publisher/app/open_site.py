@@ -230,7 +230,9 @@ class OpenSite:
         with lock(
             self.state / f"{name}.lock",
             wait=wait,
-            on_wait=lambda: self.say(f"another {name} is under way on this site; waiting for it"),
+            on_wait=lambda holder: self.say(
+                f"another {name} is under way on this site; waiting for {holder}, at most 10 minutes"
+            ),
         ):
             yield
 

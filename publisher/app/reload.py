@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from publisher.app.container import wall_clock
+from publisher.app.last_good import recall, remember
 from publisher.app.service import Comparable, ServiceRegister, comparable
 from publisher.config import Settings, load_with_source
 from publisher.config.effective import EffectiveValue, changed_keys, effective_values
@@ -55,6 +56,7 @@ class SettingsSet:
     values: Mapping[str, EffectiveValue]
     contents: Mapping[str, str]
     own_templates: Path
+    text: str
 
     @property
     def comparable(self) -> Comparable:
@@ -130,13 +132,29 @@ def read_settings(folder: Path, environ: Mapping[str, str], files: FileContents)
     """The settings of a site as they are now, with a copy of its templates. Raises SettingsError,
     OutputError.
     """
-    settings, raw = load_with_source(folder, environ)
+    text: str | None = None
+    with suppress(OSError, UnicodeDecodeError):  # which `load_with_source` says better
+        text = (folder / "publisher.toml").read_bytes().decode("utf-8-sig")
+    settings, raw = load_with_source(folder, environ, text=text)
     contents = contents_of(settings, files)
     return SettingsSet(
         settings=settings,
         values=effective_values(raw),
         contents=contents,
         own_templates=copy_templates(settings.folder),
+        text=text or "",
+    )
+
+
+def last_good_settings(folder: Path, environ: Mapping[str, str], files: FileContents) -> SettingsSet | None:
+    """The last settings that were found good, with the templates of that time; None if there are none."""
+    kept = recall(folder, environ)
+    if kept is None:
+        return None
+    settings, raw, _, text, templates = kept
+    contents = contents_of(settings, files)
+    return SettingsSet(
+        settings=settings, values=effective_values(raw), contents=contents, own_templates=templates, text=text
     )
 
 
@@ -202,7 +220,9 @@ class SettingsReloader:
 
     `prepare` is called with the site by its new settings, and raises PublisherError where they cannot be
     used; `take_up` then makes it the one that is worked with. Where the settings are bad the old ones stay,
-    and log and `status` say why and since when. `replaced` is called if another service took the site over.
+    and log and `status` say why and since when. `began` and `ended` are called around each attempt. With
+    `last_good`, `current` are not those on the disk. `replaced` is called if another service took the site
+    over.
     """
 
     def __init__(
@@ -214,11 +234,15 @@ class SettingsReloader:
         *,
         prepare: Callable[["App"], None],
         take_up: Callable[["App"], None],
+        began: Callable[[], None] = lambda: None,
+        ended: Callable[[], None] = lambda: None,
+        last_good: bool = False,
         replaced: Callable[[PublisherError], None],
     ) -> None:
         self._app: App = app
         self._current, self._environ = current, environ
         self._register, self._replaced = register, replaced
+        self._began, self._ended, self._last_good = began, ended, last_good
         self._prepare, self._take_up = prepare, take_up
         self._files = FileContents()
         self._named = current.settings  # the newest that could be read: their files are watched
@@ -234,6 +258,10 @@ class SettingsReloader:
     def start(self) -> None:
         """Starts to look for changes."""
         self._note()  # what an earlier process left
+        if self._last_good:
+            self._asked = True  # says what is wrong with those on the disk
+        else:
+            self.remember()
         self._thread.start()
 
     def stop(self) -> None:
@@ -267,7 +295,11 @@ class SettingsReloader:
         asked = asked or command is not None
         if asked or self._unrecorded or (self._seen != self._tried and self._seen == before):
             self._tried = self._seen
-            self.reload(asked=asked, command=command)
+            self._began()
+            try:
+                self.reload(asked=asked, command=command)
+            finally:
+                self._ended()
 
     def _look(self) -> dict[str, str]:
         file = self._app.settings.folder / "publisher.toml"
@@ -295,6 +327,7 @@ class SettingsReloader:
                 self._app = app
                 remove_copies(folder, keep={new.own_templates, old_templates})  # a request may still use it
             self._current = new
+            self.remember()
         except PublisherError as error:
             before, self._bad = self._bad, str(error).replace(f"{folder}{os.sep}", "")
             if asked or self._bad != before:
@@ -315,6 +348,14 @@ class SettingsReloader:
             log.warning("settings_need_restart", extra={"changed": ",".join(self._restart)})
         self._bad = ""
         self._note(command)
+
+    def remember(self) -> None:
+        """Keeps the settings in force, for a start when those on the disk are bad."""
+        try:
+            current = self._current
+            remember(self._app.settings.folder, current.text, self._environ, current.own_templates.name)
+        except PublisherError as error:
+            log.error("settings_not_kept", extra={"reason": str(error)})
 
     def _note(self, command: int | None = None) -> None:
         """Tells `status`, and the command that asked."""

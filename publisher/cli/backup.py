@@ -18,7 +18,7 @@ def backup(site: SiteOptions, as_json: bool, file: Path, yes: bool) -> None:
     """Save store, journal and secret keys in one FILE that only you may read. `run` may be running."""
     if file.exists() and not yes:
         raise UsageError(str(file), "is there already", "name another file, or say --yes")
-    app = site.open(alone=True)
+    app = site.open(alone=True, last_good=True)
     about = keeping.save(app, file)
     say(f"wrote {file}: keep it as secret as the keys in it")
     if as_json:

@@ -15,7 +15,7 @@ import click
 from publisher.app import App, fixed, wall_clock
 from publisher.cli import printable, printable_json
 from publisher.config import RawSettings, Settings, load, load_with_source
-from publisher.core.errors import OutputError, PublisherError, UsageError
+from publisher.core.errors import OutputError, PublisherError, SettingsError, UsageError
 from publisher.core.subscribers.subscription import MailingList
 from publisher.core.times import TIME_FORMS, parse_time
 
@@ -34,12 +34,22 @@ class SiteOptions:
     folder: Path
     at: str | None
 
-    def open(self, *, reads: bool = False, alone: bool = False) -> App:
+    def open(self, *, reads: bool = False, alone: bool = False, last_good: bool = False) -> App:
         """Opens the site, and closes it when the command ends. A command that only `reads` warns of a wrong
         clock and continues. Any other goes by the settings of a `publisher run` that works on the site,
-        unless it acts `alone`. Raises SettingsError, Refused.
+        unless it acts `alone`. With `last_good` it goes by the last good settings if those on the disk are
+        bad. Raises SettingsError, Refused.
         """
-        settings, source = load_with_source(self.folder, os.environ)
+        try:
+            settings, source = load_with_source(self.folder, os.environ)
+        except SettingsError as error:
+            from publisher.app.last_good import recall
+
+            kept = recall(self.folder, os.environ) if last_good else None
+            if kept is None:
+                raise
+            settings, source = kept[:2]
+            say(f"warning: {error}; this goes by the last good settings")
         app = self._app(settings)
         click.get_current_context().call_on_close(app.close)
         if reads:

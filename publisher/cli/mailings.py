@@ -77,7 +77,7 @@ mailings.add_command(outbox)
 @site_options(as_json=True)
 def list_(site: SiteOptions, as_json: bool) -> None:
     """List every mailing, newest first."""
-    app = site.open(reads=True)
+    app = site.open(reads=True, last_good=True)
     every = app.store.mailings()
     if as_json:
         show_json([mailing_json(mailing) for mailing in every])
@@ -94,7 +94,7 @@ def list_(site: SiteOptions, as_json: bool) -> None:
 @click.argument("id", type=int)
 def show(site: SiteOptions, as_json: bool, id: int) -> None:
     """Show counts by state, the deliveries in doubt, and the servers' replies."""
-    app = site.open(reads=True)
+    app = site.open(reads=True, last_good=True)
     mailing = verbs.find_mailing(app.store, id)
     doubts = unknown_deliveries(app.store, id)
     replies = app.store.replies(id)
@@ -166,7 +166,7 @@ def change_mailing(
     count_refusals: bool = False,
 ) -> None:
     """Carries out `mailings approve`, `pause`, `resume` or `cancel`."""
-    app = site.open(reads=True)
+    app = site.open(reads=True, last_good=True)
     mailing = verbs.find_mailing(app.store, id)
     if dry_run:
         say(f"mailing {id} is {state_text(mailing)}: {counts_text(mailing)}; would {order}")

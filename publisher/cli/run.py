@@ -36,17 +36,22 @@ MAX_HELD_SHOWN = 3
     help="Listen here instead of at web.listen; a port alone means 127.0.0.1.",
 )
 @click.option(
+    "--last-good",
+    is_flag=True,
+    help="If the settings are bad, start with the last good ones, and take up the others once they are.",
+)
+@click.option(
     "--take-over",
     is_flag=True,
     help="Go on in place of a `publisher run` on another machine, or of the site that this is a copy of.",
 )
-def run(site: SiteOptions, web_only: bool, listen: str | None, take_over: bool) -> None:
+def run(site: SiteOptions, web_only: bool, listen: str | None, last_good: bool, take_over: bool) -> None:
     """Publish, send and serve the site until stopped. SIGTERM first finishes what is in flight; SIGHUP takes
     up changed settings.
     """
     from publisher.cli.service import serve  # `deliver` does without it
 
-    serve(site.folder, os.environ, listen, web_only=web_only, take_over=take_over)
+    serve(site.folder, os.environ, listen, web_only=web_only, take_over=take_over, last_good=last_good)
 
 
 @click.command()

@@ -19,14 +19,16 @@ from publisher.app.reload import (
     SettingsReloader,
     SettingsSet,
     check_site,
+    last_good_settings,
     read_settings,
     remove_copies,
 )
 from publisher.app.service import ServiceRegister
 from publisher.cli import printable
 from publisher.cli.common import say, warn_of_readable
+from publisher.cli.systemd import READY, STOPPING, WATCHDOG, notify, reloading, watchdog_interval
 from publisher.core.errors import PublisherError, Refused, SettingsError, TemplateError
-from publisher.core.service import HEARTBEAT
+from publisher.core.service import HEARTBEAT, SILENT
 
 if TYPE_CHECKING:
     from publisher.file_watcher import Watcher
@@ -41,6 +43,7 @@ def serve(
     *,
     web_only: bool = False,
     take_over: bool = False,
+    last_good: bool = False,
 ) -> None:
     """Serves a site until SIGTERM or Ctrl-C, and takes up its settings when they change. Raises OutputError
     when the port is in use, Refused when another `publisher run` works on this site, and with exit code 2
@@ -48,21 +51,40 @@ def serve(
     """
     ignore_signals()
     log_to_stderr()
+    bad: PublisherError | None = None
     try:
         app, settings = open_checked(folder, environ)
     except (SettingsError, TemplateError) as error:
-        error.exit_code = 2
-        raise
+        bad, error.exit_code = error, 2
+        kept = open_last_good(folder, environ) if last_good else None
+        if kept is None:
+            raise
+        app, settings = kept
+        say(f"{error}; going on with the last good settings")
     with app.lock("run", wait=False):
         register = ServiceRegister(app, web_only=web_only)
         try:
             register.enter(settings.comparable, take_over=take_over)
-            Service(app, settings, environ, listen, register).serve(web_only=web_only)
+            service = Service(app, settings, environ, listen, register, last_good=bad is not None)
+            service.serve(web_only=web_only)
         finally:
             with suppress(PublisherError):
                 register.leave()
             app.close()
     say("stopped")
+
+
+def open_last_good(folder: Path, environ: Mapping[str, str]) -> tuple[App, SettingsSet] | None:
+    """As `open_checked`, by the last settings that were found good; None if they are no longer."""
+    settings = last_good_settings(folder, environ, FileContents())
+    if settings is None:
+        return None
+    app = App(settings.settings, say=say, rest=REST, own_templates=settings.own_templates)
+    try:
+        check_site(app, starting=True)
+    except PublisherError:
+        return None
+    return app, settings
 
 
 def open_checked(folder: Path, environ: Mapping[str, str]) -> tuple[App, SettingsSet]:
@@ -94,6 +116,8 @@ class Service:
         environ: Mapping[str, str],
         listen: str | None,
         register: ServiceRegister,
+        *,
+        last_good: bool = False,
     ) -> None:
         from publisher.web.server import Server
 
@@ -114,6 +138,9 @@ class Service:
             register,
             prepare=lambda changed: self._web.prepare(changed),
             take_up=self._take_up,
+            began=lambda: notify(reloading()),
+            ended=lambda: notify(READY),
+            last_good=last_good,
             replaced=self._end_with,
         )
         self._ended = threading.Event()
@@ -139,6 +166,7 @@ class Service:
         self._announce()
 
     def _end(self) -> None:
+        notify(STOPPING)
         self._ended.set()
         self._reloader.stop()
         if self._heart.is_alive():
@@ -150,15 +178,23 @@ class Service:
         self._web.stop()
 
     def _beat(self) -> None:
-        """Says that the service lives, and what it did when, until it ends."""
+        """Says that the service lives, and what it did when, until it ends; to systemd as long as the web
+        server answers.
+        """
+        watchdog = watchdog_interval()
+        every = min(HEARTBEAT, watchdog / 3) if watchdog else HEARTBEAT
         while True:
+            worked = self._worked()
+            served = worked["served_at"]
+            if served is None or self._app.clock() - served < SILENT:
+                notify(WATCHDOG)
             try:
-                self._register.beat(self._worked())
+                self._register.beat(worked)
             except Refused as error:
                 self._end_with(error)
             except PublisherError as error:
                 log.error("heartbeat_failed", extra={"reason": str(error)})
-            if self._ended.wait(HEARTBEAT.total_seconds()):
+            if self._ended.wait(every.total_seconds()):
                 return
 
     def _worked(self) -> dict[str, datetime | None]:
@@ -173,6 +209,7 @@ class Service:
 
     def _announce(self) -> None:
         say(self._where)
+        notify(READY)
         warn_of_readable(self._app)
 
     def _publish_and_send(self) -> None:

@@ -137,7 +137,7 @@ def print_wrong_settings(wrong: Sequence[SettingsError], *, as_json: bool) -> No
 @site_options(as_json=True, at=True)
 def status(site: SiteOptions, as_json: bool) -> None:
     """Show the head of the log, what is due and queued, and the last errors."""
-    app = site.open(reads=True)
+    app = site.open(reads=True, last_good=True)
     value: dict[str, Any] = app.status()
     if as_json:
         show_json(value | {"waiting": [waiting_json(one) for one in value["waiting"]]})

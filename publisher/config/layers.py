@@ -51,11 +51,13 @@ class RawSettings:
         tables[number][key] = value
 
 
-def read_layers(folder: Path, environ: Mapping[str, str], overrides: Mapping[str, object]) -> RawSettings:
+def read_layers(
+    folder: Path, environ: Mapping[str, str], overrides: Mapping[str, object], text: str | None = None
+) -> RawSettings:
     """publisher.toml < environment < overrides ("web.listen" -> value). Raises SettingsError where the
-    file is missing, unreadable or no TOML.
+    file is missing, unreadable or no TOML. A `text` is taken for that of the file.
     """
-    raw = _read_file(folder / FILE)
+    raw = _read_file(folder / FILE, text)
     for name in sorted(environ):
         if name.startswith(PREFIX) and "__" in name:
             _add_variable(raw, name, environ[name])
@@ -101,9 +103,9 @@ def suggestion(name: str, names: list[str], kind: str = "") -> str:
     return f"did you mean {kind}{near[0]}?" if near else f"there are {', '.join(names)}"
 
 
-def _read_file(path: Path) -> RawSettings:
+def _read_file(path: Path, text: str | None = None) -> RawSettings:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = text if text is not None else path.read_bytes().decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):
         site = path.parent if path.parent != Path() else Path.cwd()
         advice = "run `publisher init` or give --site DIR"

@@ -70,10 +70,13 @@ def load(
 
 
 def load_with_source(
-    folder: Path, environ: Mapping[str, str] | None = None, overrides: Mapping[str, object] | None = None
+    folder: Path,
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[str, object] | None = None,
+    text: str | None = None,
 ) -> tuple[Settings, RawSettings]:
-    """As `load`, with what they were made of."""
-    raw = read_layers(folder, environ or {}, overrides or {})
+    """As `load`, with what they were made of. A `text` is taken for that of publisher.toml."""
+    raw = read_layers(folder, environ or {}, overrides or {}, text)
     values = _read_values(raw)
     if raw.problems:
         raise raw.problems[0]

@@ -2,24 +2,36 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from publisher.core.errors import OutputError, Refused
 from publisher.stores.files import output_error, private_folder
+
+MINUTE = timedelta(minutes=1)
+
+LONGEST_WAIT = 10 * MINUTE
+"""How long somebody waits for a lock: a first publish of 100,000 posts holds it for a minute or so."""
+
+RETRY_SECONDS = 0.05
 
 _held: set[int] = set()
 """Handles of locks that this process holds or waits for; a forked child has them open too."""
 
 
 @contextmanager
-def lock(path: Path, *, wait: bool, on_wait: Callable[[], None] | None = None) -> Generator[None, None, None]:
+def lock(
+    path: Path, *, wait: bool, on_wait: Callable[[str], None] | None = None
+) -> Generator[None, None, None]:
     """Holds the lock `path` for the block; if the process dies, the lock is released. A thread must not take
     it twice.
 
-    If somebody else holds it: with `wait`, calls `on_wait` once and waits, else raises Refused with the
-    holder's process id. Raises OutputError if the file cannot be created.
+    If somebody else holds it: with `wait`, calls `on_wait` once with a name of the holder and waits, at most
+    LONGEST_WAIT, else raises Refused with the holder's process id. Raises OutputError if the file cannot be
+    created.
     """
     try:
         private_folder(path.parent)
@@ -62,19 +74,29 @@ def release_in_child() -> None:
         os.close(_held.pop())
 
 
-def _acquire(handle: int, path: Path, wait: bool, on_wait: Callable[[], None] | None) -> None:
+def _acquire(handle: int, path: Path, wait: bool, on_wait: Callable[[str], None] | None) -> None:
+    until = time.monotonic() + LONGEST_WAIT.total_seconds() if wait else 0.0
+    waits = False
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if not wait:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
                 # The file is never removed: two processes could then hold two files of one name.
                 holder = os.pread(handle, 20, 0).decode("ascii", "replace").strip()
                 who = f"another publisher (pid {holder})" if holder.isdigit() else "another publisher"
-                raise Refused(str(path), f"{who} holds it", "wait until it is done, or stop it") from None
-            if on_wait is not None:
-                on_wait()
-            fcntl.flock(handle, fcntl.LOCK_EX)
+                if time.monotonic() >= until:
+                    what = (
+                        f"{who} has held it for {LONGEST_WAIT // MINUTE} minutes"
+                        if wait
+                        else f"{who} holds it"
+                    )
+                    raise Refused(str(path), what, "wait until it is done, or stop it") from None
+                if on_wait is not None and not waits:
+                    on_wait(who)
+                waits = True
+                time.sleep(RETRY_SECONDS)
     except OSError as error:
         raise OutputError(str(path), f"cannot be locked ({error.strerror})", "use a local disk") from error
 

@@ -1,6 +1,7 @@
 """`publisher run` takes up changed settings while it works: whole, soon, and without a failed request."""
 
 import signal
+import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -178,3 +179,61 @@ def test_the_second_sigterm_ends_it_at_once(site: Any, running: Any, wait_for: A
         server.process.communicate(timeout=10)
         hold.go.set()
     assert server.process.returncode == 128 + signal.SIGTERM
+
+
+def test_the_last_good_settings_carry_a_start_and_what_an_operator_needs_meanwhile(
+    site: Any, running: Any, wait_for: Any
+) -> None:
+    good = (site.folder / "publisher.toml").read_text() + HOURLY
+    site.settings(good)
+    site.post("first.md", POST.format("First"))
+    said = site.run("run", "--last-good", code=2, PUBLISHER_QUEUE__BATCH="none").stderr  # there are none yet
+    assert "queue.batch" in said
+    first = running(PUBLISHER_SITE__DESCRIPTION="Kept too")
+    wait_for(lambda: "First" in first.http.get("/feed.atom").text)
+    assert first.stop() == 0
+    layout = site.folder / "templates/web/layout.html"
+    layout.parent.mkdir(parents=True)
+    layout.write_text("{% if %}")
+    site.settings(good.replace('title = "The Harbour"', "title = 7"))
+    assert "site.title is 7" in site.run("run", code=2).stderr
+    again = running("--last-good")
+    assert "site.title is 7" in "".join(again.said)
+    wait_for(lambda: any("site.title is 7" in text for text in problems(site)))
+    assert "The Harbour" in again.http.get("/subscribe/daily").text
+    for command in (["mailings", "list"], ["backup", str(site.folder / "b")], ["subscribers", "list"]):
+        assert "this goes by the last good settings" in site.run(*command).stderr
+    site.run("subscribers", "unsubscribe", "ann@example.org")
+    assert "site.title is 7" in site.run("publish", code=1).stderr
+    site.settings(good.replace('title = "The Harbour"', 'title = "The Quay"'))
+    wait_for(lambda: any("layout.html:1" in text for text in problems(site)))
+    layout.unlink()
+    wait_for(lambda: "The Quay" in again.http.get("/subscribe/daily").text)
+    wait_for(lambda: problems(site) == [])
+    assert again.stop() == 0
+    kept = site.folder / ".publisher/last-good.json"
+    assert kept.stat().st_mode & 0o077 == 0
+    assert "The Quay" in kept.read_text()
+
+
+def test_systemd_hears_when_it_is_ready_reloads_lives_and_stops(
+    site: Any, running: Any, wait_for: Any
+) -> None:
+    site.settings((site.folder / "publisher.toml").read_text() + HOURLY)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+        line.bind(str(site.folder / "notify"))
+        line.settimeout(30)
+        server = running(NOTIFY_SOCKET=str(site.folder / "notify"), WATCHDOG_USEC="600000")
+        heard: list[str] = []
+
+        def hear(until: str) -> None:
+            while not heard or not heard[-1].startswith(until):
+                heard.append(line.recv(200).decode())
+
+        hear("READY=1")
+        hear("WATCHDOG=1")
+        server.process.send_signal(signal.SIGHUP)
+        hear("RELOADING=1\nMONOTONIC_USEC=")
+        hear("READY=1")
+        assert server.stop() == 0
+        hear("STOPPING=1")

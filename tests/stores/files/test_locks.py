@@ -51,16 +51,16 @@ def test_a_thread_waits_for_another_says_so_once_and_goes_on(tmp_path: Path) -> 
     path, waiting, said, order = tmp_path / "a.lock", Event(), list[str](), list[str]()
 
     def second() -> None:
-        with lock(path, wait=True, on_wait=lambda: (said.append("waiting"), waiting.set())[0]):
+        with lock(path, wait=True, on_wait=lambda who: (said.append(who), waiting.set())[0]):
             order.append("second")
 
     thread = Thread(target=second)
-    with lock(path, wait=True, on_wait=lambda: said.append("never")):
+    with lock(path, wait=True, on_wait=said.append):
         thread.start()
         assert waiting.wait(10)
         order.append("first")
     thread.join(10)
-    assert (said, order) == (["waiting"], ["first", "second"])
+    assert (said, order) == ([f"another publisher (pid {os.getpid()})"], ["first", "second"])
 
 
 def test_another_process_is_kept_out_and_a_killed_one_lets_go(tmp_path: Path) -> None:
