@@ -1,6 +1,7 @@
 """The command line. `--help` imports no command: each is loaded when it is called."""
 
 import gc
+import os
 import re
 import sys
 from importlib import import_module
@@ -37,7 +38,19 @@ COMMANDS = {
     "reconcile": ("publisher.cli.backup", "After a restore, replay unsubscribes and sends since the backup."),
     "migrate": ("publisher.cli.site", "Upgrade the store to this version's schema."),
     "demo": ("publisher.cli.demo", "Create an example site and serve it."),
+    "completion": ("publisher.cli.shell", "Print the script that completes commands in your shell."),
+    "help": ("publisher.cli.shell", "Show the help of a command."),
 }
+SECTIONS = {
+    "Begin": ("init", "demo", "adopt", "convert"),
+    "Write and publish": ("check", "posts", "plan", "simulate", "preview", "test-send", "publish", "feeds"),
+    "Readers and mail": ("subscribers", "mailings", "deliver"),
+    "Keep a site running": (
+        "run", "reload", "status", "keys", "backup", "restore", "reconcile", "migrate",
+    ),
+    "More": ("completion", "help"),
+}  # fmt: skip
+"""The commands as `publisher --help` shows them."""
 _HARMFUL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 but tab and line feed, DEL, C1 (0x9b is what ESC [ is)
     "\u2028\u2029"  # separators of lines and paragraphs
@@ -51,6 +64,15 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command, its name and what follows. A mistyped name is answered with those like it."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:
+            raise click.NoSuchCommand(error.command_name, possibilities=COMMANDS, ctx=ctx) from None
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
@@ -68,17 +90,22 @@ class LazyGroup(click.Group):
             raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, what) for name, (_, what) in COMMANDS.items()])
+        width = max(map(len, COMMANDS))
+        for title, names in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(f"{name:<{width}}", COMMANDS[name][1]) for name in names])
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="publisher", message="%(prog)s %(version)s")
-def publisher() -> None:
+@click.version_option(__version__, "-V", "--version", prog_name="publisher", message="%(prog)s %(version)s")
+@click.option("--site", metavar="DIR", help="The site's folder, for the command that follows.")
+def publisher(site: str | None) -> None:
     """Turns a folder of Markdown posts into feeds and email digests.
 
     Start with `publisher init mysite`, or look around with `publisher demo`.
     """
+    if site is not None:
+        os.environ["PUBLISHER_SITE"] = site  # which the command's own --site overrides
 
 
 def main() -> None:

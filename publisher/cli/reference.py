@@ -19,6 +19,7 @@ Written from the code by `make docs`. `publisher COMMAND --help` says the same o
   or `08:00` (the next time the clock shows it); or `+1d`, `+12h`, `+30m` from now. With SMTP a future time is
   refused. Commands that write refuse a time more than 5 minutes before the log's last entry; commands that
   read warn.
+- `publisher completion bash`, `zsh` or `fish` prints the script that completes commands and options.
 - `--json` prints one JSON document. Data goes to stdout, messages to stderr.
 - `--dry-run` shows what would happen and changes nothing.
 - `--debug` shows the full traceback of an error. Without it an error is one line.

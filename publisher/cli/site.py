@@ -174,7 +174,7 @@ def status(site: SiteOptions, as_json: bool) -> None:
             if what:
                 echo(f"service     {service_in_words(what, zone)}")
         elif name == "now":
-            echo(f"now         {local_time(what, zone)}, the time in {zone}")
+            echo(f"now         {local_time(what, zone)}" + ("" if zone == "UTC" else f", the time in {zone}"))
         else:
             echo(f"{name:<11} {value_in_words(what, zone)}")
 

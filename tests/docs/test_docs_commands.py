@@ -9,6 +9,7 @@ import pytest
 from paths import ROOT
 
 from publisher.cli import COMMANDS, publisher
+from publisher.cli import SECTIONS as COMMAND_SECTIONS
 from publisher.cli.reference import markdown
 from publisher.config.sections import SECTIONS
 
@@ -55,6 +56,10 @@ def test_every_command_and_option_is_documented() -> None:
         for parameter in command.params:
             if isinstance(parameter, click.Option):
                 assert parameter.opts[0] in section, f"publisher {name} {parameter.opts[0]}"
+
+
+def test_the_help_shows_every_command_in_one_section() -> None:
+    assert sorted(name for names in COMMAND_SECTIONS.values() for name in names) == sorted(COMMANDS)
 
 
 def test_every_setting_is_documented() -> None:

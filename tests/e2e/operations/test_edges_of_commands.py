@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import httpx
@@ -197,3 +198,31 @@ def test_the_preview_in_a_browser_answers_every_request(site: Any) -> None:
             assert process.stderr.read() == ""
         finally:
             process.kill()
+
+
+def test_the_command_line_answers_as_people_expect(site: Any, tmp_path: Path) -> None:
+    def typed(*words: str, code: int = 0) -> str:
+        command = [sys.executable, "-m", "publisher", *words]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stderr
+        return done.stdout + done.stderr
+
+    assert "No such command 'publsh'. Did you mean 'publish'?" in typed("publsh", code=2)
+    assert "No such command 'lst'. Did you mean 'list'?" in typed("mailings", "lst", code=2)
+    assert typed("-V") == typed("--version")
+    assert json.loads(typed("--site", str(site.folder), "status", "--json"))["log_head"] == 0
+    assert typed("help", "mailings", "list") == typed("mailings", "list", "--help")
+    assert "has no commands of its own" in typed("help", "status", "more", code=2)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_loads_in_the_shell(shell: str) -> None:
+    script = subprocess.run(
+        [sys.executable, "-m", "publisher", "completion", shell], capture_output=True, text=True, check=True
+    ).stdout
+    assert "_PUBLISHER_COMPLETE" in script
+    if which(shell) is None:
+        pytest.skip(f"{shell} is not here")
+    prelude = "autoload -U compinit; compinit -D\n" if shell == "zsh" else ""
+    done = subprocess.run([shell, "-c", prelude + script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
