@@ -27,7 +27,7 @@ COMMANDS = {
     "preview": ("publisher.cli.preview", "Render the next digest of a list, as files or in a browser."),
     "test-send": ("publisher.cli.preview", "Send the next digest of a list to one address, as a test."),
     "subscribers": ("publisher.cli.subscribers", "Add, list, import and export subscribers."),
-    "mailings": ("publisher.cli.mailings", "List mailings; approve, pause, resume or cancel one."),
+    "mailings": ("publisher.cli.mailings", "List mailings; approve, pause, resume, cancel or remake one."),
     "deliver": ("publisher.cli.run", "Send everything that is due, then exit."),
     "run": ("publisher.cli.run", "Publish, send and serve the site until stopped."),
     "reload": ("publisher.cli.run", "Make `publisher run` take up changed settings now."),

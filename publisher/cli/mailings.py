@@ -20,11 +20,19 @@ from publisher.cli.common import (
     site_options,
     utc,
 )
+from publisher.cli.mailing_text import after_cancel, counts_text, mailing_json, state_text
 from publisher.cli.outbox import outbox
 from publisher.cli.progress import bar
+from publisher.cli.unsent import release, remake, resend
 from publisher.core.delivery.bounces import REFUSAL_HOLDS, Severity
 from publisher.core.delivery.holds import FINISHED, MailingCommand, describe_hold
-from publisher.core.delivery.mailing import DeliveryState, Mailing, MailingState, UnknownDelivery
+from publisher.core.delivery.mailing import (
+    DeliveryState,
+    Mailing,
+    MailingKind,
+    MailingState,
+    UnknownDelivery,
+)
 from publisher.core.delivery.relay_logs import LoggedOutcome
 from publisher.core.errors import Refused, UsageError
 from publisher.core.times import local_time
@@ -67,10 +75,11 @@ LOGGED_IN_WORDS = {
 
 @click.group()
 def mailings() -> None:
-    """List digests and confirmations, and what became of each; approve, pause, resume or cancel one."""
+    """List digests and confirmations; approve, pause, cancel or remake one."""
 
 
-mailings.add_command(outbox)
+for _command in (outbox, remake, release, resend):
+    mailings.add_command(_command)
 
 
 @mailings.command("list")
@@ -110,6 +119,8 @@ def show(site: SiteOptions, as_json: bool, id: int) -> None:
     echo(f"mailing {mailing.id} of {mailing.list}: {mailing.subject}")
     planned = count(mailing.planned, "delivery", "deliveries")
     echo(f"{state_text(mailing)}, {planned} planned: {counts_text(mailing)}")
+    if mailing.remakes:
+        echo(f"remakes   mailing {mailing.remakes}, for those of its readers who had nothing")
     if mailing.hold:
         zone = app.settings.site.timezone
         echo(f"held      {describe_hold(mailing.hold, id, mailing.hold_why, mailing.hold_until, zone=zone)}")
@@ -173,7 +184,7 @@ def change_mailing(
         return
     if asks and mailing.state not in FINISHED:  # one that has finished refuses the order by itself
         left = sum(mailing.counts.get(state, 0) for state in (DeliveryState.QUEUED, DeliveryState.CLAIMED))
-        what = f"{order}: {count(left, 'delivery', 'deliveries')} will not be sent"
+        what = f"{order}: {count(left, 'delivery', 'deliveries')} will not be sent; {after_cancel(mailing)}"
         confirm_or_refuse(f"mailing {id}", what, yes=yes)
     if count_refusals and mailing.hold not in REFUSAL_HOLDS:
         raise UsageError("--count-refusals", f"mailing {id} is not held because of refusals", "leave it out")
@@ -182,6 +193,8 @@ def change_mailing(
     say(f"mailing {id} is {now.state}{f' ({now.hold})' if now.hold else ''}: {counts_text(mailing)}")
     if now.state is MailingState.READY and mailing.counts.get(DeliveryState.QUEUED):
         say("`publisher run` goes on with it at its next look, `publisher deliver` now")
+    if order is MailingCommand.CANCEL and mailing.kind is MailingKind.DIGEST:
+        say(after_cancel(mailing))
     if as_json:
         show_json(mailing_json(mailing))
 
@@ -345,23 +358,6 @@ def rebuild(site: SiteOptions, as_json: bool, id: int, verify: bool) -> None:
         raise SystemExit(1)
 
 
-def mailing_json(mailing: Mailing) -> dict[str, Any]:
-    """A mailing as JSON."""
-    return {
-        "id": mailing.id,
-        "list": mailing.list,
-        "kind": mailing.kind,
-        "state": mailing.state,
-        "hold": mailing.hold,
-        "hold_why": mailing.hold_why or None,
-        "hold_until": utc(mailing.hold_until),
-        "subject": mailing.subject,
-        "created": utc(mailing.created_at),
-        "planned": mailing.planned,
-        "counts": {state.value: mailing.counts.get(state, 0) for state in DeliveryState},
-    }
-
-
 def unknown_json(app: App, mailing: Mailing, delivery: UnknownDelivery) -> dict[str, Any]:
     """A delivery with an unknown outcome, as JSON."""
     _, name = message_id(app.ring, mailing, delivery.n)
@@ -383,13 +379,3 @@ def print_unknown(app: App, mailing: Mailing, unknown: Iterable[UnknownDelivery]
         by = f"  by {delivery.route}" if delivery.route else ""
         why = row["reply"] or NO_REASON
         echo(f"in doubt  {row['address']}  {row['message_id']}  since {since}{by}  {why}")
-
-
-def state_text(mailing: Mailing) -> str:
-    """The state of a mailing, and what holds it back."""
-    return f"{mailing.state} ({mailing.hold})" if mailing.hold else mailing.state.value
-
-
-def counts_text(mailing: Mailing) -> str:
-    """How many deliveries are in each state."""
-    return ", ".join(f"{number:,} {state}" for state, number in mailing.counts.items() if number) or "nobody"

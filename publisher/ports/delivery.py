@@ -22,6 +22,7 @@ from publisher.core.delivery.mailing import (
 )
 from publisher.core.delivery.relays import Quota, QuotaUse
 from publisher.core.delivery.throttling import CircuitBreaker, DeliveryRate
+from publisher.core.digests.due import Correction
 from publisher.core.mail.message import Recipe, Segment
 from publisher.core.subscribers.subscription import Departure
 
@@ -85,6 +86,29 @@ class LedgerStore(Protocol):
 
     def keep_in_outbox(self, mailing: int) -> int:
         """Records that those messages of a mailing stay in the outbox; returns how many."""
+        ...
+
+    def count_unsent(self, mailing: int) -> Mapping[DeliveryState, int]:
+        """State -> how many readers of a mailing could be mailed now and lack a post of it that readers see:
+        those whose delivery was cancelled, skipped or rejected."""
+        ...
+
+    def release_posts(self, mailing: int, first: int, last: int) -> None:
+        """Lets the posts of the deliveries numbered `first` to `last` wait for the next digests of those
+        readers who could be mailed now, as far as no mail brought them."""
+        ...
+
+    def released_posts(self, slug: str, *, limit: int, mailing: int | None = None) -> Sequence[Correction]:
+        """The posts that wait for some reader of a list, released from one mailing or any, oldest first."""
+        ...
+
+    def forget_released(self, mailing: int) -> None:
+        """Lets no post of a mailing wait any more."""
+        ...
+
+    def resend(self, mailing: int, states: Collection[DeliveryState], now: datetime) -> int | None:
+        """Queues the messages of a mailing in these states again (n), to readers who could be mailed now and
+        have none of its posts; returns how many. None if a run is sending it."""
         ...
 
     def finish_batch(self, batch: Batch, now: datetime) -> int:

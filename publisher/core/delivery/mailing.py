@@ -10,6 +10,7 @@
                unknown -j-> queued | accepted      unknown -k-> accepted | rejected | queued
                queued|claimed|sending -l-> unknown
                accepted -m-> queued        (only what the outbox took: docs/decisions/0028)
+               rejected|skipped|cancelled -n-> queued      (`mailings resend`: the reader has nothing of it)
 
 The letters are `TransitionCause`. Terminal: accepted, rejected, skipped, cancelled (invariant 8).
 """
@@ -94,6 +95,9 @@ TERMINAL = frozenset(
     {DeliveryState.ACCEPTED, DeliveryState.REJECTED, DeliveryState.SKIPPED, DeliveryState.CANCELLED}
 )
 
+NOT_RECEIVED = frozenset({DeliveryState.REJECTED, DeliveryState.SKIPPED, DeliveryState.CANCELLED})
+"""The ends in which a reader has nothing."""
+
 
 class TransitionCause(StrEnum):
     """The cause of a transition, by its letter in the drawing."""
@@ -114,6 +118,7 @@ class TransitionCause(StrEnum):
     FOUND_ABSENT = "k''"  # learned later: it never arrived
     RESTORE = "l"  # the store was restored from a backup: a run after it may have sent it
     LEAVE_OUTBOX = "m"  # an operator sends what was only written to the outbox
+    SEND_AGAIN = "n"  # an operator sends what never arrived to a reader who has nothing of it
 
 
 TRANSITIONS: Mapping[tuple[DeliveryState, TransitionCause], DeliveryState] = MappingProxyType(
@@ -141,6 +146,9 @@ TRANSITIONS: Mapping[tuple[DeliveryState, TransitionCause], DeliveryState] = Map
         (DeliveryState.CLAIMED, TransitionCause.RESTORE): DeliveryState.UNKNOWN,
         (DeliveryState.SENDING, TransitionCause.RESTORE): DeliveryState.UNKNOWN,
         (DeliveryState.ACCEPTED, TransitionCause.LEAVE_OUTBOX): DeliveryState.QUEUED,
+        (DeliveryState.REJECTED, TransitionCause.SEND_AGAIN): DeliveryState.QUEUED,
+        (DeliveryState.SKIPPED, TransitionCause.SEND_AGAIN): DeliveryState.QUEUED,
+        (DeliveryState.CANCELLED, TransitionCause.SEND_AGAIN): DeliveryState.QUEUED,
     }
 )
 
@@ -168,7 +176,8 @@ def deferral_delay(attempts: int) -> timedelta | None:
 class NewMailing:
     """A mailing to be started, with everything of it that is frozen. `segments` are named by their SHA-256.
     `id` is the one its content already mentions (see `next_mailing_id`), None if it mentions none. With
-    `approve` it is paused once planned, until an operator approves (`MailingHold.APPROVAL`).
+    `approve` it is paused once planned, until an operator approves (`MailingHold.APPROVAL`). `remakes` is the
+    id of the stopped mailing whose readers it is for.
     """
 
     list: str
@@ -182,6 +191,7 @@ class NewMailing:
     id: int | None = None
     approve: bool = False
     corrections: tuple[Correction, ...] = ()
+    remakes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +216,7 @@ class Mailing:
     has every state that occurs, unfinished ones included. While `canary`, only the sample goes out. `hold` is
     why it is paused, or will be once it is planned; `hold_why` says so in words, `hold_until` is when it
     continues by itself. `refusals`: whether its refusals count, if that was decided for all of them.
+    `remakes` is the id of the stopped mailing that it was made from.
     """
 
     id: int
@@ -223,6 +234,7 @@ class Mailing:
     hold_until: datetime | None = None
     canary: bool = False
     refusals: RefusalRuling | None = None
+    remakes: int | None = None
     counts: Mapping[DeliveryState, int] = field(default_factory=dict[DeliveryState, int])
 
 

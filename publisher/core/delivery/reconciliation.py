@@ -39,11 +39,14 @@ class AllowedAddress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartedMailing:
-    """A mailing that was started; `at` is the instant it was planned for."""
+    """A mailing that was started; `at` is the instant it was planned for. `remakes`: it was made for readers
+    of that stopped mailing, whatever their schedule.
+    """
 
     mailing: int
     list: str
     at: datetime
+    remakes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +68,8 @@ class JournalSummary:
     not know what was sent since; `turns` has the last turn of each transport, "" in entries of older
     versions. `in_outbox` are mailings whose messages in the outbox an operator sent. `never` maps mailboxes
     whose owners want no confirmation mail to the time they said so; `allowed` lifts what came before it.
-    `withdrawn` are the posts that were withdrawn and have not come back.
+    `withdrawn` are the posts that were withdrawn and have not come back. `mailed_again` are stopped mailings
+    whose posts or messages an operator released, remade or sent again.
     """
 
     departures: tuple[Departure, ...] = ()
@@ -77,6 +81,7 @@ class JournalSummary:
     turns: Mapping[str, int] = field(default_factory=dict[str, int])
     in_outbox: frozenset[int] = frozenset()
     withdrawn: tuple[JournaledWithdrawal, ...] = ()
+    mailed_again: frozenset[int] = frozenset()
 
 
 KINDS: Mapping[str, str] = {"unsubscribed": "left", "erased": "erased"}
@@ -99,6 +104,7 @@ def summarize_journal(entries: Iterable[tuple[str, Mapping[str, Any]]]) -> Journ
         turns=reader.turns,
         in_outbox=frozenset(reader.in_outbox),
         withdrawn=tuple(reader.withdrawn.values()),
+        mailed_again=frozenset(reader.mailed_again),
     )
 
 
@@ -114,6 +120,7 @@ class _JournalReader:
         self.turns: dict[str, int] = {}
         self.in_outbox: set[int] = set()
         self.withdrawn: dict[str, JournaledWithdrawal] = {}
+        self.mailed_again: set[int] = set()
 
     def read(self, event: str, fields: Mapping[str, Any]) -> None:
         """Adds one entry. Raises KeyError, TypeError or ValueError if it is damaged."""
@@ -126,7 +133,13 @@ class _JournalReader:
                 self._allow(fields)
             case "mailing":
                 number, slug = int(fields["mailing"]), str(fields["list"])
-                self.started.append(StartedMailing(mailing=number, list=slug, at=_instant(fields["at"])))
+                started = StartedMailing(
+                    mailing=number,
+                    list=slug,
+                    at=_instant(fields["at"]),
+                    remakes=_int_or_none(fields.get("remakes")),
+                )
+                self.started.append(started)
                 self.last_mailing = max(self.last_mailing, number)
             case "transactional":
                 self.last_mailing = max(self.last_mailing, _int_or_none(fields.get("mailing")) or 0)
@@ -135,6 +148,8 @@ class _JournalReader:
                 self.turns[transport] = max(self.turns.get(transport, 0), turn)
             case "outbox":
                 self.in_outbox.add(int(fields["mailing"]))
+            case "mailed-again":
+                self.mailed_again.add(int(fields["mailing"]))
             case "withdrawn":
                 post, page = str(fields["post"]), str(fields.get("page", ""))
                 seq, at = int(fields["seq"]), _instant(fields["at"])

@@ -135,11 +135,14 @@ class DigestSelector:
             posts = [known for known in self._fresh if is_wanted(known.post, self._spec, content)]
             self._wanted[content] = [known.first_seq for known in posts], posts
         seqs, posts = self._wanted[content]
-        found = [(known.first_seq, known) for known in posts[bisect_right(seqs, key.offset) :]]
+        found = {known.id: (known.first_seq, known) for known in posts[bisect_right(seqs, key.offset) :]}
         for place, (correction, known) in self._corrected.items():
-            if key.corrections >> place & 1:
-                found.append((correction.seq, known))
-        chosen = tuple(known for _, known in sorted(found, key=lambda pair: pair[0]))
+            if not key.corrections >> place & 1:
+                continue
+            # Who gets a correction got the post, or would have; one that was released is news to them.
+            if not correction.released or is_wanted(known.post, self._spec, content):
+                found.setdefault(known.id, (correction.seq, known))
+        chosen = tuple(known for _, known in sorted(found.values(), key=lambda pair: pair[0]))
         return DigestSelection(posts=chosen, waits=0 < len(chosen) < least)
 
 

@@ -30,18 +30,22 @@ class CohortKey(NamedTuple):
 
 
 class Correction(NamedTuple):
-    """A `corrected` row of the log, and the seq at which its post was first published."""
+    """A `corrected` row of the log, and the seq at which its post was first published. With `released`, a
+    post instead that an operator released for the readers of a stopped mailing; then `seq` is `first_seq`.
+    """
 
     seq: int
     first_seq: int
     post_id: str
+    released: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueQuery:
     """Asks a store which readers of `list` are due at `now`, if posts up to log seq `head` may be mailed.
     `corrections` lie at or before `head`, oldest first. With `everyone`, readers whose time is still to come
-    are due too.
+    are due too. With `remakes`, the id of a stopped mailing, those are due for whom its posts were released
+    and who have not paused.
     """
 
     list: str
@@ -49,6 +53,7 @@ class DueQuery:
     head: int
     corrections: tuple[Correction, ...] = ()
     everyone: bool = False
+    remakes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

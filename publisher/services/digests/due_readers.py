@@ -74,6 +74,10 @@ class DigestMaterial:
         }
         return replace(self._projected, corrected=new).corrections(found, firsts)[:limit]
 
+    def released(self, slug: str, limit: int) -> Sequence[Correction]:
+        """As `ports.LedgerStore.released_posts`."""
+        return self._deps.adapters.store.released_posts(slug, limit=limit)
+
     def live(self, ids: Collection[str]) -> Mapping[str, PublishedPost]:
         """Those of these posts that readers see, by id."""
         known = self._deps.adapters.store.posts_matching(PostKeys(ids=frozenset(ids)))
@@ -222,15 +226,24 @@ def due_report(
 def _with_corrections(
     log: DigestMaterial, due: DueQuery, back: int
 ) -> tuple[DueQuery, Mapping[int, tuple[Correction, PublishedPost]]]:
-    """The query with the corrections after `back`, and the posts of those that may still be mailed, by their
-    index. If there are more corrections than bits, the log is taken only as far as the bits suffice.
+    """The query with the corrections after `back` and the posts that were released, and the posts of those
+    that may still be mailed, by their index. If there are more corrections than bits, the log is taken only
+    as far as the bits suffice; released posts that find no bit wait for the next digest.
     """
     found = log.corrections(back, due.head, limit=MAX_CORRECTIONS + 1)
     while len(found) > MAX_CORRECTIONS:
         due = replace(due, head=found[-1].seq - 1)
         found = log.corrections(back, due.head, limit=MAX_CORRECTIONS + 1)
+    found = [*found, *log.released(due.list, MAX_CORRECTIONS - len(found))]
     if not found:
         return due, {}
+    return with_places(log, due, found)
+
+
+def with_places(
+    log: DigestMaterial, due: DueQuery, found: Sequence[Correction]
+) -> tuple[DueQuery, Mapping[int, tuple[Correction, PublishedPost]]]:
+    """The query with these corrections, and the posts of those that may still be mailed, by their index."""
     posts = log.live({row.post_id for row in found})
     by_id = {id: known for id, known in posts.items() if known.post.mail is not PostMailOptions.NEVER}
     places = {n: (row, by_id[row.post_id]) for n, row in enumerate(found) if row.post_id in by_id}

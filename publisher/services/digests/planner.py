@@ -23,14 +23,14 @@ from typing import NamedTuple
 from publisher.core.addresses import parse_mailbox
 from publisher.core.delivery.holds import MailingCommand
 from publisher.core.delivery.mailing import Cohort, Mailing, MailingKind, NewMailing, RecomposeResult
-from publisher.core.digests.digest import Digest
-from publisher.core.digests.due import DEFAULT_CONTENT_ID, DueGroup
+from publisher.core.digests.digest import Digest, DigestSelector
+from publisher.core.digests.due import DEFAULT_CONTENT_ID, MAX_CORRECTIONS, DueGroup, DueQuery
 from publisher.core.errors import LogConflict, OutputError, PublisherError, Refused, StoreError
 from publisher.core.mail.message import Recipe
 from publisher.core.mail.mime import freeze_segments
 from publisher.core.publishing.incremental import PostKeys
 from publisher.core.publishing.log import PublishedPost
-from publisher.core.subscribers.subscription import MailingList
+from publisher.core.subscribers.subscription import MailingList, content_for
 from publisher.ports import Store
 from publisher.services.deps import Deps
 from publisher.services.digests.compose import digest_from, digest_message, digest_of
@@ -43,6 +43,7 @@ from publisher.services.digests.due_readers import (
     DueReport,
     due_report,
     fix_due_times,
+    with_places,
 )
 from publisher.services.mail.messages import PostVersions, welcome_message
 from publisher.services.publishing.preflight import check_public_url
@@ -89,10 +90,7 @@ def plan_mail(deps: Deps, now: datetime, *, send: Collection[str] = ()) -> MailP
     """Plans every list's due digests. Safe to call twice. All readers of the lists in `send` are due now, and
     no post waits for more. A list whose mail cannot be made holds up no other.
     """
-    ready = [
-        _plan_deliveries(deps, mailing.id, mailing.list, mailing.head, mailing.due_before)
-        for mailing in deps.adapters.store.mailings_in_planning()
-    ]
+    ready = finish_planning(deps)
     unsent: list[PublisherError] = []
     skipped: list[Skipped] = []
     # Checked when the first list has somebody to mail.
@@ -110,6 +108,14 @@ def plan_mail(deps: Deps, now: datetime, *, send: Collection[str] = ()) -> MailP
     if deps.adapters.store.meta(UPGRADED):
         deps.adapters.store.set_meta(UPGRADED, "")
     return MailPlan(ready, tuple(unsent), tuple(skipped))
+
+
+def finish_planning(deps: Deps) -> list[int]:
+    """Finishes planning mailings where a crash left them; returns their ids."""
+    return [
+        _plan_deliveries(deps, mailing.id, mailing.list, mailing.head, mailing.due_before, mailing.remakes)
+        for mailing in deps.adapters.store.mailings_in_planning()
+    ]
 
 
 def _plan_list(
@@ -178,8 +184,42 @@ def _start_mailing(deps: Deps, report: DueReport) -> int:
     return deps.adapters.store.start_mailing(build_mailing(deps, report, None), report.due.now)
 
 
-def _plan_deliveries(deps: Deps, mailing: int, spec: str, head: int, now: datetime) -> int:
+def remake_report(deps: Deps, spec: MailingList, source: Mailing, now: datetime) -> DueReport:
+    """The readers for whom the posts of a stopped mailing were released and who did not pause, with those
+    posts as they are now, whatever their schedules say.
+    """
+    log, store = DigestMaterial(deps), deps.adapters.store
+    due = DueQuery(list=spec.slug, now=now, head=source.head, everyone=True, remakes=source.id)
+    due, places = with_places(
+        log, due, store.released_posts(spec.slug, limit=MAX_CORRECTIONS, mailing=source.id)
+    )
+    groups = store.due_groups(due)
+    preferences = store.content_preferences([group.cohort_key.content_id for group in groups])
+    selector = DigestSelector(spec, (), places)
+    found: list[DueReaderGroup] = []
+    for group in groups:
+        content = content_for(spec, preferences[group.cohort_key.content_id])
+        selection = selector.of(group.cohort_key, content, least=1)
+        decision = DueDecision.MAIL if selection.posts else DueDecision.NOTHING
+        found.append(DueReaderGroup(due=group, content=content, selection=selection, decision=decision))
+    return DueReport(spec=spec, due=due, groups=tuple(found))
+
+
+def plan_remake(deps: Deps, report: DueReport) -> int:
+    """Plans the mailing for the readers of `remake_report`, of whom there are some; returns its id. Raises
+    LintError, TemplateError, StoreError, OutputError.
+    """
+    due = report.due
+    mailing = _start_mailing(deps, report)
+    deps.process.failpoint("plan:started")
+    return _plan_deliveries(deps, mailing, due.list, due.head, due.now, due.remakes)
+
+
+def _plan_deliveries(
+    deps: Deps, mailing: int, spec: str, head: int, now: datetime, remakes: int | None = None
+) -> int:
     fields = {"at": now.isoformat(), "mailing": mailing, "list": spec, "head": head}
+    fields |= {} if remakes is None else {"remakes": remakes}
     deps.adapters.journal.append("mailing", fields)
     batch_plan = deps.rules.throttling.batch_plan
     while deps.adapters.store.plan_chunk(
@@ -264,6 +304,7 @@ def build_mailing(deps: Deps, report: DueReport, number: int | None) -> NewMaili
         segments=segments,
         id=number,
         corrections=due.corrections,
+        remakes=due.remakes,
         approve=spec.approve,
     )
 

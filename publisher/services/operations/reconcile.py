@@ -26,6 +26,7 @@ from publisher.core.mail.message import MailTransport
 from publisher.core.subscribers.subscription import Departure
 from publisher.ports import Store
 from publisher.services.delivery.unknown_outcomes import RESTORED
+from publisher.services.delivery.unsent import doubt_mailed_again
 from publisher.services.deps import Deps
 from publisher.services.publishing.folder_snapshot import SnapshotCache
 from publisher.services.publishing.publish import (
@@ -154,6 +155,7 @@ def reconcile(deps: Deps, lacks: StoreLag, manifest: bytes | None, now: datetime
     replay_withdrawals(store, withdrawn)
     recall_withdrawn_pages(deps.adapters)
     deps.process.failpoint("reconcile:departed")
+    doubt_mailed_again(store, journal.mailed_again)
     moved = _replay_mailings(deps, journal)
     deps.process.failpoint("reconcile:served")
     last = max(store.next_mailing_id() - 1, journal.last_mailing, _number_in(manifest, "last_mailing"))
@@ -178,6 +180,8 @@ def _replay_mailings(deps: Deps, journal: JournalSummary) -> dict[str, int]:
     planning = [mailing.id for mailing in store.mailings_in_planning()]
     for start in missed_mailings(journal, store.next_mailing_id() - 1, planning):
         update_log(deps, start.at, SnapshotCache(), None)
+        if start.remakes is not None:  # its readers were not those who were due
+            continue
         readers = store.advance_offsets(start.list, start.at, store.head().seq)
         moved[start.list] = moved.get(start.list, 0) + readers
     return moved

@@ -18,6 +18,7 @@ from publisher.stores.sql.database import Database
 from publisher.stores.sql.delivery.bounces import BounceRecords
 from publisher.stores.sql.delivery.holds import MailingHolds, WithdrawnPosts
 from publisher.stores.sql.delivery.ledger import Ledger, ReconciliationRecords
+from publisher.stores.sql.delivery.released import ReleasedPosts
 from publisher.stores.sql.delivery.retention import LedgerRetention
 from publisher.stores.sql.delivery.routes import Routes
 from publisher.stores.sql.delivery.throttle_state import QuotaRecords, ThrottleRecords
@@ -58,6 +59,7 @@ class SqlStore(
     Planning,
     Ledger,
     Routes,
+    ReleasedPosts,
     MailingHolds,
     WithdrawnPosts,
     LedgerRetention,

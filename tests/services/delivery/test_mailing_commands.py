@@ -1,7 +1,9 @@
 """The commands for one mailing, on a real site: what they show, order, decide and prove."""
 
 import json
-from datetime import UTC, datetime
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,15 @@ from stores import mark_sending
 from publisher.app import App, fixed
 from publisher.cli import publisher
 from publisher.config import load
+from publisher.core.delivery.mailing import Transition, TransitionCause
 from publisher.core.errors import Refused, UsageError
 from publisher.services.delivery import unknown_outcomes
+from publisher.services.operations.reconcile import reconcile, store_lag
 from publisher.services.subscribers import subscribe
 
 BEFORE, NOW = datetime(2026, 10, 5, 7, tzinfo=UTC), datetime(2026, 10, 6, 9, tzinfo=UTC)
 READERS = ["ann@example.org", "bob@example.org", "cy@example.org"]
+STORE = ".publisher/publisher.db"
 TOML = """
 [site]
 title = "The Harbour"
@@ -50,6 +55,9 @@ class Site:
 
     def at(self, now: datetime) -> App:
         return App(load(self.folder), clock=fixed(now), environ={})
+
+    def outbox(self) -> list[Path]:
+        return sorted((self.folder / "outbox").glob("*.eml"))
 
     def run(self, *args: str, code: int = 0) -> Result:
         clock = () if args[0] in ("list", "show", "rebuild") else ("--at", NOW.isoformat())
@@ -120,14 +128,93 @@ def test_a_paused_mailing_sends_nothing_and_a_resumed_one_sends_all(site: Site) 
 
 
 def test_cancelling_must_be_meant(site: Site) -> None:
-    with pytest.raises(UsageError, match="mailing 1: cancel: 3 deliveries will not be sent; say --yes if"):
+    with pytest.raises(UsageError, match=r"mailing 1: cancel: 3 deliveries will not be sent; .*release 1"):
         site.run("cancel", "1")
     assert "would cancel" in site.run("cancel", "1", "--dry-run").stderr
-    site.run("cancel", "1", "--yes")
+    said = site.run("cancel", "1", "--yes").stderr
+    assert "`publisher mailings remake 1`" in said
+    assert "`publisher mailings release 1`" in said
     site.deliver()
     assert (site.mails(), site.json("list")[0]["counts"]["cancelled"]) == (0, 3)
     with pytest.raises(Refused, match="mailing 1: is cancelled"):
         site.run("resume", "1")
+
+
+def test_a_cancelled_mailing_is_made_again_of_its_posts_as_they_are_now(site: Site) -> None:
+    site.run("cancel", "1", "--yes")
+    new = site.folder / "posts/new.md"
+    new.write_text(new.read_text("utf-8").replace("Words.", "Other words."), encoding="utf-8")
+    site.at(NOW).publish()
+    with pytest.raises(UsageError, match="remake: its posts, as they are now, go to 3 readers; say --yes"):
+        site.run("remake", "1")
+    assert "mailing 2 is ready, for 3 readers" in site.run("remake", "1", "--yes").stderr
+    assert "nobody is left to mail it to" in site.run("remake", "1", "--yes").stderr
+    assert "0 messages queued again" in site.run("resend", "1", "--only", "unsent", "--yes").stderr
+    site.deliver()
+    assert site.mails() == 3
+    assert all("Other words." in file.read_text("utf-8") for file in site.outbox())
+    assert site.json("show", "2")["remakes"] == 1
+    assert "go to 0 readers" in site.run("release", "2", "--yes").stderr
+
+
+def test_released_posts_come_with_the_next_digest_and_once(site: Site) -> None:
+    site.run("pause", "1")
+    assert "its posts would wait for 3 readers" in site.run("release", "1", "--dry-run").stderr
+    assert site.json("list")[0]["state"] == "paused", "a dry run changes nothing"
+    site.run("release", "1", "--yes")
+    (site.folder / "posts/more.md").write_text("---\ntitle: More\ndate: 2026-10-06\n---\nMore.\n")
+    for day in (1, 2):
+        site.at(NOW + timedelta(days=day)).publish()
+    [digest, _] = site.json("list")
+    assert (digest["id"], digest["planned"]) == (2, 3)
+    assert [len(posts) for _, posts, _ in site.at(NOW).store.cohorts(2)] == [2]
+
+
+def test_a_correction_reaches_the_readers_of_a_cancelled_mailing(site: Site) -> None:
+    site.run("cancel", "1", "--yes")
+    new = "---\ntitle: New\ndate: 2026-10-06\nmail: correction\n---\nRight words.\n"
+    (site.folder / "posts/new.md").write_text(new, encoding="utf-8")
+    for day in (1, 2):
+        site.at(NOW + timedelta(days=day)).publish()
+    assert [(row["id"], row["planned"]) for row in site.json("list")] == [(2, 3), (1, 3)]
+
+
+def test_the_same_messages_are_sent_again_to_whom_servers_refused(site: Site) -> None:
+    store = site.at(NOW).store
+    batch = store.claim_batch("run", NOW, NOW + timedelta(minutes=5))
+    assert batch is not None
+    refused = [
+        Transition(mailing=1, n=n, cause=TransitionCause.REJECT, reply="554 blocked") for n in (1, 2, 3)
+    ]
+    store.record_transitions(refused, NOW, run="run")
+    store.finish_batch(batch, NOW)
+    assert "0 messages queued again" in site.run("resend", "1", "--only", "unsent", "--yes").stderr
+    store.unsubscribe(1, 1, NOW)
+    assert "2 messages queued again" in site.run("resend", "1", "--only", "rejected", "--yes").stderr
+    assert site.json("show", "1")["counts"]["queued"] == 2
+    site.deliver()
+    assert site.mails() == 2
+    assert all("Message-ID: <1." in file.read_text("utf-8") for file in site.outbox())
+
+
+def test_after_a_restore_nothing_is_released_or_sent_again_that_a_later_run_may_have_mailed(
+    site: Site,
+) -> None:
+    site.run("cancel", "1", "--yes")
+    store, saved = site.folder / STORE, site.folder / "saved.db"
+    with closing(sqlite3.connect(store)) as now, closing(sqlite3.connect(saved)) as kept:
+        now.backup(kept)
+    site.run("remake", "1", "--yes")
+    with closing(sqlite3.connect(saved)) as kept, closing(sqlite3.connect(store)) as now:
+        kept.backup(now)
+    restored = site.at(NOW)
+    lacks = store_lag(restored.deps, None)
+    assert lacks is not None
+    assert [start.mailing for start in lacks.started] == [2]
+    assert reconcile(restored.deps, lacks, None, NOW).moved == {}, "no reader was due for it"
+    for verb in (["remake"], ["release"], ["resend", "--only", "unsent"]):
+        with pytest.raises(Refused, match="before the store was restored, so readers may have them"):
+            site.run(verb[0], "1", "--yes", *verb[1:])
 
 
 def test_there_is_nothing_to_cancel_where_all_is_sent(site: Site) -> None:

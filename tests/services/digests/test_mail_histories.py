@@ -5,7 +5,8 @@ of inboxes (tests/support/mail/inbox.py).
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -21,7 +22,10 @@ from sqlalchemy import create_engine, text
 
 from publisher.app import App, fixed
 from publisher.config import load
+from publisher.core.delivery.holds import FINISHED, MailingCommand
+from publisher.core.delivery.mailing import Mailing, MailingState, Transition, TransitionCause
 from publisher.core.digests.digest import Digest, DigestContent, DigestLinks
+from publisher.core.errors import Refused
 from publisher.core.posts.filters import PostFilter
 from publisher.core.posts.post import Post, PostMailOptions, body_hash
 from publisher.core.publishing.log import LogKind
@@ -37,6 +41,8 @@ from publisher.core.subscribers.subscription import (
     SchedulePreference,
     SubscriptionState,
 )
+from publisher.services.delivery import unsent
+from publisher.services.delivery.unsent import Unsent
 from publisher.services.deps import Deps
 from publisher.services.digests import due_readers
 from publisher.services.digests import planner as planning
@@ -275,8 +281,105 @@ class World:
         plan_mail(self.deps, self.now, send=["l"])
         self.model.tick(self.now, send=True)
 
+    # What an operator does with mailings: all digests of a history are queued, and none has gone out.
+
+    def cancel(self, dice: Callable[[int], int]) -> None:
+        if mailing := self._mailing(dice):
+            self._cancel(mailing)
+
+    def reject(self, dice: Callable[[int], int]) -> None:
+        """A server refuses the first messages that are due."""
+        store = self.app.store
+        batch = store.claim_batch("run", self.now, self.now + timedelta(minutes=5))
+        if batch is None:
+            return
+        refused = [
+            Transition(mailing=row.mailing, n=row.n, cause=TransitionCause.REJECT, reply="550 no")
+            for row in store.claimed_deliveries(batch)
+        ]
+        store.record_transitions(refused, self.now, run="run")
+        store.finish_batch(batch, self.now)
+        self._stopped(batch.mailing)
+
+    def release(self, dice: Callable[[int], int]) -> None:
+        self._stop_and(dice, unsent.release, "again:journaled", "again:released")
+
+    def remake(self, dice: Callable[[int], int]) -> None:
+        steps = ("again:cancelled", "again:released", "plan:started", "plan:chunk", "plan:ready")
+        if mailing := self._stop_and(dice, unsent.remake, *steps):
+            self.model.remake(mailing.id)
+
+    def resend(self, dice: Callable[[int], int]) -> None:
+        if mailing := self._mailing(dice, *FINISHED):
+            which, stopped = (
+                (Unsent.UNSENT, "cancelled"),
+                (Unsent.REJECTED, "rejected"),
+            )[dice(2)]
+            with suppress(Refused):  # all its posts are withdrawn
+                unsent.resend(self.deps, mailing, which, self.now)
+                self.model.resend(self._places(mailing.id), stopped)
+
+    def _stop_and(
+        self, dice: Callable[[int], int], verb: Callable[[Deps, Mailing, datetime], object], *steps: str
+    ) -> Mailing | None:
+        """Gives an order about a mailing that is over or waits; the process may be killed meanwhile, and
+        the order is given again.
+        """
+        mailing = self._mailing(dice)
+        if mailing is None:
+            return None
+        if mailing.state is MailingState.READY:
+            self.app.store.apply_command(mailing.id, MailingCommand.PAUSE, self.now)
+        self.dies_at = (*steps, "", "", "")[dice(len(steps) + 3)]
+        again = self.dies_at.startswith("plan")
+        for _ in range(2):
+            found = self.app.store.mailing(mailing.id)
+            assert found is not None
+            try:
+                verb(self.deps, found, self.now)
+                break
+            except Killed:
+                if again:  # what was begun goes on with the next look
+                    for begun in self.app.store.mailings_in_planning():
+                        args = (begun.id, begun.list, begun.head, begun.due_before, begun.remakes)
+                        planning._plan_deliveries(self.deps, *args)
+        self.dies_at = ""
+        if mailing.state not in FINISHED:
+            self._stopped(mailing.id)
+        self.model.release(mailing.id, self._places(mailing.id))
+        return mailing
+
+    def _cancel(self, mailing: Mailing) -> None:
+        self.app.store.apply_command(mailing.id, MailingCommand.CANCEL, self.now)
+        self._stopped(mailing.id)
+
+    def _mailing(self, dice: Callable[[int], int], *states: MailingState) -> Mailing | None:
+        found = [one for one in self.app.store.mailings() if not states or one.state in states]
+        return found[dice(len(found))] if found else None
+
+    def _stopped(self, mailing: int) -> None:
+        """What became of the deliveries of a mailing."""
+        for name, place in self._places(mailing).items():
+            state = self._rows(_STATE, mailing=mailing, address=f"{name}@example.org")[0][0]
+            self.model.readers[name].got[place].stopped = state if state in ("cancelled", "rejected") else ""
+
+    def _places(self, mailing: int) -> dict[str, int]:
+        """Who a mailing was for, and the place of its digest among theirs."""
+        found: dict[str, list[int]] = {}
+        for address, id in self._rows(_MAILINGS):
+            found.setdefault(address.partition("@")[0], []).append(id)
+        return {name: ids.index(mailing) for name, ids in found.items() if mailing in ids}
+
+    def _rows(self, query: str, **values: object) -> Sequence[Any]:
+        with self.app.store._db.read() as connection:
+            return connection.execute(text(query), values).all()
+
     def check(self) -> None:
-        assert self.got() == {name: reader.got for name, reader in self.model.readers.items() if reader.got}
+        wanted = {
+            name: [digest.posts for digest in reader.got if not digest.stopped]
+            for name, reader in self.model.readers.items()
+        }
+        assert self.got() == {name: digests for name, digests in wanted.items() if digests}
 
     def got(self) -> dict[str, list[list[tuple[str, str]]]]:
         """What the ledger says: by reader, digest after digest, (post id, revision)."""
@@ -296,15 +399,27 @@ SELECT r.address, d.mailing, p.post_id, p.revision FROM deliveries d
 JOIN mailings m ON m.id = d.mailing AND m.kind = 'digest'
 JOIN subscriptions s ON s.id = d.subscription JOIN subscribers r ON r.id = s.subscriber
 JOIN mailing_posts p ON p.mailing = d.mailing AND p.cohort = d.cohort
+WHERE d.state NOT IN ('cancelled', 'rejected')
 ORDER BY d.mailing, r.address, p.position
+"""
+_MAILINGS = """
+SELECT r.address, d.mailing FROM deliveries d JOIN subscriptions s ON s.id = d.subscription
+JOIN subscribers r ON r.id = s.subscriber ORDER BY d.mailing
+"""
+_STATE = """
+SELECT d.state FROM deliveries d JOIN subscriptions s ON s.id = d.subscription
+JOIN subscribers r ON r.id = s.subscriber WHERE d.mailing = :mailing AND r.address = :address
 """
 VERBS = (
     *("publish", "publish", "publish", "edit", "correct", "withdraw"),
     *("come", "come", "go", "choose", "pause", "resettle"),
 )
 CLOCK = ("wait", "wait", "wait", "start_or_stop", "tick", "tick", "tick", "twice", "die", "send")
+AGAIN = ("cancel", "reject", "release", "remake", "resend")
 HISTORIES = st.lists(
-    st.tuples(st.sampled_from((*VERBS, *CLOCK)), st.lists(st.integers(0, 119), min_size=8, max_size=8)),
+    st.tuples(
+        st.sampled_from((*VERBS, *CLOCK, *AGAIN)), st.lists(st.integers(0, 119), min_size=8, max_size=8)
+    ),
     min_size=8,
     max_size=60,
 )
@@ -341,7 +456,7 @@ def _live(start: datetime, given_list: dict[str, Any], history: list[tuple[str, 
         try:
             for verb, numbers in history:
                 getattr(world, verb)(_dice(numbers))
-                if verb in CLOCK:
+                if verb in (*CLOCK, *AGAIN):
                     world.check()
             _let_all_come(world)
         finally:
@@ -357,12 +472,13 @@ def _let_all_come(world: World) -> None:
     world.send(_dice([]))
     world.check()
     for reader in world.model.readers.values():
-        assert not (reader.active and reader.inbox)
+        assert not (reader.active and [item for item in reader.inbox if item.source is None])
 
 
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(planning, "CHUNK", 2)
+    monkeypatch.setattr(unsent, "CHUNK", 1)
     monkeypatch.setattr(due_readers, "CHUNK", 2)
     return
 

@@ -246,7 +246,8 @@ def insert_mailing(
 
 def _row(new: NewMailing, state: MailingState, planned: int, now: datetime, *, whole: bool) -> dict[str, Any]:
     row: dict[str, Any] = {
-        name: getattr(new, name) for name in ("list", "kind", "head", "due_before", "sender", "subject")
+        name: getattr(new, name)
+        for name in ("list", "kind", "head", "due_before", "sender", "subject", "remakes")
     }
     row |= {"state": state, "planned": planned, "created_at": now, "frozen": whole, "canary": False}
     row |= {"hold": MailingHold.APPROVAL if new.approve else None, "hold_why": ""}

@@ -107,6 +107,7 @@ _SIDE_EFFECTS: Mapping[TransitionCause, Mapping[str, Any]] = {
     TransitionCause.DEFER: {"run": None},
     TransitionCause.RESEND: {"run": None},
     TransitionCause.LEAVE_OUTBOX: {"run": None, "attempts": 0, "not_before": None, "route": None},
+    TransitionCause.SEND_AGAIN: {"run": None, "attempts": 0, "not_before": None, "route": None},
     TransitionCause.FOUND_ABSENT: {"run": None},
     TransitionCause.RESTORE: {"attempts": case((_ATTEMPTS > 0, _ATTEMPTS), else_=1)},  # it may have been sent
 }

@@ -11,13 +11,10 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Exists,
     String,
-    Table,
     and_,
     bindparam,
     case,
-    exists,
     func,
     literal,
     or_,
@@ -28,13 +25,13 @@ from sqlalchemy import (
     update,
 )
 
-from publisher.core.delivery.mailing import DeliveryState
+from publisher.core.delivery.mailing import NOT_RECEIVED, DeliveryState
 from publisher.core.digests.due import CohortKey, Correction, DueGroup, DueQuery, NextRun, ReaderStatus
 from publisher.core.publishing.log import LogKind
 from publisher.core.subscribers.cadences import TIME_STEP
 from publisher.core.subscribers.subscription import ContentPreference, SubscriptionState
 from publisher.stores.sql.database import Database, slices
-from publisher.stores.sql.delivery.retention import receipts
+from publisher.stores.sql.delivery.released import has_released, has_shown, is_any_released
 from publisher.stores.sql.delivery.transitions import is_suppressed
 from publisher.stores.sql.schema.columns import is_
 from publisher.stores.sql.schema.subscriber_tables import (
@@ -43,7 +40,7 @@ from publisher.stores.sql.schema.subscriber_tables import (
     subscribers,
     subscriptions,
 )
-from publisher.stores.sql.schema.tables import deliveries, log, mailing_posts, posts
+from publisher.stores.sql.schema.tables import log, posts
 from publisher.stores.sql.subscribers.rows import content_value, schedule_value
 
 ACTIVE = is_(subscriptions.c.state, SubscriptionState.ACTIVE)
@@ -51,7 +48,9 @@ ACTIVE = is_(subscriptions.c.state, SubscriptionState.ACTIVE)
 WAS_SKIPPED = subscriptions.c.skipped_at.is_not(None)
 """Whether a reader's last digest was skipped."""
 
-_NOT_RECEIVED = (DeliveryState.REJECTED, DeliveryState.SKIPPED, DeliveryState.CANCELLED)
+_NOT_CORRECTED = NOT_RECEIVED - {DeliveryState.CANCELLED}
+"""Whose post a correction does not reach. If an operator cancelled the mailing, it brings the post itself."""
+
 _DUE_AT = subscriptions.c.next_due_at
 _OF_SCHEDULE = and_(subscriptions.c.rhythm == schedules.c.id, ACTIVE)
 
@@ -193,24 +192,32 @@ def active_readers() -> Any:
 
 def is_due(due: DueQuery) -> ColumnElement[bool]:
     """Whether a row of `active_readers` is due, suppressed or not."""
+    if due.remakes is not None:
+        return and_(schedules.c.list == due.list, ~subscriptions.c.paused, has_released(due.remakes))
     return and_(
         schedules.c.list == due.list,
         _DUE_AT.is_not(None) if due.everyone else due.now >= _DUE_AT,
-        or_(schedules.c.next_at.is_not(None), subscriptions.c.offset < due.head),
+        or_(
+            schedules.c.next_at.is_not(None),
+            subscriptions.c.offset < due.head,
+            and_(is_any_released(), has_released(None)),  # the first asks once, and usually says no
+        ),
     )
 
 
 def corrections_for(due: DueQuery) -> ColumnElement[int]:
-    """A bit mask: bit i is set if the i-th correction is for this reader, who received its post in this
-    generation and has not passed the correction yet.
+    """A bit mask: bit i is set if the i-th correction is for this reader, who was mailed its post in this
+    generation and has not passed the correction yet; or if the i-th is a post that was released for them and
+    that they have not got since.
     """
     offset = subscriptions.c.offset
     mask: ColumnElement[int] = literal(0)
-    for i, (seq, first_seq, post_id) in enumerate(due.corrections):
-        delivered = _showed(deliveries, post_id).where(deliveries.c.state.not_in(_NOT_RECEIVED))
-        archived = _showed(receipts, post_id)
-        received = or_(delivered.correlate(subscriptions), archived.correlate(subscriptions))
-        mask = mask + case((and_(and_(offset < seq, offset >= first_seq), received), 1 << i), else_=0)
+    for i, (seq, first_seq, post_id, released) in enumerate(due.corrections):
+        if released:
+            theirs = and_(has_released(due.remakes, post_id), ~has_shown(post_id, NOT_RECEIVED))
+        else:
+            theirs = and_(offset < seq, offset >= first_seq, has_shown(post_id, _NOT_CORRECTED))
+        mask = mask + case((theirs, 1 << i), else_=0)
     return mask
 
 
@@ -254,19 +261,6 @@ def _reschedule(
     these = select(subscriptions.c.id).select_from(active_readers()).where(is_due(due), which)
     moved = update(subscriptions).where(subscriptions.c.id.in_(these.limit(limit))).values(values)
     return connection.execute(moved).rowcount
-
-
-def _showed(table: Table, post_id: str) -> Exists:
-    """Whether a delivery, or a receipt, is of a mail to this generation of a row of `subscriptions` that
-    showed a post.
-    """
-    return exists().where(
-        table.c.subscription == subscriptions.c.id,
-        table.c.generation == subscriptions.c.generation,
-        mailing_posts.c.mailing == table.c.mailing,
-        mailing_posts.c.cohort == table.c.cohort,
-        mailing_posts.c.post_id == post_id,
-    )
 
 
 class NotDueReaders:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Insert, Row, and_, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Delete, Insert, Row, and_, delete, func, insert, literal, select, update
 
 from publisher.core.delivery import holds
 from publisher.core.delivery.mailing import (
@@ -33,6 +33,7 @@ from publisher.stores.sql.delivery.mailings import (
     save_segments,
     start_transactional,
 )
+from publisher.stores.sql.delivery.released import released_posts
 from publisher.stores.sql.delivery.transitions import is_suppressed
 from publisher.stores.sql.digests.due import (
     DueReaders,
@@ -96,8 +97,10 @@ class Planning(DueReaders, NotDueReaders):
             # Move the offsets of exactly the readers just planned, in the transaction that planned them.
             new = deliveries.c.n > row.planned
             readers = select(deliveries.c.subscription).where(deliveries.c.mailing == mailing, new)
-            moved = update(subscriptions).where(subscriptions.c.id.in_(readers))
-            connection.execute(moved.values(moved_on(row.head, row.due_before)))
+            if row.remakes is None:  # a mailing made again comes besides the digests of their schedule
+                moved = update(subscriptions).where(subscriptions.c.id.in_(readers))
+                connection.execute(moved.values(moved_on(row.head, row.due_before)))
+            connection.execute(_take_released(row).where(released_posts.c.subscription.in_(readers)))
             large = row.planned + planned >= batch_plan.over
             made = cut_batches(connection, row, planned, batch, batch_plan, sample=large)
             rows = [{"mailing": mailing, **batch_row(row.kind, part, now)} for part in made]
@@ -113,12 +116,28 @@ class Planning(DueReaders, NotDueReaders):
             return start_transactional(connection, new, subscription, now)
 
 
+def _corrections(mailing: Row[Any]) -> tuple[Correction, ...]:
+    return tuple(Correction(*given) for given in mailing.corrections)
+
+
+def _take_released(mailing: Row[Any]) -> Delete:
+    """The DELETE of released posts that a mailing shows or passes over."""
+    taken = [correction.post_id for correction in _corrections(mailing) if correction.released]
+    query = delete(released_posts).where(released_posts.c.post_id.in_(taken))
+    return query if mailing.remakes is None else query.where(released_posts.c.mailing == mailing.remakes)
+
+
 def _insert_deliveries(mailing: Row[Any], limit: int, now: datetime, batch_plan: BatchPlan) -> Insert:
     """INSERT .. SELECT of the next due readers, numbered on from the last chunk without gaps, so that each
     batch is a range.
     """
-    corrections = tuple(Correction(*given) for given in mailing.corrections)
-    due = DueQuery(list=mailing.list, now=mailing.due_before, head=mailing.head, corrections=corrections)
+    due = DueQuery(
+        list=mailing.list,
+        now=mailing.due_before,
+        head=mailing.head,
+        corrections=_corrections(mailing),
+        remakes=mailing.remakes,
+    )
     theirs = and_(
         cohort_keys.c.mailing == mailing.id,
         cohort_keys.c.offset == subscriptions.c.offset,

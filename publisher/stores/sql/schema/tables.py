@@ -195,6 +195,7 @@ mailings = Table(
     Column("frozen", Boolean, nullable=False),  # whether everything its deliveries need is stored
     Column("corrections", JSON, nullable=False),
     Column("refusals", EnumMember(RefusalRuling)),
+    Column("remakes", BigInteger),  # the stopped mailing whose readers this one is for
     allowed_values("kind", MailingKind),
     allowed_values("state", MailingState),
     allowed_values("hold", MailingHold),

@@ -32,6 +32,7 @@ from publisher.core.subscribers.subscription import Subscription, SubscriptionSt
 from publisher.stores.sql.database import Database, slices
 from publisher.stores.sql.delivery.batches import batch_with, recount_batches
 from publisher.stores.sql.delivery.bounces import bounces, delete_refusals
+from publisher.stores.sql.delivery.released import delete_released
 from publisher.stores.sql.delivery.retention import delete_receipts, has_receipt, receipts, reply_archive
 from publisher.stores.sql.delivery.transitions import update_for
 from publisher.stores.sql.schema.columns import is_
@@ -72,6 +73,7 @@ def delete_subscriptions(connection: Connection, pending: Sequence[tuple[int, in
         connection.execute(
             update(subscriptions).where(these, proof).values(state=SubscriptionState.UNSUBSCRIBED)
         )
+        delete_released(connection, ids)
         connection.execute(delete(subscriptions).where(these, ~proof))
         delete_addresses(connection, [subscriber for _, subscriber in part])
 
@@ -158,6 +160,7 @@ def erase_person(connection: Connection, key: str, now: datetime) -> int:
         recount_batches(connection, batch_with(row.mailing, row.n))
     delete_confirmations(connection, ids)
     delete_receipts(connection, ids)
+    delete_released(connection, ids)
     these = subscriptions.c.id.in_(ids)
     left: dict[str, Any] = {"state": SubscriptionState.UNSUBSCRIBED, "next_due_at": None, "consent": {}}
     left |= {"asked_at": None, "generation": subscriptions.c.generation + 1}

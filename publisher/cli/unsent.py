@@ -1,0 +1,120 @@
+"""mailings remake, release, resend: for readers who have nothing of a mailing."""
+
+import click
+
+from publisher.app import App
+from publisher.cli.common import SiteOptions, confirm_or_refuse, count, say, show_json, site_options
+from publisher.cli.mailing_text import counts_text, mailing_json, state_text
+from publisher.core.delivery.mailing import DeliveryState, Mailing, MailingHold
+from publisher.services.delivery import unsent as verbs
+from publisher.services.delivery.unsent import STATES, Unsent
+from publisher.services.operations.mailings import find_mailing
+
+_NEXT = "`publisher run` sends it at its next look, `publisher deliver` now"
+
+
+@click.command()
+@site_options(at=True, as_json=True)
+@click.argument("id", type=int)
+@click.option("--dry-run", is_flag=True, help="Show how many readers it would go to; change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+def remake(site: SiteOptions, as_json: bool, id: int, dry_run: bool, yes: bool) -> None:
+    """Mail the posts of a mailing, as they are now, to those of its readers who have nothing of it.
+
+    For a mailing that is paused, cancelled, or that servers refused. What is left of it is cancelled. Readers
+    with an unknown outcome may have it, so they get nothing: decide with `mailings resolve` first.
+    """
+    app = site.open()
+    mailing = _find(app, id)
+    readers = count(verbs.count_without(app.store, mailing), "reader")
+    if dry_run:
+        say(f"{_described(mailing)}; a new mailing would go to {readers}{_but_unknown(mailing)}")
+        return
+    confirm_or_refuse(f"mailing {id}", f"remake: its posts, as they are now, go to {readers}", yes=yes)
+    with app.lock("publish"):
+        made = verbs.remake(app.deps, find_mailing(app.store, id), app.time_to_write())
+    if made is None:
+        say(f"mailing {id}: nobody is left to mail it to{_but_unknown(mailing)}")
+    else:
+        held = made.hold is MailingHold.APPROVAL
+        step = f"`publisher mailings approve {made.id}` lets it go" if held else _NEXT
+        say(f"mailing {made.id} is {state_text(made)}, for {count(made.planned, 'reader')}; {step}")
+    if as_json:
+        show_json(mailing_json(made or find_mailing(app.store, id)))
+
+
+@click.command()
+@site_options(at=True, as_json=True)
+@click.argument("id", type=int)
+@click.option("--dry-run", is_flag=True, help="Show for how many readers; change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+def release(site: SiteOptions, as_json: bool, id: int, dry_run: bool, yes: bool) -> None:
+    """Put the posts of a mailing into the next digest of those of its readers who have nothing of it.
+
+    For a mailing that is paused, cancelled, or that servers refused. What is left of it is cancelled.
+    """
+    app = site.open()
+    mailing = _find(app, id)
+    readers = count(verbs.count_without(app.store, mailing), "reader")
+    if dry_run:
+        say(f"{_described(mailing)}; its posts would wait for {readers}{_but_unknown(mailing)}")
+        return
+    confirm_or_refuse(f"mailing {id}", f"release: its posts go to {readers} with their next digest", yes=yes)
+    with app.lock("publish"):
+        verbs.release(app.deps, find_mailing(app.store, id), app.time_to_write())
+    say(f"mailing {id}: its posts go to {readers} with their next digest{_but_unknown(mailing)}")
+    if as_json:
+        show_json(mailing_json(find_mailing(app.store, id)))
+
+
+@click.command()
+@site_options(at=True, as_json=True)
+@click.argument("id", type=int)
+@click.option(
+    "--only",
+    "which",
+    type=click.Choice([one.value for one in Unsent]),
+    required=True,
+    help="unsent: who was cancelled or skipped; rejected: whom servers refused.",
+)
+@click.option("--dry-run", is_flag=True, help="Show how many messages; change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+def resend(site: SiteOptions, as_json: bool, id: int, which: str, dry_run: bool, yes: bool) -> None:
+    """Send the messages of a mailing as they are, with the same Message-IDs, to readers who have none of it.
+
+    Readers who left meanwhile, whose address is suppressed, or whom another mail brought a post of it are
+    left out.
+    """
+    app = site.open()
+    mailing = _find(app, id)
+    found = app.store.count_unsent(id)
+    number = count(sum(found.get(state, 0) for state in STATES[Unsent(which)]), "message")
+    if dry_run:
+        say(f"{_described(mailing)}; at most {number} would be sent again")
+        return
+    confirm_or_refuse(f"mailing {id}", f"resend: at most {number} will be sent again", yes=yes)
+    queued = verbs.resend(app.deps, mailing, Unsent(which), app.time_to_write())
+    mailing = find_mailing(app.store, id)
+    say(f"{count(queued, 'message')} queued again; {_described(mailing)}{f'; {_NEXT}' if queued else ''}")
+    if as_json:
+        show_json(mailing_json(mailing))
+
+
+def _find(app: App, id: int) -> Mailing:
+    mailing = find_mailing(app.store, id)
+    verbs.unsent_list(app.deps, mailing)
+    return mailing
+
+
+def _described(mailing: Mailing) -> str:
+    return f"mailing {mailing.id} is {state_text(mailing)}: {counts_text(mailing)}"
+
+
+def _but_unknown(mailing: Mailing) -> str:
+    unknown = mailing.counts.get(DeliveryState.UNKNOWN, 0)
+    if not unknown:
+        return ""
+    return (
+        f"; {count(unknown, 'outcome')} of it {'is' if unknown == 1 else 'are'} unknown: "
+        f"`publisher mailings resolve {mailing.id}` decides"
+    )
