@@ -18,9 +18,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from publisher import __version__
 from publisher.app.container import wall_clock
 from publisher.app.last_good import recall, remember
-from publisher.app.service import Comparable, ServiceRegister, comparable
+from publisher.app.service import Comparable, ServiceRegister, comparable, digest_of
 from publisher.config import Settings, load_with_source
 from publisher.config.effective import EffectiveValue, changed_keys, effective_values
 from publisher.core.errors import OutputError, PublisherError, Refused, SettingsError, StoreError
@@ -213,6 +214,15 @@ def check_site(app: "App", *, starting: bool = False) -> None:
             raise SettingsError(finding.path, finding.reason)
     JinjaRenderer(app.template_folders).check()
     _ = app.deps, app.signer
+
+
+def record_first_generation(app: "App", environ: Mapping[str, str]) -> None:
+    """Gives the settings of a site a number, if none of its settings has one yet. Raises SettingsError."""
+    if app.store.generation() is None:
+        folder = app.settings.folder
+        _, source = load_with_source(folder, environ)
+        values = comparable(effective_values(source), hash_of_templates(folder))
+        app.store.add_generation(digest_of(values), values, __version__, app.real(), anew=False)
 
 
 class SettingsReloader:

@@ -239,7 +239,11 @@ def value_in_words(what: Any, zone: str) -> str:
 @site_options()
 def migrate(site: SiteOptions) -> None:
     """Upgrade the store to this version's schema. Safe to run again."""
-    before, after = site.open(alone=True).migrate()
+    from publisher.app.reload import record_first_generation
+
+    app = site.open(alone=True)
+    before, after = app.migrate()
+    record_first_generation(app, os.environ)
     say(f"the store is at schema {after}" + ("" if before == after else f" (was {before or 'empty'})"))
 
 

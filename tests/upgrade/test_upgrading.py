@@ -158,6 +158,9 @@ def test_a_migration_changes_nothing_that_readers_have_or_programs_read(upgraded
         assert holds(now := upgraded.json(*command.split()), before), (command, before, now)
     assert upgraded.run("migrate")
     assert upgraded.raw() == upgraded.before
+    with closing(sqlite3.connect(upgraded.folder / ".publisher/publisher.db")) as store:
+        assert store.execute("SELECT number FROM settings_generations").fetchall() == [(1,)]
+        assert store.execute("SELECT count(*) FROM service").fetchone() == (0,)
 
 
 def test_commands_that_look_find_nothing_to_do_and_do_nothing(upgraded: Installation) -> None:

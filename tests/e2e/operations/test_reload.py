@@ -1,16 +1,19 @@
 """`publisher run` takes up changed settings while it works: whole, soon, and without a failed request."""
 
+import random
 import signal
 import socket
 import threading
+import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from smtp_server import Hold, Slow, SmtpServer, on
 
 POST = "---\ntitle: {0}\ndate: 2024-05-01\n---\nWords.\n"
@@ -237,3 +240,44 @@ def test_systemd_hears_when_it_is_ready_reloads_lives_and_stops(
         hear("READY=1")
         assert server.stop() == 0
         hear("STOPPING=1")
+
+
+@pytest.mark.soak
+def test_random_kills_while_settings_change_repeat_nothing_and_lose_nothing_silently(
+    site: Any, running: Any, wait_for: Any
+) -> None:
+    names = [f"r{number:03}@example.org" for number in range(300)]
+    chance = random.Random(24)  # noqa: S311  # chance, not secrets
+    with SmtpServer(on("dot", Slow(0.02))) as relay:
+        toml = mailing_site(site, relay, names)
+        server = running()
+        site.post("news.md", POST.format("News").replace("2024-05-01", datetime.now(UTC).isoformat()))
+        wait_for(lambda: relay.accepted)
+        kills = 0
+        for number in range(50):
+            description = f'title = "The Harbour"\ndescription = "{number}"'
+            site.settings(toml.replace('title = "The Harbour"', description, 1))
+            wait_for(after(chance.uniform(0.0, 1.5)))
+            server.http.close()
+            server.process.kill()
+            server.process.communicate()
+            kills += 1
+            server = running(*(["--take-over"] if number % 7 == 0 else []))
+        wait_for(lambda: not any(m["state"] == "ready" for m in site.json("mailings", "list")))
+        assert server.stop() == 0
+    copies = Counter(message.rcpt_to for message in relay.accepted)
+    [counts] = [m["counts"] for m in site.json("mailings", "list")]
+    assert max(copies.values()) == 1
+    assert len(names) - counts["unknown"] <= len(copies) <= len(names)
+    assert counts["accepted"] + counts["unknown"] == len(names)
+    assert counts["unknown"] <= kills
+    found = site.json("status")["service"]
+    assert site.feed()["description"] == "49"
+    assert found["generation"] >= 1
+    assert problems(site) == []
+
+
+def after(seconds: float) -> Callable[[], bool]:
+    """A condition: so much time has passed, for a kill at a random moment."""
+    until = time.monotonic() + seconds
+    return lambda: time.monotonic() >= until
