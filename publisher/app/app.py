@@ -6,7 +6,7 @@ meantime.
 
 import os
 import secrets
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -110,6 +110,17 @@ class App(OpenSite):
     def warnings(self, made: "Plan") -> "Sequence[content.Finding]":
         """Warnings to the authors of the posts that a plan publishes."""
         return services.content.findings_of_changes(self.deps, made)
+
+    def widen(self, slugs: Collection[str]) -> Mapping[str, int]:
+        """Lets feeds show from the next publish on the older posts that a new limit or filter adds; returns
+        how many these are, by the path of each feed.
+        """
+        from publisher.services.feeds.feed_growth import widen, with_allowed_entries
+        from publisher.services.feeds.feed_views import feed_views
+
+        with self.lock("publish"):
+            views = with_allowed_entries(self.store, feed_views(self.deps.rules, self.store))
+            return widen(self.store, views, slugs)
 
     def publish(
         self,

@@ -128,6 +128,12 @@ def plan(
 )
 @click.option("--send", multiple=True, metavar="LIST", help="Send to LIST now, ignoring its schedule.")
 @click.option("--backfill", is_flag=True, help="Add new posts to the feeds without mailing them.")
+@click.option(
+    "--widen",
+    multiple=True,
+    metavar="FEED",
+    help="Let FEED show the older posts that its new limit or filter adds; readers see them as new.",
+)
 @click.option("--no-ping", is_flag=True, help="Do not notify hubs yet; run `feeds ping` after an upload.")
 @click.option("--dry-run", is_flag=True, help="Show the plan; change nothing.")
 def publish(
@@ -137,6 +143,7 @@ def publish(
     no_mail: bool,
     send: tuple[str, ...],
     backfill: bool,
+    widen: tuple[str, ...],
     dry_run: bool,
     no_ping: bool,
     overrides: frozenset[Guard],
@@ -151,6 +158,10 @@ def publish(
     now_due = [the_list(app, slug).slug for slug in send]
     if send and no_mail:
         raise UsageError("publish", "--send and --no-mail exclude each other", "give one of them")
+    unknown = [slug for slug in widen if slug not in {spec.slug for spec in app.deps.rules.feeds}]
+    if unknown:
+        names = ", ".join(spec.slug for spec in app.deps.rules.feeds)
+        raise UsageError("--widen", f"no feed {unknown[0]!r}", f"publisher.toml has: {names}")
     if dry_run:
         warn_of_clock(app)
         publish_plan, reports = app.plan(backfill=backfill, overrides=overrides, answers=answers)
@@ -160,6 +171,8 @@ def publish(
         return
     if not no_mail:
         warn_of_readable(app)
+    for path, number in app.widen(widen).items() if widen else ():
+        say(f"feed {path}: takes in {count(number, 'older post')}; feed readers will show that as new")
     report = app.publish(
         backfill=backfill,
         expect=expect,

@@ -160,7 +160,11 @@ class FeedSettings(SectionValues):
     formats: tuple[str, ...] = setting(
         some_of(*FORMAT_NAMES), help="The formats it is written in.", default=FORMAT_NAMES
     )
-    limit: int = setting(whole(1, 10_000), help="How many of the newest posts it holds.", default=20)
+    limit: int = setting(
+        whole(1, 10_000),
+        help="How many of the newest posts it holds. If you raise it, the feed grows as posts come.",
+        default=20,
+    )
     content: str = setting(
         one_of("full", "summary"), help="Whole posts, or only their summaries.", default="full"
     )

@@ -196,6 +196,20 @@ class FeedState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AllowedEntries:
+    """What a feed may show after its rules changed: posts whose first log row is in `kept`, or comes after
+    row `after`.
+    """
+
+    after: int
+    kept: frozenset[int]
+
+    def has(self, seq: int) -> bool:
+        """Whether the post that was first published by log row `seq` may be shown."""
+        return seq > self.after or seq in self.kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TermChange:
     """A live post whose author gave it other tags, categories, authors or another language, at `at`."""
 

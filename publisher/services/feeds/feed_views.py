@@ -8,7 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from publisher.core.feeds.feed import ArchivePage, CombinedFilter, FeedSpec, FeedState, update_pages
+from publisher.core.feeds.feed import (
+    AllowedEntries,
+    ArchivePage,
+    CombinedFilter,
+    FeedSpec,
+    FeedState,
+    update_pages,
+)
 from publisher.core.posts.filters import EVERYTHING, PostFilter, feed_part_name, term_matches
 from publisher.core.publishing.log import LogHead
 from publisher.ports import Store
@@ -27,6 +34,7 @@ class FeedView:
     """A feed as it stands. A post is in it when it matches all `filters`. `label` is the value of a split
     feed that it is about and `name` the same in file names, both "" for a whole feed. `version` is the state
     of its posts, `pages` its full archive documents, oldest first. It last changed for readers at `updated`.
+    `allowed` is what it may show, None for all.
     """
 
     spec: FeedSpec
@@ -36,6 +44,7 @@ class FeedView:
     label: str = ""
     name: str = ""
     pages: Sequence[ArchivePage] = ()
+    allowed: AllowedEntries | None = None
 
     @property
     def path(self) -> str:

@@ -26,6 +26,7 @@ from publisher.core.site import license_url
 from publisher.ports import Store
 from publisher.services.deps import Deps, SiteRules
 from publisher.services.feeds.documents import ARCHIVE_FOLDER, DocumentSpec, fingerprint, write_documents
+from publisher.services.feeds.feed_growth import newest_allowed, with_allowed_entries
 from publisher.services.feeds.feed_views import MAX_CHANGES, FeedView, feed_views, forget_archives
 from publisher.services.posts.content import PostContent, stored_contents
 
@@ -63,7 +64,8 @@ class CurrentFeed:
 def current_feeds(deps: Deps) -> list[CurrentFeed]:
     """Every feed that exists now, not yet built, in the order of `feed_views`."""
     feeds: list[CurrentFeed] = []
-    for view in feed_views(deps.rules, deps.adapters.store):
+    store = deps.adapters.store
+    for view in with_allowed_entries(store, feed_views(deps.rules, store)):
         last = view.pages[-1].number if view.pages else 0
         inputs = (view.spec, view.path, view.label, view.version, view.updated, last)
         feeds.append(
@@ -75,6 +77,7 @@ def current_feeds(deps: Deps) -> list[CurrentFeed]:
                     deps.rules.site,
                     deps.rules.hubs,
                     inputs,
+                    *((view.allowed.after, tuple(sorted(view.allowed.kept))) if view.allowed else ()),
                 ),
                 build=cache(partial(build_feed, deps, view)),
             )
@@ -133,12 +136,12 @@ def build_feed(deps: Deps, view: FeedView) -> Feed:
     since the oldest of these came (RFC 5005 4: a later edit is published again under its id).
     """
     limit = view.spec.limit
-    found = deps.adapters.store.newest_of(view.filters, limit + 1)
-    newest = list(found[:limit])
-    since = newest[-1].first_seq if len(found) > limit else 0
+    found, hides_any = newest_allowed(deps.adapters.store, view, limit + 1)
+    newest, is_all = list(found[:limit]), len(found) <= limit and not hides_any
+    since = newest[-1].first_seq if newest and not is_all else 0
     newest += deps.adapters.store.recently_changed_of(view.filters, since, limit) if since else []
     history = History(
-        complete=not since and not view.pages,
+        complete=is_all and not view.pages,
         previous=_archive_urls(deps, view, len(view.pages)) if view.pages else {},
     )
     gone = tombstones(deps.adapters.store, view, since)
@@ -150,7 +153,7 @@ def build_newest_archive(deps: Deps, view: FeedView) -> Feed:
     which links to the full one before; so nobody who follows `prev-archive` meets one that changes.
     """
     last = view.pages[-1]
-    newest = deps.adapters.store.newest_of(view.filters, view.spec.limit)
+    newest, _ = newest_allowed(deps.adapters.store, view, view.spec.limit)
     rest = [known for known in newest if known.first_seq > last.until]
     posts = rest[max(0, len(rest) - page_size(view.spec.limit) + 1) :]
     return _archive(deps, view, posts, last.number + 1, after=last.until)
