@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         FeedReader,
         FeedRedirectsFile,
         Signer,
+        StaticFolder,
         WebClient,
     )
     from publisher.sources import FolderSource
@@ -148,6 +149,17 @@ def make_source(settings: "Settings", rest: timedelta = timedelta()) -> "FolderS
     rules = fill(SourceRules, posts, site_url=site.url, author=site.author, defaults=defaults)
     stability = StabilityCheck(rest.total_seconds(), time.time) if rest else None
     return FolderSource(posts.dir, rules, settings.folder, rest=stability, clock=wall_clock)
+
+
+def make_static_folder(settings: "Settings") -> "StaticFolder | None":
+    """The folder of files that are copied as they are, if the site has one."""
+    if settings.static is None:
+        return None
+    from publisher.sources.static_folder import DiskStaticFolder
+
+    root, folder = settings.folder, settings.static
+    name = str(folder.relative_to(root) if folder.is_relative_to(root) else folder)
+    return DiskStaticFolder(folder, name, (root, root / "public", root / ".publisher", root / "outbox"))
 
 
 def template_fingerprint(template_folders: Sequence[Path]) -> str:

@@ -301,7 +301,7 @@ def call_on_signals(
 
 def watched(app: App) -> tuple[object, ...]:
     """What a watcher depends on."""
-    return app.settings.schedule.watch, app.settings.posts.dir
+    return app.settings.schedule.watch, app.settings.posts.dir, app.settings.static
 
 
 def make_watcher(app: App, ticker: "Ticker") -> "Watcher":
@@ -311,7 +311,7 @@ def make_watcher(app: App, ticker: "Ticker") -> "Watcher":
     store = app.settings.store.url.removeprefix("sqlite:///")
     ours = (Path(store + end) for end in ("", "-journal", "-shm", "-wal"))
     return Watcher(
-        {app.settings.posts.dir: ticker.files_changed},
+        dict.fromkeys(filter(None, (app.settings.static, app.settings.posts.dir)), ticker.files_changed),
         quiet=app.rest / 2,
         skip=(app.state, app.public, app.outbox, *ours),
         problem=ticker.set_watch_problem,

@@ -48,6 +48,7 @@ class Settings:
     folder: Path
     site: Site
     secret_file: Path
+    static: Path | None
     posts: PostsSettings
     feeds: tuple[FeedSpec, ...]
     websub: WebSubSettings
@@ -167,6 +168,7 @@ def make_settings(folder: Path, read: ReadTables) -> Settings:
         folder=folder,
         site=site,
         secret_file=own.secret_file,
+        static=own.static,
         posts=one(POSTS, timezone=own.timezone, language=own.language),
         feeds=tuple(feed.feed(site) for feed in every(FEEDS)),
         websub=one(WEBSUB),

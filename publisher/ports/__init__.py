@@ -42,6 +42,7 @@ from publisher.ports.publishing import (
     PublicFolder,
     PublishStateStore,
     ServiceStore,
+    StaticFolder,
 )
 from publisher.ports.subscribers import PlanningStore, SignUpStore, SubscriberStore
 
@@ -71,6 +72,7 @@ __all__ = [
     "Session",
     "Signer",
     "Source",
+    "StaticFolder",
     "Store",
     "SubscriberStore",
     "Transport",

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from publisher.core.feeds.documents import Document, FeedVersion
+from publisher.core.feeds.documents import Document, FeedVersion, StaticListing
 from publisher.core.feeds.feed import (
     MAX_SEQ,
     ArchivePage,
@@ -379,6 +379,18 @@ class PublicFolder(Protocol):
 
     def sweep(self) -> None:
         """Deletes what a crash left staged."""
+        ...
+
+
+class StaticFolder(Protocol):
+    """The folder of files that are copied into public/ as they are."""
+
+    def files(self) -> StaticListing:
+        """What is in it now."""
+        ...
+
+    def read(self, path: str) -> bytes | None:
+        """The bytes of a file, None if it is gone."""
         ...
 
 

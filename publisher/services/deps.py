@@ -30,6 +30,7 @@ from publisher.ports import (
     Renderer,
     Signer,
     Source,
+    StaticFolder,
     Store,
     Transport,
     WebClient,
@@ -83,6 +84,7 @@ class Adapters:
     journal: Journal
     public_folder: PublicFolder
     source: Callable[[], Source]
+    static_folder: Callable[[], StaticFolder | None]
     markup: Markup
     formats: Mapping[str, Format]
     write_opml: Callable[[Site, tuple[Outline, ...]], bytes]

@@ -111,7 +111,15 @@ def read_logo(value: object) -> dict[str, Any]:
         size = logo.get(side, 1)
         if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= WIDEST_LOGO:
             raise InvalidValue(f"{side} must be pixels, from 1 to {WIDEST_LOGO}")
-    return logo | {"url": read_url(url).removesuffix("/")}
+    return logo | {"url": read_picture(url)}
+
+
+def read_picture(value: object) -> str:
+    """An absolute URL, or a path under web.public_url that begins with "/"."""
+    text = read_filled(value)
+    if text.startswith("/") and not text.startswith("//"):
+        return read_url(f"https://example.org{text}").removeprefix("https://example.org").removesuffix("/")
+    return read_url(text).removesuffix("/")
 
 
 def _check_known(key: str, known: list[str]) -> None:
@@ -172,13 +180,20 @@ PALETTE = SettingType(
     },
     verbatim=False,
 )
+PICTURE = SettingType(
+    'the URL of a picture, or its path under web.public_url such as "/icon.png"',
+    read_picture,
+    text_schema(r"[Hh][Tt][Tt][Pp][Ss]?://[^\s?#]+|/[^/\s?#][^\s?#]*"),
+)
 LOGO_SIZE = whole(1, WIDEST_LOGO)
 LOGO = SettingType(
     'a picture, as in {url = "https://example.org/logo.png", width = 120, height = 40}',
     read_logo,
     either(
-        URL.schema,
-        table_schema({"url": URL, "alt": TEXT, "width": LOGO_SIZE, "height": LOGO_SIZE}, required=["url"]),
+        PICTURE.schema,
+        table_schema(
+            {"url": PICTURE, "alt": TEXT, "width": LOGO_SIZE, "height": LOGO_SIZE}, required=["url"]
+        ),
     ),
     verbatim=False,
 )
@@ -242,6 +257,12 @@ class SiteSettings(SectionValues):
         help="The file of secret keys that sign links in mails. Created if missing.",
         default=".publisher/secret",
     )
+    static: Path | None = setting(
+        PATH,
+        help="A folder of files that are copied into public/ as they are: logos, favicon.ico, robots.txt, "
+        "CNAME, ads.txt, .well-known. Never over a document of Publisher's own.",
+        shown='"static/"',
+    )
     palette: Palette = setting(
         PALETTE,
         help="Colors (#rrggbb) and fonts of mails: paper, ink, quiet, accent, line, tint; each also as "
@@ -251,12 +272,12 @@ class SiteSettings(SectionValues):
     )
     logo: dict[str, Any] | None = setting(
         LOGO,
-        help="A picture at the top of mails instead of the title. alt is its text alternative "
-        "(default: the title).",
+        help="A picture at the top of mails instead of the title: its URL, or its path in public/ such as "
+        '"/logo.png". alt is its text alternative (default: the title).',
         shown='{url = "https://example.org/logo.png", width = 120, height = 40}',
     )
     icon: str = setting(
-        URL,
+        PICTURE,
         help="A square picture that feed readers show beside the feed's name; PNG, 512 pixels wide or so.",
         unset="",
         shown='"https://example.org/icon.png"',
@@ -264,16 +285,22 @@ class SiteSettings(SectionValues):
 
     def site(self, public_url: str | None) -> Site:
         """The publication; `public_url` is that of [web]."""
+        base = public_url or self.url
+
+        def located(picture: str) -> str:
+            return base + picture[1:] if picture.startswith("/") else picture
+
         logo: dict[str, Any] = {"alt": self.title, **(self.logo or {})}
+        logo |= {"url": located(logo.get("url", ""))}
         return fill(
             Site,
             self,
-            public_url=public_url or self.url,
+            public_url=base,
             id_authority=self.id_authority or default_authority(self.url),
             language=self.language or DEFAULT_LANGUAGE,
             timezone=self.timezone or DEFAULT_TIMEZONE,
             logo=Logo(**logo) if self.logo else None,
-            icon=self.icon.removesuffix("/"),
+            icon=located(self.icon),
         )
 
 

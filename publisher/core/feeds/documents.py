@@ -104,6 +104,29 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StaticFile:
+    """A file of the author's that is copied as it is. `path` is relative to public/; `name` is what the
+    author calls it; `changed_ns` is its mtime in nanoseconds.
+    """
+
+    path: str
+    name: str
+    size: int
+    changed_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaticListing:
+    """What is in the folder of such files, by path, and a line for each that cannot be copied. `unreadable`
+    says why nothing is known of the folder, "" otherwise.
+    """
+
+    files: tuple[StaticFile, ...] = ()
+    problems: tuple[str, ...] = ()
+    unreadable: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FeedVersion:
     """What a feed document held when its bytes had `hash` (SHA-256, 64 hex digits): a mark for each entry, so
     that a client that still has this version can be sent only the entries it lacks (RFC 3229).

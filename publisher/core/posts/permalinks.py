@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import unicodedata
 from urllib.parse import quote, unquote
 
 POSTS_FOLDER = "posts/"
@@ -89,3 +90,8 @@ def _valid_name(part: str) -> str:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def disk_key(path: str) -> str:
+    """Equal for paths that are one file on a disk that ignores case or Unicode normalization."""
+    return unicodedata.normalize("NFC", path).casefold()

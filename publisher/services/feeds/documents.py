@@ -41,6 +41,9 @@ PROBLEM_AREA = "websub"
 ARCHIVE_FOLDER = "archive/"
 """The folder of archive documents. They do not change, so no client has an older version of one."""
 
+STATIC = "static "
+"""What the fingerprints of files begin with that are copied as they are."""
+
 THREADS = 4
 """Staging threads; more than cores, because they mostly wait for the disk."""
 
@@ -139,15 +142,22 @@ class DocumentSpec:
 
 
 def write_documents(
-    deps: Deps, specs: Sequence[DocumentSpec], now: datetime, *, owned: tuple[str, ...] = ()
+    deps: Deps,
+    specs: Sequence[DocumentSpec],
+    now: datetime,
+    *,
+    owned: tuple[str, ...] = (),
+    copies: bool = False,
 ) -> tuple[str, ...]:
     """Brings the documents of `specs` up to date; returns the paths whose bytes changed. Removes every other
-    document in the `owned` folders ("posts/"). Raises StoreError, OutputError.
+    document in the `owned` folders ("posts/"), and with `copies` every other copy of an author's file. Raises
+    StoreError, OutputError.
     """
     store, folder = deps.adapters.store, deps.adapters.public_folder
     before = store.documents()
     folder.sweep()
-    remove_documents(deps, sorted({p for p in before if p.startswith(owned)} - {s.path for s in specs}))
+    may_go = {p for p, old in before.items() if p.startswith(owned) or (copies and is_copy(old))}
+    remove_documents(deps, sorted(may_go - {spec.path for spec in specs}))
     made: list[Document] = []
     versions: list[FeedVersion] = []
     changed: list[str] = []
@@ -183,6 +193,11 @@ def write_documents(
     if deps.rules.hubs:  # also pings that were queued by a publish that died
         store.release_pings()
     return tuple(changed)
+
+
+def is_copy(document: Document) -> bool:
+    """Whether a document is the copy of an author's file."""
+    return document.fingerprint.startswith(STATIC)
 
 
 def _document(spec: DocumentSpec, data: bytes, last: tuple[str, datetime] | None, now: datetime) -> Document:

@@ -4,7 +4,6 @@ beside it and small pages at its former addresses.
 """
 
 import hashlib
-import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +15,7 @@ from pathlib import PurePosixPath
 from publisher.core.errors import Refused
 from publisher.core.feeds.feed import MAX_SEQ, FeedSpec, Outline
 from publisher.core.posts.permalinks import POSTS_FOLDER as POSTS
-from publisher.core.posts.permalinks import page_path, url_path
+from publisher.core.posts.permalinks import disk_key, page_path, url_path
 from publisher.core.posts.post import ASSETS_FOLDER as ASSETS
 from publisher.core.posts.post import Asset, Post
 from publisher.core.publishing.log import PublishedPost, mint
@@ -271,7 +270,7 @@ def page_paths(posts: Sequence[PublishedPost]) -> tuple[dict[str, str], list[str
     problems: list[str] = []
     for known in posts:
         path = page_path(known.post.permalink)
-        key = _disk_key(path)
+        key = disk_key(path)
         above = [str(folder) for folder in PurePosixPath(key).parents]
         rival = taken.get(key) or folders.get(key) or next((taken[f] for f in above if f in taken), None)
         if rival:
@@ -283,11 +282,6 @@ def page_paths(posts: Sequence[PublishedPost]) -> tuple[dict[str, str], list[str
         taken[key] = known.post.path
         folders |= dict.fromkeys(above, known.post.path)
     return paths, problems
-
-
-def _disk_key(path: str) -> str:
-    """Equal for paths that are one file on a disk that ignores case or Unicode normalization."""
-    return unicodedata.normalize("NFC", path).casefold()
 
 
 def post_pages(deps: Deps, posts: Sequence[PublishedPost], paths: Mapping[str, str]) -> list[DocumentSpec]:
@@ -345,12 +339,12 @@ def redirect_pages(
     if not redirects:
         return []
     post_at = {url_path(paths[known.id]): known for known in posts if known.id in paths}
-    keys = {_disk_key(path) for path in (*taken, *redirects)}
+    keys = {disk_key(path) for path in (*taken, *redirects)}
     folders = {str(folder) for key in keys for folder in PurePosixPath(key).parents}
-    standing = {_disk_key(path) for path in taken}
+    standing = {disk_key(path) for path in taken}
     specs: list[DocumentSpec] = []
     for path, target in redirects.items():
-        key = _disk_key(path)
+        key = disk_key(path)
         if key in standing or key in folders or any(str(f) in keys for f in PurePosixPath(key).parents):
             continue
         standing.add(key)

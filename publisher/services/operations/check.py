@@ -28,6 +28,7 @@ from publisher.services.deps import Deps
 from publisher.services.digests.compose import lint_digest, mail_problems
 from publisher.services.digests.due_readers import DigestMaterial, due_report
 from publisher.services.digests.planner import cohort_digests
+from publisher.services.feeds.static_files import static_documents
 from publisher.services.mail.messages import account_letter, confirmation_letter, welcome_letter
 from publisher.services.posts.content import Finding, digest_post, findings_of
 from publisher.services.publishing.post_ids import recover_history
@@ -135,6 +136,9 @@ def check(deps: Deps, now: datetime) -> CheckReport:
     unread = deps.adapters.source().unreadable()
     findings += _unread_files(unread, deps.adapters.source().unread())
     findings += [Finding(path=p, line=0, reason=reason, error=True) for p, reason in clashes.items()]
+    for problem in static_documents(deps, ())[1]:
+        path, _, reason = problem.partition(": ")
+        findings.append(Finding(path=path, line=0, reason=reason, error=True))
     parsed = [item for item in items if isinstance(item, ParsedPost)]
     waits = [wait_reason(item.post, now) for item in parsed]
     return CheckReport(

@@ -52,6 +52,7 @@ from publisher.services.feeds.redirects import (
     sync_redirects,
     update_page_redirects,
 )
+from publisher.services.feeds.static_files import static_documents
 from publisher.services.publishing.folder_snapshot import FolderSnapshot, SnapshotCache
 from publisher.services.publishing.scan import ScanResult, remember_rules, scan_folder
 
@@ -251,4 +252,9 @@ def write_site(deps: Deps, now: datetime, page_only: Sequence[Post]) -> tuple[st
         deps.adapters.store, known, taken | redirects.keys(), now, recalled_pages(deps.adapters.store)
     )
     specs += redirect_pages(deps, shown, paths, redirects, taken)
-    return write_documents(deps, [s for s in specs if s.path not in moved], now, owned=OWNED_FOLDERS)
+    ours = {spec.path for spec in specs} | moved
+    static, not_copied = static_documents(deps, ours)
+    deps.adapters.store.set_problems("static files", not_copied, now)
+    specs += static
+    specs = [spec for spec in specs if spec.path not in moved]
+    return write_documents(deps, specs, now, owned=OWNED_FOLDERS, copies=True)

@@ -1,7 +1,7 @@
 """Files under public/, kept in memory with their encodings and headers while they are unchanged on disk.
 
 Nothing outside the folder is reachable: no "..", no backslash, no NUL, no link that leads out. Nothing hidden
-(".name") or unfinished ("*.part") is served.
+(".name", except ".well-known") or unfinished ("*.part") is served.
 """
 
 import hashlib
@@ -295,5 +295,5 @@ def shared_headers(relative: str, modified: datetime, feed: FeedResource | None,
 
 def is_servable_name(name: str) -> bool:
     """Whether a part of a path may name something that is served."""
-    hidden = name.startswith(".") or name.endswith(".part")
+    hidden = (name.startswith(".") and name != ".well-known") or name.endswith(".part")  # RFC 8615
     return bool(name) and not hidden and not any(bad in name for bad in "\\\0/")
