@@ -28,7 +28,7 @@ def relay(**given: Any) -> Relay:
 
 def a_site(**given: Any) -> Site:
     values = {**unless_set(SITE), "language": "en", "timezone": "UTC", **given}
-    return Site(**{name: value for name, value in values.items() if name != "secret_file"})
+    return Site(**{name: value for name, value in values.items() if name not in ("secret_file", "static")})
 
 
 def source_rules(**given: Any) -> SourceRules:
