@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from publisher.app import App, PublishReport, wall_clock
 from publisher.core.errors import PublisherError
+from publisher.core.publishing.plan import HoldReason, describe_held
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class Ticker:
         self._watched = False
         self._unknown, self._held, self._in_outbox = 0, "", ""
         self._secret_problem = ""
+        self._held_posts: Collection[str] = ()
         self._unsent: Collection[str] = ()
         self._reworded: set[str] = set()
         self._troubles: Mapping[str, str] = {}
@@ -216,6 +218,10 @@ class Ticker:
         self._log_unsent({str(error) for error in report.unsent})
         if report.public_url:
             log.warning("public_url", extra={"reason": report.public_url})
+        held = describe_held([hold for hold in plan.held if hold.reason is not HoldReason.MISSING])
+        for line in [line for line in held if line not in self._held_posts]:
+            log.warning("posts_held", extra={"reason": line})
+        self._held_posts = held
         for bad in plan.bad:
             log.warning("bad_post", extra={"path": bad.path, "line": bad.line, "reason": bad.reason})
         for warning in report.warnings:

@@ -169,6 +169,7 @@ class OpenSite:
             id_rules=make_id_rules(settings),
             hubs=settings.websub.hubs,
             max_age=settings.posts.max_age,
+            max_new=settings.posts.max_new,
             post_pages=settings.posts.pages,
             batch_size=settings.queue.batch,
             bounce_address=settings.mail.bounces.address,

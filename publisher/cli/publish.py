@@ -28,7 +28,14 @@ from publisher.core.errors import UsageError
 from publisher.core.mail.lint.problem import LintRule
 from publisher.core.posts.post import describe_wait
 from publisher.core.publishing.log import LogKind
-from publisher.core.publishing.plan import REMEDIES, Guard, HeldFileAnswers, Plan, changes_of_kind
+from publisher.core.publishing.plan import (
+    REMEDIES,
+    Guard,
+    HeldFileAnswers,
+    Plan,
+    changes_of_kind,
+    describe_held,
+)
 from publisher.core.times import local_time
 from publisher.core.tokens import LINK_RULE as PUBLIC_URL
 
@@ -77,7 +84,7 @@ def guard_options(*, mail: bool) -> Callable[[Command], Command]:
         )
         text = "Publish the held FILE as a new post, whatever it looks like."
         decorated = click.option("--as-new", multiple=True, metavar="FILE", help=text)(decorated)
-        text = "Continue even if many old posts change or look new at once."
+        text = "Continue even if many posts are new at once, or many old ones change or look new."
         return click.option("--accept-new", is_flag=True, help=text)(decorated)
 
     return decorate
@@ -220,8 +227,8 @@ def print_plan(app: App, publish_plan: Plan, reports: "tuple[DueReport, ...]", *
         echo(f"read anew  {read_anew_in_words(publish_plan)}")
     for line in kept_dates_in_words(publish_plan):
         echo(f"date kept  {line}")
-    for hold in publish_plan.held:
-        echo(f"held       {hold}")
+    for line in describe_held(publish_plan.held):
+        echo(f"held       {line}")
     for stop in publish_plan.stops:
         echo(f"stop       {stop}; {REMEDIES[stop.guard]}")
     if publish_plan.nothing:
@@ -274,8 +281,8 @@ def say_report(app: App, report: PublishReport) -> None:
         say(f"date kept: {line}")
     for line in report.reworded:
         say(line)
-    for hold in publish_plan.held:
-        say(f"held: {hold}")
+    for line in describe_held(publish_plan.held):
+        say(f"held: {line}")
     say_warnings(report.warnings)
     for id in report.mailings:
         mailing = app.store.mailing(id)

@@ -212,9 +212,9 @@ class PlanningStore(Protocol):
         """Saves when schedules are due next, by their ids; None: whenever something is published."""
         ...
 
-    def fix_next_due(self, slug: str, now: datetime, *, limit: int) -> int:
+    def fix_next_due(self, slug: str, now: datetime, *, limit: int, gap: timedelta = timedelta()) -> int:
         """Gives at most `limit` readers, whose due time differs from their schedule's, the schedule's time.
-        Returns how many.
+        Those without one may have to wait for `gap` after a mail. Returns how many.
         """
         ...
 
@@ -248,8 +248,10 @@ class PlanningStore(Protocol):
         """Every reader of a list, due or not, or just one of them, in order of id. Streamed."""
         ...
 
-    def next_due_at(self) -> datetime | None:
-        """The earliest due time of any active reader with a schedule; None if there is none."""
+    def next_due_at(self, now: datetime | None = None) -> datetime | None:
+        """The earliest due time of any active reader with a schedule, and with `now`, of those without one
+        who had a mail just now and for whom more was published since; None if there is none.
+        """
         ...
 
     def lowest_offset(self, slug: str) -> int | None:
@@ -305,11 +307,18 @@ class PlanningStore(Protocol):
         ...
 
     def plan_chunk(
-        self, mailing: int, *, limit: int, batch: int, now: datetime, batch_plan: BatchPlan = UNDIVIDED
+        self,
+        mailing: int,
+        *,
+        limit: int,
+        batch: int,
+        now: datetime,
+        batch_plan: BatchPlan = UNDIVIDED,
+        gap: timedelta = timedelta(),
     ) -> int:
         """Writes deliveries for at most `limit` due readers of the mailing's cohorts, in batches of at most
-        `batch`, and moves their offsets and due times, in one transaction. Returns how many; once it is 0 the
-        mailing is ready.
+        `batch`, and moves their offsets and due times, in one transaction; readers without a schedule are due
+        again after `gap`. Returns how many; once it is 0 the mailing is ready.
         """
         ...
 

@@ -52,6 +52,8 @@ class SiteRules:
     """WebSub hubs, which are told of changed feeds."""
     max_age: timedelta
     """A new post that is older than this enters the log as backfill."""
+    max_new: int | None
+    """How many new posts may be published at once; None: by the size of the site."""
     post_pages: bool
     """Whether each post has a page of ours under public/."""
     batch_size: int

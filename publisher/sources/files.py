@@ -22,6 +22,11 @@ from publisher.sources.globs import path_matcher
 LEASE_SECONDS = 60.0
 """How long to wait for a file that is empty or open for writing, in seconds; then it is read as it is."""
 
+SETTLE_SECONDS, LONG_SETTLE_SECONDS = 2.0, 10.0
+"""How long a file must have been left alone where the system cannot tell whether it is open for writing;
+longer if it ends in the middle of a line, or grew since it was looked at before.
+"""
+
 _Stamp = tuple[int, int]
 _CONFLICT_MARKS = (lazy(r"<{7}(?: .*)?"), lazy(r"={7}"), lazy(r">{7}(?: .*)?"))
 _FENCE = lazy(r" {0,3}(`{3,}|~{3,})")
@@ -237,6 +242,7 @@ class StabilityCheck:
         self.seconds = seconds
         self._now = now
         self._ahead: dict[tuple[int, int], tuple[_Stamp, float]] = {}
+        self._sizes: dict[tuple[int, int], int] = {}  # of files that were not stable, when looked at last
 
     def is_stable(self, number: int, status: os.stat_result) -> bool:
         """Whether the file open for reading as descriptor `number` is stable; `status` is its state now."""
@@ -248,10 +254,17 @@ class StabilityCheck:
                 self._ahead[key] = (stamp_of(status), now)
                 return False
             return now - since >= self.seconds
-        if age < self.seconds:
-            return False
+        key = (status.st_dev, status.st_ino)
+        grew = self._sizes.get(key, status.st_size) < status.st_size
         # Editors empty a file before they write it, and some programs pause while they write.
-        return age > LEASE_SECONDS or (status.st_size > 0 and not is_open_for_writing(number))
+        stable = age >= self.seconds and (
+            age > LEASE_SECONDS or (status.st_size > 0 and _is_left_alone(number, status, age, grew=grew))
+        )
+        if stable:
+            self._sizes.pop(key, None)
+        else:
+            self._sizes[key] = min(self._sizes.get(key, status.st_size), status.st_size)
+        return stable
 
 
 def read_stable(number: int, status: os.stat_result, check: StabilityCheck | None, limit: int) -> bytes:
@@ -282,20 +295,33 @@ def stamp_of(status: os.stat_result) -> _Stamp:
     return status.st_size, status.st_mtime_ns
 
 
-def is_open_for_writing(number: int) -> bool:
-    """Whether a process has the file open for writing; False where the system cannot tell.
+def _is_left_alone(number: int, status: os.stat_result, age: float, *, grew: bool) -> bool:
+    """Whether nobody writes the file any more, as far as the system tells; otherwise by how long it was left
+    alone.
+    """
+    is_open = is_open_for_writing(number)
+    if is_open is not None:
+        return not is_open
+    if age >= LONG_SETTLE_SECONDS:
+        return True
+    return age >= SETTLE_SECONDS and not grew and os.pread(number, 1, status.st_size - 1) == b"\n"
+
+
+def is_open_for_writing(number: int) -> bool | None:
+    """Whether a process has the file open for writing; None where the system cannot tell: it is another
+    user's, or on a file system without leases.
 
     Linux grants a read lease only on a file that is not open for writing (fcntl(2), F_SETLEASE). It is
     returned at once. A process that opens the file in between waits for that, and the kernel signals us: by
     default with SIGIO, which would end this process, so SIGURG, which is ignored, is requested instead.
     """
     if not hasattr(fcntl, "F_SETLEASE"):
-        return False
+        return None
     try:
         fcntl.fcntl(number, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(number, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-    except OSError as error:  # others: not our file, or a file system without leases
-        return error.errno == errno.EAGAIN
+    except OSError as error:  # EACCES: not our file; EINVAL: a file system without leases
+        return True if error.errno == errno.EAGAIN else None
     fcntl.fcntl(number, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     return False
 

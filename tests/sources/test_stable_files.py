@@ -1,5 +1,6 @@
 """Files at rest: what is still being written is not read, and nobody is told that it was bad."""
 
+import errno
 import fcntl
 import os
 import stat
@@ -136,3 +137,48 @@ def test_no_more_of_a_file_is_read_than_is_wanted(tmp_path: Path) -> None:
         assert read_stable(number, os.fstat(number), None, 9_001) == file.read_bytes()[:9_001]
     finally:
         os.close(number)
+
+
+def test_where_the_system_cannot_tell_who_writes_a_file_it_must_be_left_alone_for_longer(
+    seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for a file of another user (EACCES), and on file systems without leases (EINVAL)."""
+    real, codes = fcntl.fcntl, [errno.EACCES]
+
+    def refuse(handle: int, what: int, value: int = 0) -> int:
+        if what == fcntl.F_SETLEASE:
+            raise OSError(codes[-1], os.strerror(codes[-1]))
+        return real(handle, what, value)
+
+    monkeypatch.setattr(fcntl, "fcntl", refuse)
+    for code in (errno.EACCES, errno.EINVAL):
+        codes.append(code)
+        seen.write(GOOD)
+        assert seen.look(0.2) == seen.look(1.9) == UNSETTLED
+        assert isinstance(seen.look(2.1), ParsedPost)
+        seen.write(GOOD.rstrip("\n"))
+        assert seen.look(2.1) == seen.look(9.9) == UNSETTLED, "it ends in the middle of a line"
+        assert isinstance(seen.look(10.1), ParsedPost)
+        seen.write(GOOD)
+        assert seen.look(0.2) == UNSETTLED
+        seen.write(f"{GOOD}More.\n")
+        assert seen.look(3.0) == UNSETTLED, "it grew since it was looked at"
+        assert isinstance(seen.look(10.1), ParsedPost)
+
+
+def test_a_file_of_another_user_that_is_being_written_is_not_read(tmp_path: Path) -> None:
+    """A real one: nobody but root and its owner may ask whether it is open."""
+    if os.geteuid() != 0:
+        pytest.skip("needs another user")
+    file = tmp_path / "a.md"
+    file.write_text(GOOD)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    now = file.stat().st_mtime + 1
+    child = os.fork()
+    if child == 0:
+        os.setresuid(65534, 65534, 65534)
+        handle = os.open(file, os.O_RDONLY)
+        check = StabilityCheck(0.1, lambda: now)
+        os._exit(0 if not check.is_stable(handle, os.fstat(handle)) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -278,6 +278,12 @@ class ListSettings(SectionValues):
         help="How long to wait after a post is published before mailing it: time for second thoughts.",
         default="0m",
     )
+    min_gap: timedelta = setting(
+        DURATION,
+        help="How long after a mail the next one goes to readers of the immediate cadence; what is "
+        "published in between comes together.",
+        default="10m",
+    )
     approve: bool = setting(
         BOOL, help="Hold each mailing until you run `publisher mailings approve`.", default=False
     )

@@ -365,6 +365,12 @@ class PostsSettings(SectionValues):
         "feeds but is not mailed.",
         default="30d",
     )
+    max_new: int | None = setting(
+        whole(1, 1_000_000),
+        help="More new posts at once, within ten minutes, are held until publish --accept-new, except "
+        "for a first publish. Default: 20, or a tenth of the published posts if that is more.",
+        shown="20",
+    )
     pages: bool = setting(
         BOOL,
         help="Make a page for each post, for a site that has no pages of its own.",

@@ -156,6 +156,8 @@ class HoldReason(StrEnum):
 
     AMBIGUOUS = "may be a post that moved"
     MISSING = "its file is missing; withdrawn if it stays away"
+    COPY = "looks like a copy"
+    MANY_NEW = "one of many new posts at once"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,11 +174,28 @@ class HeldPost:
         if not self.may_be:
             return f"{self.path}: {self.reason}"
         old = " or ".join(self.may_be)
+        if self.reason is HoldReason.COPY:
+            return (
+                f"{self.path}: looks like a copy of {old}; take one of them away, or say `publisher publish "
+                f"--as-new {self.path}` if it is a post of its own"
+            )
         answer = f"`--as-rename {self.may_be[0]} {self.path}`" if len(self.may_be) == 1 else "`--as-rename`"
         return (
             f"{self.path}: may be {old} under another name; say which with `publisher publish` and "
             f"{answer} or `--as-new {self.path}`"
         )
+
+
+def describe_held(held: "Sequence[HeldPost]") -> list[str]:
+    """A line for each post that is held, and one for all that are held because they are many."""
+    lines = [str(hold) for hold in held if hold.reason is not HoldReason.MANY_NEW]
+    if many := [hold.path for hold in held if hold.reason is HoldReason.MANY_NEW]:
+        more = f" and {len(many) - EXAMPLES:,} more" if len(many) > EXAMPLES else ""
+        lines.append(
+            f"{len(many):,} new posts at once ({', '.join(many[:EXAMPLES])}{more}): none is published; "
+            "`publisher publish --accept-new` publishes and mails them, `--backfill` mails none of them"
+        )
+    return lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -141,7 +141,8 @@ class MailingList:
     `template` the folder under templates/email for its digests. Fewer posts than `min_posts` wait for more;
     beyond `max_posts` only titles are listed. `max_late` is how long after its due time a digest may still be
     planned while `run` is there for the next one; None: the cadence's own limit. `delay` is how long a post
-    waits in case its author changes it. With `approve` each mailing waits for an operator's approval.
+    waits in case its author changes it. Readers whose digests are immediate get the next one `min_gap` after
+    the last at the earliest. With `approve` each mailing waits for an operator's approval.
     `welcome` is "none" or "latest". `subject` is Jinja source; "" for the template's own.
     """
 
@@ -160,6 +161,7 @@ class MailingList:
     max_posts: int
     max_late: timedelta | None
     delay: timedelta
+    min_gap: timedelta
     approve: bool
     template: str
     welcome: str

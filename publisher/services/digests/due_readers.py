@@ -23,7 +23,7 @@ from publisher.core.posts.post import BadPost, PostMailOptions
 from publisher.core.publishing.incremental import PostKeys
 from publisher.core.publishing.log import PublishedPost
 from publisher.core.publishing.plan import Plan
-from publisher.core.subscribers.cadences import CADENCES
+from publisher.core.subscribers.cadences import CADENCES, TIME_STEP
 from publisher.core.subscribers.subscription import (
     ContentPreference,
     MailingList,
@@ -289,7 +289,9 @@ def _list_backlog(deps: Deps, spec: MailingList, now: datetime, *, paused: bool)
     for group in report.groups:
         if not group.selection.posts:
             continue
-        due = None if group.due.schedule_id in at_once or group.due.oldest <= now else group.due.oldest
+        due = None if group.due.oldest <= now + 2 * TIME_STEP else group.due.oldest
+        if due and delayed_until and group.due.schedule_id in at_once:
+            due = None  # what waits for the delay waits longer than for the gap
         if len(group.selection.posts) < spec.min_posts:
             reason, until = Reason.MIN_POSTS, None
         elif due is not None:
@@ -322,7 +324,7 @@ def fix_due_times(store: Store, spec: MailingList, now: datetime) -> None:
             times[run.id] = next_at
     if times:
         store.set_next_runs(times)
-    while store.fix_next_due(spec.slug, now, limit=CHUNK):
+    while store.fix_next_due(spec.slug, now, limit=CHUNK, gap=spec.min_gap):
         pass
 
 
@@ -340,7 +342,7 @@ def delay_ends(store: Store, spec: MailingList, now: datetime) -> datetime | Non
 def next_mail(rules: SiteRules, store: Store, now: datetime) -> datetime | None:
     """When the next digest is due: at a reader's time, or when a post's delay ends."""
     known = [
-        store.next_due_at(),
+        store.next_due_at(now),
         *[delay_ends(store, spec, now) for spec in rules.lists if spec.delay],
     ]
     return min((at for at in known if at is not None), default=None)

@@ -16,7 +16,7 @@ they are sent, approved, resumed or sent again. What was sent stays sent.
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import NamedTuple
 
@@ -221,9 +221,10 @@ def _plan_deliveries(
     fields = {"at": now.isoformat(), "mailing": mailing, "list": spec, "head": head}
     fields |= {} if remakes is None else {"remakes": remakes}
     deps.adapters.journal.append("mailing", fields)
-    batch_plan = deps.rules.throttling.batch_plan
+    batch_plan, of_list = deps.rules.throttling.batch_plan, deps.rules.list(spec)
+    gap = of_list.min_gap if of_list else timedelta()
     while deps.adapters.store.plan_chunk(
-        mailing, limit=CHUNK, batch=deps.rules.batch_size, now=now, batch_plan=batch_plan
+        mailing, limit=CHUNK, batch=deps.rules.batch_size, now=now, batch_plan=batch_plan, gap=gap
     ):
         deps.process.failpoint("plan:chunk")
     deps.process.failpoint("plan:ready")

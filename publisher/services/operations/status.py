@@ -77,7 +77,7 @@ def status(deps: Deps, now: datetime) -> dict[str, Any]:
         "now": now,
         "clock_behind": lag.in_words(deps.rules.site.timezone) if lag else None,
         "log_ahead": describe_log_ahead(store, deps.rules.site.timezone, now) or None,
-        "next_due": store.next_due_at(),
+        "next_due": store.next_due_at(now),
         "next_batch": store.next_batch_at(),
         "readers": dict(readers),
         "sending": [_sending(m, rates.get(m.id), now, last_batches.get(m.id)) for m in active],

@@ -30,6 +30,7 @@ from publisher.core.publishing.plan import (
     HeldFileAnswers,
     HoldReason,
     Plan,
+    describe_held,
     remedies,
 )
 from publisher.ports import Store
@@ -53,6 +54,7 @@ from publisher.services.feeds.redirects import (
     update_page_redirects,
 )
 from publisher.services.feeds.static_files import static_documents
+from publisher.services.publishing.arrivals import remember_accepted
 from publisher.services.publishing.folder_snapshot import FolderSnapshot, SnapshotCache
 from publisher.services.publishing.scan import ScanResult, remember_rules, scan_folder
 
@@ -175,7 +177,7 @@ def publish(
     journal_withdrawals(deps.adapters)
     deps.adapters.store.set_problems("posts", [str(b) for b in plan.bad], now)
     deps.adapters.store.set_problems(
-        "held posts", [str(h) for h in plan.held if h.reason is HoldReason.AMBIGUOUS], now
+        "held posts", describe_held([h for h in plan.held if h.reason is not HoldReason.MISSING]), now
     )
     # The web server caches no document past the moment the next post becomes public.
     next_at = plan.next_at.isoformat() if plan.next_at else ""
@@ -214,6 +216,7 @@ def update_log(
     if plan.sources or not plan.nothing:
         deps.adapters.store.apply(plan, {}, now)
     remember_rules(deps.adapters, scan.rules)
+    remember_accepted(deps.adapters.store, plan, scan.rules, now)
     deps.process.failpoint("publish:applied")
     if _update_index(deps.adapters.store, snapshot, scan.index_after) and alone:
         cache.keep(snapshot)

@@ -7,7 +7,7 @@ Settled files (core.publishing.incremental) are left out, because the plan is th
 to the store while files are read: one batch is written while the next is filled.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -36,6 +36,7 @@ from publisher.core.publishing.plan import (
 from publisher.core.publishing.planner import make_plan
 from publisher.ports import Store
 from publisher.services.deps import Adapters, Deps, SiteRules
+from publisher.services.publishing.arrivals import hold_new_posts
 from publisher.services.publishing.folder_snapshot import FolderSnapshot
 from publisher.services.publishing.post_ids import recover_history, rename_verdicts
 from publisher.services.publishing.preflight import log_stays_ahead
@@ -98,6 +99,8 @@ def scan_folder(
     if verdicts:
         plan = make_plan(*given, verdicts)
     check_answers(answers, plan)
+    on_disk = scan.on_disk
+    plan = hold_new_posts(deps.adapters, plan, rules, deps.rules.max_new, on_disk, now)
     return scan.result(plan, rules, now)
 
 
@@ -185,6 +188,11 @@ class FolderScan:
         self.last_good: list[Post] = []
         self._open_files: set[str] = set()
         self._open_ids: set[str] = set()
+
+    @property
+    def on_disk(self) -> Collection[str]:
+        """The paths of all files that can be read."""
+        return self._snapshot.on_disk.keys()
 
     def read_changed(self, *, keep_bodies: bool) -> None:
         """Reads the files that differ from the index and, with `keep_bodies`, stores their bodies."""

@@ -38,7 +38,7 @@ def fill(disk: Path, left: int) -> Path:
 @pytest.mark.parametrize("left", [0, 40, 400])
 def test_a_publish_on_a_full_disk_loses_nothing_and_says_so(left: int, disk: Path, new_site: Any) -> None:
     site = new_site(disk / "site")
-    site.settings((site.folder / "publisher.toml").read_text() + PAGES)
+    site.settings((site.folder / "publisher.toml").read_text() + PAGES + "max_new = 100\n")
     site.post("old.md", "---\ntitle: Old\ndate: 2024-10-01\n---\nOld words.\n")
     site.publish("2024-10-20T03:00:00Z")
     before = site.documents()

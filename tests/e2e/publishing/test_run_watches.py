@@ -170,6 +170,8 @@ def test_each_way_an_editor_saves_is_one_update(
 
 
 def test_a_burst_of_files_is_few_publishes(hourly: Any, running: Any, wait_for: Any) -> None:
+    toml = hourly.folder / "publisher.toml"
+    hourly.settings(f"{toml.read_text()}\n[posts]\nmax_new = 1000\n")
     server = start(hourly, running, wait_for)
     for number in range(200):
         hourly.post(f"many/{number}.md", text(f"Post {number}"))

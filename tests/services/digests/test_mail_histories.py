@@ -430,6 +430,7 @@ LISTS = st.fixed_dictionaries(
         "at": st.sampled_from((time(8, 0), time(2, 30), time(0, 10))),
         "min_posts": st.sampled_from((1, 1, 2, 3)),
         "delay": st.sampled_from((timedelta(0), timedelta(0), timedelta(minutes=30))),
+        "min_gap": st.just(timedelta(0)),  # see test_min_gap
         "max_late": st.sampled_from((None, timedelta(hours=12), timedelta(minutes=30), timedelta(days=400))),
         "where": st.sampled_from((PostFilter(), PostFilter(), PostFilter(category=("art",)))),
         "readers_choose": st.sampled_from((tuple(ListChoice), (ListChoice.CADENCE, ListChoice.HOUR))),

@@ -135,7 +135,9 @@ class Site:
             if name == f"publish:{crash}":
                 raise Died
 
-        rules = SimpleNamespace(id_rules=RULES.naming, max_age=RULES.max_age, feeds=(), post_pages=False)
+        rules = SimpleNamespace(
+            id_rules=RULES.naming, max_age=RULES.max_age, max_new=10_000, feeds=(), post_pages=False
+        )
         adapters = SimpleNamespace(store=self.store, source=lambda: folder)
         process = SimpleNamespace(failpoint=reach)
         return cast("Deps", SimpleNamespace(rules=rules, adapters=adapters, process=process))

@@ -41,7 +41,7 @@ def source_rules(**given: Any) -> SourceRules:
         **given,
     }
     return SourceRules(
-        **{name: value for name, value in values.items() if name not in ("dir", "ids", "max_age")}
+        **{name: value for name, value in values.items() if name not in ("dir", "ids", "max_age", "max_new")}
     )
 
 

@@ -5,7 +5,7 @@ offset. Suppressed readers are never due.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -40,7 +40,7 @@ from publisher.stores.sql.schema.subscriber_tables import (
     subscribers,
     subscriptions,
 )
-from publisher.stores.sql.schema.tables import log, posts
+from publisher.stores.sql.schema.tables import log, log_head, posts
 from publisher.stores.sql.subscribers.rows import content_value, schedule_value
 
 ACTIVE = is_(subscriptions.c.state, SubscriptionState.ACTIVE)
@@ -77,14 +77,14 @@ class DueReaders:
         with self._db.write() as connection:
             connection.execute(moved, [{"this": id, "at": at} for id, at in times.items()])
 
-    def fix_next_due(self, slug: str, now: datetime, *, limit: int) -> int:
+    def fix_next_due(self, slug: str, now: datetime, *, limit: int, gap: timedelta = timedelta()) -> int:
         # Three ranges of the index, all empty in quiet times; none of them holds readers who are due on time.
         theirs = select(subscriptions.c.id).select_from(active_readers()).where(schedules.c.list == slug)
         next_at = schedules.c.next_at
         ranges = (
             theirs.where(next_at < _DUE_AT),
             theirs.where(now < _DUE_AT, next_at > _DUE_AT),
-            theirs.where(next_at.is_(None), now + TIME_STEP < _DUE_AT),
+            theirs.where(next_at.is_(None), now + max(TIME_STEP, gap) < _DUE_AT),
         )
         astray = select(union_all(*ranges).subquery().c.id).limit(limit)
         with self._db.read() as connection:
@@ -143,12 +143,21 @@ class DueReaders:
             for schedule, offset, content, corrections, skipped, number, oldest in rows
         ]
 
-    def next_due_at(self) -> datetime | None:
+    def next_due_at(self, now: datetime | None = None) -> datetime | None:
         first = select(_DUE_AT).where(_OF_SCHEDULE, _DUE_AT.is_not(None), ~is_suppressed())
         of_schedule = first.order_by(_DUE_AT).limit(1).correlate(schedules).scalar_subquery()
         earliest = select(of_schedule.label("at")).where(schedules.c.next_at.is_not(None)).subquery()
         with self._db.read() as connection:
-            return connection.execute(select(func.min(earliest.c.at))).scalar()
+            at: datetime | None = connection.execute(select(func.min(earliest.c.at))).scalar()
+            if now is None:
+                return at
+            # Readers without a time who had a mail just now, and for whom more was published since.
+            head = select(log_head.c.seq).scalar_subquery()
+            soon = select(_DUE_AT).select_from(active_readers())
+            soon = soon.where(schedules.c.next_at.is_(None), now + 2 * TIME_STEP < _DUE_AT)
+            soon = soon.where(subscriptions.c.offset < head, ~is_suppressed()).order_by(_DUE_AT).limit(1)
+            gap_ends: datetime | None = connection.execute(soon).scalar()
+        return min((one for one in (at, gap_ends) if one is not None), default=None)
 
     def reschedule(
         self,
@@ -221,17 +230,17 @@ def corrections_for(due: DueQuery) -> ColumnElement[int]:
     return mask
 
 
-def moved_on(head: int, now: datetime) -> dict[str, Any]:
+def moved_on(head: int, now: datetime, gap: timedelta = timedelta()) -> dict[str, Any]:
     """The new values of a reader who was planned or passed over: the offset never goes back."""
     offset = subscriptions.c.offset
-    return {"offset": case((offset > head, offset), else_=head), "skipped_at": None, **_next_time(now)}
+    return {"offset": case((offset > head, offset), else_=head), "skipped_at": None, **_next_time(now, gap)}
 
 
-def _next_time(now: datetime) -> dict[str, Any]:
+def _next_time(now: datetime, gap: timedelta = timedelta()) -> dict[str, Any]:
     soonest = literal(now + TIME_STEP, _DUE_AT.type)
-    return {
-        "next_due_at": _of_schedule(case((schedules.c.next_at > soonest, schedules.c.next_at), else_=soonest))
-    }
+    after_gap = literal(now + max(TIME_STEP, gap), _DUE_AT.type)
+    times = (schedules.c.next_at.is_(None), after_gap), (schedules.c.next_at > soonest, schedules.c.next_at)
+    return {"next_due_at": _of_schedule(case(*times, else_=soonest))}
 
 
 def _of_schedule(value: ColumnElement[Any]) -> Any:

@@ -1,7 +1,7 @@
 """Planning mailings: the content first, then the deliveries, a chunk of readers in each transaction."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Delete, Insert, Row, and_, delete, func, insert, literal, select, update
@@ -82,7 +82,14 @@ class Planning(DueReaders, NotDueReaders):
         return [mailing for mailing in found[::-1] if mailing.id not in lost]
 
     def plan_chunk(
-        self, mailing: int, *, limit: int, batch: int, now: datetime, batch_plan: BatchPlan = UNDIVIDED
+        self,
+        mailing: int,
+        *,
+        limit: int,
+        batch: int,
+        now: datetime,
+        batch_plan: BatchPlan = UNDIVIDED,
+        gap: timedelta = timedelta(),
     ) -> int:
         with self._db.write() as connection:
             row = connection.execute(select(mailings).where(mailings.c.id == mailing)).one_or_none()
@@ -99,7 +106,7 @@ class Planning(DueReaders, NotDueReaders):
             readers = select(deliveries.c.subscription).where(deliveries.c.mailing == mailing, new)
             if row.remakes is None:  # a mailing made again comes besides the digests of their schedule
                 moved = update(subscriptions).where(subscriptions.c.id.in_(readers))
-                connection.execute(moved.values(moved_on(row.head, row.due_before)))
+                connection.execute(moved.values(moved_on(row.head, row.due_before, gap)))
             connection.execute(_take_released(row).where(released_posts.c.subscription.in_(readers)))
             large = row.planned + planned >= batch_plan.over
             made = cut_batches(connection, row, planned, batch, batch_plan, sample=large)
