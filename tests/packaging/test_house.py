@@ -52,3 +52,16 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
     while free := {name for name, needs in graph.items() if not needs & graph.keys()}:
         graph = {name: needs - free for name, needs in graph.items() if name not in free}
     assert graph == {}, "each of these is in a circle, or needs a module that is"
+
+
+def test_migrations_are_one_chain() -> None:
+    """Two that took the same number would make every `publisher migrate` fail."""
+    numbers: list[str] = []
+    for file in sorted((PACKAGE / "stores/sql/migrations/versions").glob("v*.py")):
+        names = dict.fromkeys(("revision", "down_revision"))
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+                names[ast.unparse(node.targets[0])] = node.value.value
+        assert names["revision"] == file.name[1:5]
+        assert names["down_revision"] == (numbers[-1] if numbers else None), file.name
+        numbers.append(str(names["revision"]))
