@@ -71,8 +71,8 @@ class MarkdownWriter(MarkdownConverter):
         """Code within a line; in a table, its bars are escaped too (GFM 4.10)."""
         if "_noformat" in parent_tags:  # within <pre>, which writes it
             return text
-        beside = el.previous_sibling
-        if isinstance(beside, Tag) and beside.name in _CODE:
+        beside = next((node for node in el.previous_siblings if node.get_text()), None)
+        if isinstance(beside, Tag) and beside.name in _CODE:  # two marks in a row would be one longer mark
             return f"<code>{self.escape(text, parent_tags)}</code>"
         made: str = _library(super()).convert_code(el, text.replace("\n", " "), parent_tags)
         return made.replace("|", "\\|") if parent_tags & {"td", "th"} else made

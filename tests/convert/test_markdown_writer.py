@@ -93,6 +93,7 @@ def test_every_word_of_a_body_is_still_there_once_it_is_rendered(source: str) ->
     ("source", "expected"),
     [
         ("<p>a <strong>b</strong>, <em>c</em></p>", "a **b**, *c*\n"),
+        ("<p><code>a</code><em></em><code>b</code></p>", "`a`<code>b</code>\n"),
         ("<p>one<br>two</p>", "one\\\ntwo\n"),
         ("<p><em>foo.</em>bar</p>", "<em>foo.</em>bar\n"),
         ('<p><a href="https://x.example/">https://x.example/</a></p>', "<https://x.example/>\n"),
