@@ -61,6 +61,7 @@ class Ticker:
         self._held_posts: Collection[str] = ()
         self._unsent: Collection[str] = ()
         self._reworded: set[str] = set()
+        self._retired: set[str] = set()
         self._troubles: Mapping[str, str] = {}
         self._full_scan_at = time.monotonic()
         self._clock_wrong, self._log_ahead = False, ""
@@ -215,6 +216,10 @@ class Ticker:
         for line in set(report.reworded) - self._reworded:
             log.warning("mailing_reworded", extra={"reason": line})
         self._reworded = set(report.reworded)
+        retired = {finding.reason for finding in report.published.retired}
+        for reason in retired - self._retired:
+            log.warning("feed_retired", extra={"reason": reason})
+        self._retired = retired
         self._log_unsent({str(error) for error in report.unsent})
         if report.public_url:
             log.warning("public_url", extra={"reason": report.public_url})

@@ -108,8 +108,9 @@ class App(OpenSite):
         return scan.plan, services.due_readers.due_reports(self.deps, scan.plan, now)
 
     def warnings(self, made: "Plan") -> "Sequence[content.Finding]":
-        """Warnings to the authors of the posts that a plan publishes."""
-        return services.content.findings_of_changes(self.deps, made)
+        """Warnings to the authors of the posts that a plan publishes, and feeds that need a decision."""
+        retired = services.retired_feeds.retired_feeds(self.deps)
+        return [*services.content.findings_of_changes(self.deps, made), *(feed.finding for feed in retired)]
 
     def widen(self, slugs: Collection[str]) -> Mapping[str, int]:
         """Lets feeds show from the next publish on the older posts that a new limit or filter adds; returns

@@ -77,8 +77,8 @@ def list_(site: SiteOptions, as_json: bool) -> None:
 def move(site: SiteOptions, old: str, new: str, dry_run: bool) -> None:
     """Redirect OLD to NEW permanently (301).
 
-    OLD is a feed's slug or a path under public/; NEW is a URL or such a path. If NEW is a folder (it ends in
-    /), the documents of a feed keep their names there.
+    OLD is a feed's slug or a path under public/; NEW is a URL, such a path, or the slug of another feed. If
+    NEW is a folder (it ends in /), the documents of a feed keep their names there.
     """
     app = site.open()
     if dry_run:

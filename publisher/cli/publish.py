@@ -283,7 +283,7 @@ def say_report(app: App, report: PublishReport) -> None:
         say(line)
     for line in describe_held(publish_plan.held):
         say(f"held: {line}")
-    say_warnings(report.warnings)
+    say_warnings([*report.warnings, *report.published.retired])
     for id in report.mailings:
         mailing = app.store.mailing(id)
         if mailing is not None:

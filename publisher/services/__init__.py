@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from publisher.services.digests import planner as planner
     from publisher.services.digests import preview as preview
     from publisher.services.feeds import documents as documents
+    from publisher.services.feeds import retired_feeds as retired_feeds
     from publisher.services.operations import check as check
     from publisher.services.operations import status as status
     from publisher.services.posts import content as content
@@ -36,6 +37,7 @@ _ROOMS = {
     "preflight": "publishing",
     "preview": "digests",
     "publish": "publishing",
+    "retired_feeds": "feeds",
     "scan": "publishing",
     "status": "operations",
     "subscribe": "subscribers",

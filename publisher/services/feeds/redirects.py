@@ -11,6 +11,7 @@ from datetime import datetime
 from html import unescape
 
 from publisher.core.errors import Refused, UsageError
+from publisher.core.feeds.feed import FeedSpec
 from publisher.core.feeds.redirects import (
     PageAliases,
     Redirect,
@@ -18,7 +19,6 @@ from publisher.core.feeds.redirects import (
     alias_redirects,
     resolve_chains,
 )
-from publisher.core.posts.filters import feed_part_name
 from publisher.core.posts.permalinks import POSTS_FOLDER as POSTS
 from publisher.core.posts.permalinks import alias_path, page_path, url_path
 from publisher.core.publishing.log import PublishedPost
@@ -26,6 +26,7 @@ from publisher.ports import Store
 from publisher.services.deps import Deps, SiteRules
 from publisher.services.feeds.documents import remove_documents
 from publisher.services.feeds.feeds import feed_path
+from publisher.services.feeds.retired_feeds import retired_feeds, subscription_paths
 
 _REFRESH = re.compile(rb'http-equiv="refresh" content="\d+; ?url=([^"]+)"')
 """What a redirect page has in its head, whoever wrote it."""
@@ -147,10 +148,13 @@ def mark_withdrawn_pages(
 
 
 def move(deps: Deps, old: str, new: str, now: datetime) -> Sequence[Redirect]:
-    """Moves a feed (a slug: each of its documents) or a path to a URL or another path; returns the new
-    redirects. Raises UsageError, Refused, OutputError, StoreError.
+    """Moves a feed (a slug: each of its documents) or a path to a URL, another path, or the same format of
+    another feed (its slug); returns the new redirects. Raises UsageError, Refused, OutputError, StoreError.
     """
     paths = redirect_sources(deps, old)
+    other = next((spec for spec in deps.rules.feeds if spec.slug == new and not spec.split_by), None)
+    if other is not None:
+        return _add(deps, [_to_feed(deps, path, other, now) for path in paths])
     target = new if "://" in new else _document_path(deps.rules, new)
     # Of several documents that move to a folder ("https://new.example/feeds/") each keeps its name.
     folder = (
@@ -168,6 +172,14 @@ def move(deps: Deps, old: str, new: str, now: datetime) -> Sequence[Redirect]:
     return _add(deps, made)
 
 
+def _to_feed(deps: Deps, path: str, other: FeedSpec, now: datetime) -> Redirect:
+    """The redirect of a document to the same format of a feed, or to its first."""
+    suffix = path.rpartition(".")[2]
+    same = [name for name in other.formats if deps.adapters.formats[name].suffix == suffix]
+    target = feed_path(deps, other, (same or other.formats)[0])
+    return Redirect(path=path, kind=RedirectKind.MOVED, target=target, at=now)
+
+
 def end(deps: Deps, old: str, now: datetime) -> Sequence[Redirect]:
     """Ends a feed (a slug: each of its documents) or a path. Raises as `move`."""
     paths = redirect_sources(deps, old)
@@ -176,8 +188,9 @@ def end(deps: Deps, old: str, now: datetime) -> Sequence[Redirect]:
 
 def undo(deps: Deps, old: str) -> Sequence[Redirect]:
     """Undoes a move or an end; returns the redirects it removed. Raises Refused if there are none."""
-    paths = set(redirect_sources(deps, old))
     asked = _asked_redirects(deps)
+    # A feed that left the settings is known by the names of its documents.
+    paths = {*redirect_sources(deps, old), *(m.path for m in asked if m.path.rpartition(".")[0] == old)}
     taken = [move for move in asked if move.path in paths]
     if not taken:
         raise Refused("feeds", f"{old} neither moved nor ended", "`publisher feeds list` names what did")
@@ -186,19 +199,14 @@ def undo(deps: Deps, old: str) -> Sequence[Redirect]:
 
 
 def redirect_sources(deps: Deps, name: str) -> list[str]:
-    """The documents of the feed with the slug `name`, else the path that `name` is (of a URL here, its path).
-    Raises UsageError.
+    """The documents of the feed with the slug `name`, of the settings or retired, else the path that `name`
+    is (of a URL here, its path). Raises UsageError.
     """
     spec = next((spec for spec in deps.rules.feeds if spec.slug == name), None)
-    if spec is None:
-        return [_document_path(deps.rules, name)]
-    keys = [
-        part
-        for feed, part in deps.adapters.store.feed_states()
-        if feed == name and bool(part) == bool(spec.split_by)
-    ]
-    names = sorted(map(feed_part_name, keys)) if spec.split_by else [""]
-    return [feed_path(deps, spec, format, part) for part in names for format in spec.formats]
+    if spec is not None:
+        return subscription_paths(deps, spec)
+    retired = [path for feed in retired_feeds(deps) if feed.slug == name for path in feed.paths]
+    return retired or [_document_path(deps.rules, name)]
 
 
 def _document_path(rules: SiteRules, text: str) -> str:

@@ -53,7 +53,14 @@ from publisher.services.feeds.redirects import (
     sync_redirects,
     update_page_redirects,
 )
+from publisher.services.feeds.retired_feeds import (
+    RetiredFeed,
+    remember_feeds,
+    retired_documents,
+    retired_feeds,
+)
 from publisher.services.feeds.static_files import static_documents
+from publisher.services.posts.content import Finding
 from publisher.services.publishing.arrivals import remember_accepted
 from publisher.services.publishing.folder_snapshot import FolderSnapshot, SnapshotCache
 from publisher.services.publishing.scan import ScanResult, remember_rules, scan_folder
@@ -134,11 +141,14 @@ def recalled_pages(store: Store) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishResult:
-    """What a publish did: the plan it carried out, the log's head after it, and the documents rewritten."""
+    """What a publish did: the plan it carried out, the log's head after it, and the documents rewritten.
+    `retired` names feeds that the settings no longer name and that an operator has to move or end.
+    """
 
     plan: Plan
     head: LogHead
     written: tuple[str, ...]
+    retired: tuple[Finding, ...] = ()
 
 
 def publish(
@@ -183,8 +193,11 @@ def publish(
     next_at = plan.next_at.isoformat() if plan.next_at else ""
     if deps.adapters.store.meta(NEXT_POST) != next_at:
         deps.adapters.store.set_meta(NEXT_POST, next_at)
-    written = write_site(deps, now, scan.page_only)
-    return PublishResult(plan=plan, head=deps.adapters.store.head(), written=written)
+    retired = retired_feeds(deps)
+    written = write_site(deps, now, scan.page_only, retired)
+    deps.adapters.store.set_problems("feeds", [feed.finding.reason for feed in retired], now)
+    findings = tuple(feed.finding for feed in retired)
+    return PublishResult(plan=plan, head=deps.adapters.store.head(), written=written, retired=findings)
 
 
 def update_log(
@@ -229,10 +242,12 @@ def _update_index(store: Store, snapshot: FolderSnapshot, update: IndexUpdate) -
     return update.nothing or snapshot.mark_indexed(update, store.update_index(update))
 
 
-def write_site(deps: Deps, now: datetime, page_only: Sequence[Post]) -> tuple[str, ...]:
+def write_site(
+    deps: Deps, now: datetime, page_only: Sequence[Post], retired: Sequence[RetiredFeed]
+) -> tuple[str, ...]:
     """Brings every document under public/ up to date with the log, pages and assets before the feeds that
-    link to them; `page_only` are posts that have a page and no part in the log. Returns the paths whose bytes
-    changed.
+    link to them; `page_only` are posts that have a page and no part in the log, `retired` feeds that are
+    written on until an operator decides. Returns the paths whose bytes changed.
     """
     moved = sync_redirects(deps)
     known: Sequence[PublishedPost] = deps.adapters.store.all_posts() if deps.rules.post_pages else ()
@@ -247,6 +262,7 @@ def write_site(deps: Deps, now: datetime, page_only: Sequence[Post]) -> tuple[st
         *feed_pages(deps, feeds),
         home_page(deps),
     ]
+    specs += retired_documents(deps, retired, {spec.path for spec in specs})
     taken = {spec.path for spec in specs} | moved
     recover_former_addresses(deps, paths)
     redirects, bad_aliases = update_page_redirects(deps, shown, paths, taken, now)
@@ -260,4 +276,6 @@ def write_site(deps: Deps, now: datetime, page_only: Sequence[Post]) -> tuple[st
     deps.adapters.store.set_problems("static files", not_copied, now)
     specs += static
     specs = [spec for spec in specs if spec.path not in moved]
-    return write_documents(deps, specs, now, owned=OWNED_FOLDERS, copies=True)
+    written = write_documents(deps, specs, now, owned=OWNED_FOLDERS, copies=True)
+    remember_feeds(deps, retired)
+    return written
