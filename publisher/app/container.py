@@ -146,7 +146,14 @@ def make_source(settings: "Settings", rest: timedelta = timedelta()) -> "FolderS
 
     site, posts = settings.site, settings.posts
     defaults = front_matter_defaults(posts.defaults)
-    rules = fill(SourceRules, posts, site_url=site.url, author=site.author, defaults=defaults)
+    rules = fill(
+        SourceRules,
+        posts,
+        site_url=site.url,
+        author=site.author,
+        defaults=defaults,
+        markdown_choices=posts.markdown.choices,
+    )
     stability = StabilityCheck(rest.total_seconds(), time.time) if rest else None
     return FolderSource(posts.dir, rules, settings.folder, rest=stability, clock=wall_clock)
 

@@ -11,7 +11,7 @@ from publisher.config.layers import RawSettings, RawValue, Table, label_of, read
 from publisher.config.sections import SECTIONS
 from publisher.config.sections.feeds import FEEDS, LISTS, WEBSUB, WebSubSettings
 from publisher.config.sections.mail import BOUNCES, DKIM, MAIL, RELAYS, MailSettings
-from publisher.config.sections.site import POSTS, SITE, PostsSettings
+from publisher.config.sections.site import MARKDOWN, POSTS, SITE, PostsSettings
 from publisher.config.sections.web import (
     QUEUE,
     SCHEDULE,
@@ -169,7 +169,7 @@ def make_settings(folder: Path, read: ReadTables) -> Settings:
         site=site,
         secret_file=own.secret_file,
         static=own.static,
-        posts=one(POSTS, timezone=own.timezone, language=own.language),
+        posts=one(POSTS, timezone=own.timezone, language=own.language, markdown=one(MARKDOWN)),
         feeds=tuple(feed.feed(site) for feed in every(FEEDS)),
         websub=one(WEBSUB),
         lists=tuple(item.mailing_list(site) for item in every(LISTS)),

@@ -37,6 +37,8 @@ class SourceRules:
     `*` and `?`. `profile` is a generator's name, "none", or "auto". With `pages` Publisher makes a page of
     each post: permalinks are under /posts/, and files beside posts are assets.
 
+    `markdown_choices` turn extensions on or off, whatever the generator reads.
+
     From `site_config.resolve_config`, by what lies beside the posts:
 
     above, below         the folders from the blog's root down to posts.dir; or the folder within posts.dir
@@ -95,6 +97,7 @@ class SourceRules:
     spelling: Callable[[str], str] | None = None
     ignore_rules: tuple[IgnoreRule, ...] = ()
     extensions: tuple[MarkdownExtension, ...] = ()
+    markdown_choices: tuple[tuple[MarkdownExtension, bool], ...] = ()
     tag_labels: Mapping[str, str] = field(default_factory=dict[str, str])
     site_config: Mapping[str, Value] = field(default_factory=dict[str, Value])
     include_texts: Mapping[str, str] = field(default_factory=dict[str, str])

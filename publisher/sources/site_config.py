@@ -81,7 +81,7 @@ def resolve_config(folder: Path, top: Path | None, rules: SourceRules, paths: Se
         rules = with_pelican_articles(rules, config, paths, foreign=not ours)
     people = read_author_profiles(root) | (read_author_profiles(folder) if folder != root else {})
     mine = root if config and config.profile == rules.profile else None
-    extensions = site_extensions(rules.profile, mine)
+    extensions = site_extensions(rules.profile, mine, rules.markdown_choices)
     rules = replace(rules, author_profiles=people, extensions=extensions, origins=origins)
     rules = with_includes(rules, root, config)
     return (

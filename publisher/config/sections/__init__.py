@@ -4,9 +4,24 @@ packaged publisher.toml, the reference and the JSON schema for editors follow fr
 
 from publisher.config.sections.feeds import FEEDS, LISTS, WEBSUB
 from publisher.config.sections.mail import BOUNCES, DKIM, MAIL, RELAYS
-from publisher.config.sections.site import POSTS, SITE
+from publisher.config.sections.site import MARKDOWN, POSTS, SITE
 from publisher.config.sections.web import QUEUE, SCHEDULE, STORE, WEB
 
 __all__ = ["FEEDS", "LISTS", "RELAYS", "SECTIONS"]
 
-SECTIONS = (SITE, POSTS, FEEDS, WEBSUB, LISTS, MAIL, RELAYS, DKIM, BOUNCES, STORE, QUEUE, WEB, SCHEDULE)
+SECTIONS = (
+    SITE,
+    POSTS,
+    MARKDOWN,
+    FEEDS,
+    WEBSUB,
+    LISTS,
+    MAIL,
+    RELAYS,
+    DKIM,
+    BOUNCES,
+    STORE,
+    QUEUE,
+    WEB,
+    SCHEDULE,
+)

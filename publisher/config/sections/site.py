@@ -35,6 +35,7 @@ from publisher.config.types import (
     whole,
 )
 from publisher.core.addresses import parse_address
+from publisher.core.posts.post import MarkdownExtension
 from publisher.core.publishing.adoption import host_of
 from publisher.core.site import (
     DEFAULT_LANGUAGE,
@@ -307,6 +308,57 @@ class SiteSettings(SectionValues):
 SITE = Section("site", "The publication.", SiteSettings)
 
 
+class MarkdownSettings(SectionValues):
+    """[posts.markdown]. Each is what the author wants; None: what the posts' generator reads."""
+
+    emoji: bool | None = setting(BOOL, help="`:tada:` is 🎉, by GitHub's names.", shown="true")
+    mark: bool | None = setting(BOOL, help="`==marked==` is highlighted.", shown="true")
+    insert: bool | None = setting(BOOL, help="`++inserted++` is underlined.", shown="true")
+    subscript: bool | None = setting(BOOL, help="`H~2~O` has its 2 below the line.", shown="true")
+    superscript: bool | None = setting(BOOL, help="`x^2^` has its 2 above the line.", shown="true")
+    math: bool | None = setting(
+        BOOL,
+        help="TeX between `$$`, or in `\\(..\\)` and `\\[..\\]`, stays as it is written.",
+        shown="true",
+    )
+    dollars: bool | None = setting(
+        BOOL, help="TeX may also stand between single dollars: `$a_1$`.", shown="true"
+    )
+    breaks: bool | None = setting(BOOL, help="A line ends where you end it.", shown="true")
+    definitions: bool | None = setting(
+        BOOL, help="A term on a line, and below it `: what it means`.", shown="true"
+    )
+    abbreviations: bool | None = setting(
+        BOOL, help="`*[LW]: Low water` on a line of its own explains each LW.", shown="true"
+    )
+
+    @property
+    def choices(self) -> tuple[tuple[MarkdownExtension, bool], ...]:
+        """What is turned on or off."""
+        wanted = (
+            (MarkdownExtension.EMOJI, self.emoji),
+            (MarkdownExtension.HIGHLIGHT, self.mark),
+            (MarkdownExtension.INSERTED, self.insert),
+            (MarkdownExtension.SUBSCRIPT, self.subscript),
+            (MarkdownExtension.SUPERSCRIPT, self.superscript),
+            (MarkdownExtension.MATH, self.math),
+            (MarkdownExtension.BRACKETS, self.math),
+            (MarkdownExtension.DOLLARS, self.dollars),
+            (MarkdownExtension.BREAKS, self.breaks),
+            (MarkdownExtension.DEFINITIONS, self.definitions),
+            (MarkdownExtension.ABBREVIATIONS, self.abbreviations),
+        )
+        return tuple((extension, on) for extension, on in wanted if on is not None)
+
+
+MARKDOWN = Section(
+    "posts.markdown",
+    "What the Markdown of posts may hold beyond CommonMark and GitHub's tables, footnotes, task lists and "
+    "strikethrough. What is not set here is read if the posts' generator reads it.",
+    MarkdownSettings,
+)
+
+
 class PostsSettings(SectionValues):
     """[posts]. `include` and `exclude` are patterns relative to `dir`. `defaults` is front matter, every
     scalar as text. `timezone` and `language` are the site's where they are set; None for them or `permalink`:
@@ -315,6 +367,7 @@ class PostsSettings(SectionValues):
 
     timezone: str | None
     language: str | None
+    markdown: MarkdownSettings
 
     dir: Path = setting(PATH, help="The folder your posts are in.", default="posts")
     include: tuple[str, ...] = setting(

@@ -371,5 +371,7 @@ def find_mail_options(front: FrontMatter, warnings: list[str]) -> PostMailOption
         return PostMailOptions.CORRECTION
     if word and front.flag("mail") is None:
         line = front.line_of("mail")
-        warnings.append(f"line {line}: mail: {word} is neither never nor correction; it is mailed as usual")
+        if "@" not in word:  # whatever was meant, mail cannot be taken back
+            raise FrontMatterError(f"mail: {word[:40]} is neither never nor correction; correct it", line)
+        warnings.append(f"line {line}: mail: {word} is an address, which says nothing; it is mailed as usual")
     return PostMailOptions.USUAL

@@ -93,13 +93,15 @@ _Changes: TypeAlias = Iterator[tuple[MarkdownExtension, bool | None]]
 """Extensions that a configuration turns on or off; None: it does not set them."""
 
 
-def site_extensions(profile: str, root: Path | None) -> tuple[MarkdownExtension, ...]:
+def site_extensions(
+    profile: str, root: Path | None, choices: Sequence[tuple[MarkdownExtension, bool]] = ()
+) -> tuple[MarkdownExtension, ...]:
     """The extensions that the generator reads; `root` is the folder of its configuration, None if it has
-    none.
+    none. `choices` of the settings come last.
     """
     found = set(_DEFAULTS.get(profile, ()))
     changes = _CHANGES.get(profile, package_changes) if root else None
-    for extension, on in changes(root) if changes and root else ():
+    for extension, on in (*(changes(root) if changes and root else ()), *choices):
         if on is not None:
             (found.add if on else found.discard)(extension)
     return tuple(extension for extension in MarkdownExtension if extension in found)

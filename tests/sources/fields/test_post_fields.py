@@ -6,7 +6,7 @@ import pytest
 from declared import source_rules
 from paths import SHARED
 
-from publisher.core.posts.post import Image, ParsedPost, Post, PostMailOptions
+from publisher.core.posts.post import BadPost, Image, ParsedPost, Post, PostMailOptions
 from publisher.core.site import Person
 from publisher.sources import FolderSource, SourceRules
 from publisher.sources.parse_post import read_post
@@ -171,9 +171,9 @@ def test_only_a_bodyless_link_post_links_elsewhere() -> None:
         ("mail: Correction", PostMailOptions.CORRECTION, ()),
         ("mail: true", PostMailOptions.USUAL, ()),
         (
-            "mail: x",
+            "mail: jo@example.org",
             PostMailOptions.USUAL,
-            ("line 4: mail: x is neither never nor correction; it is mailed as usual",),
+            ("line 4: mail: jo@example.org is an address, which says nothing; it is mailed as usual",),
         ),
     ],
 )
@@ -184,6 +184,13 @@ def test_a_post_says_what_becomes_of_its_mail(
     found = read_post("a.md", data, source_rules(site_url="https://example.org/"))
     assert isinstance(found, ParsedPost)
     assert (found.post.mail, found.post.warnings) == (mail, warnings)
+
+
+def test_an_unknown_value_of_mail_is_never_mailed() -> None:
+    data = b"---\ntitle: A\ndate: 2024-10-01\nmail: nevr\n---\nText.\n"
+    found = read_post("a.md", data, source_rules(site_url="https://example.org/"))
+    assert isinstance(found, BadPost)
+    assert (found.line, found.reason) == (4, "mail: nevr is neither never nor correction; correct it")
 
 
 def test_ids_and_aliases_are_kept() -> None:
