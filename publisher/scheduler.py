@@ -49,6 +49,7 @@ class Ticker:
         from apscheduler.schedulers import background  # pyright: ignore[reportMissingTypeStubs]  # has none
 
         self.app = app
+        _ = app.opened  # as they are now
         self._stopping, self._pausing = threading.Event(), threading.Event()
         self.worked_at: dict[str, datetime] = {}
         self._turns: dict[str, threading.Lock] = {}
@@ -57,7 +58,7 @@ class Ticker:
         self._changed: set[str] | None = None
         self._watched = False
         self._unknown, self._held, self._in_outbox = 0, "", ""
-        self._secret_problem = ""
+        self._secret_problem, self._moved = "", ""
         self._held_posts: Collection[str] = ()
         self._unsent: Collection[str] = ()
         self._reworded: set[str] = set()
@@ -147,6 +148,18 @@ class Ticker:
                 self._run_within(job)
             if self._scheduler.running:
                 self._scheduler.wakeup()  # set forward, it does not know that it is late
+
+    def _files_are_ours(self) -> bool:
+        """Whether a job may run. None may while the store, a folder or the lock is not the one that was
+        opened: what is written then is lost. That is logged once; the store cannot be told.
+        """
+        problem = self.app.opened.problem()
+        if problem and problem != self._moved:
+            log.error("files_moved", extra={"reason": f"{problem}; nothing is published or sent"})
+        elif self._moved and not problem:
+            log.warning("files_are_back")
+        self._moved = problem
+        return not problem
 
     def _clock_is_right(self) -> bool:
         """Whether a job may run. None may while the clock is well behind the last entry. That is logged once;
@@ -355,7 +368,7 @@ class Ticker:
 
     def _run_job(self, area: str, work: Callable[[], None]) -> None:
         try:
-            if not self._clock_is_right():
+            if not self._files_are_ours() or not self._clock_is_right():
                 return
             work()
         except PublisherError as error:

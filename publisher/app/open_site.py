@@ -36,6 +36,7 @@ from publisher.app.container import (
 from publisher.config import Settings
 
 if TYPE_CHECKING:
+    from publisher.app.opened_files import OpenedFiles
     from publisher.app.site_secret import SiteSecret
     from publisher.core.delivery.throttling import ThrottlingRules
     from publisher.core.tokens import KeyRing
@@ -109,6 +110,20 @@ class OpenSite:
         from publisher.stores import open_store
 
         return open_store(self.settings.store.url, create=True, first=self.first)
+
+    @cached_property
+    def opened(self) -> "OpenedFiles":
+        """The store, the folders and the lock as they were when this was first asked for."""
+        from publisher.app.opened_files import OpenedFiles
+
+        return OpenedFiles(
+            {
+                "the site's folder": self.settings.folder,
+                "the state folder": self.state,
+                "the store": Path(self.settings.store.url.removeprefix("sqlite:///")),
+                "the lock": self.state / "run.lock",
+            }
+        )
 
     @cached_property
     def signer(self) -> "Signer | None":

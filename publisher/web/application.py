@@ -101,6 +101,7 @@ class Application:
             gone=gone,
             deltas=app.settings.web.delta,
         )
+        _ = app.opened  # as they are now
         sign_up = SignUp(app, responses, self._sign_up_limits, self._used_tokens, self.refused)
         return SiteHandlers(
             app=app,
@@ -133,6 +134,11 @@ class Application:
             await send(message)
 
         try:
+            if scope["method"] == "POST" and (moved := site.app.opened.problem()):
+                log.error("not_served", extra={"path": mask_token(scope["path"]), "reason": moved})
+                later = {**PLAIN_HEADERS, "Retry-After": "300"}
+                await PlainTextResponse(UNAVAILABLE, 503, later)(scope, receive, send)
+                return
             await self._dispatch(site, scope, receive, watched)
         except ClientDisconnected:
             return
