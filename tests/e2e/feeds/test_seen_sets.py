@@ -171,6 +171,7 @@ def test_a_store_lost_with_readers_mails_nobody_again(blog: Any) -> None:
     lose_the_store(blog)
     assert "run `publisher reconcile` first" in blog.publish(LATER, code=1)
     blog.run("reconcile", "--at", "2024-10-20T11:00:00Z")
+    blog.run("keys", "secret", "--new", "--yes")  # it was lost with the store
     blog.reader("ann@example.org", "2024-10-20T11:00:00Z")
     blog.publish(LATER)
     assert len(blog.mails_to("ann@example.org")) == 1
