@@ -17,7 +17,7 @@ from bs4 import BeautifulSoup
 from publisher.convert.markdown_writer import MarkdownWriter
 from publisher.convert.platform_html import html_of_wordpress, rewrite_cards
 from publisher.core.errors import OutputError, Refused
-from publisher.core.publishing.blog_export import BlogExport, ExportedPost, ExportState
+from publisher.core.publishing.adoption import BlogExport, ExportedPost, ExportState
 from publisher.fetching.blog_exports import URL_PLACEHOLDER, read_ghost_export, read_wordpress_export
 
 PLATFORMS: Mapping[str, Callable[[bytes], BlogExport | None]] = {

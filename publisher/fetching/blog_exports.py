@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from lxml import etree
 
-from publisher.core.publishing.blog_export import BlogExport, ExportedPicture, ExportedPost, ExportState
+from publisher.core.publishing.adoption import BlogExport, ExportedPicture, ExportedPost, ExportState
 
 Element = etree._Element  # pyright: ignore[reportPrivateUsage]  # lxml has no other name for its type
 

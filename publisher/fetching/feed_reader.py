@@ -17,8 +17,7 @@ from typing import Any, cast
 from lxml import etree
 
 from publisher.core.errors import Refused
-from publisher.core.publishing.adoption import OldEntry, OldFeed, join_url
-from publisher.core.publishing.blog_export import BlogExport, ExportState
+from publisher.core.publishing.adoption import BlogExport, ExportState, OldEntry, OldFeed, join_url
 from publisher.fetching.blog_exports import ghost_export, read_wordpress_export
 
 Element = etree._Element  # pyright: ignore[reportPrivateUsage]  # lxml has no other name for its type

@@ -18,7 +18,7 @@ from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from publisher import __version__
 from publisher.core.errors import OutputError, Refused
-from publisher.core.feeds.websub import PingResult
+from publisher.core.feeds.documents import PingResult
 from publisher.core.publishing.adoption import join_url
 from publisher.ports.adapters import HttpReply
 

@@ -8,8 +8,8 @@ from typing import NamedTuple, Protocol
 
 from publisher.core.delivery.relays import Relay
 from publisher.core.digests.digest import Digest, DigestContent, DigestLinks, DigestPost, LetterKind
+from publisher.core.feeds.documents import PingResult
 from publisher.core.feeds.feed import Feed
-from publisher.core.feeds.websub import PingResult
 from publisher.core.mail.dkim import CanonicalMessage
 from publisher.core.mail.message import Message, Outcome, Placeholder
 from publisher.core.posts.post import (

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from publisher.core.feeds.documents import Document, FeedVersion, StaticListing
+from publisher.core.feeds.documents import Document, FeedVersion, Ping, StaticListing
 from publisher.core.feeds.feed import (
     MAX_SEQ,
     ArchivePage,
@@ -16,7 +16,6 @@ from publisher.core.feeds.feed import (
     TermChange,
 )
 from publisher.core.feeds.redirects import Redirect
-from publisher.core.feeds.websub import Ping
 from publisher.core.posts.filters import Term, TermKind
 from publisher.core.posts.post import (
     FileStat,

@@ -25,9 +25,8 @@ from publisher.web.documents.file_cache import FileCache
 from publisher.web.documents.request import DocumentRequest
 from publisher.web.pages.account import AccountPages, PreferencesPage
 from publisher.web.pages.base import ClientDisconnected, PageResponses, TooLarge
-from publisher.web.pages.leave import LeavePage
 from publisher.web.pages.signup import SignUp, UsedTokens
-from publisher.web.pages.token_pages import TokenPages
+from publisher.web.pages.token_pages import LeavePage, TokenPages
 from publisher.web.rate_limits import BUSY, NetworkCounter, RefusalLog, SignUpLimits, TrustedProxies
 
 log = logging.getLogger(__name__)

@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from publisher.core.feeds.documents import Ping
 from publisher.core.feeds.redirects import Redirect, RedirectKind
-from publisher.core.feeds.websub import Ping
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

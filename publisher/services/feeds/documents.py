@@ -26,8 +26,7 @@ from itertools import groupby
 from types import TracebackType
 
 from publisher.core.errors import OutputError
-from publisher.core.feeds.documents import Document, FeedVersion, may_be_feed, read_feed
-from publisher.core.feeds.websub import Ping, next_attempt
+from publisher.core.feeds.documents import Document, FeedVersion, Ping, may_be_feed, next_attempt, read_feed
 from publisher.core.publishing.adoption import host_of
 from publisher.core.times import local_time
 from publisher.ports import PublicFolder

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.feeds.websub import MAX_RETRY_DELAY, RETRY_DELAYS, next_attempt
+from publisher.core.feeds.documents import MAX_RETRY_DELAY, RETRY_DELAYS, next_attempt
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

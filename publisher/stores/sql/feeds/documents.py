@@ -6,9 +6,8 @@ from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 
-from publisher.core.feeds.documents import Document, FeedVersion
+from publisher.core.feeds.documents import Document, FeedVersion, Ping
 from publisher.core.feeds.redirects import Redirect, RedirectKind
-from publisher.core.feeds.websub import Ping
 from publisher.stores.sql.database import Database, insert_new, slices, upsert
 from publisher.stores.sql.schema.feed_tables import documents, pings
 from publisher.stores.sql.schema.feed_tables import pings as queue
