@@ -43,10 +43,14 @@ def text(source: str, title: str = "") -> str:
 
 
 def summary(source: str) -> str:
-    """The first paragraph on one line; more than 300 characters are cut at a word, with "…"."""
-    first, begin = "", -1
+    """The first paragraph on one line, but none that readers must unfold; more than 300 characters are cut at
+    a word, with "…".
+    """
+    first, begin, folded = "", -1, 0
     for piece in pieces(source):
-        if piece.tag != "p":
+        if piece.tag == "details":
+            folded = max(0, folded - 1) if piece.closing else folded + 1
+        if piece.tag != "p" or folded:
             continue
         if begin >= 0 and (first := one_line(source[begin : piece.start])):
             break

@@ -6,6 +6,7 @@
 :::note Title ... :::       an admonition: a quotation under its title
 !!! note "Title"            the same in Python-Markdown
 > [!tip]- Title             an alert of GitHub, Hugo or Obsidian, maybe with a title and a fold: the same
+![[pic.jpg|Words]]          Obsidian: a picture, with its alternative text or its width in pixels
 | a | b |                   kramdown: a table, whose first row is a header only above a rule
 </div>                      kramdown: HTML ends here; what follows, on this line or the next, is Markdown
 <!-- more -->Text           text after a comment that begins the line: a paragraph, not HTML
@@ -19,6 +20,7 @@ $a_1$  \\(a_1\\)  \\[a_1\\]  if the blog enables it
 
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
+from html import escape
 
 from publisher.core.posts.markdown_regions import blank_code, blank_text, remove_outside_code
 from publisher.core.posts.post import MarkdownExtension
@@ -66,6 +68,10 @@ _BLOCK_TAGS = (
     "|iframe|main|nav|ol|p|pre|script|section|style|table|ul|video"
 )
 
+_WIKI_PICTURE = re.compile(
+    r"!\[\[([^\[\]|\n<>]+\.(?:avif|gif|jpe?g|png|svg|webp))[ \t]*(?:\|([^\[\]\n]*))?\]\]", re.IGNORECASE
+)
+_WIDTH = re.compile(r"[ \t]*(\d{1,4})(?:x\d{1,4})?[ \t]*")
 _BLOCK = re.compile(rf" {{0,3}}<(/?)({_BLOCK_TAGS})(?=[\s/>])", re.IGNORECASE)
 _BLOCK_ANYWHERE = re.compile(f"^{_BLOCK.pattern}", re.IGNORECASE | re.MULTILINE)
 MAX_FORMULA_LENGTH = 5_000
@@ -98,7 +104,18 @@ def as_commonmark(source: str) -> str:
     if "markdown" in source:
         tags = _MARKDOWN_INSIDE.finditer(blank_code(source))
         source = replace_spans(source, ((*tag.span(), f"{tag[1]}{tag[2]}\n\n") for tag in tags))
+    if "![[" in source:
+        found = _WIKI_PICTURE.finditer(blank_code(source))
+        source = replace_spans(source, ((*match.span(), _picture(match)) for match in found))
     return quote_indented_admonitions(source)
+
+
+def _picture(match: re.Match[str]) -> str:
+    """Obsidian's picture in Markdown, or in HTML if it has a width."""
+    file, words = match[1].strip(), match[2] or ""
+    if width := _WIDTH.fullmatch(words):
+        return f'<img src="{escape(file)}" alt="" width="{width[1]}">'
+    return f"![{words.strip()}](<{file}>)"
 
 
 def split_after_comments(source: str) -> str:

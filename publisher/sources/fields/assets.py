@@ -33,7 +33,7 @@ ASSET_SUFFIXES = frozenset(
 """The suffixes that an asset may have."""
 
 _TARGETS = lazy(
-    r"""\]\(\s*(?:<(?P<angled>[^<>\n]+)>|(?P<bare>[^\s()<>]+(?:\([^\s()]*\)[^\s()]*)*))"""
+    r"""!\[\[(?P<wiki>[^\[\]|\n]+)(?=[|\]])|\]\(\s*(?:<(?P<angled>[^<>\n]+)>|(?P<bare>[^\s()<>]+(?:\([^\s()]*\)[^\s()]*)*))"""
     r"""|^[ ]{0,3}\[[^\]\n]+\]:\s*(?:<(?P<defined>[^<>\n]+)>|(?P<plain>\S+))"""
     r"""|\b(?:src|href|poster)\s*=\s*(?:"(?P<double>[^"\n]*)"|'(?P<single>[^'\n]*)'|(?P<word>[^\s"'<>]+))"""
     r"""|\bsrcset\s*=\s*(?:"(?P<set>[^"]*)"|'(?P<set2>[^']*)')""",
@@ -126,7 +126,7 @@ def find_references(body: str) -> dict[str, int]:
         text = unescape(match[kind])
         targets = [part.split()[0] for part in text.split(",") if part.strip()] if "set" in kind else [text]
         for target in targets:
-            name = referenced_name(_ESCAPED.sub(r"\1", target))
+            name = referenced_name(target.strip() if kind == "wiki" else _ESCAPED.sub(r"\1", target))
             if not name or suffix_of(name) not in ASSET_SUFFIXES:
                 continue
             line = found.setdefault(name, -1)
@@ -134,7 +134,7 @@ def find_references(body: str) -> dict[str, int]:
             shown_as_picture = (
                 line < 0
                 and suffix_of(name) in PICTURE_SUFFIXES
-                and _SHOWN.search(body, max(0, at - _LOOKBEHIND), at)
+                and (kind == "wiki" or _SHOWN.search(body, max(0, at - _LOOKBEHIND), at))
             )
             if shown_as_picture:
                 code = code or CodeRanges(body)

@@ -52,6 +52,31 @@ def page(folder: Path, choices: dict[str, bool]) -> str:
     return (folder / "public/posts/2024/10/01/a/index.html").read_text("utf-8")
 
 
+def test_a_picture_in_double_brackets_is_the_file_beside_the_post(tmp_path: Path) -> None:
+    run = CliRunner().invoke
+    assert run(publisher, ["init", str(tmp_path)]).exit_code == 0
+    body = (
+        "<details><summary>More</summary>\n\nHidden words.\n\n</details>\n\nWords to read.\n\n"
+        "![[a pic.png]] ![[a pic.png|A <gull> & chick]] ![[a pic.png|300]] `![[a pic.png]]`\n\n"
+        "![[lost.png]] [[a note]] ![[a note]]\n"
+    )
+    post = f"---\ntitle: A\ndate: 2024-10-01\nslug: a\n---\n{body}"
+    (tmp_path / "posts" / "a.md").write_text(post, encoding="utf-8")
+    png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (4).to_bytes(4, "big") * 2 + b"\x08\x06\0\0\0"
+    (tmp_path / "posts" / "a pic.png").write_bytes(png)
+    assert run(publisher, ["publish", "--site", str(tmp_path)]).exit_code == 0
+    made = (tmp_path / "public/posts/2024/10/01/a/index.html").read_text("utf-8")
+    pictures = re.findall(r'<img src="https://example.org/assets/[^"]+\.png"[^>]*>', made)
+    assert len(pictures) == 3, made
+    assert 'alt="A &lt;gull&gt; &amp; chick"' in pictures[1]
+    assert 'width="300"' in pictures[2]
+    assert "<code>![[a pic.png]]</code>" in made
+    assert "[[a note]] ![[a note]]" in made
+    assert '<meta name="description" content="Words to read.">' in made
+    checked = run(publisher, ["check", "--site", str(tmp_path)]).stdout
+    assert "a.md:16: warning: lost.png: no such picture beside the post; add it or fix its name" in checked
+
+
 def test_each_choice_turns_its_own_extension_on_or_off(tmp_path: Path) -> None:
     on = page(tmp_path / "on", dict.fromkeys(ALL, True))
     assert {name: found in on for name, found in READ.items()} == dict.fromkeys(ALL, True)
