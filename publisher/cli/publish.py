@@ -353,7 +353,7 @@ def report_json(report: PublishReport) -> dict[str, Any]:
         "documents": [*report.published.written, *report.pages],
         "mailings": list(report.mailings),
         "reworded": list(report.reworded),
-        "warnings": warnings_json(report.warnings),
+        "warnings": warnings_json([*report.warnings, *report.published.retired]),
         "log_ahead": report.ahead or None,
         "skipped": [skipped_json(one) for one in report.skipped],
     }

@@ -177,4 +177,5 @@ def _from_json(value: Mapping[str, Any], known: Iterable[str]) -> FeedSpec:
     where = PostFilter(**{kind: tuple(values) for kind, values in value["where"].items()})
     split_by = TermKind(value["split_by"]) if value["split_by"] else None
     formats = tuple(name for name in value["formats"] if name in known)
-    return FeedSpec(**{**value, "formats": formats, "where": where, "split_by": split_by})
+    read: dict[str, Any] = {**value, "formats": formats, "where": where, "split_by": split_by}
+    return FeedSpec(**read)
