@@ -18,7 +18,7 @@ from publisher import services
 from publisher.app.backup import must_be_up_to_date
 from publisher.app.container import make_id_rules, template_fingerprint
 from publisher.app.open_site import OpenSite, gc_paused, reading_ahead
-from publisher.core.errors import PublisherError, Refused
+from publisher.core.errors import PublisherError, Refused, TemplateError
 from publisher.core.publishing.plan import NO_ANSWERS, HeldFileAnswers
 from publisher.core.times import NOW_LEEWAY
 
@@ -48,7 +48,8 @@ class PublishReport:
     why mail that is due cannot go out; its readers stay due. `warnings` are for the authors of the posts that
     were published. `ahead` tells why the log is ahead of the clock, if it is. `public_url` is the warning
     about the server at web.public_url, if this publish probed it. `skipped` are digests that were too late;
-    `reworded` has a line for each waiting mail that showed a withdrawn post.
+    `reworded` has a line for each waiting mail that showed a withdrawn post. What a site's `broken_templates`
+    make was left as it was, or is held.
     """
 
     published: "publish.PublishResult"
@@ -60,6 +61,7 @@ class PublishReport:
     public_url: str = ""
     skipped: "tuple[Skipped, ...]" = ()
     reworded: tuple[str, ...] = ()
+    broken_templates: tuple[TemplateError, ...] = ()
 
 
 class App(OpenSite):
@@ -163,6 +165,8 @@ class App(OpenSite):
             self.store.set_problems("digest pages", unmade, now)
             ahead = services.preflight.describe_log_ahead(self.store, self.settings.site.timezone, now)
             warnings = services.content.findings_of_changes(deps, done.plan)
+            broken = deps.adapters.renderer.problems()
+            self.store.set_problems("templates", [str(error) for error in broken], now)
         return PublishReport(
             published=done,
             mailings=tuple(made.ready) if made else (),
@@ -173,6 +177,7 @@ class App(OpenSite):
             public_url=self._public_url_warning(now) if made and made.ready else "",
             skipped=made.skipped if made else (),
             reworded=tuple(reworded),
+            broken_templates=broken,
         )
 
     def _deps_now(self, forced: frozenset[str]) -> "Deps":

@@ -219,7 +219,7 @@ class OpenSite:
             markup=SafeMarkup(settings.site.url),
             formats=FORMATS,
             write_opml=opml,
-            renderer=JinjaRenderer(self.template_folders),
+            renderer=JinjaRenderer(self.template_folders, settings.site, settings.lists),
             transport=make_transport(self.outbox, make_relays(settings.mail, sends=sends), quotas),
             signer=lambda: self.signer,
             adopted_ids=adopted_ids_file(settings),

@@ -202,18 +202,21 @@ def remove_copies(folder: Path, *, keep: Collection[Path]) -> None:
 
 def check_site(app: "App", *, starting: bool = False) -> None:
     """Opens what the settings name: keys, passwords, templates, the secret. Raises the first PublisherError.
-    A site that is `starting` without its secret serves its feeds, and says what is missing.
+    A site that is `starting` without its secret serves its feeds, and says what is missing; with a broken
+    template, it goes on without what that template makes.
     """
     if not starting and (wrong := app.secret.check()) is not None:
         raise wrong
     from publisher.app.secret_files import secret_findings
-    from publisher.rendering import JinjaRenderer
 
     for finding in secret_findings(app):
         if finding.error:
             raise SettingsError(finding.path, finding.reason)
-    JinjaRenderer(app.template_folders).check()
-    _ = app.deps, app.signer
+    for broken in app.deps.adapters.renderer.problems():
+        if not starting:
+            raise broken
+        log.error("template_broken", extra={"reason": str(broken)})
+    _ = app.signer
 
 
 def record_first_generation(app: "App", environ: Mapping[str, str]) -> None:

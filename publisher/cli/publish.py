@@ -200,7 +200,7 @@ def publish(
     exit_on_findings(report.published.plan)
     for error in report.unsent:
         say(f"publisher: {error}")
-    if report.unsent:
+    if report.unsent or report.broken_templates:
         raise SystemExit(1)
     if delivered is not None and delivered.failed:
         raise SystemExit(1)
@@ -284,6 +284,10 @@ def say_report(app: App, report: PublishReport) -> None:
     for line in describe_held(publish_plan.held):
         say(f"held: {line}")
     say_warnings([*report.warnings, *report.published.retired])
+    unsent = set(map(str, report.unsent))
+    for error in report.broken_templates:
+        if str(error) not in unsent:
+            say(f"broken template: {error}")
     for id in report.mailings:
         mailing = app.store.mailing(id)
         if mailing is not None:

@@ -3,11 +3,13 @@ rendering, mail, the journal, HTTP.
 """
 
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from publisher.core.delivery.relays import Relay
 from publisher.core.digests.digest import Digest, DigestContent, DigestLinks, DigestPost, LetterKind
+from publisher.core.errors import TemplateError
 from publisher.core.feeds.documents import PingResult
 from publisher.core.feeds.feed import Feed
 from publisher.core.mail.dkim import CanonicalMessage
@@ -217,6 +219,16 @@ class Renderer(Protocol):
     def server_config(self, name: str, values: Mapping[str, object]) -> str:
         """templates/servers/<name>, a text in the syntax of that server; a site cannot replace it. Raises
         TemplateError.
+        """
+        ...
+
+    def packaged_documents(self) -> AbstractContextManager[None]:
+        """While it lasts, every page is made by the packaged templates."""
+        ...
+
+    def problems(self) -> tuple[TemplateError, ...]:
+        """What is wrong with the site's own templates, judged by what they make of sample content, each once.
+        A digest whose template is broken raises its error, and so does a page that is kept as a document.
         """
         ...
 

@@ -33,6 +33,9 @@ _TAG = re.compile(r"""<[a-zA-Z](?:[^<>"']|"[^"]*"|'[^']*')*+>""")
 _ATTRIBUTE = re.compile(r"""(\s([^\s"'<>/=]+)\s*=\s*)("[^"]*"|'[^']*')""")
 _lock = threading.Lock()  # cssutils keeps global state
 
+MAX_CHARACTERS, MAX_STYLES = 1_000_000, 100_000
+"""Characters of a mail and of its styles before they are inlined. Mailboxes cut mails far below these."""
+
 CACHED_PARTS = 1024
 """Inlined parts that are cached, for all mails of the process."""
 
@@ -78,7 +81,14 @@ def _without_invalid_style(tag: re.Match[str]) -> str:
 
 
 def _refuse_unsafe(html: str, where: str) -> None:
-    """Raises TemplateError for rules and elements that would fetch something or that no mail may contain."""
+    """Raises TemplateError for rules and elements that would fetch something or that no mail may contain, and
+    for a mail that would take minutes to inline."""
+    if len(html) > MAX_CHARACTERS:
+        what = f"makes a mail of {len(html):,} characters; {MAX_CHARACTERS:,} are inlined at most"
+        raise TemplateError(where, what, "show less")
+    if (size := sum(len(match[1]) for match in _STYLE.finditer(html))) > MAX_STYLES:
+        what = f"has {size:,} characters of styles; {MAX_STYLES:,} are inlined at most"
+        raise TemplateError(where, what, "leave out rules")
     for match in _STYLE.finditer(html):
         if rule := _AT_RULE.search(_CSS_COMMENT.sub("", match.group(1))):
             raise TemplateError(

@@ -2,17 +2,19 @@
 globals that templates have beyond Jinja's own.
 
 Templates see values and filters; they cannot reach Python behind them, change what they are given, or open
-a file. An error in one is a TemplateError that names file and line.
+a file, nor work without end (`limits`). An error in one is a TemplateError that names file and line.
 """
 
+import difflib
 import os
 import re
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import fields, is_dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, unquote
 
 from jinja2 import (
@@ -23,24 +25,33 @@ from jinja2 import (
     TemplateSyntaxError,
     pass_context,
 )
+from jinja2 import nodes as jinja_nodes
 from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import missing
 from markupsafe import Markup
 
-from publisher.core.digests.digest import DigestPost
+from publisher.core.digests.digest import Digest, DigestLinks, DigestPost
 from publisher.core.errors import TemplateError
+from publisher.core.feeds.feed import FeedEntry
 from publisher.core.mail.message import TEXT_WIDTH
-from publisher.core.site import text_direction
+from publisher.core.posts.post import Image
+from publisher.core.site import Palette, Person, Site, text_direction
+from publisher.core.subscribers.subscription import MailingList
 from publisher.rendering import display_text, post_bodies
 from publisher.rendering.display_text import one_line
 from publisher.rendering.inlining import Marks
 from publisher.rendering.languages import LanguageWords, language_name
+from publisher.rendering.limits import BoundedEnvironment, TooMuchWork, bounded_work
 
 Filters = Mapping[str, Callable[..., object]]
 
 _FROM_SETTING = "<setting>"
 
-_MAX_SIZE = 1_000_000  # bytes of one template
+PACKAGED = "packaged/"
+"""Before the name of a template: the one that comes with Publisher, although the site has its own."""
+
+MAX_TEMPLATE_BYTES = 1_000_000
+"""Bytes of one template."""
 
 
 @pass_context
@@ -213,6 +224,53 @@ SERVER_FILTERS: Filters = {
 """For the templates of web servers: each quotes a value by the syntax of its server."""
 
 
+class AuthorUndefined(StrictUndefined):
+    """A value that does not exist: an error that says what exists instead."""
+
+    __slots__ = ()
+
+    @property
+    def _undefined_message(self) -> str:
+        name: Any = self._undefined_name
+        thing: Any = self._undefined_obj
+        if self._undefined_hint or thing is missing or not isinstance(name, str):
+            return str(super()._undefined_message)
+        if type(thing) in {list, tuple}:
+            fields = _names_of(thing[0]) if thing else []
+            has = f"these are several, and each has {', '.join(fields)}" if fields else "these are several"
+            return f"`.{name}`: {has}; loop over them"
+        if names := _names_of(thing):
+            close = difflib.get_close_matches(name, names, 1)
+            return (
+                f"`.{name}`: {_KINDS.get(cast('type[object]', type(thing)), 'it')} has {', '.join(names)}"
+                + (f"; did you mean {close[0]}?" if close else "")
+            )
+        return f"`.{name}`: {'nothing is there' if thing is None else 'it is a plain value'}"
+
+
+def _names_of(thing: object) -> list[str]:
+    """What an author may ask of a value."""
+    if isinstance(thing, Mapping):
+        return sorted(str(name) for name in cast("Mapping[object, object]", thing))
+    if not is_dataclass(thing):
+        return []
+    own = (name for name, value in vars(type(thing)).items() if isinstance(value, property))
+    return sorted({*(field.name for field in fields(thing)), *own})
+
+
+_KINDS: Mapping[type, str] = {
+    Digest: "a digest",
+    DigestLinks: "`links`",
+    DigestPost: "a post",
+    FeedEntry: "an entry",
+    Image: "a picture",
+    MailingList: "a list",
+    Palette: "the palette",
+    Person: "an author",
+    Site: "the site",
+}
+
+
 class Folders(BaseLoader):
     """Templates by name from the first folder that has them. Nothing outside the folders is ever read: no
     "..", no absolute name, no symbolic link that leads out.
@@ -228,7 +286,11 @@ class Folders(BaseLoader):
             raise TemplateNotFound(template)
         modified = found.stat().st_mtime_ns
         try:
-            source = found.read_bytes()[:_MAX_SIZE].decode("utf-8")
+            data = found.read_bytes()
+            if len(data) > MAX_TEMPLATE_BYTES:
+                what = f"has {len(data):,} bytes, and may have {MAX_TEMPLATE_BYTES:,}"
+                raise TemplateSyntaxError(what, 1, template, str(found))
+            source = data.decode("utf-8")
         except UnicodeDecodeError as error:
             raise TemplateSyntaxError(f"not UTF-8 text ({error.reason})", 1, template, str(found)) from None
         return source, str(found), lambda: self._is_current(template, found, modified)
@@ -236,7 +298,10 @@ class Folders(BaseLoader):
     def _is_current(self, template: str, found: Path, modified: int) -> bool:
         """Whether `found` is unchanged and no earlier folder has the template now. Called for each template
         of each mail, hence without Path objects."""
-        for folder in self.folders:
+        folders = self.folders
+        if template.startswith(PACKAGED):
+            template, folders = template.removeprefix(PACKAGED), folders[-1:]
+        for folder in folders:
             file = os.path.join(folder, template)  # noqa: PTH118  # a hundred times for one mail
             try:
                 current = os.stat(file).st_mtime_ns  # noqa: PTH116  # as above
@@ -252,10 +317,13 @@ class Folders(BaseLoader):
         return next(levels, len(self.folders))
 
     def _find(self, template: str) -> Path | None:
+        folders = self.folders
+        if template.startswith(PACKAGED):
+            template, folders = template.removeprefix(PACKAGED), folders[-1:]
         path = PurePosixPath(template)
         if path.is_absolute() or ".." in path.parts or "\\" in template or "\0" in template:
             return None
-        for folder in self.folders:
+        for folder in folders:
             file = (folder / path).resolve()
             if file.is_relative_to(folder) and file.is_file():
                 return file
@@ -272,10 +340,11 @@ class Templates:
 
     def __init__(self, folders: Sequence[Path], filters: Filters = FILTERS) -> None:
         self._loader = Folders(folders)
-        self._environment = ImmutableSandboxedEnvironment(
+        self._trees: dict[str, tuple[str, jinja_nodes.Template]] = {}
+        self._environment = BoundedEnvironment(
             loader=self._loader,
             autoescape=escapes,
-            undefined=StrictUndefined,
+            undefined=AuthorUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
             keep_trailing_newline=True,
@@ -283,6 +352,7 @@ class Templates:
             extensions=["jinja2.ext.i18n"],
         )
         self._environment.filters.update(filters)
+        self._environment.bound_filters()
         self._environment.globals |= GLOBALS
         self._environment.policies["ext.i18n.trimmed"] = True
         self._environment.newstyle_gettext = True  # type: ignore[attr-defined]  # the extension's own
@@ -290,7 +360,8 @@ class Templates:
     def render(self, name: str, values: Mapping[str, object]) -> str:
         """The template `name` ("email/digest/body.html") filled with `values`. Raises TemplateError."""
         try:
-            return self._environment.get_template(name).render(values)
+            with bounded_work():
+                return self._environment.get_template(name).render(values)
         except Exception as error:  # a template runs its author's code, which may raise anything
             raise self._template_error(error, name) from error
 
@@ -300,6 +371,30 @@ class Templates:
             self._environment.get_template(name)
         except Exception as error:  # as above
             raise self._template_error(error, name) from error
+
+    def source(self, name: str) -> str:
+        """What a template's author wrote. Raises TemplateError."""
+        try:
+            return self._loader.get_source(self._environment, name)[0]
+        except Exception as error:  # as above
+            raise self._template_error(error, name) from error
+
+    def tree(self, name: str) -> jinja_nodes.Template:
+        """A template as Jinja's syntax tree. Raises TemplateError."""
+        source = self.source(name)
+        known = self._trees.get(name)
+        if known is None or known[0] != source:
+            try:
+                known = self._trees[name] = source, self._environment.parse(source, name)
+            except Exception as error:  # as above
+                raise self._template_error(error, name) from error
+        return known[1]
+
+    def packaged_names(self) -> list[str]:
+        """The mails and pages that come with Publisher, by name."""
+        folder = self._loader.folders[-1]
+        files = (file for kind in ("email", "web") for file in (folder / kind).rglob("*") if file.is_file())
+        return sorted(file.relative_to(folder).as_posix() for file in files)
 
     def ready(self, name: str) -> None:
         """Compiles the template `name` and keeps it. `render` reports what is wrong with one."""
@@ -317,7 +412,8 @@ class Templates:
     def render_source(self, where: str, source: str, values: Mapping[str, object]) -> str:
         """The plain-text template `source`, which is in setting `where`. Raises TemplateError."""
         try:
-            return self._environment.from_string(source).render(values)
+            with bounded_work():
+                return self._environment.from_string(source).render(values)
         except Exception as error:  # as above
             raise self._template_error(error, _FROM_SETTING, where) from error
 
@@ -331,7 +427,21 @@ class Templates:
         file, line = self._origin(error, name)
         place = f"{where}:{line}" if where and file == _FROM_SETTING else f"templates/{file}:{line}"
         what = one_line(str(error)) or type(error).__name__
+        if what.startswith("`."):
+            return TemplateError(place, self._in_authors_words(what, file, line))
+        if isinstance(error, TooMuchWork):
+            return TemplateError(place, what, "let it do less")
         return TemplateError(place, what, "the comment at the top of the packaged template names its values")
+
+    def _in_authors_words(self, what: str, file: str, line: int) -> str:
+        """A message about a value that does not exist ("`.titel`: ..."), with what stands before it in its
+        line ("`list.titel`: ...")."""
+        name = what[2:].partition("`")[0]
+        with suppress(Exception):  # a setting has no file
+            lines = self._loader.get_source(self._environment, file)[0].split("\n")
+            if found := re.search(rf"[\w.\[\]]+\.{re.escape(name)}\b", lines[line - 1]):
+                return f"`{found[0]}`{what[len(name) + 3 :]}"
+        return what
 
     def _origin(self, error: Exception, name: str) -> tuple[str, int]:
         """(template, line) of an exception: the innermost frame that is a template's."""

@@ -117,6 +117,7 @@ def pages(site: Site, spec: MailingList) -> Mapping[str, Mapping[str, Any]]:
         "subscribe": {"lists": [DAILY, WEEKLY], "chosen": ["weekly"], "token": "T0ken",
                       "action": "/subscribe", "problem": "Choose at least one of the lists.", "detail": ""},
         "answer": {},
+        "leave": {"sent": False, "address": "", "token": "t", "problem": "", "detail": ""},
         "confirm": letter,
         "confirmed": {"spec": spec},
         "unsubscribe": letter,

@@ -61,7 +61,7 @@ def test_a_mistake_is_named_by_file_and_line(
     renderer = JinjaRenderer([tmp_path, templates])
     write(tmp_path, "email/digest/body.txt", "one\n{{ digest.colour }}\n")
     with pytest.raises(
-        TemplateError, match=r"^templates/email/digest/body\.txt:2: .* has no attribute 'colour'; "
+        TemplateError, match=r"^templates/email/digest/body\.txt:2: `digest\.colour`: a digest has due_at, "
     ):
         renderer.digest(digest(), links)
     write(tmp_path, "email/digest/body.txt", "one\ntwo\n{% if %}")

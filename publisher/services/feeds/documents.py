@@ -25,7 +25,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from types import TracebackType
 
-from publisher.core.errors import OutputError
+from publisher.core.errors import OutputError, TemplateError
 from publisher.core.feeds.documents import Document, FeedVersion, Ping, may_be_feed, next_attempt, read_feed
 from publisher.core.publishing.adoption import host_of
 from publisher.core.times import local_time
@@ -149,8 +149,9 @@ def write_documents(
     copies: bool = False,
 ) -> tuple[str, ...]:
     """Brings the documents of `specs` up to date; returns the paths whose bytes changed. Removes every other
-    document in the `owned` folders ("posts/"), and with `copies` every other copy of an author's file. Raises
-    StoreError, OutputError.
+    document in the `owned` folders ("posts/"), and with `copies` every other copy of an author's file. A
+    document whose own template is broken stays as it is; one that was never made is made by the packaged
+    template. Raises StoreError, OutputError.
     """
     store, folder = deps.adapters.store, deps.adapters.public_folder
     before = store.documents()
@@ -161,12 +162,20 @@ def write_documents(
     versions: list[FeedVersion] = []
     changed: list[str] = []
     topics: list[tuple[str, str]] = []
+    broken: dict[str, None] = {}
     with Staging(folder) as staging:
         for spec in specs:
             old = before.get(spec.path)
             if old is not None and old.fingerprint == spec.fingerprint and folder.holds(old):
                 continue
-            data = spec.make()
+            try:
+                data = spec.make()
+            except TemplateError as error:
+                broken.setdefault(str(error))
+                if old is not None and folder.holds(old):
+                    continue
+                with deps.adapters.renderer.packaged_documents():
+                    data = spec.make()
             if data is None:
                 continue
             # If the store was lost and the file is there, readers have that file.
@@ -180,6 +189,9 @@ def write_documents(
             if spec.topic and (last is None or last[0] != new.hash):
                 topics.append((spec.topic, new.hash))
             made.append(new)
+    if broken:  # what is wrong with every page of a template is known as a problem of templates
+        broken = {one: None for one in broken if one not in map(str, deps.adapters.renderer.problems())}
+    store.set_problems(f"documents {' '.join(owned)}".strip(), list(broken), now)
     if made:
         deps.process.failpoint("documents:staged")
         store.save_documents(made, (), pings_for(deps.rules, topics, now), versions)

@@ -178,7 +178,15 @@ def _mail_findings(deps: Deps, items: list[ParsedPost], plan: Plan, now: datetim
         reason = "site.postal_address is empty: many countries ask for one in mail to many readers"
         yield Finding(path="publisher.toml", line=0, reason=reason, error=False)
     yield from _unusual_addresses(deps)
+    broken = deps.adapters.renderer.problems()
+    for one in broken:
+        path, _, line = one.where.rpartition(":")
+        at = (path, int(line)) if line.isdigit() else (one.where, 0)
+        yield Finding(path=at[0], line=at[1], reason=str(one).removeprefix(f"{one.where}: "), error=True)
+    said = set(map(str, broken))
     for name, found in _mail_problems(deps, items, plan, now):
+        if str(found) in said:
+            continue
         error = not isinstance(found, LintProblem) or (
             found.error and found.rule.value not in deps.process.overridden_rules
         )
