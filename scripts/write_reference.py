@@ -4,6 +4,7 @@ from pathlib import Path
 
 from publisher.cli import reference as commands
 from publisher.config import reference as settings
+from publisher.rendering import own_templates as templates
 
 ROOT = Path(__file__).parent.parent
 
@@ -13,6 +14,7 @@ if __name__ == "__main__":
         (ROOT / "config/publisher.schema.json", settings.json_schema()),
         (ROOT / "docs/reference/settings.md", settings.markdown()),
         (ROOT / "docs/reference/commands.md", commands.markdown()),
+        (ROOT / "docs/reference/templates.md", templates.markdown(ROOT / "templates")),
     ):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from publisher.core.delivery.throttling import ThrottlingRules
     from publisher.core.tokens import KeyRing
     from publisher.ports import Clock, Signer, Store
+    from publisher.rendering.own_templates import OwnTemplates
     from publisher.services.deps import Adapters, Deps, SiteRules
     from publisher.sources import FolderSource
 
@@ -103,6 +104,13 @@ class OpenSite:
         """Where templates are searched: the site's own folder first."""
         own = self.own_templates or self.settings.folder / "templates"
         return (own, packaged("templates"))
+
+    @property
+    def site_templates(self) -> "OwnTemplates":
+        """The site's own templates beside the packaged ones."""
+        from publisher.rendering.own_templates import OwnTemplates
+
+        return OwnTemplates(*self.template_folders)
 
     @cached_property
     def store(self) -> "Store":

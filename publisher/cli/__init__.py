@@ -26,6 +26,10 @@ COMMANDS = {
     "feeds": ("publisher.cli.feeds", "List feeds; move or end one; notify hubs."),
     "preview": ("publisher.cli.preview", "Render the next digest of a list, as files or in a browser."),
     "test-send": ("publisher.cli.preview", "Send the next digest of a list to one address, as a test."),
+    "templates": (
+        "publisher.cli.templates",
+        "List, show, copy and compare the templates of mails and pages.",
+    ),
     "subscribers": ("publisher.cli.subscribers", "Add, list, import and export subscribers."),
     "mailings": ("publisher.cli.mailings", "List mailings; approve, pause, resume, cancel or remake one."),
     "deliver": ("publisher.cli.run", "Send everything that is due, then exit."),
@@ -43,7 +47,8 @@ COMMANDS = {
 }
 SECTIONS = {
     "Begin": ("init", "demo", "adopt", "convert"),
-    "Write and publish": ("check", "posts", "plan", "simulate", "preview", "test-send", "publish", "feeds"),
+    "Write and publish": ("check", "posts", "plan", "simulate", "preview", "test-send", "publish", "feeds",
+                          "templates"),
     "Readers and mail": ("subscribers", "mailings", "deliver"),
     "Keep a site running": (
         "run", "reload", "status", "keys", "backup", "restore", "reconcile", "migrate",

@@ -232,6 +232,12 @@ class Renderer(Protocol):
         """
         ...
 
+    def outdated(self) -> tuple[tuple[str, str], ...]:
+        """The site's own templates whose packaged original has changed since they were copied from it: the
+        name, and by how much ("+3 -1 lines").
+        """
+        ...
+
     def ready(self, *names: str) -> None:
         """Loads templates before they are needed. Never raises."""
         ...

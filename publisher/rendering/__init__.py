@@ -2,6 +2,7 @@
 
 renderer       JinjaRenderer, the implementation of `ports.Renderer`
 templates      Jinja's sandbox, template folders, errors named by file and line; filters and globals
+own_templates  a site's own templates beside the packaged ones
 limits         how much work a template may make
 display_text   subjects, labels, times, clips; plain text in columns
 languages      the reader's language (Babel)

@@ -10,6 +10,7 @@ from publisher.core.digests.digest import Digest, DigestContent, DigestLinks, Di
 from publisher.core.errors import TemplateError
 from publisher.core.site import Site
 from publisher.core.subscribers.subscription import MailingList
+from publisher.rendering.own_templates import OwnTemplates, count_changes
 from publisher.rendering.template_check import TemplateCheck
 from publisher.rendering.template_output import TemplateOutput
 
@@ -88,6 +89,12 @@ class JinjaRenderer:
 
     def problems(self) -> tuple[TemplateError, ...]:
         return self._check.problems()
+
+    def outdated(self) -> tuple[tuple[str, str], ...]:
+        if len(self._folders) < 2:
+            return ()
+        own = OwnTemplates(self._folders[0], self._folders[-1])
+        return tuple((one.name, count_changes(own.changes(one.name))) for one in own.files() if one.outdated)
 
     @cached_property
     def _packaged(self) -> TemplateOutput:

@@ -1,15 +1,19 @@
 """Where templates come from, and what is said when they are missing or wrong."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 
 from publisher.core.digests.digest import Digest, DigestLinks
-from publisher.core.errors import TemplateError
+from publisher.core.errors import Refused, TemplateError, UsageError
 from publisher.core.site import Site
 from publisher.rendering import JinjaRenderer
+from publisher.rendering.own_templates import OwnTemplates, markdown
 
+COPIED = "email/digest/body.txt"
 MakeDigest = Callable[..., Digest]
 
 
@@ -110,3 +114,37 @@ def test_a_template_that_includes_itself_is_an_error(tmp_path: Path, site: Site)
     write(tmp_path, "web/index.html", '{% include "web/index.html" %}')
     with pytest.raises(TemplateError, match=r"^templates/web/index\.html:1: maximum recursion depth"):
         JinjaRenderer([tmp_path]).page("index", {"site": site})
+
+
+def test_a_copied_template_tells_how_its_original_changed_since(tmp_path: Path, templates: Path) -> None:
+    packaged, own = tmp_path / "packaged", tmp_path / "own"
+    shutil.copytree(templates, packaged)
+    site = OwnTemplates(own, packaged)
+    assert site.copy(COPIED).read_text() == site.show(COPIED) == (templates / COPIED).read_text()
+    assert [one.name for one in site.files() if one.own] == [COPIED]
+    assert site.difference(COPIED) == site.changes(COPIED) == ""
+    (own / COPIED).write_text("mine\n" + site.show(COPIED))
+    (packaged / COPIED).write_text(site.show(COPIED) + "gained\n")
+    assert "+mine\n" in site.difference(COPIED)
+    assert "+gained\n" in site.changes(COPIED)
+    assert "mine" not in site.changes(COPIED)
+    assert JinjaRenderer([own, packaged]).outdated() == ((COPIED, "+1 -0 lines"),)
+    with pytest.raises(Refused, match="exists already"):
+        site.copy(COPIED)
+    (own / ".packaged" / COPIED).unlink()
+    assert JinjaRenderer([own, packaged]).outdated() == ()
+
+
+def test_a_template_is_found_by_its_name_only(tmp_path: Path, templates: Path) -> None:
+    site = OwnTemplates(tmp_path, templates)
+    with pytest.raises(UsageError, match=r"did you mean email/digest/body\.txt"):
+        site.show("email/digst/body.txt")
+    for name in ("../pyproject.toml", "/etc/passwd", "servers/nginx.conf"):
+        with pytest.raises(UsageError, match="no template is called"):
+            site.copy(name)
+
+
+def test_the_reference_of_templates_is_that_of_the_code() -> None:
+    written = (ROOT / "docs/reference/templates.md").read_text()
+    assert written == markdown(ROOT / "templates"), "run `make docs`"
+    assert "| `email/layout.html` | `head`, `preheader`, `masthead`, `content`, `footer` |" in written

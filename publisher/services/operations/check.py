@@ -183,6 +183,10 @@ def _mail_findings(deps: Deps, items: list[ParsedPost], plan: Plan, now: datetim
         path, _, line = one.where.rpartition(":")
         at = (path, int(line)) if line.isdigit() else (one.where, 0)
         yield Finding(path=at[0], line=at[1], reason=str(one).removeprefix(f"{one.where}: "), error=True)
+    for name, changes in deps.adapters.renderer.outdated():
+        reason = f"the packaged template has changed since you copied it ({changes})"
+        do = f"`publisher templates diff {name}` shows how"
+        yield Finding(path=f"templates/{name}", line=0, reason=f"{reason}; {do}", error=False)
     said = set(map(str, broken))
     for name, found in _mail_problems(deps, items, plan, now):
         if str(found) in said:
