@@ -172,13 +172,12 @@ def test_a_file_of_another_user_that_is_being_written_is_not_read(tmp_path: Path
         pytest.skip("needs another user")
     file = tmp_path / "a.md"
     file.write_text(GOOD)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
     now = file.stat().st_mtime + 1
+    handle = os.open(file, os.O_RDONLY)
     child = os.fork()
     if child == 0:
         os.setresuid(65534, 65534, 65534)
-        handle = os.open(file, os.O_RDONLY)
         check = StabilityCheck(0.1, lambda: now)
         os._exit(0 if not check.is_stable(handle, os.fstat(handle)) else 1)
+    os.close(handle)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
