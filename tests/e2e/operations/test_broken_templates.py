@@ -72,4 +72,5 @@ def test_a_run_with_templates_that_never_end_serves_and_stops(site: Any, running
     wait_for(lambda: "One" in server.http.get("/feed.atom").text)
     assert "<main" in server.http.get("/subscribe/daily").text
     server.process.send_signal(signal.SIGTERM)
-    assert server.process.wait(30) == 0
+    server.process.communicate(timeout=30)
+    assert server.process.returncode == 0
