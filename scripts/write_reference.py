@@ -4,7 +4,7 @@ from pathlib import Path
 
 from publisher.cli import reference as commands
 from publisher.config import reference as settings
-from publisher.rendering import own_templates as templates
+from publisher.rendering import renderer as templates
 
 ROOT = Path(__file__).parent.parent
 

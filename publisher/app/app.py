@@ -118,8 +118,7 @@ class App(OpenSite):
         """Lets feeds show from the next publish on the older posts that a new limit or filter adds; returns
         how many these are, by the path of each feed.
         """
-        from publisher.services.feeds.feed_growth import widen, with_allowed_entries
-        from publisher.services.feeds.feed_views import feed_views
+        from publisher.services.feeds.feed_views import feed_views, widen, with_allowed_entries
 
         with self.lock("publish"):
             views = with_allowed_entries(self.store, feed_views(self.deps.rules, self.store))

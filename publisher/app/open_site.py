@@ -36,14 +36,14 @@ from publisher.app.container import (
 from publisher.config import Settings
 
 if TYPE_CHECKING:
-    from publisher.app.opened_files import OpenedFiles
     from publisher.app.site_secret import SiteSecret
     from publisher.core.delivery.throttling import ThrottlingRules
     from publisher.core.tokens import KeyRing
     from publisher.ports import Clock, Signer, Store
-    from publisher.rendering.own_templates import OwnTemplates
+    from publisher.rendering.renderer import OwnTemplates
     from publisher.services.deps import Adapters, Deps, SiteRules
     from publisher.sources import FolderSource
+    from publisher.stores.files.locks import OpenedFiles
 
 
 SCHEDULE = "schedule"
@@ -108,7 +108,7 @@ class OpenSite:
     @property
     def site_templates(self) -> "OwnTemplates":
         """The site's own templates beside the packaged ones."""
-        from publisher.rendering.own_templates import OwnTemplates
+        from publisher.rendering.renderer import OwnTemplates
 
         return OwnTemplates(*self.template_folders)
 
@@ -122,7 +122,7 @@ class OpenSite:
     @cached_property
     def opened(self) -> "OpenedFiles":
         """The store, the folders and the lock as they were when this was first asked for."""
-        from publisher.app.opened_files import OpenedFiles
+        from publisher.stores.files.locks import OpenedFiles
 
         return OpenedFiles(
             {

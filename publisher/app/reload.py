@@ -20,10 +20,9 @@ from typing import TYPE_CHECKING
 
 from publisher import __version__
 from publisher.app.container import wall_clock
-from publisher.app.last_good import recall, remember
-from publisher.app.service import Comparable, ServiceRegister, comparable, digest_of
+from publisher.app.service import Comparable, ServiceRegister, comparable, digest_of, recall, remember
 from publisher.config import Settings, load_with_source
-from publisher.config.effective import EffectiveValue, changed_keys, effective_values
+from publisher.config.layers import EffectiveValue, changed_keys, effective_values
 from publisher.core.errors import OutputError, PublisherError, Refused, SettingsError, StoreError
 from publisher.stores.files import output_error, private_folder
 

@@ -43,7 +43,7 @@ class SiteOptions:
         try:
             settings, source = load_with_source(self.folder, os.environ)
         except SettingsError as error:
-            from publisher.app.last_good import recall
+            from publisher.app.service import recall
 
             kept = recall(self.folder, os.environ) if last_good else None
             if kept is None:
@@ -75,7 +75,7 @@ def follow_service(app: App, source: RawSettings) -> None:
         return  # there never was one, and nothing more need be loaded
     from publisher.app.reload import hash_of_templates
     from publisher.app.service import follow_service, running_service
-    from publisher.config.effective import effective_values
+    from publisher.config.layers import effective_values
 
     if running_service(app) is not None:
         follow_service(app, effective_values(source), hash_of_templates(app.settings.folder))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from publisher.app import App
 from publisher.cli.common import count, echo, say, utc
-from publisher.core.digests.due import CohortKey, ReaderStatus
+from publisher.core.digests.digest import CohortKey, ReaderStatus
 from publisher.core.times import local_time
 from publisher.services.digests.due_readers import DueDecision, DueReaderGroup, DueReport
 

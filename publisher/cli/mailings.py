@@ -20,10 +20,8 @@ from publisher.cli.common import (
     site_options,
     utc,
 )
-from publisher.cli.mailing_text import after_cancel, counts_text, mailing_json, state_text
-from publisher.cli.outbox import outbox
-from publisher.cli.progress import bar
-from publisher.cli.unsent import release, remake, resend
+from publisher.cli.progress import after_cancel, bar, counts_text, mailing_json, state_text
+from publisher.cli.unsent import outbox, release, remake, resend
 from publisher.core.delivery.bounces import REFUSAL_HOLDS, Severity
 from publisher.core.delivery.holds import FINISHED, MailingCommand, describe_hold
 from publisher.core.delivery.mailing import (

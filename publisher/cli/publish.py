@@ -40,7 +40,7 @@ from publisher.core.times import local_time
 from publisher.core.tokens import LINK_RULE as PUBLIC_URL
 
 if TYPE_CHECKING:
-    from publisher.core.digests.due import ReaderStatus
+    from publisher.core.digests.digest import ReaderStatus
     from publisher.services.digests.due_readers import DueReport
     from publisher.services.posts.content import Finding
 

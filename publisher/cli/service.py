@@ -1,14 +1,17 @@
-"""The service that `publisher run` is: its processes and threads, its signals, its log."""
+"""The service that `publisher run` is: its processes and threads, its signals, its log, and what it tells
+systemd if that has started it (sd_notify(3)).
+"""
 
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -26,7 +29,6 @@ from publisher.app.reload import (
 from publisher.app.service import ServiceRegister
 from publisher.cli import printable
 from publisher.cli.common import say, warn_of_readable
-from publisher.cli.systemd import READY, STOPPING, WATCHDOG, notify, reloading, watchdog_interval
 from publisher.core.errors import PublisherError, Refused, SettingsError, TemplateError
 from publisher.core.service import HEARTBEAT, SILENT
 
@@ -34,6 +36,34 @@ if TYPE_CHECKING:
     from publisher.file_watcher import Watcher
     from publisher.scheduler import Ticker
     from publisher.web.child_process import ServerProcess
+
+
+READY, STOPPING, WATCHDOG = "READY=1", "STOPPING=1", "WATCHDOG=1"
+
+
+def reloading() -> str:
+    """That settings are being taken up; `READY` ends it. The time is that of systemd's clock, in µs."""
+    return f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}"
+
+
+def notify(message: str, environ: Mapping[str, str] = os.environ) -> None:
+    """Sends a message to the socket that NOTIFY_SOCKET names, if any. Never fails: nobody depends on it."""
+    address = environ.get("NOTIFY_SOCKET", "")
+    if address[:1] not in {"/", "@"}:
+        return
+    with (
+        suppress(OSError),
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as line,
+    ):
+        line.sendto(message.encode(), address.replace("@", "\0", 1) if address[0] == "@" else address)
+
+
+def watchdog_interval(environ: Mapping[str, str] = os.environ) -> timedelta | None:
+    """How long systemd waits for `WATCHDOG` before it restarts this process; None if it does not watch it."""
+    length, pid = environ.get("WATCHDOG_USEC", ""), environ.get("WATCHDOG_PID", "")
+    if not length.isdecimal() or (pid and pid != str(os.getpid())):
+        return None
+    return timedelta(microseconds=int(length))
 
 
 def serve(

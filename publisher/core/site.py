@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 
 SERIF = "Iowan Old Style, Charter, Georgia, Noto Serif, serif"
 SANS = "-apple-system, BlinkMacSystemFont, Segoe UI, Roboto, Noto Sans, Helvetica, Arial, sans-serif"

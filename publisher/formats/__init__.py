@@ -9,8 +9,8 @@ from types import MappingProxyType
 
 from publisher.formats.atom import Atom
 from publisher.formats.json_feed import JsonFeed
-from publisher.formats.opml import opml
 from publisher.formats.rss import Rss
+from publisher.formats.shared import opml
 from publisher.ports import Format
 
 __all__ = ["FORMATS", "opml"]

@@ -1,17 +1,20 @@
 """What the formats share. `prepare` is what every format does to a feed before it writes it, so that all say
 the same. Below it is what Atom and RSS add to the elements that feedgen has built; it needs no lxml, because
 elements make elements.
+
+`opml` lists all feeds of a site, for a feed reader to import at once (OPML 2.0, http://opml.org/spec2.opml).
 """
 
 import re
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
+from html import escape
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from publisher.core.feeds.feed import Category, Feed, FeedEntry
-from publisher.core.patterns import lazy
-from publisher.core.site import Person, text_direction
+from publisher.core.caching import lazy
+from publisher.core.feeds.feed import Category, Feed, FeedEntry, Outline
+from publisher.core.site import Person, Site, text_direction
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element  # pyright: ignore[reportPrivateUsage]  # its only name
@@ -203,3 +206,33 @@ def set_text(parent: "Element", tag: str, text: str, **attributes: str) -> None:
         node.text = text
         for name, value in attributes.items():
             node.set(name, value)
+
+
+def opml(site: Site, outlines: tuple[Outline, ...]) -> bytes:
+    """The document. It has no date, so that only a change of the feeds changes its bytes."""
+    site, outlines = cleaned(site), cleaned(outlines)
+    owner = f"<ownerName>{escape(site.author.name, quote=False)}</ownerName>" if site.author else ""
+    lines = [
+        '<?xml version="1.0" encoding="UTF-8"?>',
+        '<opml version="2.0">',
+        f"<head><title>{escape(site.title, quote=False)}</title>{owner}</head>",
+        "<body>",
+        *(_outline(site, outline) for outline in outlines),
+        "</body>",
+        "</opml>",
+    ]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _outline(site: Site, outline: Outline) -> str:
+    title = outline.title or site.title
+    if not outline.url:
+        inside = "".join(f"\n{_outline(site, part)}" for part in outline.parts)
+        return f"<outline {_attributes(text=title, title=title)}>{inside}\n</outline>"
+    address = {"xmlUrl": outline.url, "htmlUrl": outline.page or site.url}
+    return f"<outline {_attributes(type='rss', text=title, title=title, **address)}/>"
+
+
+def _attributes(**values: str) -> str:
+    """Attributes, line ends as references: a parser would turn them into spaces (XML 1.0 3.3.3)."""
+    return " ".join(f'{name}="{escape(value).replace(chr(10), "&#10;")}"' for name, value in values.items())

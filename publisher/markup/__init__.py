@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from publisher.core.lru import LruCache
+from publisher.core.caching import LruCache
 from publisher.core.posts.post import NO_ASSETS, AssetLocation, MarkdownExtension, MarkupLanguage
 from publisher.core.site import text_direction
 

@@ -22,7 +22,7 @@ from publisher.core.delivery.mailing import (
 )
 from publisher.core.delivery.relays import Quota, QuotaUse
 from publisher.core.delivery.throttling import CircuitBreaker, DeliveryRate
-from publisher.core.digests.due import Correction
+from publisher.core.digests.digest import Correction
 from publisher.core.mail.message import Recipe, Segment
 from publisher.core.subscribers.subscription import Departure
 

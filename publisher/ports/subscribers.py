@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from publisher.core.delivery.mailing import Mailing, NewMailing
 from publisher.core.delivery.throttling import UNDIVIDED, BatchPlan
-from publisher.core.digests.due import CohortKey, Correction, DueGroup, DueQuery, NextRun, ReaderStatus
+from publisher.core.digests.digest import CohortKey, Correction, DueGroup, DueQuery, NextRun, ReaderStatus
 from publisher.core.subscribers.subscription import (
     Consent,
     ContentPreference,

@@ -13,6 +13,7 @@ from functools import lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+from publisher.core.caching import lazy
 from publisher.core.digests.digest import Digest, DigestPost
 from publisher.core.mail.message import (
     END_CODE,
@@ -27,7 +28,6 @@ from publisher.core.mail.message import (
     display_width,
     strip_marks,
 )
-from publisher.core.patterns import lazy
 from publisher.rendering.languages import LanguageWords
 
 _SCRIPTS = {

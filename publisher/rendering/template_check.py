@@ -231,7 +231,7 @@ class TemplateCheck:
             assert self._own is not None  # noqa: S101  # it is the site's own file
             return catalog_fault(self._own / name)
         source = self._output.templates.source(name)
-        from publisher.rendering.stylesheets import css_fault, sheets_in
+        from publisher.rendering.template_output import css_fault, sheets_in
 
         sheets = [(source, 0)] if name.endswith(".css") else list(sheets_in(source))
         for sheet, lines in sheets:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from publisher.core.addresses import Blocklist
+from publisher.core.caching import LruCache
 from publisher.core.delivery.bounces import BounceLimits
 from publisher.core.delivery.throttling import ThrottlingRules
 from publisher.core.feeds.feed import FeedSpec, Outline
-from publisher.core.lru import LruCache
 from publisher.core.publishing.log import IdRules
 from publisher.core.site import Site
 from publisher.core.subscribers.legacy_links import LegacyLink

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, tzinfo
 from itertools import islice
 from typing import NamedTuple, TypeAlias, TypeVar
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 from publisher.core.posts.markdown_regions import remove_private_passages
 from publisher.core.posts.post import (
     MarkdownExtension,

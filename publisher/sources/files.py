@@ -14,8 +14,8 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
+from publisher.core.caching import lazy
 from publisher.core.errors import SourceError
-from publisher.core.patterns import lazy
 from publisher.core.posts.post import BadPost, FileStat
 from publisher.sources.globs import path_matcher
 

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import TypeAlias
 from urllib.parse import quote
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 from publisher.core.posts.markdown_regions import remove_private_passages
 from publisher.core.posts.post import (
     BadPost,

@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 from publisher.core.site import Person
 from publisher.sources.fields.authors_and_terms import parse_language, parse_person
 from publisher.sources.fields.plain_text import plain_line

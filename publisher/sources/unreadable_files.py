@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 from publisher.sources.fields.publication import date_in_name
 from publisher.sources.frontmatter.values import COLLECTED
 from publisher.sources.ignored_files import is_inside

@@ -20,7 +20,7 @@ from publisher.core.delivery.mailing import (
     Transition,
     TransitionCause,
 )
-from publisher.core.digests.due import CohortKey, DueQuery
+from publisher.core.digests.digest import CohortKey, DueQuery
 from publisher.core.posts.post import Post, body_hash
 from publisher.core.publishing.log import LogHead, LogKind
 from publisher.core.publishing.plan import Change, Plan

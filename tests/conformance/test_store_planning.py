@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from publisher.core.delivery.mailing import DeliveryState, MailingKind, MailingState
-from publisher.core.digests.due import CohortKey, DueGroup
+from publisher.core.digests.digest import CohortKey, DueGroup
 from publisher.core.errors import LogConflict, StoreError
 from publisher.core.publishing.log import LogKind
 from publisher.core.subscribers.subscription import ContentPreference, Preferences, SchedulePreference

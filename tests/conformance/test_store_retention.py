@@ -7,7 +7,7 @@ from stores import mark_sending
 
 from publisher.core.delivery.holds import MailingCommand
 from publisher.core.delivery.mailing import DeliveryState, MailingKind, Transition, TransitionCause
-from publisher.core.digests.due import CohortKey, Correction
+from publisher.core.digests.digest import CohortKey, Correction
 
 NOW_AND_THEN = timedelta(seconds=1)
 STATES = (TransitionCause.ACCEPT, TransitionCause.REJECT, TransitionCause.ACCEPT, TransitionCause.LOSE)

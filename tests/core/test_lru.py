@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.lru import LruCache
+from publisher.core.caching import LruCache
 
 
 def made_of(cache: LruCache, keys: str, value: str = "four") -> str:

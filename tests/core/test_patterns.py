@@ -8,7 +8,7 @@ from pkgutil import walk_packages
 import pytest
 
 import publisher
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 
 
 def test_a_lazy_pattern_does_what_a_compiled_one_does() -> None:

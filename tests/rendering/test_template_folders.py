@@ -11,7 +11,7 @@ from publisher.core.digests.digest import Digest, DigestLinks
 from publisher.core.errors import Refused, TemplateError, UsageError
 from publisher.core.site import Site
 from publisher.rendering import JinjaRenderer
-from publisher.rendering.own_templates import OwnTemplates, markdown
+from publisher.rendering.renderer import OwnTemplates, markdown
 
 COPIED = "email/digest/body.txt"
 MakeDigest = Callable[..., Digest]

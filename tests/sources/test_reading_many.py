@@ -123,7 +123,7 @@ def test_workers_are_a_few_chunks_ahead_of_who_asks_and_no_more() -> None:
 
 POOL = """
 import os, signal, sys, threading
-from publisher.worker_pool import start_pool
+from publisher.sources.parallel import start_pool
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 pool, ready = start_pool(1, sys.argv[1], os.getpid)
 ready.result()

@@ -34,9 +34,9 @@ from enum import StrEnum
 from hmac import compare_digest
 
 from publisher.core.addresses import Address
+from publisher.core.caching import lazy
 from publisher.core.delivery.mailing import GIVEN_UP, MailingHold, MailingState, RefusalRuling
 from publisher.core.errors import TokenError
-from publisher.core.patterns import lazy
 from publisher.core.tokens import KeyRing, keyed_hash
 
 _CODE = lazy(r"\b5\.(\d{1,3})\.(\d{1,3})\b")

@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
-from publisher.core.digests.due import CohortKey, Correction
+from publisher.core.digests.digest import CohortKey, Correction
 
 
 class MailingState(StrEnum):

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from publisher.core.caching import lazy
 from publisher.core.mail.message import Placeholder, Segment, SegmentTemplate
-from publisher.core.patterns import lazy
 from publisher.core.tokens import RunningHash
 
 SIGNED_FIELDS = (

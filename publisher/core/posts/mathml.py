@@ -5,7 +5,7 @@ formula as text for places that show no MathML, such as mails.
 import re
 from collections.abc import Iterator
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 
 _TAGS = """
     math merror mfrac mi mmultiscripts mn mo mover mpadded mphantom mprescripts mroot mrow ms mspace msqrt

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 from publisher.core.site import Person
 
 ASSETS_FOLDER = "assets/"

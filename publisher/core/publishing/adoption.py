@@ -17,7 +17,7 @@ from enum import StrEnum
 from functools import cached_property
 from urllib.parse import parse_qsl, unquote, urlencode, urljoin, urlsplit
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 from publisher.core.posts.post import Post
 
 _TRACKING = lazy(r"utm_\w+|mc_(cid|eid)|fbclid|gclid|dclid|msclkid|igshid|yclid|_hsenc|_hsmi|ref|ref_src")

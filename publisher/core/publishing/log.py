@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from urllib.parse import quote
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 from publisher.core.posts.post import Post
 from publisher.core.publishing.adoption import NOTHING_ADOPTED, AdoptedEntries
 

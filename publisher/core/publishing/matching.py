@@ -19,7 +19,7 @@ from enum import StrEnum
 from itertools import takewhile
 from pathlib import PurePosixPath
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 from publisher.core.posts.post import Post, body_hash
 from publisher.core.publishing.log import IdRules, PublishedPost, mint
 from publisher.core.publishing.plan import NO_ANSWERS, HeldFileAnswers

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import cast
 from zoneinfo import available_timezones
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 from publisher.core.subscribers.subscription import (
     WEEKDAYS,
     ContentPreference,

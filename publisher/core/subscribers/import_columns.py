@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
+from publisher.core.caching import lazy
 from publisher.core.errors import Refused, UsageError
-from publisher.core.patterns import lazy
 from publisher.core.subscribers.csv_cells import (
     NO_WORDS,
     STATUS_WORDS,

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from publisher.core.digests.digest import DigestSelection, DigestSelector
-from publisher.core.digests.due import (
+from publisher.core.digests.digest import (
     MAX_CORRECTIONS,
     Correction,
+    DigestSelection,
+    DigestSelector,
     DueGroup,
     DueQuery,
     ProjectedLog,

@@ -23,8 +23,14 @@ from typing import NamedTuple
 from publisher.core.addresses import parse_mailbox
 from publisher.core.delivery.holds import MailingCommand
 from publisher.core.delivery.mailing import Cohort, Mailing, MailingKind, NewMailing, RecomposeResult
-from publisher.core.digests.digest import Digest, DigestSelector
-from publisher.core.digests.due import DEFAULT_CONTENT_ID, MAX_CORRECTIONS, DueGroup, DueQuery
+from publisher.core.digests.digest import (
+    DEFAULT_CONTENT_ID,
+    MAX_CORRECTIONS,
+    Digest,
+    DigestSelector,
+    DueGroup,
+    DueQuery,
+)
 from publisher.core.errors import LogConflict, OutputError, PublisherError, Refused, StoreError
 from publisher.core.mail.message import Recipe
 from publisher.core.mail.mime import freeze_segments

@@ -9,8 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from publisher.core.addresses import Address, parse_address, parse_mailbox
-from publisher.core.digests.digest import DigestSelector
-from publisher.core.digests.due import CohortKey, ReaderStatus
+from publisher.core.digests.digest import CohortKey, DigestSelector, ReaderStatus
 from publisher.core.errors import Refused
 from publisher.core.mail.dkim import canonical_message
 from publisher.core.mail.lint.problem import LintProblem

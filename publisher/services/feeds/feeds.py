@@ -26,8 +26,14 @@ from publisher.core.site import license_url
 from publisher.ports import Store
 from publisher.services.deps import Deps, SiteRules
 from publisher.services.feeds.documents import ARCHIVE_FOLDER, DocumentSpec, fingerprint, write_documents
-from publisher.services.feeds.feed_growth import newest_allowed, with_allowed_entries
-from publisher.services.feeds.feed_views import MAX_CHANGES, FeedView, feed_views, forget_archives
+from publisher.services.feeds.feed_views import (
+    MAX_CHANGES,
+    FeedView,
+    feed_views,
+    forget_archives,
+    newest_allowed,
+    with_allowed_entries,
+)
 from publisher.services.posts.content import PostContent, stored_contents
 
 MAX_TOMBSTONES = 100

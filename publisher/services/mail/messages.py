@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from publisher.core.addresses import is_common_address, parse_address, parse_mailbox
+from publisher.core.caching import LruCache
 from publisher.core.delivery.bounces import return_path
 from publisher.core.delivery.mailing import Batch, Delivery, Mailing
 from publisher.core.digests.digest import DigestContent, DigestLinks, DigestPost, Layout, LetterKind
-from publisher.core.lru import LruCache
 from publisher.core.mail.dkim import CanonicalMessage, canonical_message
 from publisher.core.mail.message import (
     EmailContent,

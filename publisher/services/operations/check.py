@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from publisher.core.addresses import parse_mailbox
-from publisher.core.digests.digest import Digest, DigestPost, Layout
-from publisher.core.digests.due import project_log
+from publisher.core.digests.digest import Digest, DigestPost, Layout, project_log
 from publisher.core.errors import PublisherError
 from publisher.core.mail.lint.author_text import (
     list_without_author_text,

@@ -12,9 +12,9 @@ from datetime import datetime
 from functools import cached_property
 from textwrap import shorten
 
+from publisher.core.caching import lazy
 from publisher.core.digests.digest import DigestPost, Layout
 from publisher.core.mail.lint.html import why_unreachable, why_unusable
-from publisher.core.patterns import lazy
 from publisher.core.posts.post import NO_ASSETS, AssetLocation, Image, ParsedPost, Post, split_warning
 from publisher.core.publishing.log import LogKind, PublishedPost
 from publisher.core.publishing.plan import Plan

@@ -61,8 +61,8 @@ from publisher.services.feeds.retired_feeds import (
 )
 from publisher.services.feeds.static_files import static_documents
 from publisher.services.posts.content import Finding
-from publisher.services.publishing.arrivals import remember_accepted
 from publisher.services.publishing.folder_snapshot import FolderSnapshot, SnapshotCache
+from publisher.services.publishing.preflight import remember_accepted
 from publisher.services.publishing.scan import ScanResult, remember_rules, scan_folder
 
 JOURNALED, PAGES = "journaled_withdrawals", "journaled_pages"

@@ -36,10 +36,9 @@ from publisher.core.publishing.plan import (
 from publisher.core.publishing.planner import make_plan
 from publisher.ports import Store
 from publisher.services.deps import Adapters, Deps, SiteRules
-from publisher.services.publishing.arrivals import hold_new_posts
 from publisher.services.publishing.folder_snapshot import FolderSnapshot
 from publisher.services.publishing.post_ids import recover_history, rename_verdicts
-from publisher.services.publishing.preflight import log_stays_ahead
+from publisher.services.publishing.preflight import hold_new_posts, log_stays_ahead
 
 AUTHORITY = "id_authority"
 """The key, in the store, of the authority that ids were last made with."""

@@ -14,7 +14,7 @@ from dataclasses import replace
 from html import unescape
 from pathlib import Path, PurePosixPath
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 from publisher.core.posts.post import Asset, Post, referenced_name
 from publisher.sources.files import StabilityCheck, read_stable
 

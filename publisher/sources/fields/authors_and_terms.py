@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 from publisher.core.site import DEFAULT_LANGUAGE, Person
 from publisher.sources.fields.plain_text import literal_line, plain_line, split_terms
 from publisher.sources.frontmatter.values import FrontMatter, Value, fold, folded_map, scalars, word_set

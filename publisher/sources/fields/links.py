@@ -23,7 +23,7 @@ from itertools import islice
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 from publisher.core.posts.markdown_regions import blank_code
 from publisher.sources.fields.authors_and_terms import language_of_path, language_suffix
 from publisher.sources.fields.publication import post_name

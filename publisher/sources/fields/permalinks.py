@@ -21,7 +21,7 @@ from hashlib import sha1
 from html import unescape
 from urllib.parse import quote
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 from publisher.core.site import DEFAULT_LANGUAGE
 from publisher.sources.fields.authors_and_terms import language_of_path, language_suffix
 from publisher.sources.fields.publication import date_in_name, post_name

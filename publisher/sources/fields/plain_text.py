@@ -5,7 +5,7 @@ would mean something else without it: "~~free~~ paid", "10^6".
 import html
 import re
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 from publisher.sources.frontmatter.values import legal
 
 _TAG = lazy(

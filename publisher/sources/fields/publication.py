@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 from publisher.core.posts.post import PostMailOptions
 from publisher.sources.fields.authors_and_terms import language_suffix
 from publisher.sources.frontmatter.dates import DateOrder, parse_date, read_date

@@ -4,7 +4,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 from publisher.core.posts.permalinks import public_permalink
 from publisher.core.posts.post import Image, referenced_name
 from publisher.core.site import DEFAULT_LANGUAGE

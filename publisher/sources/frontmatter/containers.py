@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias, cast
 from frontmatter import detect_format
 from frontmatter.default_handlers import BaseHandler
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 from publisher.sources.frontmatter.values import (
     FrontMatter,
     FrontMatterError,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 
 Value: TypeAlias = "str | list[Value] | dict[str, Value] | None"
 

@@ -9,7 +9,7 @@ import re
 
 import yaml
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 from publisher.sources.frontmatter.values import (
     FrontMatter,
     FrontMatterError,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 from publisher.sources.frontmatter.values import Value, fold
 from publisher.sources.generators.js_literals import exported, known
 from publisher.sources.globs import glob_to_regex, matches_whole

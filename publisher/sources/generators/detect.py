@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import Path
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 from publisher.sources import ignored_files as ignored_paths
 from publisher.sources.frontmatter.values import (
     Defaults,

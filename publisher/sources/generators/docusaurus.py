@@ -13,7 +13,7 @@ i18n.localeConfigs.fr   path: the folder of translations in i18n/; baseUrl and u
 from itertools import islice
 from re import Pattern
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 from publisher.sources.frontmatter.values import Value
 from publisher.sources.generators.js_literals import JsCode, exported
 from publisher.sources.ignored_files import IgnoreRule, name_patterns

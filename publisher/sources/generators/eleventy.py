@@ -22,7 +22,7 @@ from datetime import datetime
 from itertools import product
 from pathlib import Path, PurePosixPath
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 from publisher.sources.fields.permalinks import DATE_WORDS, PermalinkFacts, expand_strftime, undated_name
 from publisher.sources.frontmatter.values import (
     COLLECTED,

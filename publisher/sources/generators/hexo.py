@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 from publisher.sources.frontmatter.values import Quoted, Value, fold, folded_map, scalars, word_set
 from publisher.sources.ignored_files import IgnoreRule, name_patterns
 

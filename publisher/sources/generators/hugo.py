@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 from publisher.sources.frontmatter.values import Defaults, Value, fold, folded_map, scalars, text_of
 from publisher.sources.generators.profiles import HugoPaths
 from publisher.sources.globs import glob_to_regex, in_scope, matches_whole

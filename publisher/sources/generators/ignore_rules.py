@@ -24,7 +24,7 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 from publisher.sources.frontmatter.values import FrontMatter
 from publisher.sources.generators import hugo
 from publisher.sources.globs import any_regex, glob_to_regex, matches_whole

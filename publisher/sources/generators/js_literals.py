@@ -11,7 +11,7 @@ from functools import cache
 from time import thread_time
 from typing import TYPE_CHECKING
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 from publisher.sources.frontmatter.values import Value
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 from publisher.core.posts.post import MarkdownExtension
 from publisher.sources.frontmatter.values import FrontMatter, Value, folded_map, scalars
 from publisher.sources.rules import read_config_map, read_text

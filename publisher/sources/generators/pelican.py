@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, cast
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 from publisher.sources.fields.permalinks import STRFTIME_DIRECTIVE, STRFTIME_WORDS
 from publisher.sources.frontmatter.values import Defaults, Value, fold
 from publisher.sources.ignored_files import Articles, is_inside

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 from publisher.core.posts.markdown_regions import blank_code, blank_literal_regions
 from publisher.sources.frontmatter.values import FrontMatter, Quoted, Value, fold, scalars, word_set
 from publisher.sources.liquid.expressions import (

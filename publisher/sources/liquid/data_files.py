@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 from publisher.sources.files import files_below
 from publisher.sources.frontmatter.values import FrontMatterError, Value, fold
 from publisher.sources.rules import read_config_map, read_text

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import TypeAlias
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 
 _TOKEN = lazy(
     r"""\s*(?:(?P<text>"[^"]*"|'[^']*')|(?P<number>-?\d+(?:\.\d+)?(?![\w.]))|(?P<sign>==|!=|<>|<=|>=|<|>)"""

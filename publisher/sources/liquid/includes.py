@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
-from publisher.core.patterns import lazy
+from publisher.core.caching import lazy
 from publisher.sources.files import files_below
 from publisher.sources.frontmatter.values import Value, fold, folded_map
 from publisher.sources.rules import SourceRules, read_text

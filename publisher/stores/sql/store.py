@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, insert, inspect, make_url, select
 from sqlalchemy.exc import ArgumentError
 
-from publisher.core.digests.due import DEFAULT_CONTENT_ID
+from publisher.core.digests.digest import DEFAULT_CONTENT_ID
 from publisher.core.errors import OutputError, StoreError
 from publisher.stores.files import private_folder
 from publisher.stores.sql.database import Database
 from publisher.stores.sql.delivery.bounces import BounceRecords
 from publisher.stores.sql.delivery.holds import MailingHolds, WithdrawnPosts
-from publisher.stores.sql.delivery.ledger import Ledger, ReconciliationRecords
+from publisher.stores.sql.delivery.ledger import Ledger, ReconciliationRecords, Routes
 from publisher.stores.sql.delivery.released import ReleasedPosts
 from publisher.stores.sql.delivery.retention import LedgerRetention
-from publisher.stores.sql.delivery.routes import Routes
 from publisher.stores.sql.delivery.throttle_state import QuotaRecords, ThrottleRecords
 from publisher.stores.sql.digests.planning import Planning
 from publisher.stores.sql.feeds.documents import DocumentRecords, PublishStateRecords

@@ -8,8 +8,7 @@ from declared import mailing_list
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.digests.digest import DigestSelection, DigestSelector, is_wanted
-from publisher.core.digests.due import CohortKey, Correction
+from publisher.core.digests.digest import CohortKey, Correction, DigestSelection, DigestSelector, is_wanted
 from publisher.core.posts.filters import PostFilter
 from publisher.core.posts.post import Post, PostMailOptions
 from publisher.core.publishing.log import PublishedPost

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from publisher.app import App
-from publisher.app.last_good import recall
 from publisher.app.reload import FileContents, SettingsReloader, read_settings
-from publisher.app.service import ServiceRegister, comparable, digest_of, why_not
+from publisher.app.service import ServiceRegister, comparable, digest_of, recall, why_not
 from publisher.core.errors import PublisherError
 from publisher.core.service import ServiceRecord, differences
 

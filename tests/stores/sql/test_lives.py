@@ -23,7 +23,7 @@ from publisher.core.delivery.mailing import (
     TransitionCause,
 )
 from publisher.core.delivery.mailing import DeliveryState as Delivery
-from publisher.core.digests.due import CohortKey
+from publisher.core.digests.digest import CohortKey
 from publisher.core.subscribers.subscription import (
     Consent,
     NewReader,

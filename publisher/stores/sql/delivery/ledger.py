@@ -2,6 +2,9 @@
 
 After a restore the ledger is brought up to date: what may have been sent since the backup is marked, and ids
 given out since are not used again.
+
+Each delivery remembers by which transport and relay it went out, and whether it was only written to the
+outbox.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -14,8 +17,10 @@ from sqlalchemy import (
     Row,
     and_,
     column,
+    exists,
     func,
     insert,
+    literal,
     or_,
     select,
     table,
@@ -28,10 +33,12 @@ from publisher.core.delivery.mailing import (
     Delivery,
     DeliveryState,
     MailingState,
+    Route,
     Transition,
     TransitionCause,
 )
 from publisher.core.delivery.throttling import SERVER_SCOPE
+from publisher.core.mail.message import MailTransport
 from publisher.core.subscribers.subscription import SubscriptionState
 from publisher.stores.sql.database import Database, insert_new
 from publisher.stores.sql.delivery.batches import (
@@ -48,7 +55,16 @@ from publisher.stores.sql.delivery.throttle_state import breakers, delete_old_ra
 from publisher.stores.sql.delivery.transitions import record, route_update, update_for
 from publisher.stores.sql.schema.columns import NOT_OVER, BatchState, is_
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions
-from publisher.stores.sql.schema.tables import MAILING, OUTBOX_ROUTE, batches, counters, deliveries, mailings
+from publisher.stores.sql.schema.tables import (
+    KEPT_ROUTE,
+    MAILING,
+    OUTBOX_ROUTE,
+    batches,
+    counters,
+    deliveries,
+    mailings,
+    routes,
+)
 
 _OF_BATCH = ("id", "mailing", "lo", "hi", "group", "canary", "list", "kind")
 _URGENT = min(PRIORITY.values())
@@ -260,3 +276,69 @@ def _raise_counter(connection: Connection, name: str, last: int) -> None:
     connection.execute(insert_new(counters), {"name": name, "last": 0})
     this = update(counters).where(counters.c.name == name, counters.c.last < last)
     connection.execute(this.values(last=last))
+
+
+TO_BE_SENT = "written to the outbox, to be sent by the operator"
+"""The reply of a delivery that leaves the outbox (m)."""
+
+_ACCEPTED = is_(deliveries.c.state, DeliveryState.ACCEPTED)
+_IN_OUTBOX = and_(_ACCEPTED, deliveries.c.route == literal(OUTBOX_ROUTE, literal_execute=True))
+
+
+class Routes:
+    """`ports.LedgerStore`: routes and the outbox."""
+
+    _db: Database
+
+    def route_number(self, route: Route) -> int:
+        if route == Route(MailTransport.OUTBOX):
+            return OUTBOX_ROUTE
+        known = select(routes.c.id).where(
+            routes.c.transport == route.transport, routes.c.relay == route.relay
+        )
+        with self._db.read() as connection:
+            found: int | None = connection.execute(known).scalar()
+        if found is not None:
+            return found
+        with self._db.write() as connection:
+            if (number := connection.execute(known).scalar()) is not None:
+                return int(number)  # another run has added it meanwhile
+            last: int = connection.execute(select(func.max(routes.c.id))).scalar() or KEPT_ROUTE
+            values = {"id": last + 1, "transport": route.transport, "relay": route.relay}
+            connection.execute(insert(routes).values(values))
+            return last + 1
+
+    def count_in_outbox(self) -> Mapping[int, int]:
+        query = select(deliveries.c.mailing, func.count()).where(_IN_OUTBOX, ~_is_cancelled())
+        query = query.group_by(deliveries.c.mailing).order_by(deliveries.c.mailing)
+        with self._db.read() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
+
+    def send_from_outbox(self, mailing: int, now: datetime) -> int:
+        these = (deliveries.c.mailing == mailing, _IN_OUTBOX, ~_is_cancelled())
+        leave = update_for(TransitionCause.LEAVE_OUTBOX, *these, reply=TO_BE_SENT, changed_at=now)
+        with self._db.write() as connection:
+            sent = connection.execute(leave).rowcount
+            waiting = exists().where(
+                deliveries.c.mailing == batches.c.mailing,
+                deliveries.c.n.between(batches.c.lo, batches.c.hi),
+                deliveries.c.state == DeliveryState.QUEUED,
+            )
+            over = (batches.c.mailing == mailing, is_(batches.c.state, BatchState.DONE))
+            for batch in connection.execute(select(batches).where(*over, waiting)).all():
+                reschedule_batch(connection, batch, now)
+            done = (mailings.c.id == mailing, is_(mailings.c.state, MailingState.DONE))
+            if sent:
+                connection.execute(update(mailings).where(*done).values(state=MailingState.READY))
+            return sent
+
+    def keep_in_outbox(self, mailing: int) -> int:
+        these = (deliveries.c.mailing == mailing, _IN_OUTBOX)
+        with self._db.write() as connection:
+            return connection.execute(route_update(KEPT_ROUTE, *these)).rowcount
+
+
+def _is_cancelled() -> ColumnElement[bool]:
+    """Whether the mailing of a row of `deliveries` was cancelled."""
+    cancelled = mailings.c.state == MailingState.CANCELLED
+    return exists().where(mailings.c.id == deliveries.c.mailing, cancelled).correlate(deliveries)

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from publisher.core.delivery.mailing import NOT_RECEIVED, DeliveryState, MailingState, TransitionCause
-from publisher.core.digests.due import Correction
+from publisher.core.digests.digest import Correction
 from publisher.core.subscribers.subscription import SubscriptionState
 from publisher.stores.sql.database import Database, upsert
 from publisher.stores.sql.delivery.batches import deliveries_of, reschedule_batch

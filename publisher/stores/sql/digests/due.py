@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from publisher.core.delivery.mailing import NOT_RECEIVED, DeliveryState
-from publisher.core.digests.due import CohortKey, Correction, DueGroup, DueQuery, NextRun, ReaderStatus
+from publisher.core.digests.digest import CohortKey, Correction, DueGroup, DueQuery, NextRun, ReaderStatus
 from publisher.core.publishing.log import LogKind
 from publisher.core.subscribers.cadences import TIME_STEP
 from publisher.core.subscribers.subscription import ContentPreference, SubscriptionState

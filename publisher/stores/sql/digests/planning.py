@@ -13,7 +13,7 @@ from publisher.core.delivery.mailing import (
     NewMailing,
 )
 from publisher.core.delivery.throttling import UNDIVIDED, BatchPlan
-from publisher.core.digests.due import Correction, DueQuery
+from publisher.core.digests.digest import Correction, DueQuery
 from publisher.stores.sql.database import Database
 from publisher.stores.sql.delivery.batches import (
     batch_row,

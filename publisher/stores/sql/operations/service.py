@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from publisher.core.service import ServiceRecord, SettingsGeneration
 from publisher.stores.sql.database import Database, upsert
-from publisher.stores.sql.schema.service_tables import generations, service
+from publisher.stores.sql.schema.tables import generations, service
 
 KEPT = 50
 """Generations of settings that are kept."""

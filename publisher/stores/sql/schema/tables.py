@@ -1,4 +1,4 @@
-"""The tables of posts, the log, mailings and their deliveries.
+"""The tables of posts, the log, mailings and their deliveries, and of the service that works on a site.
 
 Those of subscribers and of feeds are beside this file; those of throttling, bounces and archived deliveries
 are where they are used, in `stores.sql.delivery`. All share one MetaData, for every database.
@@ -352,4 +352,39 @@ redirects = Table(  # where these and aliases lead, as of the last publish
     Column("target", Text, nullable=False),
     Column("at", Instant, nullable=False),
     sqlite_with_rowid=False,
+)
+
+generations = Table(
+    "settings_generations",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("digest", String(64), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("values", JSON, nullable=False),  # name -> [hash of the value, where it was written]
+)
+
+service = Table(  # one row: the latest `publisher run`
+    "service",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("token", String(32), nullable=False),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("store", Text, nullable=False),
+    Column("inode", BigInteger, nullable=False),
+    Column("web_only", Boolean, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("heartbeat_at", Instant, nullable=False),
+    Column("stopped_at", Instant),
+    Column("published_at", Instant),
+    Column("delivered_at", Instant),
+    Column("served_at", Instant),
+    Column("problem", Text, nullable=False),
+    Column("problem_since", Instant),
+    Column("restart", JSON, nullable=False),  # names of settings
+    Column("asked", Integer, nullable=False),
+    Column("answered", Integer, nullable=False),
 )
