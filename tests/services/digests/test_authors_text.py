@@ -118,7 +118,7 @@ def test_a_subject_that_is_always_empty_is_its_templates_fault(tmp_path: Path) -
     paper.post(1, "---\ntitle: Words\ndate: 2026-11-02T10:00:00Z\n---\nThe tide was out.\n")
     mailings, unsent, _ = paper.tomorrow()
     assert mailings == []
-    assert "the subject is empty" in str(unsent[0])
+    assert "makes an empty subject; write one line" in str(unsent[0])
 
 
 def test_a_template_of_nothing_holds_its_own_list_and_no_other(tmp_path: Path) -> None:

@@ -186,7 +186,7 @@ def test_mail_that_cannot_be_made_is_told(desk: Desk) -> None:
     given = ["--site", str(desk.folder), "--from", "2024-10-24T12:00:00Z", "--to", "2024-10-24T22:05:00Z"]
     said = CliRunner().invoke(simulate, given)
     assert said.exit_code == 1
-    assert "'nothing' is undefined" in said.stderr
+    assert "there is no variable `nothing`" in said.stderr
     assert "published  0.md" in said.stdout
 
 
