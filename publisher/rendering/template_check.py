@@ -143,6 +143,9 @@ class TemplateCheck:
             made = self._output.digest(name, digest, LINKS)
             if error := _digest_fault(name, made, posts, digest.layout):
                 return error
+            own = f"lists.{spec.slug}.subject" if spec.subject else f"templates/{name}/subject.txt"
+            if error := _subject_fault(own, made):
+                return error
         return None
 
     def _judge_letter(self, name: str, spec: MailingList, language: str) -> Verdict:
@@ -171,7 +174,7 @@ class TemplateCheck:
                     f"makes a mail without its link, links.{field}",
                     f"put {{{{ links.{field} }}}} into it",
                 )
-        return _subject_fault(f"email/{name}", made)
+        return _subject_fault(f"templates/email/{name}/subject.txt", made)
 
     def _judge_page(self, name: str, language: str) -> Verdict:
         from publisher.rendering.samples import SAMPLE_LIST, page_samples
@@ -361,7 +364,7 @@ def _digest_fault(
                 return TemplateError(
                     where, f"makes a mail without the {lost[0]} of {which}", _SHOWN_BY[lost[0]]
                 )
-    return _subject_fault(name, made)
+    return None
 
 
 def _words(post: DigestPost, layout: Layout) -> list[tuple[str, str]]:
@@ -385,10 +388,10 @@ _SHOWN_BY = {
 }
 
 
-def _subject_fault(name: str, made: DigestContent) -> TemplateError | None:
+def _subject_fault(where: str, made: DigestContent) -> TemplateError | None:
     if made.subject.strip():
         return None
-    return TemplateError(f"templates/{name}/subject.txt", "makes an empty subject", "write one line")
+    return TemplateError(where, "makes an empty subject", "write one line")
 
 
 def _page_fault(file: str, made: str, packaged: str) -> TemplateError | None:

@@ -32,7 +32,8 @@ BODY = """<!DOCTYPE html>
 """
 OWN = {
     "subject.txt": "{{ posts[-1].title }}\n",
-    "body.txt": "{% for post in posts %}{{ post.title }} {{ post.url }} {{ post.text }} {% endfor %}{{ links.unsubscribe }}",
+    "body.txt": "{% for post in posts %}{{ post.title }} {{ post.url }} {{ post.text }} {% endfor %}"
+    "{{ links.unsubscribe }}",
     "body.html": BODY,
 }
 """A mail that an author made: it escapes nothing twice, wraps nothing, and asks no filter of ours."""
