@@ -3,6 +3,7 @@
 import click
 
 from publisher.cli import publisher
+from publisher.cli.common import echo
 
 
 @click.command()
@@ -18,7 +19,7 @@ def completion(shell: str) -> None:
     maker = get_completion_class(shell)
     if maker is None:
         raise click.UsageError(f"no completion for {shell}")
-    click.echo(maker(publisher, {}, "publisher", "_PUBLISHER_COMPLETE").source())
+    echo(maker(publisher, {}, "publisher", "_PUBLISHER_COMPLETE").source())
 
 
 @click.command()
@@ -34,4 +35,4 @@ def help(ctx: click.Context, words: tuple[str, ...]) -> None:
         if found is None:
             raise click.UsageError(f"no command {word!r}")
         command, context = found, click.Context(found, info_name=name, parent=context)
-    click.echo(command.get_help(context))
+    echo(command.get_help(context))

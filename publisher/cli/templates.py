@@ -28,7 +28,7 @@ def templates_list(site: SiteOptions, as_json: bool) -> None:
 @click.argument("name")
 def templates_show(site: SiteOptions, name: str) -> None:
     """Print the packaged template NAME, such as email/digest/body.html."""
-    click.echo(site.open(reads=True).site_templates.show(name), nl=False)
+    echo(site.open(reads=True).site_templates.show(name), nl=False)
 
 
 @templates.command("copy")
@@ -53,7 +53,7 @@ def templates_diff(site: SiteOptions, names: tuple[str, ...]) -> None:
             continue
         if difference := own.difference(one.name):
             echo(f"templates/{one.name}: your changes")
-            click.echo(difference)
+            echo(difference)
         if changes := own.changes(one.name):
             echo(f"templates/{one.name}: changes of the packaged template since you copied it")
-            click.echo(changes)
+            echo(changes)

@@ -347,10 +347,17 @@ TABLE = [
             f"9110 15.5.6: {method} is refused with those that work",
             405,
             method=method,
-            has={"allow": "GET, HEAD"},
+            has={"allow": "GET, HEAD, OPTIONS"},
         )
-        for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS")
+        for method in ("POST", "PUT", "DELETE", "PATCH")
     ],
+    Line(
+        "9110 9.3.7: OPTIONS says which methods work, and answers a browser's preflight",
+        204,
+        method="OPTIONS",
+        has={"allow": "GET, HEAD, OPTIONS", "access-control-allow-origin": r"\*"},
+        body="none",
+    ),
     # deltas, without a version that is known
     Line(
         "3229: A-IM without a known tag",
