@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from publisher.core.delivery.mailing import DeliveryState, MailingKind, MailingState
-from publisher.core.digests.digest import CohortKey, DueGroup
+from publisher.core.digests.digest import CohortKey, Correction, DueGroup
 from publisher.core.errors import LogConflict, StoreError
 from publisher.core.publishing.log import LogKind
 from publisher.core.subscribers.subscription import ContentPreference, Preferences, SchedulePreference
@@ -195,7 +195,9 @@ def test_each_reader_of_a_list_is_told_where_they_stand_and_why_they_are_left_ou
 
 
 def test_corrections_are_for_those_who_had_the_post(world: Any) -> None:
-    """The last correction of each post; and of readers who passed it, those with a delivery of it."""
+    """The last correction of each post; and of readers who passed it, those with a delivery of it. Who was
+    refused it gets the post itself once it is released, which is no correction.
+    """
     mailing = world.ready("ann", "bob")
     world.sql("INSERT INTO mailing_posts VALUES (:m, 1, 1, :p, 'r')", m=mailing, p=world.id("first"))
     world.sql("UPDATE deliveries SET state = 'rejected' WHERE n = 2")
@@ -203,12 +205,19 @@ def test_corrections_are_for_those_who_had_the_post(world: Any) -> None:
     for body in ("Edited.", "Edited again."):
         world.apply(world.change(LogKind.CORRECTED, "first", body=body), body=body)
     [correction] = world.store.corrections(0, 9, limit=5)
-    assert correction == (3, 1, world.id("first"))
+    assert correction == Correction(3, 1, world.id("first"), released=False)
     world.store.make_due("weekly", NOW, limit=9)
     groups = world.store.due_groups(world.due(corrections=(correction,)))
     assert [(group.cohort_key.corrections, group.readers) for group in groups] == [(0, 2), (1, 1)]
-    assert world.store.corrections(0, 2, limit=5) == [(2, 1, world.id("first"))]
+    assert world.store.corrections(0, 2, limit=5) == [Correction(2, 1, world.id("first"), released=False)]
     assert world.store.corrections(3, 9, limit=5) == []
+    assert world.store.released_posts("weekly", limit=5) == []
+    world.store.release_posts(mailing, 1, 2)
+    [released] = world.store.released_posts("weekly", limit=5)
+    assert released == Correction(1, 1, world.id("first"), released=True)
+    groups = world.store.due_groups(world.due(corrections=(correction, released)))
+    # Ann is corrected, bob gets the post itself, and cy neither.
+    assert [(group.cohort_key.corrections, group.readers) for group in groups] == [(0, 1), (1, 1), (2, 1)]
 
 
 def test_a_correction_is_not_for_who_had_the_post_in_an_earlier_life(world: Any) -> None:
