@@ -56,7 +56,7 @@ def test_approving_refuses_a_mail_that_cannot_be_made_without_a_hidden_post(site
     begun(site, approve=True)
     broken = break_template(site)
     write(site, "Rare", "hidden: true")
-    said = site.publish(HIDDEN)
+    said = site.publish(HIDDEN, code=1)
     assert "mailing 1: not sent: Rare.md was withdrawn, and it cannot be made again without: " in said
     for _ in range(2):
         said = site.run("mailings", "approve", "1", "--at", LATER, code=1).stderr
@@ -117,7 +117,7 @@ def test_a_mail_that_cannot_be_made_without_it_waits_for_an_operator(site: Any, 
     begun(site, PUBLISHER_FAILPOINT=step)
     broken = break_template(site)
     write(site, "Rare", "hidden: true")
-    assert "mailing 1: not sent: Rare.md was withdrawn" in site.publish(HIDDEN)
+    assert "mailing 1: not sent: Rare.md was withdrawn" in site.publish(HIDDEN, code=1)
     assert "Rare.md was withdrawn" in site.run("mailings", "show", "1").stdout
     said = site.run("mailings", "resume", "1", "--at", LATER, code=1).stderr
     assert "or `publisher mailings cancel 1`" in said
