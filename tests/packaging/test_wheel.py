@@ -54,7 +54,8 @@ def test_the_wheel_holds_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in names} == {"publisher", "publisher-0.1.0.dist-info"}
     assert not [name for name in names if ".publisher/" in name or "__pycache__" in name or "/tests/" in name]
-    assert sum(item.file_size for item in zipfile.ZipFile(wheel).infolist()) < 3_000_000
+    # The program is 2.7 MB of it, the nine catalogues of languages 0.2 MB, the example's pictures 0.1 MB.
+    assert sum(item.file_size for item in zipfile.ZipFile(wheel).infolist()) < 3_500_000
 
 
 def test_an_installed_publisher_finds_its_data(wheel: Path, tmp_path: Path) -> None:
