@@ -310,7 +310,9 @@ def test_a_failure_is_a_page_without_details_and_a_log_line_without_the_token(
     secret = token(site, Purpose.UNSUBSCRIBE)
     folder = site.app.settings.folder / "templates" / "web"
     folder.mkdir(parents=True)
-    (folder / "unsubscribe.html").write_text("{{ nothing.at.all }}")
+    shown = '{% extends "packaged/web/unsubscribe.html" %}{% block main %}{{ super() }}'
+    not_of_the_sample = '{{ address.nothing.at.all if address.startswith("b") }}{% endblock %}'
+    (folder / "unsubscribe.html").write_text(shown + not_of_the_sample)
     with caplog.at_level(logging.INFO):
         answer = site.http.get(f"/unsubscribe/{secret}")
     assert answer.status_code == 500
@@ -328,7 +330,9 @@ def test_a_failure_is_a_page_without_details_and_a_log_line_without_the_token(
 def test_when_the_error_page_fails_too_there_is_plain_text(site: Any) -> None:
     folder = site.app.settings.folder / "templates" / "web"
     folder.mkdir(parents=True)
-    (folder / "error.html").write_text("{% broken")
+    shown = '{% extends "packaged/web/error.html" %}{% block main %}{{ super() }}'
+    not_of_the_sample = '{{ message.nothing.at.all if "copied" in message }}{% endblock %}'
+    (folder / "error.html").write_text(shown + not_of_the_sample)
     answer = site.http.get("/nothing")
     assert answer.status_code == 404
     assert answer.headers["content-type"].startswith("text/plain")

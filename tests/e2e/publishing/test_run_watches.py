@@ -186,9 +186,9 @@ def test_a_template_that_changes_makes_its_pages_again(hourly: Any, running: Any
     start(hourly, running, wait_for)
     template = hourly.folder / "templates/web/index.html"
     template.parent.mkdir(parents=True)
-    template.write_text("<!doctype html><title>Another start page</title>")
+    template.write_text("<!doctype html><main>Another start page</main>")
     wait_for(lambda: b"Another start page" in hourly.read("index.html"))
-    template.write_text("<!doctype html><title>And again</title>")
+    template.write_text("<!doctype html><main>And again</main>")
     wait_for(lambda: b"And again" in hourly.read("index.html"))
 
 
