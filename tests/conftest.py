@@ -14,9 +14,11 @@ from properties import LONG, USUAL
 
 from templates import keep_compiled
 
-# No test passes or fails by the clock: a machine may be busy.
-hypothesis.settings.register_profile("publisher", deadline=None, max_examples=USUAL)
-hypothesis.settings.register_profile("soak", deadline=None, max_examples=LONG)
+# No test passes or fails by the clock: a machine may be busy. What fails is made small, but not explained:
+# that runs the slow properties for many minutes more.
+PHASES = tuple(phase for phase in hypothesis.Phase if phase is not hypothesis.Phase.explain)
+hypothesis.settings.register_profile("publisher", deadline=None, max_examples=USUAL, phases=PHASES)
+hypothesis.settings.register_profile("soak", deadline=None, max_examples=LONG, phases=PHASES)
 hypothesis.settings.load_profile("publisher")
 
 MEMORY, ENOUGH = Path("/dev/shm"), 4 << 30  # noqa: S108  # bytes that must be free
