@@ -10,12 +10,14 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from hypothesis.internal.conjecture import engine
 from properties import LONG, USUAL
 
 from templates import keep_compiled
 
-# No test passes or fails by the clock: a machine may be busy. What fails is made small, but not explained:
-# that runs the slow properties for many minutes more.
+# No test passes or fails by the clock: a machine may be busy. What fails is made small for a minute, where
+# Hypothesis takes five, and is not explained, which runs it again and again.
+engine.MAX_SHRINKING_SECONDS = 60
 PHASES = tuple(phase for phase in hypothesis.Phase if phase is not hypothesis.Phase.explain)
 hypothesis.settings.register_profile("publisher", deadline=None, max_examples=USUAL, phases=PHASES)
 hypothesis.settings.register_profile("soak", deadline=None, max_examples=LONG, phases=PHASES)
