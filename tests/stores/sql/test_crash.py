@@ -29,7 +29,7 @@ while store.plan_chunk(mailing.id, limit=7, batch=3, now=now):
 _FILL = """
 import sys
 from datetime import UTC, datetime
-from publisher.core.digests.due import CohortKey, DueQuery
+from publisher.core.digests.digest import CohortKey, DueQuery
 from publisher.core.subscribers.subscription import Consent, ContentPreference, NewReader, Preferences
 from publisher.core.subscribers.subscription import SchedulePreference
 from publisher.core.delivery.mailing import Cohort, MailingKind, NewMailing
