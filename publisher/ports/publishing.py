@@ -63,8 +63,8 @@ class FeedStore(Protocol):
     def recently_withdrawn(
         self, since: int, limit: int, *, after: int = 0, until: int = MAX_SEQ
     ) -> Sequence[PublishedPost]:
-        """Posts withdrawn by log rows after `since`, the last withdrawn first, and of these only the ones
-        first published in rows (after, until]. Their `updated_at` is the time of withdrawal.
+        """Posts that were withdrawn in log rows after `since` and first published in rows (after, until],
+        most recently withdrawn first. Their `updated_at` is the time of withdrawal.
         """
         ...
 

@@ -87,8 +87,8 @@ class OwnTemplates:
         return _diff(_lines(packaged), _lines(own), f"packaged/{name}", f"templates/{name}")
 
     def changes(self, name: str) -> str:
-        """How the packaged template has changed since the site's was copied from it, as a unified diff; ""
-        where it has not, or nothing was copied.
+        """What has changed in the packaged template since the site copied it, as a unified diff. Empty if
+        nothing has, or if the site has no copy.
         """
         original, packaged = self._own / ORIGINALS / name, self._packaged / name
         if not (original.is_file() and packaged.is_file() and (self._own / name).is_file()):

@@ -319,7 +319,7 @@ class DkimSigner:
         return pending
 
     def hurry(self) -> None:
-        """Called when somebody waits: sends what is queued, even if it is less than a batch."""
+        """Sends the queue to the worker even if it is less than a batch, because a caller is waiting."""
         self._hurried = True
         self._receive_all()
         self._send_batches(1)

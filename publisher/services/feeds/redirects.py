@@ -199,8 +199,8 @@ def undo(deps: Deps, old: str) -> Sequence[Redirect]:
 
 
 def redirect_sources(deps: Deps, name: str) -> list[str]:
-    """The documents of the feed with the slug `name`, of the settings or retired, else the path that `name`
-    is (of a URL here, its path). Raises UsageError.
+    """The paths of the documents that `name` stands for. It is the slug of a feed, current or retired, or
+    else the path or URL of one document. Raises UsageError.
     """
     spec = next((spec for spec in deps.rules.feeds if spec.slug == name), None)
     if spec is not None:

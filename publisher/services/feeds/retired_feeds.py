@@ -20,8 +20,9 @@ from publisher.services.feeds.pages import feed_page
 from publisher.services.posts.content import Finding
 
 FEEDS = "feeds"
-"""The fact in the store: the feeds as of the last publish, retired ones included, and the documents of feeds
-that an older version left behind."""
+"""Key of the record in the store: all feeds as of the last publish, including retired ones, and documents
+that an older version left behind.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,7 @@ def subscription_paths(deps: Deps, spec: FeedSpec) -> list[str]:
 
 
 def retired_feeds(deps: Deps) -> list[RetiredFeed]:
-    """The feeds whose followers need a decision, in the order of the settings that named them."""
+    """The retired feeds that still wait for `feeds move` or `feeds end`, in their former order."""
     before = _remembered(deps)
     if before is None:
         return _left_behind(deps)

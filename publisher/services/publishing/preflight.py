@@ -50,7 +50,7 @@ LOG_AHEAD = "log_ahead"
 """The key, in the store, of why the log is ahead of a correct clock: a `core.times.LogAhead`, or ""."""
 
 PUBLIC_URL_ANSWER = "public_url"
-"""The key, in the store, of the last answer, as JSON."""
+"""Key of the last answer in the store, which is JSON."""
 
 PUBLIC_URL_SETTING = "web.public_url"
 
