@@ -54,7 +54,7 @@ class LedgerStore(Protocol):
         """The deliveries of a batch that its run claimed and has not sent, in order."""
         ...
 
-    def segments(self, mailing: int, cohort: int) -> Sequence[Segment]:
+    def segments(self, mailing: int, cohort: int) -> tuple[Segment, ...]:
         """What a cohort's message is made of, in order. Raises StoreError if there is no such cohort."""
         ...
 

@@ -304,7 +304,7 @@ def test_a_mailing_gets_the_number_its_content_names_or_is_refused(world: Any) -
 
 def test_segments_come_back_in_the_order_of_the_recipe(world: Any) -> None:
     mailing = world.store.start_mailing(world.new_mailing(), NOW)
-    assert world.store.segments(mailing, 1) == [b"Subject: News\r\n", "to", b"\r\nHello.\r\n"]
+    assert world.store.segments(mailing, 1) == (b"Subject: News\r\n", "to", b"\r\nHello.\r\n")
     again = world.store.start_mailing(world.new_mailing(), NOW)
     assert world.store.segments(again, 1) == world.store.segments(mailing, 1)
     assert world.sql("SELECT count(*) FROM segments") == [(2,)]

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
+from typing import NamedTuple
 
 from publisher.core.digests.digest import CohortKey, Correction
 
@@ -308,8 +309,7 @@ class Route:
         return f"{self.transport} ({self.relay})" if self.relay else self.transport
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transition:
+class Transition(NamedTuple):
     """One transition of one delivery, as the ledger records it. `reply` is what a server or an operator said.
     `not_before` is when a delivery that is queued again may be tried. With `key`, the key of the reader's
     address, a refusal counts against the mailbox if its reply says so (`bounces`), and an acceptance resets

@@ -76,13 +76,13 @@ class LedgerWriter:
         self._timer: asyncio.TimerHandle | None = None
         self._failure: Exception | None = None
 
-    async def record(self, transition: Transition) -> bool:
-        """Returns once it is durable: whether the delivery made the transition."""
+    def record(self, transition: Transition) -> asyncio.Future[bool]:
+        """Done once it is durable: whether the delivery made the transition."""
         self.raise_failure()
         durable: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._pending.append((transition, durable))
         self._start()
-        return await durable
+        return durable
 
     def record_later(self, transition: Transition, durable: Callable[[], None]) -> None:
         """Records it with what comes next; `durable` is called then."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Set
 from contextlib import suppress
 from datetime import timedelta
 
@@ -49,7 +49,7 @@ class DeliveryWorker:
         self.queue, self.builder = self.recorder.queue, MessageBuilder(deps)
         self.connecting = 0
         self._sessions: set[Session] = set()
-        self._cohorts: dict[tuple[int, int], asyncio.Future[Sequence[Segment]]] = {}
+        self._cohorts: dict[tuple[int, int], asyncio.Future[tuple[Segment, ...]]] = {}
 
     async def run(self) -> DeliveryStats:
         """Sends until nothing is due, the server fails, or the run is asked to stop."""

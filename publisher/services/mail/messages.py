@@ -161,9 +161,9 @@ class MessageBuilder:
         self._bounces = parse_address(deps.rules.bounce_address) if deps.rules.bounce_address else None
         self._cohorts = LruCache(MAX_COHORTS)
 
-    def begin(self, batch: Batch, row: Delivery, segments: Sequence[Segment]) -> PendingMessage:
+    def begin(self, batch: Batch, row: Delivery, segments: tuple[Segment, ...]) -> PendingMessage:
         """Builds the message of one delivery, all but its signature."""
-        key = row.sender, batch.date, tuple(segments)  # not its number: it may be reworded while it waits
+        key = row.sender, batch.date, segments  # not its number: it may be reworded while it waits
         cohort = self._cohorts.get_or_make(key, lambda: self._cohort_messages(*key))
         ring = self._deps.process.keyring()
         address = row.address if is_common_address(row.address) else str(parse_address(row.address))

@@ -87,7 +87,7 @@ class Database:
         self.path = path
         self._first = first
         self._engine = _engine(lambda: _connect(path, first=self._first))
-        self._writer = self._engine.execution_options(writes=True)
+        self._writer: Connection | None = None
         # SQLite has no queue for its lock: a writer looks again after 1 to 100 ms. Threads of one process
         # wait here instead, and go on at once.
         self._turn = threading.Lock()
@@ -104,15 +104,21 @@ class Database:
         """One transaction, whole or not at all, alone among writers. `wide` is for many rows in random order.
         Raises StoreError, OutputError.
         """
-        with self._errors(), self._turn, self._writer.begin() as connection:
-            if wide:
-                connection.exec_driver_sql(_LARGE_CACHE)
-            yield connection
+        with self._errors(), self._turn:
+            # Kept open: taking one from the pool takes longer than the small transactions of a delivery.
+            connection = self._writer = self._writer or self._connect_to_write()
+            with connection.begin():
+                if wide:
+                    connection.exec_driver_sql(_LARGE_CACHE)
+                yield connection
+
+    def _connect_to_write(self) -> Connection:
+        return self._engine.connect().execution_options(writes=True)
 
     @contextmanager
     def rebuild(self) -> Generator[Connection, None, None]:
         """`write` with foreign keys off: replacing a table must not delete what refers to it (SQLite)."""
-        with self._errors(), self._turn, self._writer.connect() as connection:
+        with self._errors(), self._turn, self._connect_to_write() as connection:
             driver = connection.connection.driver_connection
             try:
                 if driver is not None:  # outside any transaction: inside one the pragma does nothing
@@ -129,9 +135,14 @@ class Database:
         """
         if self._first:
             self._first = False
-            self._engine.dispose()  # the next connection turns the WAL on, for all
+            self.close()  # the next connection turns the WAL on, for all
 
     def close(self) -> None:
+        """Closes its connections; it may be used again."""
+        with self._turn:
+            writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
         self._engine.dispose()
 
     @contextmanager

@@ -122,8 +122,8 @@ def test_a_connection_that_is_gone_stops_no_other() -> None:
     book = Book()
 
     async def work(writer: LedgerWriter) -> None:
-        gone = asyncio.create_task(writer.record(intent(1)))
-        stays = asyncio.create_task(writer.record(intent(2)))
+        gone = asyncio.ensure_future(writer.record(intent(1)))
+        stays = asyncio.ensure_future(writer.record(intent(2)))
         await asyncio.sleep(0)
         gone.cancel()
         assert await stays

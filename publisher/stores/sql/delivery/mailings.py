@@ -140,7 +140,7 @@ class Mailings:
             shown = select(mailing_posts).where(posts).order_by(mailing_posts.c.position)
             return [(row.post_id, row.revision) for row in connection.execute(shown)], language
 
-    def segments(self, mailing: int, cohort: int) -> Sequence[Segment]:
+    def segments(self, mailing: int, cohort: int) -> tuple[Segment, ...]:
         this = (cohorts.c.mailing == mailing) & (cohorts.c.n == cohort)
         with self._db.read() as connection:
             recipe = cast(
@@ -154,10 +154,10 @@ class Mailings:
                 rows = connection.execute(select(segments).where(segments.c.hash.in_(part)))
                 data.update({row.hash: row.data for row in rows})
         try:
-            return [
+            return tuple(
                 Placeholder(step[len(PLACE) :]) if step.startswith(PLACE) else data[step[len(SEGMENT) :]]
                 for step in recipe
-            ]
+            )
         except KeyError as error:
             what = f"segment {error.args[0]} of mailing {mailing} is gone"
             raise StoreError("store", what, "restore a backup") from None
