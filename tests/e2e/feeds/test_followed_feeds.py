@@ -136,15 +136,17 @@ def test_a_reader_follows_a_feed_through_what_becomes_of_its_posts(
     for slug in ("harbour", "tide", "ferry"):
         post(slug, slug.title())
     process = running()
+
+    def published(word: str, *, there: bool = True) -> None:
+        wait_for(lambda: all((word in process.http.get(f"/{name}").text) is there for name in FORMATS))
+
+    for title in ("Harbour", "Tide", "Ferry"):  # the first feed may be empty: the files were just written
+        published(title)
     followed: list[tuple[str, Client]] = []
     for name in FORMATS:
         folder = tmp_path / name
         folder.mkdir()
-        wait_for(lambda name=name: process.http.get(f"/{name}").status_code == 200)
         followed.append((name, client(f"{process.url}/{name}", folder)))
-
-    def published(word: str, *, there: bool = True) -> None:
-        wait_for(lambda: all((word in process.http.get(f"/{name}").text) is there for name in FORMATS))
 
     def expect(*titles: str) -> None:
         for name, (news, _) in followed:
