@@ -45,6 +45,8 @@ class Forked:
     def __init__(self, args: Sequence[str], env: Mapping[str, str], stdout: int, stderr: int) -> None:
         self.args = [*COMMAND, *args]
         self.returncode: int | None = None
+        # Made first: once the server has the streams it waits for the order, whatever is raised here.
+        order = json.dumps({"args": args, "env": dict(env), "folder": str(Path.cwd())}).encode() + b"\n"
         self._line, theirs = socket.socketpair()
         self.stdout, out = _stream(stdout)
         self.stderr, err = _stream(stderr)
@@ -52,8 +54,7 @@ class Forked:
             socket.send_fds(_server(), [b"."], [theirs.fileno(), nothing.fileno(), out, err])
         os.close(out)
         os.close(err)
-        order = {"args": args, "env": dict(env), "folder": str(Path.cwd())}
-        self._line.sendall(json.dumps(order).encode() + b"\n")
+        self._line.sendall(order)
         self.pid = self._number()
 
     def poll(self) -> int | None:
