@@ -283,7 +283,7 @@ class App(OpenSite):
         """What lies in the outbox and counts as accepted although mail now leaves this machine, and what to
         do with it; "" if there is nothing.
         """
-        return services.outbox.describe_outbox(self.store, self.settings.mail.transport)
+        return services.status.describe_outbox(self.store, self.settings.mail.transport)
 
     def queued(self) -> int:
         """How many deliveries could be sent now."""

@@ -36,13 +36,13 @@ from publisher.app.container import (
 from publisher.config import Settings
 
 if TYPE_CHECKING:
-    from publisher.app.site_secret import SiteSecret
     from publisher.core.delivery.throttling import ThrottlingRules
     from publisher.core.tokens import KeyRing
     from publisher.ports import Clock, Signer, Store
     from publisher.rendering.renderer import OwnTemplates
     from publisher.services.deps import Adapters, Deps, SiteRules
     from publisher.sources import FolderSource
+    from publisher.stores.files.keyring import SiteSecret
     from publisher.stores.files.locks import OpenedFiles
 
 
@@ -141,8 +141,8 @@ class OpenSite:
     @cached_property
     def secret(self) -> "SiteSecret":
         """What makes and loads the secret keys."""
-        from publisher.app.site_secret import SiteSecret
         from publisher.stores.files.journal import FileJournal
+        from publisher.stores.files.keyring import SiteSecret
 
         return SiteSecret(self.settings.secret_file, lambda: self.store, FileJournal(self.state / "journal"))
 
@@ -297,10 +297,12 @@ def reading_ahead(site: "OpenSite") -> Generator[None, None, None]:
         with site.source.listed_ahead() if size > MANY_FILES else nullcontext():
             yield
         return
+    from publisher import formats
+
     site.first = True
     try:
         with site.source.ahead():
-            import_module("publisher.formats.generator")  # feedgen and lxml; else the first document does
+            formats.feedgen()  # and lxml; else the first document loads them
             import_module("publisher.markup.pipeline")  # comrak and nh3
             site.deps.adapters.renderer.ready(*COMMON_TEMPLATES)  # Jinja
             yield

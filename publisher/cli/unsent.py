@@ -20,10 +20,8 @@ from publisher.cli.common import (
 from publisher.cli.progress import counts_text, mailing_json, state_text
 from publisher.core.delivery.mailing import DeliveryState, Mailing, MailingHold
 from publisher.core.errors import Refused
-from publisher.services.delivery import outbox as outbox_verbs
-from publisher.services.delivery import unsent as verbs
-from publisher.services.delivery.unsent import STATES, Unsent
-from publisher.services.operations.mailings import find_mailing
+from publisher.services.operations import mailings as verbs
+from publisher.services.operations.mailings import UNSENT_STATES, Unsent, find_mailing
 
 _NEXT = "`publisher run` sends it at its next look, `publisher deliver` now"
 
@@ -103,7 +101,7 @@ def resend(site: SiteOptions, as_json: bool, id: int, which: str, dry_run: bool,
     app = site.open()
     mailing = _find(app, id)
     found = app.store.count_unsent(id)
-    number = count(sum(found.get(state, 0) for state in STATES[Unsent(which)]), "message")
+    number = count(sum(found.get(state, 0) for state in UNSENT_STATES[Unsent(which)]), "message")
     if dry_run:
         say(f"{_described(mailing)}; at most {number} would be sent again")
         return
@@ -176,7 +174,7 @@ def outbox_send(site: SiteOptions, as_json: bool, ids: tuple[int, ...], dry_run:
     if chosen:
         what = f"{number}{of} will be sent to whoever is still subscribed"
         confirm_or_refuse("mailings outbox send", what, yes=yes)
-    sent = outbox_verbs.send_from_outbox(app.deps, chosen, app.time_to_write())
+    sent = verbs.send_from_outbox(app.deps, chosen, app.time_to_write())
     next_step = "`publisher run` sends them at its next look, `publisher deliver` now"
     say_taken(chosen, sent, f"{of} queued; {next_step}", as_json=as_json)
 
@@ -193,7 +191,7 @@ def outbox_keep(site: SiteOptions, as_json: bool, ids: tuple[int, ...], dry_run:
         say(f"{count(sum(chosen.values()), 'message')}{of} would be left in the outbox")
         return
     app.time_to_write()
-    kept = outbox_verbs.keep_in_outbox(app.deps, chosen)
+    kept = verbs.keep_in_outbox(app.deps, chosen)
     say_taken(chosen, kept, f"{of} will stay in the outbox", as_json=as_json)
 
 

@@ -10,10 +10,10 @@ from types import MappingProxyType
 from publisher.formats.atom import Atom
 from publisher.formats.json_feed import JsonFeed
 from publisher.formats.rss import Rss
-from publisher.formats.shared import opml
+from publisher.formats.shared import feedgen, opml
 from publisher.ports import Format
 
-__all__ = ["FORMATS", "opml"]
+__all__ = ["FORMATS", "feedgen", "opml"]
 
 _ALL: tuple[Format, ...] = (
     Atom(),

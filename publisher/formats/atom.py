@@ -12,6 +12,8 @@ from publisher.formats.shared import (
     complete_feed,
     email,
     feed_author,
+    new_entry,
+    new_feed,
     prepare,
     rfc3339,
     set_text,
@@ -36,8 +38,6 @@ class Atom:
 
     def write(self, feed: Feed) -> bytes:
         """The document, valid by the grammar of RFC 4287 appendix B."""
-        from publisher.formats.generator import new_entry, new_feed  # loads feedgen
-
         feed = with_iris(prepare(feed))
         generator = new_feed(feed, (self.name, self.media_type), complete_atom_feed)
         generator.author(person_constructs(feed_authors(feed)))

@@ -13,6 +13,8 @@ from publisher.formats.shared import (
     complete_feed,
     email,
     feed_author,
+    new_entry,
+    new_feed,
     prepare,
     rfc3339,
     with_names,
@@ -48,8 +50,6 @@ class Rss:
         titles & and < are written as the profile recommends. A summary is plain text and `description` holds
         HTML, hence the escape.
         """
-        from publisher.formats.generator import new_entry, new_feed  # loads feedgen
-
         feed = prepare(feed)
         spaces = {"dc": DC, **({"creativeCommons": CREATIVE_COMMONS} if feed.license else {})}
         generator = new_feed(feed, (self.name, self.media_type), complete_channel, **spaces)

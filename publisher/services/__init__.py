@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from publisher.services.delivery import deliver as deliver
-    from publisher.services.delivery import outbox as outbox
     from publisher.services.digests import archive_pages as archive_pages
     from publisher.services.digests import due_readers as due_readers
     from publisher.services.digests import planner as planner
@@ -32,7 +31,6 @@ _ROOMS = {
     "documents": "feeds",
     "due_readers": "digests",
     "folder_snapshot": "publishing",
-    "outbox": "delivery",
     "planner": "digests",
     "preflight": "publishing",
     "preview": "digests",

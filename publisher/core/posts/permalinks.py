@@ -44,7 +44,10 @@ APP_NAMES = (
 )
 """First path segments of what the web server answers itself, whatever documents there are."""
 
-RESERVED_NAMES = frozenset({"assets", "archive", "digests", "api", "hooks", *APP_NAMES})
+APP_PATHS = (*APP_NAMES, "api", "hooks")
+"""What `publisher run` answers itself."""
+
+RESERVED_NAMES = frozenset({"assets", "archive", "digests", *APP_PATHS})
 """First path segments that no alias may take: documents have them, or the web server answers them itself."""
 
 

@@ -13,20 +13,35 @@ there. The same holds for encodings.
 A ping whose process crashed before the post is sent once its claim has run out. After a crash between the
 post and its record a hub is notified twice: it fetches the feed once more, and nobody sees anything new.
 A hub that does not answer is tried again, after a longer delay each time.
+
+Beside them are copies of the author's own files (`site.static`): logos, robots.txt, CNAME, .well-known. They
+never take the place of a document of ours, and go when they leave their folder.
 """
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import groupby
+from pathlib import PurePosixPath
 from types import TracebackType
 
 from publisher.core.errors import OutputError, TemplateError
-from publisher.core.feeds.documents import Document, FeedVersion, Ping, may_be_feed, next_attempt, read_feed
+from publisher.core.feeds.documents import (
+    ENCODINGS,
+    Document,
+    FeedVersion,
+    Ping,
+    StaticFile,
+    may_be_feed,
+    next_attempt,
+    read_feed,
+)
+from publisher.core.posts.permalinks import RESERVED_NAMES, disk_key
 from publisher.core.publishing.adoption import host_of
 from publisher.core.times import local_time
 from publisher.ports import PublicFolder
@@ -42,6 +57,10 @@ ARCHIVE_FOLDER = "archive/"
 
 STATIC = "static "
 """What the fingerprints of files begin with that are copied as they are."""
+
+OUR_NAMES = ("index.html", "manifest.json", "feeds.opml")
+OUR_FOLDERS = frozenset({"posts", *RESERVED_NAMES})
+"""Files and folders of ours under public/, whether or not something is there today."""
 
 THREADS = 4
 """Staging threads; more than cores, because they mostly wait for the disk."""
@@ -289,3 +308,59 @@ def fingerprint(*values: object) -> str:
     for name, first in _FIRST_NAMES.items():
         text = text.replace(name, first)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def static_documents(deps: Deps, ours: Collection[str]) -> tuple[list[DocumentSpec], list[str]]:
+    """A document for each of the author's files, and why some have none. `ours` are paths of other documents,
+    besides those that are written already. If the folder cannot be read, what was copied stays.
+    """
+    folder = deps.adapters.static_folder()
+    if folder is None:
+        return [], []
+    found = folder.files()
+    before = deps.adapters.store.documents().values()
+    ours = {*ours, *OUR_NAMES, *(one.path for one in before if not is_copy(one))}
+    if found.unreadable:
+        specs = [
+            DocumentSpec(path=one.path, fingerprint=one.fingerprint, make=lambda: None)
+            for one in before
+            if is_copy(one) and one.path not in ours
+        ]
+        return specs, [found.unreadable]
+    files, problems = static_files(found.files, ours)
+    specs = [
+        DocumentSpec(
+            path=file.path,
+            fingerprint=f"{STATIC}{file.size} {file.changed_ns}",
+            make=partial(folder.read, file.path),
+        )
+        for file in files
+    ]
+    return specs, [*found.problems, *problems]
+
+
+def static_files(files: Collection[StaticFile], ours: Collection[str]) -> tuple[list[StaticFile], list[str]]:
+    """The files that can be copied, and a line for each other. Paths that differ only in case are one,
+    so that the site works on every disk.
+    """
+    taken = {disk_key(path): path for path in ours}
+    taken |= {disk_key(path + end): path for path in ours for end in ENCODINGS.values()}
+    folders = {str(above): path for key, path in taken.items() for above in PurePosixPath(key).parents}
+    copied: list[StaticFile] = []
+    problems: list[str] = []
+    for file in sorted(files, key=lambda file: disk_key(file.path)):  # a document before its encodings
+        key = disk_key(file.path)
+        above = [str(folder) for folder in PurePosixPath(key).parents]
+        rival = taken.get(key) or folders.get(key) or next((taken[f] for f in above if f in taken), None)
+        if file.path.partition("/")[0].casefold() in OUR_FOLDERS:
+            rival = f"{file.path.partition('/')[0]}/"
+        if rival:
+            problems.append(
+                f"{file.name}: not copied: {rival} under public/ is there already; give the file another name"
+            )
+            continue
+        copied.append(file)
+        for path in (file.path, *(file.path + end for end in ENCODINGS.values())):
+            taken[disk_key(path)] = file.path
+        folders |= dict.fromkeys(above, file.path)
+    return copied, problems

@@ -21,7 +21,7 @@ from publisher.core.feeds.documents import (
     read_feed,
 )
 from publisher.core.feeds.redirects import HTTP_STATUS
-from publisher.core.posts.permalinks import APP_NAMES
+from publisher.core.posts.permalinks import APP_PATHS
 from publisher.ports import Store
 from publisher.services.deps import Deps, SiteRules
 from publisher.services.feeds.documents import ARCHIVE_FOLDER
@@ -43,9 +43,6 @@ SUFFIXES_BY_TYPE = [
     (type, [suffix for suffix, of in SUFFIXES.items() if of == type])
     for type in dict.fromkeys(SUFFIXES.values())
 ]
-
-APP_PATHS = (*APP_NAMES, "api", "hooks")
-"""What `publisher run` answers itself."""
 
 TABLES: Mapping[str, object] = {
     "types": SUFFIXES_BY_TYPE,

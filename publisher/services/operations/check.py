@@ -27,8 +27,8 @@ from publisher.services.deps import Deps
 from publisher.services.digests.compose import lint_digest, mail_problems
 from publisher.services.digests.due_readers import DigestMaterial, due_report
 from publisher.services.digests.planner import cohort_digests
+from publisher.services.feeds.documents import static_documents
 from publisher.services.feeds.retired_feeds import retired_feeds
-from publisher.services.feeds.static_files import static_documents
 from publisher.services.mail.messages import account_letter, confirmation_letter, welcome_letter
 from publisher.services.posts.content import Finding, digest_post, findings_of
 from publisher.services.publishing.post_ids import recover_history

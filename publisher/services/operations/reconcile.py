@@ -26,8 +26,8 @@ from publisher.core.mail.message import MailTransport
 from publisher.core.subscribers.subscription import Departure
 from publisher.ports import Store
 from publisher.services.delivery.unknown_outcomes import RESTORED
-from publisher.services.delivery.unsent import doubt_mailed_again
 from publisher.services.deps import Deps
+from publisher.services.operations.mailings import doubt_mailed_again
 from publisher.services.publishing.folder_snapshot import SnapshotCache
 from publisher.services.publishing.publish import (
     missing_withdrawals,

@@ -7,14 +7,17 @@ from typing import Any
 from publisher.core.delivery.mailing import DeliveryState, Mailing, MailingState
 from publisher.core.delivery.relays import DAY, HOUR, Quota, messages_used, next_send_at
 from publisher.core.delivery.throttling import SERVER_SCOPE, DeliveryRate, forecast, scope_mailing
+from publisher.core.mail.message import MailTransport
 from publisher.ports import Store
-from publisher.services.delivery.outbox import describe_outbox
 from publisher.services.deps import Deps
 from publisher.services.digests.due_readers import backlog
 from publisher.services.publishing.preflight import clock_behind, describe_log_ahead, last_answer
 
 RATE_WINDOW = timedelta(minutes=5)
 """The window over which the sending rate is measured."""
+
+MAX_NAMED = 10
+"""Mailings that a message names; it counts the others."""
 
 _IN_FLIGHT = (DeliveryState.CLAIMED, DeliveryState.SENDING)
 _UNSENT = (DeliveryState.QUEUED, *_IN_FLIGHT)
@@ -53,6 +56,23 @@ def _relay(store: Store, quota: Quota, now: datetime) -> dict[str, Any]:
         "sent_in_day": messages_used(used, DAY, now),
         "goes_on": next_send_at(quota, used, now),
     }
+
+
+def describe_outbox(store: Store, transport: str) -> str:
+    """How many messages lie in the outbox, of which mailings, and what to do with them now that mail leaves
+    by `transport`; "" if there are none, or if that is the outbox.
+    """
+    waiting = store.count_in_outbox() if transport != MailTransport.OUTBOX else dict[int, int]()
+    if not waiting:
+        return ""
+    number, several = sum(waiting.values()), len(waiting) > 1
+    names = ", ".join(map(str, [*waiting][:MAX_NAMED]))
+    more = f" and {len(waiting) - MAX_NAMED:,} more" if len(waiting) > MAX_NAMED else ""
+    return (
+        f"{number:,} message{'s' * (number > 1)} of mailing{'s' * several} {names}{more} count as accepted "
+        "but were only written to outbox/; send them with `publisher mailings outbox send`, or leave them "
+        "there with `publisher mailings outbox keep`"
+    )
 
 
 def status(deps: Deps, now: datetime) -> dict[str, Any]:

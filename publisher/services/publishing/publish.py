@@ -35,7 +35,7 @@ from publisher.core.publishing.plan import (
 )
 from publisher.ports import Store
 from publisher.services.deps import Adapters, Deps
-from publisher.services.feeds.documents import write_documents
+from publisher.services.feeds.documents import static_documents, write_documents
 from publisher.services.feeds.feeds import current_feeds, feed_documents
 from publisher.services.feeds.pages import (
     OWNED_FOLDERS,
@@ -59,7 +59,6 @@ from publisher.services.feeds.retired_feeds import (
     retired_documents,
     retired_feeds,
 )
-from publisher.services.feeds.static_files import static_documents
 from publisher.services.posts.content import Finding
 from publisher.services.publishing.folder_snapshot import FolderSnapshot, SnapshotCache
 from publisher.services.publishing.preflight import remember_accepted

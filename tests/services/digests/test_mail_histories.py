@@ -42,12 +42,12 @@ from publisher.core.subscribers.subscription import (
     SchedulePreference,
     SubscriptionState,
 )
-from publisher.services.delivery import unsent
-from publisher.services.delivery.unsent import Unsent
 from publisher.services.deps import Deps
 from publisher.services.digests import due_readers
 from publisher.services.digests import planner as planning
 from publisher.services.digests.planner import plan_mail
+from publisher.services.operations import mailings
+from publisher.services.operations.mailings import Unsent
 from publisher.services.subscribers.subscribe import next_due_after
 
 ZONES = (
@@ -304,11 +304,11 @@ class World:
         self._stopped(batch.mailing)
 
     def release(self, dice: Callable[[int], int]) -> None:
-        self._stop_and(dice, unsent.release, "again:journaled", "again:released")
+        self._stop_and(dice, mailings.release, "again:journaled", "again:released")
 
     def remake(self, dice: Callable[[int], int]) -> None:
         steps = ("again:cancelled", "again:released", "plan:started", "plan:chunk", "plan:ready")
-        if mailing := self._stop_and(dice, unsent.remake, *steps):
+        if mailing := self._stop_and(dice, mailings.remake, *steps):
             self.model.remake(mailing.id)
 
     def resend(self, dice: Callable[[int], int]) -> None:
@@ -318,7 +318,7 @@ class World:
                 (Unsent.REJECTED, "rejected"),
             )[dice(2)]
             with suppress(Refused):  # all its posts are withdrawn
-                unsent.resend(self.deps, mailing, which, self.now)
+                mailings.resend(self.deps, mailing, which, self.now)
                 self.model.resend(self._places(mailing.id), stopped)
 
     def _stop_and(
@@ -487,7 +487,7 @@ def _let_all_come(world: World) -> None:
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(planning, "CHUNK", 2)
-    monkeypatch.setattr(unsent, "CHUNK", 1)
+    monkeypatch.setattr(mailings, "CHUNK", 1)
     monkeypatch.setattr(due_readers, "CHUNK", 2)
     return
 

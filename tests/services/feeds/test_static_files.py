@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from properties import examples
 
 from publisher.core.feeds.documents import ENCODINGS, StaticFile
-from publisher.services.feeds.static_files import static_files
+from publisher.services.feeds.documents import static_files
 from publisher.stores.files.public_folder import encodes
 from publisher.web.documents.file_cache import CachedFile, FileCache
 

@@ -21,7 +21,7 @@ from publisher.cli import publisher
 from publisher.core.delivery.mailing import DeliveryState
 from publisher.core.errors import OutputError, Refused, StoreError, UsageError
 from publisher.core.tokens import Claim, Purpose, address_key, sign
-from publisher.services.delivery.outbox import send_from_outbox
+from publisher.services.operations.mailings import send_from_outbox
 from publisher.services.subscribers import subscribe
 from publisher.services.subscribers.import_csv import import_readers
 

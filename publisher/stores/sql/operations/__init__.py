@@ -1,1 +1,0 @@
-"""What the operator of a site is told of its service."""
