@@ -1,23 +1,25 @@
 """The types that most settings have: how each is read, what to say when it cannot be, and what an editor is
-told of it. Types of one section alone stand with it, in publisher/config/sections.
+told of it. What means something in one section alone stands with it, in publisher/config/sections.
 """
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
-from publisher.core.addresses import parse_mailbox
+from publisher.core.addresses import parse_address, parse_mailbox
 from publisher.core.errors import AddressError
 
 T = TypeVar("T")
 Word = TypeVar("Word", bound=str)
 
 JsonSchema = Mapping[str, object]
+
+ISO_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}|[0-9]{4}-?W[0-9]{2}(-?[1-7])?"
 """A JSON schema, of draft 4: the one that TOML editors know best. It is also one of draft 7."""
 
 
@@ -94,6 +96,28 @@ def read_url(value: object) -> str:
     return f"{parts.scheme}://{host}" + (f":{port}" if port is not None else "") + path + "/"
 
 
+def read_host(value: object) -> str:
+    """The name of a server in ASCII, or its IP address without brackets."""
+    text = read_filled(value)
+    if re.fullmatch(r"\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]?", text):
+        return text.strip("[]")
+    try:
+        name = text.encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        raise InvalidValue from None
+    if not re.fullmatch(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?", name):
+        raise InvalidValue
+    return name
+
+
+def read_domain(value: object) -> str:
+    """A domain in the spelling that addresses have."""
+    try:
+        return parse_address(f"a@{read_filled(value)}").domain
+    except AddressError:
+        raise InvalidValue from None
+
+
 def read_zone(value: object) -> str:
     """The name of a time zone."""
     name = read_filled(value)
@@ -123,6 +147,19 @@ def read_time_of_day(value: object) -> time:
     if not found:
         raise InvalidValue
     return time(int(found[1]), int(found[2]))
+
+
+def read_date(value: object) -> date:
+    """A calendar day, as TOML has it or as text."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    text = read_filled(value)
+    if not re.fullmatch(ISO_DAY, text):  # fromisoformat takes "20261201(#" too
+        raise InvalidValue
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InvalidValue from None
 
 
 def read_table(value: object) -> dict[str, object]:
@@ -253,6 +290,20 @@ def matching(expects: str, pattern: str) -> SettingType[str]:
     return SettingType(expects, read, text_schema(pattern))
 
 
+def percentage(most: int) -> SettingType[float]:
+    """A share of 1, given in percent: more than 0 and at most `most` percent."""
+
+    def read(value: object) -> float:
+        found = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,3})?) ?%", read_filled(value))
+        if not found or not 0 < float(found[1]) <= most:
+            raise InvalidValue
+        return float(found[1]) / 100
+
+    return SettingType(
+        f'more than 0 and at most "{most}%"', read, text_schema(r"[0-9]{1,3}(\.[0-9]{1,3})? ?%")
+    )
+
+
 DURATION_PATTERN = "[0-9]{1,6}[smhd]"
 
 BOOL = SettingType("true or false", read_bool, {"type": "boolean"}, verbatim=False)
@@ -289,3 +340,8 @@ WORDS = SettingType(
     'a list of texts such as ["a", "b"]', read_words, array_schema(FILLED.schema), verbatim=False
 )
 MAILBOX = SettingType('an address such as "Jo Doe <jo@example.org>"', read_mailbox, text_schema(".*@.*"))
+
+HOST = SettingType(
+    'the name of a server such as "smtp.example.org", or its address', read_host, FILLED.schema
+)
+DOMAIN = SettingType('a domain such as "example.org"', read_domain, FILLED.schema)

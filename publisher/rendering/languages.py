@@ -21,6 +21,8 @@ from publisher.core.errors import TemplateError
 if TYPE_CHECKING:
     from babel.messages.catalog import Catalog
 
+
+_PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|%%")
 _TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 _LOCALES: Mapping[str, str] = {"en": "en_001"}  # "5 October 2026" reads the same everywhere
 
@@ -202,3 +204,27 @@ def language_name(tag: str) -> str:
     except (ValueError, UnknownLocaleError):
         return tag
     return name[:1].upper() + name[1:] if name else tag
+
+
+def catalog_fault(file: Path) -> TemplateError | None:
+    """A translation whose placeholders are not those of its message. Raises TemplateError: no catalog."""
+    for message in read_catalog(file):
+        if not message.id or not message.string or message.fuzzy:
+            continue
+        originals = message.id if isinstance(message.id, tuple | list) else (message.id,)
+        strings = message.string if isinstance(message.string, tuple | list) else (message.string,)
+        wanted = {name for text in originals for name in _PLACEHOLDER.findall(text) if name}
+        for text in filter(None, strings):
+            have = {name for name in _PLACEHOLDER.findall(text) if name}
+            where = f"templates/languages/{file.name}:{message.lineno}"
+            if unknown := sorted(have - wanted):
+                only = ", ".join(f"%({name})s" for name in sorted(wanted)) or "no placeholder"
+                what = f"%({unknown[0]})s is not in the English message, which has {only}"
+                return TemplateError(where, what, "write it as there")
+            lost = wanted - have - ({"num"} if len(strings) > 1 else set())
+            if lost:
+                what = f"the placeholder %({min(lost)})s is missing"
+                return TemplateError(where, what, "put it into the text")
+            if wanted and "%" in _PLACEHOLDER.sub("", text):
+                return TemplateError(where, f"a % that begins no placeholder in `{text[:60]}`", "write %%")
+    return None

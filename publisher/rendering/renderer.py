@@ -1,19 +1,21 @@
 """JinjaRenderer: digests and letters as mails, web pages and configuration of web servers, from templates.
 
 Also a site's own templates beside the packaged ones: which are replaced, copied from which original, and how
-that original has changed since.
+that original has changed since; and the filters that quote values in the configuration of web servers.
 
 `copy` keeps the original in templates/.packaged/, under the same name, so that a later version of Publisher
 can show what its own file has gained.
 """
 
 import difflib
-from collections.abc import Generator, Mapping, Sequence
+import re
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 from publisher.core.digests.digest import Digest, DigestContent, DigestLinks, DigestPost, LetterKind
 from publisher.core.errors import OutputError, Refused, TemplateError, UsageError
@@ -223,7 +225,7 @@ class JinjaRenderer:
             self._only_packaged.reset(token)
 
     def server_config(self, name: str, values: Mapping[str, object]) -> str:
-        from publisher.rendering.templates import SERVER_FILTERS, Templates
+        from publisher.rendering.templates import Templates
 
         # Not from the site's own folder, which may hold configuration of the same name that is no template.
         return Templates(self._folders[-1:], SERVER_FILTERS).render(f"servers/{name}", values)
@@ -244,3 +246,58 @@ class JinjaRenderer:
     @cached_property
     def _packaged(self) -> TemplateOutput:
         return TemplateOutput(self._folders[-1:])
+
+
+def quoted_word(text: str) -> str:
+    """One word of the configuration of nginx or Apache, in the quotes that leave more of it as it is."""
+    mark = "'" if '"' in text and "'" not in text else '"'
+    escaped = text.replace("\\", "\\\\").replace(mark, f"\\{mark}")
+    return f"{mark}{escaped}{mark}"
+
+
+def nginx_value(text: str) -> str:
+    """A word where nginx replaces variables: it has no way to write a dollar sign. Raises ValueError."""
+    return quoted_word(_without("$", text, "nginx"))
+
+
+def apache_word(text: str) -> str:
+    """A word of Apache's configuration; "${" would begin a variable. Raises ValueError."""
+    return quoted_word(_without("${", text, "Apache"))
+
+
+def apache_target(url: str) -> str:
+    """The address that a RedirectMatch leads to: Apache percent-encodes its path, and reads $1 as what the
+    expression matched. "" where a "?" or "#" in the path would end it.
+    """
+    path = re.split(r"[?#]", url, maxsplit=1)[0]
+    plain, rest = unquote(path), url[len(path) :]
+    return "" if {"?", "#"} & set(plain) else quoted_word(re.sub(r"[\\${]", r"\\\g<0>", plain + rest))
+
+
+def caddy_word(text: str) -> str:
+    """A word of a Caddyfile, where a brace would begin a placeholder. Raises ValueError."""
+    return f"`{_without('`', _without('{', text, 'Caddy'), 'Caddy')}`"
+
+
+def caddy_regex(pattern: str) -> str:
+    """A regular expression of a Caddyfile."""
+    return "`" + pattern.replace("`", r"\x60") + "`"
+
+
+def _without(mark: str, text: str, server: str) -> str:
+    if mark in text:
+        raise ValueError(f"{server} has no way to write {mark} in {text!r}")
+    return text
+
+
+SERVER_FILTERS: Mapping[str, Callable[..., object]] = {
+    "apache": apache_word,
+    "apache_target": apache_target,
+    "caddy": caddy_word,
+    "caddy_regex": caddy_regex,
+    "nginx": quoted_word,
+    "nginx_value": nginx_value,
+    "regex": re.escape,
+    "url_path": quote,
+}
+"""For the templates of web servers: each quotes a value by the syntax of its server."""

@@ -1,12 +1,15 @@
 """Sample content: what each packaged mail and page is given, so that a site's own templates can be judged by
-what they make of it, and the reference can name their variables.
+what they make of it, and the reference can name their variables; and what must be seen of it in the result.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 
-from publisher.core.digests.digest import Digest, DigestLinks, DigestPost, Layout
+from publisher.core.digests.digest import Digest, DigestContent, DigestLinks, DigestPost, Layout
+from publisher.core.errors import TemplateError
 from publisher.core.feeds.feed import FeedEntry
 from publisher.core.posts.filters import EVERYTHING
 from publisher.core.posts.post import Image
@@ -19,6 +22,16 @@ from publisher.core.subscribers.subscription import (
 )
 
 Values = Mapping[str, object]
+
+_TAGS, _LINKS = re.compile(r"<[^>]*>"), re.compile(r"""href=["']([^"']*)["']""")
+_BESIDE_THE_MAIL = re.compile(r"(?is)<title>.*?</title>|<div class=\"pre\".*?</div>")
+
+_SHOWN_BY = {
+    "title": "put {{ post|label }} into it",
+    "body": "put {{ post|body }} into the HTML, {{ post.text|wrap }} into the text",
+    "summary": "put {{ post.summary }} into it",
+    "link": "put {{ post.url }} into it",
+}
 
 WHEN = datetime(2024, 10, 25, 18, 30, tzinfo=UTC)
 
@@ -231,3 +244,81 @@ SAMPLE_LIST = MailingList(
     subject="",
 )
 """For the pages of a site that has no list."""
+
+
+def digest_fault(
+    name: str, made: DigestContent, posts: Sequence[DigestPost], layout: Layout
+) -> TemplateError | None:
+    """What a digest lacks of its sample posts."""
+    for part, text in (("body.html", made.html), ("body.txt", made.text)):
+        where = f"templates/{name}/{part}"
+        seen = _BESIDE_THE_MAIL.sub("", text).casefold()
+        seen = f"{_TAGS.sub('', seen)} {' '.join(_LINKS.findall(seen))}" if part == "body.html" else seen
+        missing = {post: [what for what, word in _words(post, layout) if word not in seen] for post in posts}
+        if all(len(lost) == len(_words(post, layout)) for post, lost in missing.items()):
+            return TemplateError(where, "makes a mail without any of its posts", "loop over posts in it")
+        for post, lost in missing.items():
+            if lost:
+                which = "a post" if post is posts[0] else "its second post"
+                return TemplateError(
+                    where, f"makes a mail without the {lost[0]} of {which}", _SHOWN_BY[lost[0]]
+                )
+    return None
+
+
+def _words(post: DigestPost, layout: Layout) -> list[tuple[str, str]]:
+    """What a layout shows of a sample post: what it is, and the word by which it is found."""
+    shown = [("title", post.title), ("link", post.url)]
+    if layout is Layout.FULL:
+        shown.append(("body", post.text))
+    elif layout is Layout.SUMMARY:
+        shown.append(("summary", post.summary))
+    return [(what, text.split()[0].rstrip(".").casefold()) for what, text in shown]
+
+
+def subject_fault(where: str, made: DigestContent) -> TemplateError | None:
+    """What is wrong with a subject; `where` is the template or the setting that makes it."""
+    if made.subject.strip():
+        return None
+    return TemplateError(where, "makes an empty subject", "write one line")
+
+
+def page_fault(file: str, made: str, packaged: str) -> TemplateError | None:
+    """What a page lacks of what the packaged one has."""
+    from lxml import etree
+
+    where = f"templates/{file}"
+    page: Any = etree.HTML(made) if made.strip() else None
+    usual: Any = etree.HTML(packaged)
+    if page is None or not _text_of(page):
+        return TemplateError(where, "makes an empty page", "fill it")
+    if usual.find(".//main") is not None:
+        main = page.find(".//main")
+        if main is None:
+            return TemplateError(where, "makes a page without <main>", "put what it is about into <main>")
+        if not _text_of(main):
+            return TemplateError(where, "makes a page whose <main> is empty", "fill the block main")
+    for form in usual.findall(".//form"):
+        action = form.get("action", "")
+        own = [one for one in page.findall(".//form") if one.get("action", "") == action]
+        if not own or own[0].get("method", "get").lower() != form.get("method", "get").lower():
+            do = f'add <form method="{form.get("method")}" action="{{{{ action }}}}">'
+            return TemplateError(where, "makes a page without its form", do)
+        names = {i.get("name") for i in own[0].iter("input", "select", "button", "textarea")}
+        for field in form.iter("input"):
+            if field.get("type") == "hidden" and field.get("name") not in names:
+                what = f"makes a form without its hidden field `{field.get('name')}`"
+                return TemplateError(where, what, "copy it from the packaged template")
+    if file == "web/post.html":
+        shown = _text_of(page)
+        for what, word, do in (
+            ("title", "Firsttitle", "put {{ post|label }} into it"),
+            ("body", "Firstbody", "put {{ post|page_body }} into it"),
+        ):
+            if word.casefold() not in shown.casefold():
+                return TemplateError(where, f"makes a page without the {what} of its post", do)
+    return None
+
+
+def _text_of(element: Any) -> str:
+    return "".join(map(str, element.xpath(".//text()[not(ancestor::style or ancestor::head)]"))).strip()

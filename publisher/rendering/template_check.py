@@ -10,16 +10,15 @@ verdicts are kept until a file changes.
 
 import difflib
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from publisher.core.digests.digest import DigestContent, DigestPost, Layout
 from publisher.core.errors import TemplateError
 from publisher.core.site import Site
 from publisher.core.subscribers.subscription import MailingList
+from publisher.rendering.languages import catalog_fault
 from publisher.rendering.template_output import TemplateOutput
 
 if TYPE_CHECKING:
@@ -36,8 +35,6 @@ MAIL_VARIABLES = frozenset(
 
 _ESSENTIAL_BLOCKS = ("content", "main")
 """Blocks of a frame without which what it frames is empty."""
-
-_PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|%%")
 
 Verdict = TemplateError | None
 
@@ -130,7 +127,14 @@ class TemplateCheck:
         return tuple(name for name, _, _ in sorted(found))
 
     def _judge_digest(self, name: str, spec: MailingList, language: str) -> Verdict:
-        from publisher.rendering.samples import FIRST, LINKS, SECOND, sample_digest
+        from publisher.rendering.samples import (
+            FIRST,
+            LINKS,
+            SECOND,
+            digest_fault,
+            sample_digest,
+            subject_fault,
+        )
 
         parts = [f"{name}/{part}" for part in ("subject.txt", "body.txt", "body.html")]
         if not self._has_own_part(parts, language) and not spec.subject:
@@ -141,15 +145,15 @@ class TemplateCheck:
         for posts in ((FIRST,),) if name == "email/single" else ((FIRST, SECOND), (FIRST,)):
             digest = sample_digest(self._site, spec, language, *posts)
             made = self._output.digest(name, digest, LINKS)
-            if error := _digest_fault(name, made, posts, digest.layout):
+            if error := digest_fault(name, made, posts, digest.layout):
                 return error
             own = f"lists.{spec.slug}.subject" if spec.subject else f"templates/{name}/subject.txt"
-            if error := _subject_fault(own, made):
+            if error := subject_fault(own, made):
                 return error
         return None
 
     def _judge_letter(self, name: str, spec: MailingList, language: str) -> Verdict:
-        from publisher.rendering.samples import FIRST, LETTER_LINKS
+        from publisher.rendering.samples import FIRST, LETTER_LINKS, subject_fault
 
         parts = [f"email/{name}/{part}" for part in ("subject.txt", "body.txt", "body.html")]
         if not self._has_own_part(parts, language):
@@ -174,10 +178,10 @@ class TemplateCheck:
                     f"makes a mail without its link, links.{field}",
                     f"put {{{{ links.{field} }}}} into it",
                 )
-        return _subject_fault(f"templates/email/{name}/subject.txt", made)
+        return subject_fault(f"templates/email/{name}/subject.txt", made)
 
     def _judge_page(self, name: str, language: str) -> Verdict:
-        from publisher.rendering.samples import SAMPLE_LIST, page_samples
+        from publisher.rendering.samples import SAMPLE_LIST, page_fault, page_samples
 
         file = f"web/{name}.html"
         if not self._has_own_part([file], language):
@@ -188,7 +192,7 @@ class TemplateCheck:
         if name not in samples:
             return None
         values = {**samples[name], "site": self._site, "language": language}
-        return _page_fault(file, self._output.page(name, values), self._packaged.page(name, values))
+        return page_fault(file, self._output.page(name, values), self._packaged.page(name, values))
 
     def _has_own_part(self, names: Sequence[str], language: str) -> bool:
         own = self._own_files()
@@ -233,9 +237,9 @@ class TemplateCheck:
         if name.endswith(".po"):
             assert self._own is not None  # noqa: S101  # it is the site's own file
             return catalog_fault(self._own / name)
-        source = self._output.templates.source(name)
-        from publisher.rendering.template_output import css_fault, sheets_in
+        from publisher.rendering.inlining import css_fault, sheets_in
 
+        source = self._output.templates.source(name)
         sheets = [(source, 0)] if name.endswith(".css") else list(sheets_in(source))
         for sheet, lines in sheets:
             if fault := css_fault(sheet):
@@ -345,117 +349,3 @@ def _language(spec: MailingList, site: Site) -> str:
     from publisher.core.subscribers.subscription import NO_CHOICES, mail_language
 
     return mail_language(spec, NO_CHOICES.content, site.language)
-
-
-def _digest_fault(
-    name: str, made: DigestContent, posts: Sequence[DigestPost], layout: Layout
-) -> TemplateError | None:
-    """What a digest lacks of its sample posts."""
-    for part, text in (("body.html", made.html), ("body.txt", made.text)):
-        where = f"templates/{name}/{part}"
-        seen = _BESIDE_THE_MAIL.sub("", text).casefold()
-        seen = f"{_TAGS.sub('', seen)} {' '.join(_LINKS.findall(seen))}" if part == "body.html" else seen
-        missing = {post: [what for what, word in _words(post, layout) if word not in seen] for post in posts}
-        if all(len(lost) == len(_words(post, layout)) for post, lost in missing.items()):
-            return TemplateError(where, "makes a mail without any of its posts", "loop over posts in it")
-        for post, lost in missing.items():
-            if lost:
-                which = "a post" if post is posts[0] else "its second post"
-                return TemplateError(
-                    where, f"makes a mail without the {lost[0]} of {which}", _SHOWN_BY[lost[0]]
-                )
-    return None
-
-
-def _words(post: DigestPost, layout: Layout) -> list[tuple[str, str]]:
-    """What a layout shows of a sample post: what it is, and the word by which it is found."""
-    shown = [("title", post.title), ("link", post.url)]
-    if layout is Layout.FULL:
-        shown.append(("body", post.text))
-    elif layout is Layout.SUMMARY:
-        shown.append(("summary", post.summary))
-    return [(what, text.split()[0].rstrip(".").casefold()) for what, text in shown]
-
-
-_TAGS, _LINKS = re.compile(r"<[^>]*>"), re.compile(r"""href=["']([^"']*)["']""")
-_BESIDE_THE_MAIL = re.compile(r"(?is)<title>.*?</title>|<div class=\"pre\".*?</div>")
-
-_SHOWN_BY = {
-    "title": "put {{ post|label }} into it",
-    "body": "put {{ post|body }} into the HTML, {{ post.text|wrap }} into the text",
-    "summary": "put {{ post.summary }} into it",
-    "link": "put {{ post.url }} into it",
-}
-
-
-def _subject_fault(where: str, made: DigestContent) -> TemplateError | None:
-    if made.subject.strip():
-        return None
-    return TemplateError(where, "makes an empty subject", "write one line")
-
-
-def _page_fault(file: str, made: str, packaged: str) -> TemplateError | None:
-    """What a page lacks of what the packaged one has."""
-    from lxml import etree
-
-    where = f"templates/{file}"
-    page: Any = etree.HTML(made) if made.strip() else None
-    usual: Any = etree.HTML(packaged)
-    if page is None or not _text_of(page):
-        return TemplateError(where, "makes an empty page", "fill it")
-    if usual.find(".//main") is not None:
-        main = page.find(".//main")
-        if main is None:
-            return TemplateError(where, "makes a page without <main>", "put what it is about into <main>")
-        if not _text_of(main):
-            return TemplateError(where, "makes a page whose <main> is empty", "fill the block main")
-    for form in usual.findall(".//form"):
-        action = form.get("action", "")
-        own = [one for one in page.findall(".//form") if one.get("action", "") == action]
-        if not own or own[0].get("method", "get").lower() != form.get("method", "get").lower():
-            do = f'add <form method="{form.get("method")}" action="{{{{ action }}}}">'
-            return TemplateError(where, "makes a page without its form", do)
-        names = {i.get("name") for i in own[0].iter("input", "select", "button", "textarea")}
-        for field in form.iter("input"):
-            if field.get("type") == "hidden" and field.get("name") not in names:
-                what = f"makes a form without its hidden field `{field.get('name')}`"
-                return TemplateError(where, what, "copy it from the packaged template")
-    if file == "web/post.html":
-        shown = _text_of(page)
-        for what, word, do in (
-            ("title", "Firsttitle", "put {{ post|label }} into it"),
-            ("body", "Firstbody", "put {{ post|page_body }} into it"),
-        ):
-            if word.casefold() not in shown.casefold():
-                return TemplateError(where, f"makes a page without the {what} of its post", do)
-    return None
-
-
-def _text_of(element: Any) -> str:
-    return "".join(map(str, element.xpath(".//text()[not(ancestor::style or ancestor::head)]"))).strip()
-
-
-def catalog_fault(file: Path) -> TemplateError | None:
-    """A translation whose placeholders are not those of its message. Raises TemplateError: no catalog."""
-    from publisher.rendering.languages import read_catalog
-
-    for message in read_catalog(file):
-        if not message.id or not message.string or message.fuzzy:
-            continue
-        originals = message.id if isinstance(message.id, tuple | list) else (message.id,)
-        strings = message.string if isinstance(message.string, tuple | list) else (message.string,)
-        wanted = {name for text in originals for name in _PLACEHOLDER.findall(text) if name}
-        for text in filter(None, strings):
-            have = {name for name in _PLACEHOLDER.findall(text) if name}
-            where = f"templates/languages/{file.name}:{message.lineno}"
-            if unknown := sorted(have - wanted):
-                only = ", ".join(f"%({name})s" for name in sorted(wanted)) or "no placeholder"
-                what = f"%({unknown[0]})s is not in the English message, which has {only}"
-                return TemplateError(where, what, "write it as there")
-            lost = wanted - have - ({"num"} if len(strings) > 1 else set())
-            if lost:
-                what = f"the placeholder %({min(lost)})s is missing"
-                return TemplateError(where, what, "put it into the text")
-            if wanted and "%" in _PLACEHOLDER.sub("", text):
-                return TemplateError(where, f"a % that begins no placeholder in `{text[:60]}`", "write %%")
-    return None

@@ -15,7 +15,6 @@ from dataclasses import fields, is_dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
-from urllib.parse import quote, unquote
 
 from jinja2 import (
     BaseLoader,
@@ -169,61 +168,6 @@ FILTERS: Filters = {
 """By their names in templates, which the sites' own templates rely on."""
 
 
-def quoted_word(text: str) -> str:
-    """One word of the configuration of nginx or Apache, in the quotes that leave more of it as it is."""
-    mark = "'" if '"' in text and "'" not in text else '"'
-    escaped = text.replace("\\", "\\\\").replace(mark, f"\\{mark}")
-    return f"{mark}{escaped}{mark}"
-
-
-def nginx_value(text: str) -> str:
-    """A word where nginx replaces variables: it has no way to write a dollar sign. Raises ValueError."""
-    return quoted_word(_without("$", text, "nginx"))
-
-
-def apache_word(text: str) -> str:
-    """A word of Apache's configuration; "${" would begin a variable. Raises ValueError."""
-    return quoted_word(_without("${", text, "Apache"))
-
-
-def apache_target(url: str) -> str:
-    """The address that a RedirectMatch leads to: Apache percent-encodes its path, and reads $1 as what the
-    expression matched. "" where a "?" or "#" in the path would end it.
-    """
-    path = re.split(r"[?#]", url, maxsplit=1)[0]
-    plain, rest = unquote(path), url[len(path) :]
-    return "" if {"?", "#"} & set(plain) else quoted_word(re.sub(r"[\\${]", r"\\\g<0>", plain + rest))
-
-
-def caddy_word(text: str) -> str:
-    """A word of a Caddyfile, where a brace would begin a placeholder. Raises ValueError."""
-    return f"`{_without('`', _without('{', text, 'Caddy'), 'Caddy')}`"
-
-
-def caddy_regex(pattern: str) -> str:
-    """A regular expression of a Caddyfile."""
-    return "`" + pattern.replace("`", r"\x60") + "`"
-
-
-def _without(mark: str, text: str, server: str) -> str:
-    if mark in text:
-        raise ValueError(f"{server} has no way to write {mark} in {text!r}")
-    return text
-
-
-SERVER_FILTERS: Filters = {
-    "apache": apache_word,
-    "apache_target": apache_target,
-    "caddy": caddy_word,
-    "caddy_regex": caddy_regex,
-    "nginx": quoted_word,
-    "nginx_value": nginx_value,
-    "regex": re.escape,
-    "url_path": quote,
-}
-"""For the templates of web servers: each quotes a value by the syntax of its server."""
-
-
 class AuthorUndefined(StrictUndefined):
     """A value that does not exist: an error that says what exists instead."""
 
@@ -330,11 +274,6 @@ class Folders(BaseLoader):
         return None
 
 
-def escapes(name: str | None) -> bool:
-    """Whether values in the template of that name are escaped as HTML."""
-    return name is not None and name.endswith(".html")
-
-
 class Templates:
     """The templates of a site: `render` by name, `render_source` for a template kept in a setting."""
 
@@ -343,7 +282,7 @@ class Templates:
         self._trees: dict[str, tuple[str, jinja_nodes.Template]] = {}
         self._environment = BoundedEnvironment(
             loader=self._loader,
-            autoescape=escapes,
+            autoescape=lambda name: name is not None and name.endswith(".html"),
             undefined=AuthorUndefined,
             trim_blocks=True,
             lstrip_blocks=True,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from publisher.core.errors import TemplateError
 from publisher.rendering import JinjaRenderer
-from publisher.rendering.templates import apache_target, caddy_regex, quoted_word
+from publisher.rendering.renderer import apache_target, caddy_regex, quoted_word
 from publisher.services.feeds.server_snippets import SERVERS, TABLES, ServedMove, ServedSite
 
 HOSTILE = """a"b 'c' $1 ${HOME} {host} `t` ;} & \\ 100% $"""

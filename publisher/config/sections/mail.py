@@ -3,14 +3,17 @@
 import re
 import sys
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from publisher.config.declaration import Section, SectionValues, fill, setting
 from publisher.config.types import (
+    DOMAIN,
     DURATION_PATTERN,
     FILLED,
+    HOST,
+    ISO_DAY,
     LINE,
     PATH,
     PERIOD,
@@ -20,7 +23,10 @@ from publisher.config.types import (
     either,
     one_of,
     parse_with,
+    percentage,
     read_array,
+    read_date,
+    read_domain,
     read_duration,
     read_fields,
     read_filled,
@@ -34,7 +40,6 @@ from publisher.core.addresses import parse_address
 from publisher.core.delivery.bounces import MAX_LOCAL_PART, BounceLimits
 from publisher.core.delivery.relays import DEFAULT_PORTS, DomainLimit, Relay, Security
 from publisher.core.delivery.throttling import Canary, QuietHours, WarmUp
-from publisher.core.errors import AddressError
 from publisher.core.mail.message import MailTransport
 
 FASTEST = 100_000
@@ -44,30 +49,6 @@ SHORTEST_RETENTION = timedelta(days=7)
 """Servers try for up to five days (RFC 5321 4.5.4.1), and what comes back then names a delivery."""
 
 LONGEST_RETENTION = timedelta(days=36_500)
-
-ISO_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}|[0-9]{4}-?W[0-9]{2}(-?[1-7])?"
-
-
-def read_host(value: object) -> str:
-    """The name of a server in ASCII, or its IP address without brackets."""
-    text = read_filled(value)
-    if re.fullmatch(r"\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]?", text):
-        return text.strip("[]")
-    try:
-        name = text.encode("idna").decode("ascii").lower()
-    except UnicodeError:
-        raise InvalidValue from None
-    if not re.fullmatch(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?", name):
-        raise InvalidValue
-    return name
-
-
-def read_domain(value: object) -> str:
-    """A domain in the spelling that addresses have."""
-    try:
-        return parse_address(f"a@{read_filled(value)}").domain
-    except AddressError:
-        raise InvalidValue from None
 
 
 def read_rate(value: object) -> float:
@@ -138,19 +119,6 @@ def read_quiet_hours(value: object) -> QuietHours:
     return hours
 
 
-def read_day_of_year(value: object) -> date:
-    """A calendar day, as TOML has it or as text."""
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value
-    text = read_filled(value)
-    if not re.fullmatch(ISO_DAY, text):  # fromisoformat takes "20261201(#" too
-        raise InvalidValue
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise InvalidValue from None
-
-
 def read_warm_up(value: object) -> WarmUp:
     """A day, and how many messages may leave on it and on each day after it."""
     table = read_fields(value, WARM_UP_FIELDS, required=WARM_UP_FIELDS)
@@ -162,20 +130,6 @@ def read_counts(value: object) -> tuple[int, ...]:
     if not (items := read_array(value)):
         raise InvalidValue
     return tuple(MESSAGES.read(item) for item in items)
-
-
-def percentage(most: int) -> SettingType[float]:
-    """A share of 1, given in percent: more than 0 and at most `most` percent."""
-
-    def read(value: object) -> float:
-        found = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,3})?) ?%", read_filled(value))
-        if not found or not 0 < float(found[1]) <= most:
-            raise InvalidValue
-        return float(found[1]) / 100
-
-    return SettingType(
-        f'more than 0 and at most "{most}%"', read, text_schema(r"[0-9]{1,3}(\.[0-9]{1,3})? ?%")
-    )
 
 
 def read_canary(value: object) -> Canary:
@@ -191,10 +145,6 @@ def read_canary(value: object) -> Canary:
 PORTS = ", ".join(f"{port} with {security}" for security, port in DEFAULT_PORTS.items())
 
 MESSAGES = whole(1, 100_000_000)
-HOST = SettingType(
-    'the name of a server such as "smtp.example.org", or its address', read_host, FILLED.schema
-)
-DOMAIN = SettingType('a domain such as "example.org"', read_domain, FILLED.schema)
 RATE = SettingType(
     "messages a second, more than 0, such as 50 or 0.5",
     read_rate,
@@ -235,7 +185,7 @@ QUIET_HOURS = SettingType(
     'two times of day, as in "22:00-07:00"', read_quiet_hours, text_schema(rf"{_TIME}\s*-\s*{_TIME}")
 )
 WARM_UP_FIELDS: Mapping[str, SettingType[Any]] = {
-    "from": SettingType("a day", read_day_of_year, text_schema(ISO_DAY)),
+    "from": SettingType("a day", read_date, text_schema(ISO_DAY)),
     "days": SettingType(
         "numbers of messages", read_counts, {**array_schema(MESSAGES.schema), "minItems": 1}, verbatim=False
     ),
