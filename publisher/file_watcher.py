@@ -71,7 +71,7 @@ class Watcher:
                 self._watch(fingerprints)
             except FileNotFoundError:  # the folder was removed just now
                 self._stopping.wait(CHECK_SECONDS)
-            except Exception as error:
+            except Exception as error:  # whatever the system refuses: the thread looks by itself meanwhile
                 self._report_refusal(error)
             before, fingerprints = fingerprints, self._fingerprints()
             for path, call in self._on_change.items():

@@ -374,7 +374,7 @@ class Ticker:
         except PublisherError as error:
             log.error("tick_failed", extra={"area": area, "reason": str(error)})
             self.app.set_problem(area, str(error))
-        except Exception as error:
+        except Exception as error:  # one area's fault must not stop the others, nor its next tick
             log.exception("tick_failed", extra={"area": area})
             self.app.set_problem(area, f"{type(error).__name__}: {error}")
         else:

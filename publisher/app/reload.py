@@ -289,7 +289,7 @@ class SettingsReloader:
         while not self._stopping.wait(LOOK_SECONDS):
             try:
                 self.look()
-            except Exception:
+            except Exception:  # a dead thread would take up no later change, and nobody would be told
                 log.exception("settings_not_taken_up")
 
     def look(self) -> None:

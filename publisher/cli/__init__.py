@@ -128,7 +128,7 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
-    except Exception as error:
+    except Exception as error:  # a fault of ours: one line here, the traceback with --debug
         if debug:
             raise
         text = " ".join(str(error).split())

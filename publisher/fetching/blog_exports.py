@@ -50,18 +50,25 @@ URL_PLACEHOLDER = "__GHOST_URL__"
 """What exports have instead of the blog's address."""
 
 
-def read_wordpress_export(data: bytes) -> BlogExport | None:
-    """The export in `data`; None if it is not one of WordPress's."""
-    parser = etree.XMLParser(
+def xml_parser(*, recover: bool, huge: bool = False) -> etree.XMLParser:
+    """A parser that opens no file and no connection and expands no entity; `huge` lifts libxml2's limits of
+    size and depth, for files of the operator's own.
+    """
+    return etree.XMLParser(
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
-        huge_tree=True,
-        recover=True,
+        huge_tree=huge,
         remove_comments=True,
+        remove_pis=True,
+        recover=recover,
     )
+
+
+def read_wordpress_export(data: bytes) -> BlogExport | None:
+    """The export in `data`; None if it is not one of WordPress's."""
     try:
-        root = etree.fromstring(_CONTROLS.sub(b"", data), parser)
+        root = etree.fromstring(_CONTROLS.sub(b"", data), xml_parser(recover=True, huge=True))
     except etree.XMLSyntaxError:
         return None
     return None if root is None else wordpress_export(root)

@@ -18,7 +18,7 @@ from lxml import etree
 
 from publisher.core.errors import Refused
 from publisher.core.publishing.adoption import BlogExport, ExportState, OldEntry, OldFeed, join_url
-from publisher.fetching.blog_exports import ghost_export, read_wordpress_export
+from publisher.fetching.blog_exports import ghost_export, read_wordpress_export, xml_parser
 
 Element = etree._Element  # pyright: ignore[reportPrivateUsage]  # lxml has no other name for its type
 _XML_BASE = "{http://www.w3.org/XML/1998/namespace}base"
@@ -126,10 +126,10 @@ def _json_text(value: object) -> str:
 
 def read_xml(data: bytes, where: str) -> OldFeed | None:
     """The feed, in its own order; None if it is not a feed."""
-    root = _parse(data, _xml_parser(recover=False))
+    root = _parse(data, xml_parser(recover=False))
     if root is None:  # mostly an ampersand, a named entity of HTML or a control character
         repaired = _BARE_AMPERSAND.sub(b"&amp;", _CONTROLS.sub(b"", data))
-        root = _parse(repaired, _xml_parser(recover=True))
+        root = _parse(repaired, xml_parser(recover=True))
     if root is None or _name(root) not in ("feed", "rss", "RDF"):
         return None
     channel = root if _name(root) == "feed" else _child(root, "channel")
@@ -161,18 +161,6 @@ def parse_time(text: str) -> datetime | None:
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-
-
-def _xml_parser(*, recover: bool) -> etree.XMLParser:
-    return etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-        recover=recover,
-    )
 
 
 def _parse(data: bytes, parser: etree.XMLParser | etree.HTMLParser) -> Element | None:

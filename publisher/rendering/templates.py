@@ -142,8 +142,6 @@ def bdi(text: str, known: str = "") -> Markup:
     return start + display_text.one_line(text) + Markup("</bdi>")
 
 
-GLOBALS: Mapping[str, Any] = {"gettext": gettext, "ngettext": ngettext}
-
 FILTERS: Filters = {
     "apart": apart,
     "bdi": bdi,
@@ -274,6 +272,11 @@ class Folders(BaseLoader):
         return None
 
 
+def is_html(name: str | None) -> bool:
+    """Whether values in the template of that name are escaped as HTML."""
+    return name is not None and name.endswith(".html")
+
+
 class Templates:
     """The templates of a site: `render` by name, `render_source` for a template kept in a setting."""
 
@@ -282,7 +285,7 @@ class Templates:
         self._trees: dict[str, tuple[str, jinja_nodes.Template]] = {}
         self._environment = BoundedEnvironment(
             loader=self._loader,
-            autoescape=lambda name: name is not None and name.endswith(".html"),
+            autoescape=is_html,
             undefined=AuthorUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
@@ -292,7 +295,7 @@ class Templates:
         )
         self._environment.filters.update(filters)
         self._environment.bound_filters()
-        self._environment.globals |= GLOBALS
+        self._environment.globals |= {"gettext": gettext, "ngettext": ngettext}
         self._environment.policies["ext.i18n.trimmed"] = True
         self._environment.newstyle_gettext = True  # type: ignore[attr-defined]  # the extension's own
 

@@ -149,7 +149,7 @@ class Application:
             if not started:
                 later = {**PLAIN_HEADERS, "Retry-After": "300"}
                 await PlainTextResponse(UNAVAILABLE, 503, later)(scope, receive, send)
-        except Exception:
+        except Exception:  # any fault of one request: the client gets a page, the log the traceback
             path = mask_token(scope["path"])
             log.exception("request_failed", extra={"method": scope["method"], "path": path})
             if not started:

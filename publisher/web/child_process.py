@@ -229,7 +229,7 @@ def reply_to(request: Request, app: App, server: Server) -> Reply | datetime:
             server.take_up()
     except PublisherError as error:
         return error.where, error.what, error.do
-    except Exception as error:
+    except Exception as error:  # the parent waits for an answer, and the old settings go on serving
         log.exception("settings_not_taken_up")
         return "web", f"{type(error).__name__}: {error}", "see the log"
     return None

@@ -126,7 +126,7 @@ class LedgerWriter:
         try:
             transitions = [transition for transition, _ in pending]
             made = self._store.record_transitions(transitions, self._clock(), run=self._run_id)
-        except Exception as error:
+        except Exception as error:  # whatever it is: the connections wait to hear of it
             self._failure = error
             for _, durable in pending:
                 if not callable(durable) and not durable.done():

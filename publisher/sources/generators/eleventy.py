@@ -90,6 +90,16 @@ _FILTERS_WITH_ARGUMENTS: Mapping[str, Callable[[str, list[str]], str]] = {
     "default": lambda text, given: text or given[0],
 }
 
+_VARIABLES: Mapping[str, Callable[[PermalinkFacts], str]] = {
+    "page.fileSlug": lambda facts: undated_name(facts.path),
+    "page.filePathStem": lambda facts: facts.stem,
+    "slug": lambda facts: facts.front.text("slug"),
+    "title": lambda facts: facts.title,
+    "page.date.getFullYear()": lambda facts: f"{facts.local:%Y}" if facts.local else "",
+    "page.date.getUTCFullYear()": lambda facts: f"{facts.local:%Y}" if facts.local else "",
+    "page.lang": lambda facts: facts.language,
+}
+
 CODE_ENDS = (".js", ".cjs", ".mjs", ".ts")
 
 _KEYS_WE_READ = word_set(
@@ -108,48 +118,43 @@ _ENDS = (".json", ".11tydata.json", *(f".11tydata{end}" for end in CODE_ENDS))
 
 def expand_permalink(template: str, facts: PermalinkFacts) -> tuple[str | None, str]:
     """The permalink that `template` makes, and ""; or None and the reason, if only Eleventy could know it."""
-    known: dict[str, Callable[[], str]] = {
-        "page.fileSlug": lambda: undated_name(facts.path),
-        "page.filePathStem": lambda: facts.stem,
-        "slug": lambda: facts.front.text("slug"),
-        "title": lambda: facts.title,
-        "page.date.getFullYear()": lambda: f"{facts.local:%Y}" if facts.local else "",
-        "page.date.getUTCFullYear()": lambda: f"{facts.local:%Y}" if facts.local else "",
-        "page.lang": lambda: facts.language,
-    }
     unknown: list[str] = []
 
-    def value_of(name: str) -> str:
-        if _QUOTED.fullmatch(name):
-            return name[1:-1]
-        if name in known:
-            return known[name]()
-        return facts.front.text(name) if _NAME.fullmatch(name) else ""
-
-    def fill(match: re.Match[str]) -> str:
-        name, *filters = (part.strip() for part in _OR.sub(" or ", match[1]).split("|"))
-        value: str | None = None
-        if name in ("page.date", "date") and filters and facts.local:
-            value = apply_date_filter(facts.local, filters[0])
-            if value is None:
-                unknown.append(f"the filter {parse_filter(filters[0])[0]!r}, which is code")
-                return ""
-            filters = filters[1:]
-        else:
-            value = next((found for part in name.split(" or ") if (found := value_of(part))), "")
-        for one in filters:
-            value = apply_text_filter(value, one)
-            if value is None:
-                unknown.append(f"the filter {parse_filter(one)[0]!r}, which is code")
-                return ""
-        if not value:
-            unknown.append(f"{name[:40]!r}, which has no plain value")
+    def shown(match: re.Match[str]) -> str:
+        value, why = expression_value(match[1], facts)
+        if why:
+            unknown.append(why)
         return value
 
-    made = _TEMPLATE.sub(fill, template)
+    made = _TEMPLATE.sub(shown, template)
     if "{" in made and not unknown:
         unknown.append("template code")
     return (None, unknown[0]) if unknown else (made, "")
+
+
+def expression_value(expression: str, facts: PermalinkFacts) -> tuple[str, str]:
+    """What `{{ expression }}` shows, and ""; or "" and why only Eleventy could know it."""
+    name, *filters = (part.strip() for part in _OR.sub(" or ", expression).split("|"))
+    value: str | None
+    if name in ("page.date", "date") and filters and facts.local:
+        date_filter, *filters = filters
+        if (value := apply_date_filter(facts.local, date_filter)) is None:
+            return "", f"the filter {parse_filter(date_filter)[0]!r}, which is code"
+    else:
+        value = next((found for part in name.split(" or ") if (found := plain_value(part, facts))), "")
+    for one in filters:
+        if (value := apply_text_filter(value, one)) is None:
+            return "", f"the filter {parse_filter(one)[0]!r}, which is code"
+    return (value, "") if value else ("", f"{name[:40]!r}, which has no plain value")
+
+
+def plain_value(name: str, facts: PermalinkFacts) -> str:
+    """The text of a quoted literal, a variable of Eleventy's or a key of the front matter; else ""."""
+    if _QUOTED.fullmatch(name):
+        return name[1:-1]
+    if name in _VARIABLES:
+        return _VARIABLES[name](facts)
+    return facts.front.text(name) if _NAME.fullmatch(name) else ""
 
 
 def input_folder(config: str, package: str) -> str | None:
