@@ -63,6 +63,7 @@ class Ticker:
         self._unsent: Collection[str] = ()
         self._reworded: set[str] = set()
         self._retired: set[str] = set()
+        self._removed_lists: set[str] = set()
         self._troubles: Mapping[str, str] = {}
         self._full_scan_at = time.monotonic()
         self._clock_wrong, self._log_ahead = False, ""
@@ -233,6 +234,9 @@ class Ticker:
         for reason in retired - self._retired:
             log.warning("feed_retired", extra={"reason": reason})
         self._retired = retired
+        for reason in sorted(set(report.removed_lists) - self._removed_lists):
+            log.warning("list_removed", extra={"reason": reason})
+        self._removed_lists = set(report.removed_lists)
         self._log_unsent({str(error) for error in report.unsent})
         if report.public_url:
             log.warning("public_url", extra={"reason": report.public_url})

@@ -49,7 +49,8 @@ class PublishReport:
     were published. `ahead` tells why the log is ahead of the clock, if it is. `public_url` is the warning
     about the server at web.public_url, if this publish probed it. `skipped` are digests that were too late;
     `reworded` has a line for each waiting mail that showed a withdrawn post. What a site's `broken_templates`
-    make was left as it was, or is held.
+    make was left as it was, or is held. `removed_lists` has a sentence for each list that settings no longer
+    name although it has readers.
     """
 
     published: "publish.PublishResult"
@@ -62,6 +63,7 @@ class PublishReport:
     skipped: "tuple[Skipped, ...]" = ()
     reworded: tuple[str, ...] = ()
     broken_templates: tuple[TemplateError, ...] = ()
+    removed_lists: tuple[str, ...] = ()
 
 
 class App(OpenSite):
@@ -112,7 +114,14 @@ class App(OpenSite):
     def warnings(self, made: "Plan") -> "Sequence[content.Finding]":
         """Warnings to the authors of the posts that a plan publishes, and feeds that need a decision."""
         retired = services.retired_feeds.retired_feeds(self.deps)
-        return [*services.content.findings_of_changes(self.deps, made), *(feed.finding for feed in retired)]
+        return [
+            *services.content.findings_of_changes(self.deps, made),
+            *(feed.finding for feed in retired),
+            *(
+                services.content.Finding(path="publisher.toml", line=0, reason=text, error=True)
+                for text in services.lists.describe_removed(self.deps.rules, self.store)
+            ),
+        ]
 
     def widen(self, slugs: Collection[str]) -> Mapping[str, int]:
         """Lets feeds show from the next publish on the older posts that a new limit or filter adds; returns
@@ -160,6 +169,9 @@ class App(OpenSite):
             made = services.planner.plan_mail(deps, now, send=send) if mail else None
             if made is not None:
                 self.store.set_problems("digests", [str(error) for error in made.unsent], now)
+                services.lists.remember_lists(deps.rules, self.store)
+            removed = services.lists.describe_removed(deps.rules, self.store)
+            self.store.set_problems(services.lists.AREA, removed, now)
             pages, unmade = services.archive_pages.write_mailing_pages(deps, now)
             self.store.set_problems("digest pages", unmade, now)
             ahead = services.preflight.describe_log_ahead(self.store, self.settings.site.timezone, now)
@@ -177,6 +189,7 @@ class App(OpenSite):
             skipped=made.skipped if made else (),
             reworded=tuple(reworded),
             broken_templates=broken,
+            removed_lists=tuple(removed),
         )
 
     def _deps_now(self, forced: frozenset[str]) -> "Deps":
@@ -287,7 +300,7 @@ class App(OpenSite):
 
     def queued(self) -> int:
         """How many deliveries could be sent now."""
-        return self.store.count_sendable(self.clock())
+        return self.store.count_sendable(self.clock(), self.deps.rules.slugs)
 
     def preview(self, spec: "MailingList", reader: str = "") -> "preview.RenderedPreview":
         """The next digest of a list, or of one of its readers."""
@@ -329,7 +342,7 @@ class App(OpenSite):
         known = (
             self._next_post,
             services.due_readers.next_mail(self.deps.rules, self.deps.adapters.store, self.clock()),
-            self.store.next_batch_at(),
+            self.store.next_batch_at(self.deps.rules.slugs),
         )
         return min((at for at in known if at is not None), default=None)
 

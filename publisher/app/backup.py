@@ -90,12 +90,14 @@ def must_be_up_to_date(site: "OpenSite", deps: "Deps | None" = None, *, publishi
     """
     from publisher.services.operations import reconcile
     from publisher.services.publishing import publish
+    from publisher.services.subscribers import lists
 
     deps = deps or site.deps
     lacks = reconcile.store_lag(deps, _manifest(site))
     if lacks is not None and lacks.departures_only:
         reconcile.finish_departures(deps.adapters.store, lacks)
     elif lacks is not None and not deps.rules.lists:
+        lists.replay_list_changes(deps.adapters.store, lacks.lists)
         if publishing:
             publish.replay_withdrawals(deps.adapters.store, lacks.withdrawn)
     elif lacks is not None:

@@ -284,6 +284,8 @@ def say_report(app: App, report: PublishReport) -> None:
     for line in describe_held(publish_plan.held):
         say(f"held: {line}")
     say_warnings([*report.warnings, *report.published.retired])
+    for line in report.removed_lists:
+        say(f"publisher.toml: {line}")
     unsent = set(map(str, report.unsent))
     for error in report.broken_templates:
         if str(error) not in unsent:
@@ -360,6 +362,7 @@ def report_json(report: PublishReport) -> dict[str, Any]:
         "warnings": warnings_json([*report.warnings, *report.published.retired]),
         "log_ahead": report.ahead or None,
         "skipped": [skipped_json(one) for one in report.skipped],
+        "removed_lists": list(report.removed_lists),
     }
 
 

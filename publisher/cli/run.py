@@ -21,6 +21,7 @@ from publisher.cli.progress import delivery_progress
 from publisher.core.delivery.holds import describe_hold
 from publisher.core.errors import Refused
 from publisher.core.times import local_time
+from publisher.services.subscribers.lists import describe_removed
 
 MAX_HELD_SHOWN = 3
 """Mailings that are held, of which a person is told when nothing is due."""
@@ -96,10 +97,12 @@ def deliver(site: SiteOptions, as_json: bool, dry_run: bool) -> None:
 
 def say_idle(app: App) -> None:
     """Says that nothing is due, what is held, and when the next delivery is due."""
-    at, zone = app.store.next_batch_at(), app.settings.site.timezone
+    at, zone = app.store.next_batch_at(app.deps.rules.slugs), app.settings.site.timezone
     say("nothing is due" + (f" before {local_time(at, zone)}" if at and at > app.clock() else ""))
     held = [(one.hold, one) for one in app.store.unfinished_mailings() if one.hold]
     for hold, one in held[:MAX_HELD_SHOWN]:
         say(f"held: mailing {one.id}: {describe_hold(hold, one.id, one.hold_why, one.hold_until, zone=zone)}")
     if len(held) > MAX_HELD_SHOWN:
         say(f"held: {count(len(held) - MAX_HELD_SHOWN, 'more mailing')}; `publisher status` names them")
+    for line in describe_removed(app.deps.rules, app.store):
+        say(line)

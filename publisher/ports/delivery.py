@@ -24,7 +24,7 @@ from publisher.core.delivery.relays import Quota, QuotaUse
 from publisher.core.delivery.throttling import CircuitBreaker, DeliveryRate
 from publisher.core.digests.digest import Correction
 from publisher.core.mail.message import Recipe, Segment
-from publisher.core.subscribers.subscription import Departure
+from publisher.core.subscribers.subscription import Departure, ListChange, ListChangeResult
 
 CohortPosts = tuple[int, Sequence[tuple[str, str]], str]
 """A cohort's number, its (post id, revision) pairs in the order they are shown, and its language."""
@@ -40,10 +40,16 @@ class LedgerStore(Protocol):
         ...
 
     def claim_batch(
-        self, run: str, now: datetime, lease_until: datetime, full: Collection[str] = ()
+        self,
+        run: str,
+        now: datetime,
+        lease_until: datetime,
+        full: Collection[str] = (),
+        lists: Collection[str] | None = None,
     ) -> Batch | None:
         """Leases the next due batch of a ready mailing, and claims its due queued deliveries (a). In the
-        domain groups `full` only urgent mail is claimed. None if there is nothing to claim."""
+        domain groups `full` only urgent mail is claimed; only mail of `lists`, if they are given. None if
+        there is nothing to claim."""
         ...
 
     def renew_leases(self, run: str, lease_until: datetime) -> int:
@@ -237,13 +243,13 @@ class LedgerStore(Protocol):
         are left."""
         ...
 
-    def count_sendable(self, now: datetime) -> int:
-        """How many deliveries could be sent at `now`."""
+    def count_sendable(self, now: datetime, lists: Collection[str] | None = None) -> int:
+        """How many deliveries could be sent at `now`; only those of `lists`, if they are given."""
         ...
 
-    def next_batch_at(self) -> datetime | None:
+    def next_batch_at(self, lists: Collection[str] | None = None) -> datetime | None:
         """When the next batch of a ready mailing is due, or the next pause ends; not before the circuit
-        breaker of the server allows it. None if nothing waits."""
+        breaker of the server allows it. None if nothing waits. Only of `lists`, if they are given."""
         ...
 
     def last_batch_times(self) -> Mapping[int, datetime]:
@@ -335,6 +341,16 @@ class ReconcilingStore(Protocol):
         """Carries departures out, in one transaction: ends subscriptions, suppresses, erases, moves a
         subscription to a new address. Later generations are left alone. Returns how many subscriptions ended
         or were erased."""
+        ...
+
+    def list_changes(self) -> Sequence[ListChange]:
+        """The lists that were renamed or closed, in order."""
+        ...
+
+    def apply_list_change(self, change: ListChange) -> ListChangeResult:
+        """Renames or closes a list, in one transaction. A renamed list takes its mailings, its readers and
+        who left it along. A reader of both lists goes on as a reader of the new one; who left that one stays
+        out."""
         ...
 
     def mark_open_unknown(self, why: str, now: datetime, *, only_outbox: bool = False) -> int:

@@ -1,6 +1,6 @@
 """Ports of the store for subscribers: subscriptions, confirmation mail, who is due, and planning mailings."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,6 +13,7 @@ from publisher.core.subscribers.subscription import (
     Departure,
     NewReader,
     Preferences,
+    RemovedList,
     SignupResult,
     Subscription,
     SubscriptionState,
@@ -248,10 +249,17 @@ class PlanningStore(Protocol):
         """Every reader of a list, due or not, or just one of them, in order of id. Streamed."""
         ...
 
-    def next_due_at(self, now: datetime | None = None) -> datetime | None:
+    def next_due_at(
+        self, now: datetime | None = None, lists: Collection[str] | None = None
+    ) -> datetime | None:
         """The earliest due time of any active reader with a schedule, and with `now`, of those without one
-        who had a mail just now and for whom more was published since; None if there is none.
+        who had a mail just now and for whom more was published since; None if there is none. Only of readers
+        of `lists`, if they are given.
         """
+        ...
+
+    def removed_lists(self, known: Collection[str]) -> Sequence[RemovedList]:
+        """The lists other than those `known` that have active readers or unfinished mailings, by slug."""
         ...
 
     def lowest_offset(self, slug: str) -> int | None:

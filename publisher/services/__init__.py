@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from publisher.services.publishing import preflight as preflight
     from publisher.services.publishing import publish as publish
     from publisher.services.publishing import scan as scan
+    from publisher.services.subscribers import lists as lists
     from publisher.services.subscribers import subscribe as subscribe
 
 _ROOMS = {
@@ -31,6 +32,7 @@ _ROOMS = {
     "documents": "feeds",
     "due_readers": "digests",
     "folder_snapshot": "publishing",
+    "lists": "subscribers",
     "planner": "digests",
     "preflight": "publishing",
     "preview": "digests",

@@ -69,6 +69,11 @@ class SiteRules:
     """The public address that must prove to be this site's before mail is planned; "" where no mail leaves
     this machine."""
 
+    @property
+    def slugs(self) -> tuple[str, ...]:
+        """The slugs of the lists. Nothing is planned or sent for any other."""
+        return tuple(spec.slug for spec in self.lists)
+
     def list(self, slug: str) -> MailingList | None:
         """The list of that slug, if settings still have it."""
         return next((spec for spec in self.lists if spec.slug == slug), None)

@@ -8,7 +8,13 @@ import pytest
 from stores import mark_sending
 
 from publisher.core.delivery.mailing import MailingKind, TransitionCause
-from publisher.core.subscribers.subscription import Departure, SignupResult, SubscriptionState
+from publisher.core.subscribers.subscription import (
+    Departure,
+    ListChange,
+    ListChangeResult,
+    SignupResult,
+    SubscriptionState,
+)
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -422,3 +428,52 @@ def test_an_address_gets_its_new_key_and_keeps_what_stood_against_it(world: Any)
     assert [(slug, kind) for slug, kind, _ in world.store.suppressions_of(new)] == [("weekly", "left")]
     assert [(slug, kind) for slug, kind, _ in world.store.suppressions_of(ann.key)] == [("weekly", "left")]
     assert len(world.store.subscriptions_of(world.reader("bob").key)) == 1
+
+
+def test_a_renamed_list_has_each_reader_once_and_nobody_who_left(world: Any) -> None:
+    """Every pair of what a reader may be on the old list and on the new one."""
+    states = ("", "pending", "active", "left")
+    for old in states:
+        for new in states:
+            for slug, state in (("weekly", old), ("evening", new)):
+                if state in ("active", "left"):
+                    [one] = world.active(f"{old}-{new}", list=slug)
+                if state == "left":
+                    world.store.unsubscribe(one.id, one.generation, NOW)
+                if state == "pending":
+                    reader = world.reader(f"{old}-{new}")
+                    world.store.subscribe(slug, [reader], world.consent())
+    assert [(one.slug, one.readers) for one in world.store.removed_lists(["evening"])] == [("weekly", 4)]
+    last = world.store.last_subscription_id()
+    change = ListChange(list="weekly", to="evening", at=NOW, subscription=last, title="Weekly")
+    done = world.store.apply_list_change(change)
+    assert (done.readers, done.on_both, done.had_left) == (4, 1, 1)
+    assert world.store.apply_list_change(change) == ListChangeResult()  # once
+    assert world.store.list_changes() == [change]
+    now: dict[str, dict[str, str]] = {}
+    for one in world.store.subscriptions(None, None):
+        now.setdefault(one.address.partition("@")[0], {})[one.list] = one.state.value
+    for old in states:
+        for new in states:
+            if not old and not new:
+                continue
+            found = now[f"{old}-{new}"]
+            if new == "left":
+                expected = "unsubscribed"
+            elif "active" in (old, new):
+                expected = "active"
+            elif new == "pending" or old == "pending":
+                expected = "pending"
+            else:
+                expected = "unsubscribed"
+            assert found["evening"] == expected, (old, new, found)
+            assert found.get("weekly", "unsubscribed") == "unsubscribed", (old, new, found)
+    assert world.store.removed_lists(["evening"]) == []
+    assert world.sql("SELECT count(*) FROM suppressions WHERE list = 'weekly'") == [(0,)]
+    blocked = world.sql(
+        "SELECT count(*) FROM suppressions JOIN subscribers USING (address_key) JOIN subscriptions ON "
+        "subscriber = subscribers.id AND subscriptions.list = suppressions.list WHERE state = 'active'"
+    )
+    assert blocked == [(0,)]
+    world.store.apply_list_change(replace(change, list="evening", to=""))
+    assert {one.state for one in world.store.subscriptions("evening", SubscriptionState.ACTIVE)} == set()

@@ -6,11 +6,11 @@ departure, withdrawal and start of a mailing, public/manifest.json the last numb
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from publisher.core.subscribers.subscription import ALL_LISTS, Departure
+from publisher.core.subscribers.subscription import ALL_LISTS, Departure, ListChange
 
 MAILING_NUMBERS_SKIPPED = 200
 """Numbers of mailings left out when a store is reconciled: the journal names only every hundredth of the
@@ -69,7 +69,8 @@ class JournalSummary:
     versions. `in_outbox` are mailings whose messages in the outbox an operator sent. `never` maps mailboxes
     whose owners want no confirmation mail to the time they said so; `allowed` lifts what came before it.
     `withdrawn` are the posts that were withdrawn and have not come back. `mailed_again` are stopped mailings
-    whose posts or messages an operator released, remade or sent again.
+    whose posts or messages an operator released, remade or sent again. `lists` were renamed or closed, in
+    order; departures and mailings name a list as it is called after that.
     """
 
     departures: tuple[Departure, ...] = ()
@@ -82,6 +83,7 @@ class JournalSummary:
     in_outbox: frozenset[int] = frozenset()
     withdrawn: tuple[JournaledWithdrawal, ...] = ()
     mailed_again: frozenset[int] = frozenset()
+    lists: tuple[ListChange, ...] = ()
 
 
 KINDS: Mapping[str, str] = {"unsubscribed": "left", "erased": "erased"}
@@ -105,6 +107,7 @@ def summarize_journal(entries: Iterable[tuple[str, Mapping[str, Any]]]) -> Journ
         in_outbox=frozenset(reader.in_outbox),
         withdrawn=tuple(reader.withdrawn.values()),
         mailed_again=frozenset(reader.mailed_again),
+        lists=tuple(reader.lists),
     )
 
 
@@ -121,6 +124,7 @@ class _JournalReader:
         self.in_outbox: set[int] = set()
         self.withdrawn: dict[str, JournaledWithdrawal] = {}
         self.mailed_again: set[int] = set()
+        self.lists: list[ListChange] = []
 
     def read(self, event: str, fields: Mapping[str, Any]) -> None:
         """Adds one entry. Raises KeyError, TypeError or ValueError if it is damaged."""
@@ -156,6 +160,8 @@ class _JournalReader:
                 self.withdrawn[post] = JournaledWithdrawal(post=post, seq=seq, at=at, page=page)
             case "restored":
                 self.withdrawn.pop(str(fields["post"]), None)
+            case "list-renamed" | "list-closed":
+                self._change_list(list_change(event, fields))
             case _:
                 pass
 
@@ -176,6 +182,16 @@ class _JournalReader:
             over = (departure.to_key, departure.list, departure.subscription)
             self.departures = [d for d in self.departures if (d.key, d.list, d.subscription) != over]
         self.departures.append(departure)
+
+    def _change_list(self, change: ListChange) -> None:
+        self.lists.append(change)
+        if change.to:
+            self.departures = [
+                replace(one, list=change.to) if one.list == change.list else one for one in self.departures
+            ]
+            self.started = [
+                replace(one, list=change.to) if one.list == change.list else one for one in self.started
+            ]
 
     def _allow(self, fields: Mapping[str, Any]) -> None:
         """An operator allowed an address again, which lifts its earlier suppressions of the named kinds."""
@@ -222,6 +238,27 @@ def journal_fields(departure: Departure) -> dict[str, object]:
 def journal_event(departure: Departure) -> str:
     """The event under which the journal records a departure."""
     return next((event for event, kind in KINDS.items() if kind == departure.kind), "suppressed")
+
+
+def list_change(event: str, fields: Mapping[str, Any]) -> ListChange:
+    """The change of a list in an entry of the journal. Raises KeyError, TypeError or ValueError if it is
+    damaged.
+    """
+    return ListChange(
+        list=str(fields["list"]),
+        to=str(fields["to"]) if event == "list-renamed" else "",
+        at=_instant(fields["at"]),
+        subscription=int(fields["subscription"]),
+        title=str(fields.get("title", "")),
+    )
+
+
+def list_change_entry(change: ListChange) -> tuple[str, dict[str, object]]:
+    """The event and the fields of a list's change in the journal."""
+    fields: dict[str, object] = {"at": change.at.isoformat(), "list": change.list}
+    fields |= {"to": change.to} if change.to else {}
+    fields |= {"subscription": change.subscription, "title": change.title}
+    return "list-renamed" if change.to else "list-closed", fields
 
 
 def missed_mailings(

@@ -288,6 +288,41 @@ class Departure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemovedList:
+    """A list that settings no longer name, with the number of its active readers and of its mailings that are
+    not finished. Nothing is mailed to it until an operator renames or closes it, or puts it back.
+    """
+
+    slug: str
+    readers: int
+    mailings: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListChange:
+    """An operator gave the list `list` the slug `to`, or closed it (`to` is ""). Closing ends subscriptions
+    up to number `subscription` and none that came later. `title` is what readers knew the list by.
+    """
+
+    list: str
+    to: str
+    at: datetime
+    subscription: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListChangeResult:
+    """How many readers a `ListChange` moved or ended; of those moved, how many were `on_both` lists and go on
+    as readers of the new one, and how many `had_left` that one and stay out.
+    """
+
+    readers: int = 0
+    on_both: int = 0
+    had_left: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionLife:
     """A subscription of the address that a departure is about, as it is now."""
 

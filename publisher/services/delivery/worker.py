@@ -44,7 +44,7 @@ class DeliveryWorker:
         self.stopping, self.progress = stopping, progress
         self.store, self.transport, self.rules = deps.adapters.store, deps.adapters.transport, deps.rules
         self.clock, self.failpoint = deps.process.clock, deps.process.failpoint
-        self.run_id = deps.process.run_id
+        self.run_id, self.lists = deps.process.run_id, deps.rules.slugs
         self.recorder, self.windows = OutcomeRecorder(deps), SendWindows(deps.rules, deps.adapters.store)
         self.queue, self.builder = self.recorder.queue, MessageBuilder(deps)
         self.connecting = 0
@@ -91,7 +91,9 @@ class DeliveryWorker:
         while not self._ending:
             self.recorder.ledger.raise_failure()
             now, full = self.clock(), self.queue.full_groups()
-            batch = await asyncio.to_thread(self.store.claim_batch, self.run_id, now, now + LEASE, full)
+            batch = await asyncio.to_thread(
+                self.store.claim_batch, self.run_id, now, now + LEASE, full, self.lists
+            )
             if batch is not None:
                 await self._open(batch)
             elif self.queue.idle and not full:  # a group that was full may have been sent meanwhile

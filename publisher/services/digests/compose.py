@@ -40,6 +40,7 @@ from publisher.core.tokens import Purpose, verify
 from publisher.services.deps import Deps
 from publisher.services.mail.messages import digest_links, list_letter
 from publisher.services.posts.content import digest_post, withdrawn_post
+from publisher.services.subscribers.lists import ListGoneError
 
 TOKEN_BYTES = 500
 """Bytes that the tokens in a reader's links take beyond the marks that stand for them."""
@@ -237,8 +238,10 @@ def reader_page(deps: Deps, token: str, now: datetime) -> str:
     mailing = deps.adapters.store.mailing(claim.generation, counted=False)
     spec = deps.rules.list(mailing.list) if mailing else None
     shown = deps.adapters.store.posts_mailed_to(claim.generation, claim.subscription)
-    if mailing is None or spec is None or shown is None:
+    if mailing is None or shown is None:
         raise TokenError("token", "not valid")
+    if spec is None:
+        raise ListGoneError(mailing.list)
     posts, language = shown
     digest = digest_of(deps, spec, posts, mailing.due_before, language=language, public=True)
     return web_page(deps, digest, digest_links(deps.rules.site, spec, None, mark="")).html

@@ -343,7 +343,7 @@ def delay_ends(store: Store, spec: MailingList, now: datetime) -> datetime | Non
 def next_mail(rules: SiteRules, store: Store, now: datetime) -> datetime | None:
     """When the next digest is due: at a reader's time, or when a post's delay ends."""
     known = [
-        store.next_due_at(now),
+        store.next_due_at(now, rules.slugs),
         *[delay_ends(store, spec, now) for spec in rules.lists if spec.delay],
     ]
     return min((at for at in known if at is not None), default=None)

@@ -186,6 +186,21 @@ def end(deps: Deps, old: str, now: datetime) -> Sequence[Redirect]:
     return _add(deps, [Redirect(path=path, kind=RedirectKind.ENDED, at=now) for path in paths])
 
 
+def redirect_archive(deps: Deps, old: str, new: str, mailings: Collection[int], now: datetime) -> None:
+    """Lets the pages of a renamed list's digests, and their index, lead to where they are now. Raises
+    SettingsError, OutputError, StoreError.
+    """
+    documents = deps.adapters.store.documents()
+    made = [
+        Redirect(path=f"digests/{old}/{page}index.html", kind=RedirectKind.MOVED, target=target, at=now)
+        for page in ("", *(f"{id}/" for id in sorted(mailings)))
+        if f"digests/{old}/{page}index.html" in documents
+        and f"{(target := f'digests/{new}/{page}')}index.html" in documents
+    ]
+    if made:
+        _add(deps, made)
+
+
 def undo(deps: Deps, old: str) -> Sequence[Redirect]:
     """Undoes a move or an end; returns the redirects it removed. Raises Refused if there are none."""
     asked = _asked_redirects(deps)

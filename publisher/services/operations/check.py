@@ -34,6 +34,7 @@ from publisher.services.posts.content import Finding, digest_post, findings_of
 from publisher.services.publishing.post_ids import recover_history
 from publisher.services.publishing.scan import plan_rules
 from publisher.services.subscribers.account import LINKS
+from publisher.services.subscribers.lists import describe_removed
 
 MailProblem = tuple[str, LintProblem | PublisherError]
 """The name of a mail, and what is wrong with it."""
@@ -145,6 +146,10 @@ def check(deps: Deps, now: datetime) -> CheckReport:
         findings=(
             *sorted(findings, key=lambda f: (f.path, f.line)),
             *(feed.finding for feed in retired_feeds(deps)),
+            *(
+                Finding(path="publisher.toml", line=0, reason=text, error=True)
+                for text in describe_removed(deps.rules, deps.adapters.store)
+            ),
             *_mail_findings(deps, parsed, plan, now),
         ),
         public=waits.count(None),

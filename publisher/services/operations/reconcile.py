@@ -23,7 +23,7 @@ from publisher.core.delivery.reconciliation import (
     summarize_journal,
 )
 from publisher.core.mail.message import MailTransport
-from publisher.core.subscribers.subscription import Departure
+from publisher.core.subscribers.subscription import Departure, ListChange
 from publisher.ports import Store
 from publisher.services.delivery.unknown_outcomes import RESTORED
 from publisher.services.deps import Deps
@@ -35,6 +35,7 @@ from publisher.services.publishing.publish import (
     replay_withdrawals,
     update_log,
 )
+from publisher.services.subscribers.lists import missing_list_changes, replay_list_changes
 
 SEEN, HEAD, BEGUN = "journal_seen", "reconciled_head", "reconcile_begun"
 """Keys in the store: how many bytes of the journal it has taken in, the head of the log that was given up,
@@ -55,11 +56,14 @@ class StoreLag:
     sent: bool = False
     begun: bool = False
     withdrawn: tuple[JournaledWithdrawal, ...] = ()
+    lists: tuple[ListChange, ...] = ()
 
     @property
     def departures_only(self) -> bool:
-        """Whether the store lacks only departures, and so no mail went out that it does not know of."""
-        return bool(self.departures or self.never) and not (
+        """Whether the store lacks only departures and changes of lists, and so no mail went out that it does
+        not know of.
+        """
+        return bool(self.departures or self.never or self.lists) and not (
             self.started or self.log_head or self.sent or self.begun or self.withdrawn
         )
 
@@ -70,6 +74,7 @@ class StoreLag:
         words += [f"{hidden} withdrawal{'s' * (hidden > 1)}"] if hidden else []
         words += [f"the log up to {self.log_head}"] if self.log_head else []
         words += [f"{len(self.never)} of those who want no confirmation mail"] if self.never else []
+        words += [f"{len(self.lists)} renamed or closed list{'s' * (len(self.lists) > 1)}"] * bool(self.lists)
         words += ["what was sent since"] if self.sent else []
         return "it lacks " + ", ".join(words) if words else "it was reconciled in part"
 
@@ -96,8 +101,9 @@ def store_lag(deps: Deps, manifest: bytes | None) -> StoreLag | None:
     journal = summarize_journal(entries)
     log_head, given_up = store.head(), int(store.meta(HEAD) or 0)
     withdrawn = missing_withdrawals(store, journal.withdrawn, after=log_head.seq)
+    lists = missing_list_changes(store, journal.lists)
     if not deps.rules.lists:
-        lacks = StoreLag(departures=(), started=(), log_head=0, withdrawn=withdrawn)
+        lacks = StoreLag(departures=(), started=(), log_head=0, withdrawn=withdrawn, lists=lists)
     else:
         last_mailing, head = store.next_mailing_id() - 1, _number_in(manifest, "log_head")
         if log_head.baseline_at is None and not size and not _number_in(manifest, "last_mailing"):
@@ -114,6 +120,7 @@ def store_lag(deps: Deps, manifest: bytes | None) -> StoreLag | None:
             sent=journal.turn > store.batch_count() or journal.last_mailing > last_mailing,
             begun=bool(store.meta(BEGUN)),
             withdrawn=withdrawn,
+            lists=lists,
         )
     if lacks != StoreLag(departures=(), started=(), log_head=0):
         return lacks
@@ -123,10 +130,11 @@ def store_lag(deps: Deps, manifest: bytes | None) -> StoreLag | None:
 
 
 def finish_departures(store: Store, lacks: StoreLag) -> None:
-    """Carries out departures that are in the journal and not in the store, because of a crash or because
-    another process is carrying them out now and will find them done. Nothing else is lacking, so no outcome
-    is unknown.
+    """Carries out changes of lists and departures that are in the journal and not in the store, because of a
+    crash or because another process is carrying them out now and will find them done. Nothing else is
+    lacking, so no outcome is unknown.
     """
+    replay_list_changes(store, lacks.lists)
     _opt_out(store, lacks.never)
     store.apply_departures(lacks.departures)
     log.info("departures replayed", extra={"departures": len(lacks.departures)})
@@ -149,6 +157,7 @@ def reconcile(deps: Deps, lacks: StoreLag, manifest: bytes | None, now: datetime
     for allowed in journal.allowed:
         store.lift_blocks(allowed.key, allowed.mailbox, allowed.at)
     _opt_out(store, journal.never)
+    replay_list_changes(store, missing_list_changes(store, journal.lists))
     departures = store.missing_departures(journal.departures)
     store.apply_departures(departures)
     withdrawn = missing_withdrawals(store, journal.withdrawn, after=0)

@@ -12,6 +12,8 @@ from publisher.ports import Store
 from publisher.services.deps import Deps
 from publisher.services.digests.due_readers import backlog
 from publisher.services.publishing.preflight import clock_behind, describe_log_ahead, last_answer
+from publisher.services.subscribers.lists import AREA as LISTS_AREA
+from publisher.services.subscribers.lists import describe_removed
 
 RATE_WINDOW = timedelta(minutes=5)
 """The window over which the sending rate is measured."""
@@ -75,6 +77,20 @@ def describe_outbox(store: Store, transport: str) -> str:
     )
 
 
+def _problems(deps: Deps, now: datetime) -> list[dict[str, Any]]:
+    """What is wrong, the oldest first. Lists that settings no longer name are looked up now: no publish may
+    have gone by these settings yet.
+    """
+    known = deps.adapters.store.problems()
+    since = {text: at for area, at, text in known if area == LISTS_AREA}
+    removed = describe_removed(deps.rules, deps.adapters.store)
+    rows = [(area, at, text) for area, at, text in known if area != LISTS_AREA]
+    rows += [(LISTS_AREA, since.get(text, now), text) for text in removed]
+    return [
+        {"area": area, "since": at, "text": text} for area, at, text in sorted(rows, key=lambda row: row[1])
+    ]
+
+
 def status(deps: Deps, now: datetime) -> dict[str, Any]:
     """The log's head, readers by state, what is due, queued or of unknown outcome, and the last problems."""
     store = deps.adapters.store
@@ -97,8 +113,8 @@ def status(deps: Deps, now: datetime) -> dict[str, Any]:
         "now": now,
         "clock_behind": lag.in_words(deps.rules.site.timezone) if lag else None,
         "log_ahead": describe_log_ahead(store, deps.rules.site.timezone, now) or None,
-        "next_due": store.next_due_at(now),
-        "next_batch": store.next_batch_at(),
+        "next_due": store.next_due_at(now, deps.rules.slugs),
+        "next_batch": store.next_batch_at(deps.rules.slugs),
         "readers": dict(readers),
         "sending": [_sending(m, rates.get(m.id), now, last_batches.get(m.id)) for m in active],
         "stopped": [
@@ -119,5 +135,5 @@ def status(deps: Deps, now: datetime) -> dict[str, Any]:
         },
         "waiting": backlog(deps, now, paused=True),
         "hubs": {"to tell": len(store.pings())} if deps.rules.hubs else {},
-        "problems": [{"area": a, "since": at, "text": text} for a, at, text in store.problems()],
+        "problems": _problems(deps, now),
     }

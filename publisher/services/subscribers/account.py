@@ -37,6 +37,7 @@ from publisher.ports import Store
 from publisher.services.deps import Deps
 from publisher.services.mail.messages import ONE_TIME_LIFETIME, account_message
 from publisher.services.subscribers import admin
+from publisher.services.subscribers.lists import ListGoneError, current_subscription
 from publisher.services.subscribers.signup import parse_signup_address, request_confirmation
 from publisher.services.subscribers.subscribe import address_change_consent, next_due_of, plan_single_mailing
 from publisher.services.subscribers.subscribe import find_by_token as look_up
@@ -75,8 +76,11 @@ def account_token(keyring: KeyRing, found: Subscription, now: datetime) -> str:
 def find_by_account_token(deps: Deps, token: str, now: datetime) -> tuple[Subscription, MailingList]:
     """The subscription whose links a token can request, and its list. Raises TokenError."""
     found = look_up(deps.adapters.store, deps.process.keyring(), token, Purpose.ACCOUNT, now)
+    found = current_subscription(deps, found)
     spec = deps.rules.list(found.list)
-    if spec is None or found.state is SubscriptionState.PENDING:
+    if spec is None:
+        raise ListGoneError(found.list)
+    if found.state is SubscriptionState.PENDING:
         raise TokenError("token", "not valid")
     return found, spec
 
@@ -120,8 +124,10 @@ def find_by_link(deps: Deps, token: str, link: Placeholder, now: datetime) -> Su
     """The subscription that a link belongs to. The link stays valid. Raises TokenError."""
     claim = verify(token, _PURPOSES[link], deps.process.keyring(), now)
     found = deps.adapters.store.link_owner(claim.generation, claim.subscription, now - ONE_TIME_LIFETIME)
-    if found is None or deps.rules.list(found.list) is None:
+    if found is None:
         raise TokenError("token", "not valid")
+    if deps.rules.list(found.list) is None:
+        raise ListGoneError(found.list)
     return found
 
 
@@ -195,8 +201,11 @@ def available_choices(store: Store, spec: MailingList, current: Preferences) -> 
 def find_by_preferences_token(deps: Deps, token: str, now: datetime) -> tuple[Subscription, MailingList]:
     """The subscription whose preferences a token may change, and its list. Raises TokenError."""
     found = look_up(deps.adapters.store, deps.process.keyring(), token, Purpose.PREFERENCES, now)
+    found = current_subscription(deps, found)
     spec = deps.rules.list(found.list)
-    if spec is None or found.state is not SubscriptionState.ACTIVE:
+    if spec is None:
+        raise ListGoneError(found.list)
+    if found.state is not SubscriptionState.ACTIVE:
         raise TokenError("token", "not valid")
     return found, spec
 

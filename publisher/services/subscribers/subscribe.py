@@ -32,6 +32,7 @@ from publisher.ports import Journal, Store
 from publisher.services.deps import Adapters, Deps, SiteRules
 from publisher.services.mail.messages import FrozenMail, PostVersions, confirmation_message, welcome_message
 from publisher.services.subscribers.admin import departure_of, journal_departures
+from publisher.services.subscribers.lists import ListGoneError, current_subscription
 
 WELCOME_POSTS, WELCOME_SAMPLE = 5, 100
 """How many of the latest posts a welcome mail shows, and how many are searched for them."""
@@ -60,7 +61,10 @@ def find_by_token(
 def confirm(deps: Deps, token: str, now: datetime) -> Subscription:
     """Activates the subscriptions that a confirmation mail asked about. Idempotent. Raises TokenError."""
     found = find_by_token(deps.adapters.store, deps.process.keyring(), token, Purpose.CONFIRM, now)
-    if found.state is SubscriptionState.UNSUBSCRIBED or deps.rules.list(found.list) is None:
+    found = current_subscription(deps, found)
+    if deps.rules.list(found.list) is None:
+        raise ListGoneError(found.list)
+    if found.state is SubscriptionState.UNSUBSCRIBED:
         raise TokenError("token", "not valid")
     together = deps.adapters.store.pending_in_same_mail(found.id) or [found]
     confirmed = [_confirm_one(deps, one, now) for one in together]  # the token's own comes last
@@ -120,6 +124,7 @@ def welcome_mailing(deps: Deps, spec: MailingList, found: Subscription, now: dat
 def unsubscribe(deps: Deps, token: str, now: datetime) -> Subscription:
     """Ends a subscription, from the next message sent. Idempotent. Journaled. Raises TokenError."""
     found = find_by_token(deps.adapters.store, deps.process.keyring(), token, Purpose.UNSUBSCRIBE, now)
+    found = current_subscription(deps, found)
     if found.state is SubscriptionState.UNSUBSCRIBED:
         return found  # already journaled
     journal_departures(deps.adapters.journal, [departure_of(deps.process.keyring(), found, now)])

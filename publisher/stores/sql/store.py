@@ -40,7 +40,7 @@ from publisher.stores.sql.schema.tables import (
     service,
     stamp,
 )
-from publisher.stores.sql.subscribers.departures import DepartureRecords
+from publisher.stores.sql.subscribers.departures import DepartureRecords, ListRecords
 from publisher.stores.sql.subscribers.personal_data import AccountLinks, PersonalData
 from publisher.stores.sql.subscribers.rows import insert_default_content
 from publisher.stores.sql.subscribers.signup import SignupRecords
@@ -156,6 +156,7 @@ class SqlStore(
     PublishStateRecords,
     ServiceRecords,
     DepartureRecords,
+    ListRecords,
     ReconciliationRecords,
 ):
     """`ports.Store`; safe to share between threads. Every method may raise StoreError."""

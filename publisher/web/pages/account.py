@@ -67,8 +67,8 @@ class AccountPages:
                     run_in_threadpool(account.send_link, self._responses.deps, token, link, now)
                 )
                 self._app.wake()
-        except TokenError:
-            return await self._responses.error(404, request.scope)
+        except TokenError as error:
+            return await self._responses.refused(error, request.scope)
         return await self._page(
             "account",
             subscription,
@@ -89,8 +89,8 @@ class AccountPages:
             )
             if request.method == "POST":
                 return await self._use_link(request, link, subscription, now)
-        except TokenError:
-            return await self._responses.error(404, request.scope)
+        except TokenError as error:
+            return await self._responses.refused(error, request.scope)
         return await self._button(link, token, subscription)
 
     async def _use_link(
@@ -173,8 +173,8 @@ class PreferencesPage:
                 fields = await read_fields(request.scope, request.receive)
                 chosen = preferences_from_form(fields, subscription.choices)
                 subscription = await run_in_threadpool(account.save_preferences, deps, token, chosen, now)
-        except TokenError:
-            return await self._responses.error(404, request.scope)
+        except TokenError as error:
+            return await self._responses.refused(error, request.scope)
         leave = Claim(
             purpose=Purpose.UNSUBSCRIBE, subscription=subscription.id, generation=subscription.generation
         )

@@ -12,10 +12,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import Message, Receive, Scope
 
-from publisher.core.errors import TemplateError
+from publisher.core.errors import TemplateError, TokenError
 from publisher.core.posts.filters import TermKind, term_matches
 from publisher.core.subscribers.subscription import MailingList, Subscription
 from publisher.services.deps import Deps
+from publisher.services.subscribers.lists import ListGoneError, is_closed
 from publisher.web.documents.request import quality_values
 
 log = logging.getLogger(__name__)
@@ -128,6 +129,14 @@ _ERRORS = {
     413: (to_say("Too much"), to_say("More was sent than this page takes.")),
     500: (to_say("Something went wrong"), to_say("It is not your fault. Try again in a while.")),
 }
+_LIST_CLOSED = (
+    to_say("This list has ended"),
+    to_say("It sends no more mails, and there is nothing left to choose or to confirm."),
+)
+_LIST_REMOVED = (
+    to_say("Nothing to choose at the moment"),
+    to_say("This list sends no mails at the moment. The links to unsubscribe in its mails still work."),
+)
 _NOTHING = (to_say("Nothing yet"), to_say("Nothing has been published here yet. Come back soon."))
 
 
@@ -176,6 +185,17 @@ class PageResponses:
     async def error(self, status: int, scope: Scope, headers: Mapping[str, str] | None = None) -> Response:
         """The page for an HTTP status of 400 and above; plain text if its template fails too."""
         return await self._error_page(status, *_ERRORS[status], scope, headers)
+
+    async def refused(self, error: TokenError, scope: Scope) -> Response:
+        """The page for a token that is refused: 404 without a hint. Links of a list that settings no longer
+        name say what became of it: it was closed (410), or nothing is decided yet (503).
+        """
+        if not isinstance(error, ListGoneError):
+            return await self.error(404, scope)
+        closed = await run_in_threadpool(is_closed, self.deps.rules, self.deps.adapters.store, error.list)
+        if closed:
+            return await self._error_page(410, *_LIST_CLOSED, scope, None)
+        return await self._error_page(503, *_LIST_REMOVED, scope, {"Retry-After": "3600"})
 
     async def nothing_yet(self, scope: Scope) -> Response:
         """The start page of a site that has published nothing."""

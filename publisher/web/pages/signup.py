@@ -23,6 +23,7 @@ from publisher.core.subscribers.confirmation_limits import SignUpOutcome
 from publisher.core.subscribers.subscription import MailingList
 from publisher.core.tokens import Claim, KeyRing, Purpose, sign, verify
 from publisher.services.subscribers import signup
+from publisher.services.subscribers.lists import slug_now
 from publisher.web.pages.base import Fields, PageResponses, first_value, read_fields, to_say
 from publisher.web.rate_limits import RefusalLog, SignUpLimits
 
@@ -68,7 +69,10 @@ class SignUp:
 
     async def __call__(self, request: Request) -> Response:
         slug = request.path_params.get("list")
-        lists = [spec for spec in self._responses.deps.rules.lists if slug in {None, spec.slug}]
+        rules = self._responses.deps.rules
+        if slug is not None and rules.list(slug) is None:  # a form of a list that was renamed
+            slug = await run_in_threadpool(slug_now, rules, self._responses.deps.adapters.store, slug)
+        lists = [spec for spec in rules.lists if slug in {None, spec.slug}]
         if not lists:
             return await self._responses.error(404, request.scope)
         if request.method == "POST":

@@ -22,6 +22,7 @@ from publisher.core.tokens import Purpose
 from publisher.services.digests.compose import reader_page
 from publisher.services.mail.messages import joined_titles
 from publisher.services.subscribers import account, signup, subscribe
+from publisher.services.subscribers.lists import ListGoneError, current_subscription, title_of
 from publisher.web.pages.base import HEADERS, PageResponses, first_value, read_body, read_fields, to_say
 from publisher.web.pages.signup import (
     Problem,
@@ -54,14 +55,7 @@ class TokenPages:
         deps = self._responses.deps
         try:
             await read_body(request.scope, request.receive)
-            subscription = await run_in_threadpool(
-                subscribe.find_by_token,
-                deps.adapters.store,
-                deps.process.keyring(),
-                token,
-                Purpose.CONFIRM,
-                now,
-            )
+            subscription = await self._find(token, Purpose.CONFIRM, now)
             if request.method == "POST":
                 lists = await run_in_threadpool(
                     subscribe.lists_to_confirm, deps.rules, deps.adapters.store, subscription
@@ -69,9 +63,11 @@ class TokenPages:
                 subscription = await run_in_threadpool(subscribe.confirm, deps, token, now)
                 self._app.wake()  # a welcome may be due
                 return await self._page("confirmed", subscription, lists)
-        except TokenError:
-            return await self._responses.error(404, request.scope)
-        if subscription.state is SubscriptionState.UNSUBSCRIBED or deps.rules.list(subscription.list) is None:
+        except TokenError as error:
+            return await self._responses.refused(error, request.scope)
+        if deps.rules.list(subscription.list) is None:
+            return await self._responses.refused(ListGoneError(subscription.list), request.scope)
+        if subscription.state is SubscriptionState.UNSUBSCRIBED:
             return await self._responses.error(404, request.scope)
         if subscription.state is SubscriptionState.ACTIVE:  # a change of address, confirmed before
             return await self._page("confirmed", subscription)
@@ -90,8 +86,8 @@ class TokenPages:
                 await run_in_threadpool(signup.never_ask, deps, token, now)
             else:
                 signup.mailbox_of_token(deps.process.keyring(), token, now)
-        except TokenError:
-            return await self._responses.error(404, request.scope)
+        except TokenError as error:
+            return await self._responses.refused(error, request.scope)
         values = {"done": done, "action": self._responses.action("never-ask", token)}
         language = self._responses.language(request.scope)
         return await self._responses.page("never-ask", values, language=language)
@@ -105,16 +101,9 @@ class TokenPages:
                 await read_body(request.scope, request.receive)
                 subscription = await run_in_threadpool(subscribe.unsubscribe, deps, token, now)
             else:
-                subscription = await run_in_threadpool(
-                    subscribe.find_by_token,
-                    deps.adapters.store,
-                    deps.process.keyring(),
-                    token,
-                    Purpose.UNSUBSCRIBE,
-                    now,
-                )
-        except TokenError:
-            return await self._responses.error(404, request.scope)
+                subscription = await self._find(token, Purpose.UNSUBSCRIBE, now)
+        except TokenError as error:
+            return await self._responses.refused(error, request.scope)
         if subscription.state is SubscriptionState.UNSUBSCRIBED:
             link = ""
             if deps.rules.list(subscription.list) is not None:  # settings may no longer have it
@@ -128,9 +117,20 @@ class TokenPages:
         token, now = request.path_params["token"], self._app.clock()
         try:
             html = await run_in_threadpool(reader_page, self._responses.deps, token, now)
-        except TokenError:
-            return await self._responses.error(404, request.scope)
+        except TokenError as error:
+            return await self._responses.refused(error, request.scope)
         return HTMLResponse(html, headers={**HEADERS, "Content-Security-Policy": _PICTURES})
+
+    async def _find(self, token: str, purpose: Purpose, now: datetime) -> Subscription:
+        """The subscription that a token leads to. Raises TokenError."""
+        deps = self._responses.deps
+
+        def find() -> Subscription:
+            ring = deps.process.keyring()
+            found = subscribe.find_by_token(deps.adapters.store, ring, token, purpose, now)
+            return current_subscription(deps, found)
+
+        return await run_in_threadpool(find)
 
     async def _button(
         self, name: str, token: str, subscription: Subscription, lists: Sequence[MailingList] = ()
@@ -143,13 +143,12 @@ class TokenPages:
     async def _page(
         self, name: str, subscription: Subscription, lists: Sequence[MailingList] = (), **values: str
     ) -> Response:
-        """A page about one list or several. A list that was removed from the settings can still be left; its
-        slug stands in for its title.
-        """
-        spec: object = self._responses.deps.rules.list(subscription.list) or {
-            "title": subscription.list,
-            "description": "",
-        }
+        """A page about one list or several. A list that was removed from the settings can still be left."""
+        rules, store = self._responses.deps.rules, self._responses.deps.adapters.store
+        spec: object = rules.list(subscription.list)
+        if spec is None:
+            title = await run_in_threadpool(title_of, rules, store, subscription.list)
+            spec = {"title": title, "description": ""}
         if len(lists) > 1:
             spec = {"title": joined_titles(lists), "description": ""}
         language = self._responses.language_for(subscription)

@@ -24,6 +24,7 @@ from sqlalchemy import (
     or_,
     select,
     table,
+    true,
     update,
 )
 
@@ -93,11 +94,17 @@ class Ledger(Mailings):
             return sum(release_batch(connection, batch, now) for batch in connection.execute(dead).all())
 
     def claim_batch(
-        self, run: str, now: datetime, lease_until: datetime, full: Collection[str] = ()
+        self,
+        run: str,
+        now: datetime,
+        lease_until: datetime,
+        full: Collection[str] = (),
+        lists: Collection[str] | None = None,
     ) -> Batch | None:
         order = (batches.c.priority, batches.c.next_at, batches.c.id)
         query = select(batches, mailings.c.list, mailings.c.kind).join_from(batches, mailings)
-        first = query.where(_OPEN, batches.c.next_at <= now, _MAY_RUN).order_by(*order).limit(1)
+        first = query.where(_OPEN, batches.c.next_at <= now, _MAY_RUN, _of_lists(lists))
+        first = first.order_by(*order).limit(1)
         if full:
             first = first.where(or_(batches.c.priority == _URGENT, batches.c.group.not_in(full)))
         with self._db.read() as connection:  # usually there is none: keep nobody from writing
@@ -151,16 +158,18 @@ class Ledger(Mailings):
                 release_batch(connection, row, now)
             return count_turn(connection)
 
-    def count_sendable(self, now: datetime) -> int:
+    def count_sendable(self, now: datetime, lists: Collection[str] | None = None) -> int:
         query = select(func.count()).join_from(batches, mailings).join(deliveries, deliveries_of(batches.c))
-        query = query.where(_OPEN, batches.c.next_at <= now, _MAY_RUN)
+        query = query.where(_OPEN, batches.c.next_at <= now, _MAY_RUN, _of_lists(lists))
         query = query.where(deliveries.c.state == DeliveryState.QUEUED, _is_due(now))
         with self._db.read() as connection:
             return connection.execute(query).scalar_one()
 
-    def next_batch_at(self) -> datetime | None:
-        turn = select(func.min(batches.c.next_at)).join_from(batches, mailings).where(_OPEN, _MAY_RUN)
+    def next_batch_at(self, lists: Collection[str] | None = None) -> datetime | None:
+        which = _of_lists(lists)
+        turn = select(func.min(batches.c.next_at)).join_from(batches, mailings).where(_OPEN, _MAY_RUN, which)
         pause = select(func.min(mailings.c.hold_until)).where(is_(mailings.c.state, MailingState.PAUSED))
+        pause = pause.where(which)
         with self._db.read() as connection:
             found = [connection.execute(query).scalar() for query in (turn, pause)]
             server = select(breakers.c.until).where(breakers.c.scope == SERVER_SCOPE)
@@ -186,6 +195,11 @@ def release_batch(connection: Connection, batch: Row[Any], now: datetime) -> int
         connection.execute(update_for(TransitionCause.CANCEL, deliveries_of(batch), changed_at=now))
     reschedule_batch(connection, batch, now)
     return unknown
+
+
+def _of_lists(lists: Collection[str] | None) -> ColumnElement[bool]:
+    """Whether a mailing is of one of these lists; None: of any."""
+    return true() if lists is None else mailings.c.list.in_(sorted(lists))
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:

@@ -4,7 +4,7 @@ A reader is due when their time has come, or if they have no schedule, when the 
 offset. Suppressed readers are never due.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     tuple_,
     type_coerce,
     union_all,
@@ -143,10 +144,13 @@ class DueReaders:
             for schedule, offset, content, corrections, skipped, number, oldest in rows
         ]
 
-    def next_due_at(self, now: datetime | None = None) -> datetime | None:
+    def next_due_at(
+        self, now: datetime | None = None, lists: Collection[str] | None = None
+    ) -> datetime | None:
         first = select(_DUE_AT).where(_OF_SCHEDULE, _DUE_AT.is_not(None), ~is_suppressed())
         of_schedule = first.order_by(_DUE_AT).limit(1).correlate(schedules).scalar_subquery()
-        earliest = select(of_schedule.label("at")).where(schedules.c.next_at.is_not(None)).subquery()
+        which = true() if lists is None else schedules.c.list.in_(sorted(lists))
+        earliest = select(of_schedule.label("at")).where(schedules.c.next_at.is_not(None), which).subquery()
         with self._db.read() as connection:
             at: datetime | None = connection.execute(select(func.min(earliest.c.at))).scalar()
             if now is None:
@@ -154,7 +158,7 @@ class DueReaders:
             # Readers without a time who had a mail just now, and for whom more was published since.
             head = select(log_head.c.seq).scalar_subquery()
             soon = select(_DUE_AT).select_from(active_readers())
-            soon = soon.where(schedules.c.next_at.is_(None), now + 2 * TIME_STEP < _DUE_AT)
+            soon = soon.where(schedules.c.next_at.is_(None), now + 2 * TIME_STEP < _DUE_AT, which)
             soon = soon.where(subscriptions.c.offset < head, ~is_suppressed()).order_by(_DUE_AT).limit(1)
             gap_ends: datetime | None = connection.execute(soon).scalar()
         return min((one for one in (at, gap_ends) if one is not None), default=None)

@@ -1,19 +1,38 @@
 """Records departures, many in one transaction, with a handful of statements for every few hundred.
 `core.subscribers.subscription` decides what a departure ends, and when it is done.
+
+Lists that were renamed, closed, or removed from the settings with readers on them.
 """
 
+import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, delete, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 
-from publisher.core.delivery.mailing import MailingKind
+from publisher.core.delivery.mailing import MailingKind, MailingState
 from publisher.core.subscribers.subscription import (
     ERASED,
+    READER_KINDS,
     Departure,
+    ListChange,
+    ListChangeResult,
+    RemovedList,
     SubscriptionLife,
     SubscriptionState,
     has_returned,
@@ -22,9 +41,15 @@ from publisher.core.subscribers.subscription import (
 )
 from publisher.stores.sql.database import IN_LIST, Database, insert_new, slices, upsert
 from publisher.stores.sql.delivery.retention import receipts
-from publisher.stores.sql.schema.columns import Suppression
-from publisher.stores.sql.schema.subscriber_tables import arrivals, subscribers, subscriptions, suppressions
-from publisher.stores.sql.schema.tables import deliveries, mailings
+from publisher.stores.sql.schema.columns import Suppression, is_
+from publisher.stores.sql.schema.subscriber_tables import (
+    arrivals,
+    schedules,
+    subscribers,
+    subscriptions,
+    suppressions,
+)
+from publisher.stores.sql.schema.tables import deliveries, mailings, meta
 from publisher.stores.sql.subscribers.join import activate, is_blocked
 from publisher.stores.sql.subscribers.personal_data import (
     delete_addresses,
@@ -190,3 +215,155 @@ def _take_over(connection: Connection, new: Row[Any], old: Row[Any]) -> None:
     connection.execute(update(subscriptions).where(subscriptions.c.id == new.id).values(same))
     ended = {"state": SubscriptionState.UNSUBSCRIBED, "next_due_at": None, "asked_at": None}
     connection.execute(update(subscriptions).where(subscriptions.c.id == old.id).values(ended))
+
+
+LIST_CHANGES = "list_changes"
+"""Key in the store: the lists that were renamed or closed, as JSON."""
+
+_LIVE = (SubscriptionState.ACTIVE, SubscriptionState.PENDING)
+_ENDED = {"state": SubscriptionState.UNSUBSCRIBED, "next_due_at": None}
+
+_ASIDE = "\0"
+"""The list of subscriptions that change places with others, for two statements."""
+
+
+class ListRecords:
+    """`ports.PlanningStore` and `ports.ReconcilingStore`: lists that settings no longer have."""
+
+    _db: Database
+
+    def removed_lists(self, known: Collection[str]) -> Sequence[RemovedList]:
+        other = sorted(known)
+        followed = select(schedules.c.list, func.count()).select_from(
+            schedules.join(
+                subscriptions,
+                and_(
+                    subscriptions.c.rhythm == schedules.c.id,
+                    is_(subscriptions.c.state, SubscriptionState.ACTIVE),
+                ),
+            )
+        )
+        followed = followed.where(schedules.c.list.not_in(other)).group_by(schedules.c.list)
+        unfinished = [
+            is_(mailings.c.state, state)
+            for state in (MailingState.PLANNING, MailingState.READY, MailingState.PAUSED)
+        ]
+        open = select(mailings.c.list, func.count()).where(or_(*unfinished))
+        open = open.where(mailings.c.list.not_in(other)).group_by(mailings.c.list)
+        with self._db.read() as connection:
+            readers = {row[0]: row[1] for row in connection.execute(followed)}
+            waiting = {row[0]: row[1] for row in connection.execute(open)}
+        return [
+            RemovedList(slug=slug, readers=readers.get(slug, 0), mailings=waiting.get(slug, 0))
+            for slug in sorted(readers.keys() | waiting.keys())
+        ]
+
+    def list_changes(self) -> Sequence[ListChange]:
+        with self._db.read() as connection:
+            return _list_changes(connection)
+
+    def apply_list_change(self, change: ListChange) -> ListChangeResult:
+        with self._db.write(wide=True) as connection:
+            before = _list_changes(connection)
+            if change in before:
+                return ListChangeResult()
+            done = _rename(connection, change.list, change.to) if change.to else _close(connection, change)
+            rows = [asdict(one) | {"at": one.at.isoformat()} for one in (*before, change)]
+            value = json.dumps(rows, ensure_ascii=False)
+            connection.execute(upsert(meta), [{"name": LIST_CHANGES, "value": value}])
+            return done
+
+
+def _list_changes(connection: Connection) -> list[ListChange]:
+    value = connection.execute(select(meta.c.value).where(meta.c.name == LIST_CHANGES)).scalar()
+    rows: list[dict[str, Any]] = json.loads(value or "[]")
+    for row in rows:
+        row["at"] = datetime.fromisoformat(row["at"])
+    return [ListChange(**row) for row in rows]
+
+
+def _close(connection: Connection, change: ListChange) -> ListChangeResult:
+    these = (
+        subscriptions.c.list == change.list,
+        subscriptions.c.id <= change.subscription,
+        is_(subscriptions.c.state, SubscriptionState.ACTIVE),
+    )
+    ended = connection.execute(update(subscriptions).where(*these).values(_ENDED))
+    return ListChangeResult(readers=ended.rowcount)
+
+
+def _rename(connection: Connection, old: str, new: str) -> ListChangeResult:
+    """Gives everything of the list `old` the slug `new`. Of a reader's two subscriptions one goes on; the
+    other ends and keeps, or gets, the old slug, so that links in its mails still find the reader.
+    """
+    active = is_(subscriptions.c.state, SubscriptionState.ACTIVE)
+    number = select(func.count()).where(subscriptions.c.list == old, active)
+    readers: int = connection.execute(number).scalar_one()
+    _move_schedules(connection, old, new)
+    here = subscriptions.alias("here")
+    on_new = exists().where(here.c.subscriber == subscriptions.c.subscriber, here.c.list == new)
+    these = update(subscriptions).where(subscriptions.c.list == old, ~on_new)
+    connection.execute(these.values(list=new))
+    pair = select(subscriptions.c.id, subscriptions.c.state, here.c.id, here.c.state).where(
+        subscriptions.c.list == old, here.c.subscriber == subscriptions.c.subscriber, here.c.list == new
+    )
+    pairs = connection.execute(pair).all()
+    swapped = [(was, is_now) for was, before, is_now, now in pairs if _goes_on_as_old(before, now)]
+    ended = [is_now for _, is_now in swapped]
+    ended += [was for was, before, _, now in pairs if not _goes_on_as_old(before, now)]
+    for some in slices(ended):
+        connection.execute(update(subscriptions).where(subscriptions.c.id.in_(some)).values(_ENDED))
+    for ids, slug in (
+        ([is_now for _, is_now in swapped], _ASIDE),
+        ([was for was, _ in swapped], new),
+        ([is_now for _, is_now in swapped], old),
+    ):
+        for some in slices(ids):
+            connection.execute(update(subscriptions).where(subscriptions.c.id.in_(some)).values(list=slug))
+    _move_suppressions(connection, old, new)
+    connection.execute(update(mailings).where(mailings.c.list == old).values(list=new))
+    before_now = [(before, now) for _, before, _, now in pairs if before is SubscriptionState.ACTIVE]
+    return ListChangeResult(
+        readers=readers,
+        on_both=sum(now is SubscriptionState.ACTIVE for _, now in before_now),
+        had_left=sum(now is SubscriptionState.UNSUBSCRIBED for _, now in before_now),
+    )
+
+
+def _goes_on_as_old(before: SubscriptionState, now: SubscriptionState) -> bool:
+    """Whether the subscription of the old list goes on, and not that of the new one."""
+    return before is SubscriptionState.ACTIVE and now is SubscriptionState.PENDING
+
+
+def _move_schedules(connection: Connection, old: str, new: str) -> None:
+    key = ("cadence", "day", "hour", "timezone")
+    rows = connection.execute(select(schedules).where(schedules.c.list.in_((old, new)))).all()
+    there = {tuple(getattr(row, name) for name in key): row.id for row in rows if row.list == new}
+    for row in rows:
+        if row.list != old:
+            continue
+        same = there.get(tuple(getattr(row, name) for name in key))
+        this = schedules.c.id == row.id
+        if same is None:
+            connection.execute(update(schedules).where(this).values(list=new))
+            continue
+        theirs = update(subscriptions).where(subscriptions.c.rhythm == row.id)
+        connection.execute(theirs.values(rhythm=same))
+        connection.execute(delete(schedules).where(this))
+
+
+def _move_suppressions(connection: Connection, old: str, new: str) -> None:
+    """Who left the old list has left the new one, except who follows that one already."""
+    follows: ColumnElement[bool] = exists().where(
+        subscribers.c.address_key == suppressions.c.address_key,
+        subscriptions.c.subscriber == subscribers.c.id,
+        subscriptions.c.list == new,
+        subscriptions.c.state.in_(_LIVE),
+    )
+    kinds = [Suppression(kind) for kind in READER_KINDS]
+    these = (suppressions.c.list == old, or_(suppressions.c.kind.not_in(kinds), ~follows))
+    query = select(suppressions.c.address_key, literal(new), suppressions.c.kind, suppressions.c.at).where(
+        *these
+    )
+    connection.execute(insert_new(suppressions).from_select(suppressions.c.keys(), query))
+    connection.execute(delete(suppressions).where(suppressions.c.list == old))
