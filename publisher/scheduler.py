@@ -1,7 +1,8 @@
-"""The ticker of `publisher run`: APScheduler calls the services.
+"""The ticker of `publisher run`: it calls the services at intervals, and sooner when something is due.
 
-What is due is computed from the store and never kept here, so nothing is lost while the process is down. A
-late job runs once; a job that is asked for while it runs follows itself.
+What is due is computed from the store and never kept here, so nothing is lost while the process is down. Jobs
+wait by a monotonic clock: setting the machine's clock makes none of them wait longer. A late job runs once; a
+job that is asked for while it runs follows itself.
 """
 
 import logging
@@ -9,50 +10,102 @@ import threading
 import time
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from datetime import datetime, timedelta
 
-from publisher.app import App, PublishReport, wall_clock
+from publisher.app import App, PublishReport
 from publisher.core.errors import PublisherError
 from publisher.core.publishing.plan import HoldReason, describe_held
 
 log = logging.getLogger(__name__)
 
-# APScheduler warns of each tick it leaves out because one is waiting already, which will do all there is to
-# do.
-logging.getLogger("apscheduler").setLevel(logging.ERROR)
-
 LONGEST_RECHECK = timedelta(seconds=10)
 """The longest wait before a file that is still being written is checked again."""
 
 CLOCK_CHECK_SECONDS = 1.0
-"""Seconds between two readings of the clock."""
+"""Seconds between two readings of the clocks."""
 
 CLOCK_JUMP = timedelta(seconds=2)
 """A clock this far from where it should be was set."""
 
+LONGEST_DELAY = timedelta(seconds=10)
+"""A reading that comes later than this means that the process or the machine stood still: even on a busy
+machine it does not take so long.
+"""
+
 CLOCK_ADVICE = "set the clock, or accept it as it is with `publisher reconcile --clock`"
 
 
-class _Job(Protocol):
-    next_run_time: datetime | None
+def running_seconds() -> float:
+    """Seconds since some moment, by a clock that nobody sets. Where the system has such a clock, time that
+    the machine slept counts too.
+    """
+    boot_time = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boot_time is None else time.clock_gettime(boot_time)
 
-    def modify(self, **changes: object) -> object: ...
 
-    def reschedule(self, trigger: str, **how: object) -> object: ...
+class RepeatedJob:
+    """Work that a thread of its own does once in `every`, for the first time after `first`, and sooner when
+    it is asked for. It is never done twice at once, nor while somebody else holds `turn`.
+    """
+
+    def __init__(self, name: str, work: Callable[[], None], every: timedelta, first: timedelta) -> None:
+        self.every = every
+        self.turn = threading.Lock()
+        self._work = work
+        self._condition = threading.Condition()
+        self._due = time.monotonic() + first.total_seconds()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Starts to work."""
+        self._thread.start()
+
+    def run_within(self, wait: timedelta = timedelta()) -> None:
+        """Does the work after `wait`, or earlier if it is due earlier."""
+        with self._condition:
+            self._due = min(self._due, time.monotonic() + wait.total_seconds())
+            self._condition.notify()
+
+    def stop(self) -> None:
+        """Begins no more work."""
+        with self._condition:
+            self._stopping = True
+            self._condition.notify()
+
+    def join(self) -> None:
+        """Waits until work under way is finished."""
+        if self._thread.is_alive():
+            self._thread.join()
+
+    @property
+    def waits(self) -> timedelta:
+        """How long it is until the work is due."""
+        return timedelta(seconds=max(0.0, self._due - time.monotonic()))
+
+    def _run(self) -> None:
+        while self._wait():
+            with self.turn:
+                if not self._stopping:
+                    self._work()
+
+    def _wait(self) -> bool:
+        """Waits until the work is due; false when there will be no more."""
+        with self._condition:
+            while not self._stopping and (left := self._due - time.monotonic()) > 0:
+                self._condition.wait(min(left, threading.TIMEOUT_MAX))
+            self._due = time.monotonic() + self.every.total_seconds()
+            return not self._stopping
 
 
 class Ticker:
     """Publishes at intervals and when a post's time comes; delivers what is due."""
 
     def __init__(self, app: App) -> None:
-        from apscheduler.schedulers import background  # pyright: ignore[reportMissingTypeStubs]  # has none
-
         self.app = app
         _ = app.opened  # as they are now
         self._stopping, self._pausing = threading.Event(), threading.Event()
         self.worked_at: dict[str, datetime] = {}
-        self._turns: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
         self._recheck_wait = timedelta()
         self._changed: set[str] | None = None
@@ -69,37 +122,33 @@ class Ticker:
         self._clock_wrong, self._log_ahead = False, ""
         self._right_at: datetime | None = None
         self._drift: datetime | None = None
-        self._scheduler: Any = background.BackgroundScheduler(
-            timezone=UTC,
-            # Three: one that ends, one that runs, and one that waits for its turn; see _one_at_a_time.
-            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 3},
-        )
-        seconds = app.settings.schedule.publish_every.total_seconds()
-        self._publish: _Job = self._scheduler.add_job(
-            self._one_at_a_time("schedule", self.publish),
-            "interval",
-            seconds=seconds,
-            next_run_time=wall_clock(),
-        )
-        self._deliver: _Job = self._scheduler.add_job(
-            self._one_at_a_time("mail", self.deliver), "interval", seconds=seconds
-        )
-        self._ping: _Job = self._scheduler.add_job(
-            self._one_at_a_time("hubs", self.ping), "interval", seconds=seconds
-        )
-        self._scheduler.add_job(
-            self._one_at_a_time("ledger", self.archive), "interval", hours=1, next_run_time=wall_clock()
-        )
+        self._checked_at: float | None = None
+        every, now = app.settings.schedule.publish_every, timedelta()
+        self._publish = RepeatedJob("publishing", lambda: self._run_job("schedule", self.publish), every, now)
+        self._deliver = RepeatedJob("delivering", lambda: self._run_job("mail", self.deliver), every, every)
+        self._ping = RepeatedJob("pinging", lambda: self._run_job("hubs", self.ping), every, every)
+        hour = timedelta(hours=1)
+        self._archive = RepeatedJob("archiving", lambda: self._run_job("ledger", self.archive), hour, now)
+
+    @property
+    def _paced(self) -> tuple[RepeatedJob, ...]:
+        """The jobs that follow schedule.publish_every."""
+        return self._publish, self._deliver, self._ping
 
     def start(self) -> None:
         """Starts ticking with a publish, for what became due while no process was running."""
-        self._scheduler.start()
+        for job in (*self._paced, self._archive):
+            job.start()
         threading.Thread(target=self._watch_clock, name="clock", daemon=True).start()
 
     def stop(self) -> None:
         """Stops ticking; returns when running jobs have finished."""
         self._stopping.set()
-        self._scheduler.shutdown(wait=True)
+        jobs = (*self._paced, self._archive)
+        for job in jobs:
+            job.stop()
+        for job in jobs:
+            job.join()
 
     @contextmanager
     def paused(self) -> Generator[None, None, None]:
@@ -109,23 +158,24 @@ class Ticker:
         self._pausing.set()
         try:
             with ExitStack() as held:
-                for turn in (self._turns["schedule"], self._turns["mail"]):
-                    held.enter_context(turn)
+                for job in (self._publish, self._deliver):
+                    held.enter_context(job.turn)
                 yield
         finally:
             self._pausing.clear()
             with self._lock:
                 self._changed = None  # other settings may make something else of every file
-            for job in (self._publish, self._deliver, self._ping):
-                self._run_within(job)
+            self._run_all()
+
+    def _run_all(self) -> None:
+        for job in self._paced:
+            job.run_within()
 
     def take_up(self, app: App) -> None:
         """Goes on with `app`, the same site by other settings; only while `paused`."""
-        before, self.app = self.app.settings.schedule.publish_every, app
-        every = app.settings.schedule.publish_every
-        if every != before:
-            for job in (self._publish, self._deliver, self._ping):
-                job.reschedule("interval", seconds=every.total_seconds())
+        self.app = app
+        for job in self._paced:
+            job.every = app.settings.schedule.publish_every
 
     def _must_end(self) -> bool:
         """Whether a job has to end at the next opportunity."""
@@ -133,22 +183,28 @@ class Ticker:
 
     def _watch_clock(self) -> None:
         while not self._stopping.wait(CLOCK_CHECK_SECONDS):
-            self.check_clock(time.monotonic())
+            self.check_clock(running_seconds())
 
     def check_clock(self, seconds: float) -> None:
-        """Runs every job soon when the clock was set or has caught up with the last entry. `seconds` are
-        monotonic. The scheduler waits for instants, so after the clock was set back it could wait for years.
+        """Runs every job now, once, when the clock was set or when the process or the machine stood still,
+        which is logged, and when the clock has caught up with the last entry. `seconds` are those of
+        `running_seconds`.
         """
         now = self.app.clock()
-        drift = now - timedelta(seconds=seconds)
-        was, self._drift = self._drift, drift
-        was_set = was is not None and abs(drift - was) > CLOCK_JUMP
-        if was_set or (self._right_at is not None and now >= self._right_at):
-            self._right_at = None
-            for job in (self._publish, self._deliver, self._ping):
-                self._run_within(job)
-            if self._scheduler.running:
-                self._scheduler.wakeup()  # set forward, it does not know that it is late
+        before, self._checked_at = self._checked_at, seconds
+        was, self._drift = self._drift, now - timedelta(seconds=seconds)
+        stood_still = timedelta(seconds=seconds - (seconds if before is None else before))
+        jump = timedelta() if was is None else self._drift - was
+        was_set = abs(jump) > CLOCK_JUMP
+        if was_set or stood_still > LONGEST_DELAY:
+            direction = "back" if jump < timedelta() else "forward"
+            reason = f"the clock was set {direction}" if was_set else "the process or the machine stood still"
+            length = round((abs(jump) if was_set else stood_still).total_seconds())
+            log.warning("time_gap", extra={"reason": reason, "seconds": length, "now": now.isoformat()})
+        elif self._right_at is None or now < self._right_at:
+            return
+        self._right_at = None
+        self._run_all()
 
     def _files_are_ours(self) -> bool:
         """Whether a job may run. None may while the store, a folder or the lock is not the one that was
@@ -183,7 +239,7 @@ class Ticker:
 
     def wake(self) -> None:
         """Delivers soon, for somebody who waits for a confirmation."""
-        self._run_within(self._deliver)
+        self._deliver.run_within()
 
     def files_changed(self, paths: Collection[str] | None) -> None:
         """Publishes soon, because these files changed; None means that any may have. The watcher calls this
@@ -191,7 +247,7 @@ class Ticker:
         """
         with self._lock:
             self._changed = None if paths is None or self._changed is None else self._changed | set(paths)
-        self._run_within(self._publish, self.app.rest / 2)
+        self._publish.run_within(self.app.rest / 2)
 
     def set_unwatched(self) -> None:
         """Makes each tick check every file, until the folder is watched."""
@@ -250,7 +306,7 @@ class Ticker:
             fields = {"path": warning.path, "line": warning.line, "reason": warning.reason}
             log.warning("post_warning", extra=fields)
         self.wake()
-        self._run_within(self._ping)
+        self._ping.run_within()
         self._schedule_next_due()
         self._recheck_later(bool(plan.unsettled))
 
@@ -287,9 +343,7 @@ class Ticker:
             raise
         if changed_paths is None:
             self._full_scan_at = now
-        self._run_within(
-            self._publish, timedelta(seconds=max(0.0, self._full_scan_at + every - time.monotonic()))
-        )
+        self._publish.run_within(timedelta(seconds=max(0.0, self._full_scan_at + every - time.monotonic())))
         return report
 
     def deliver(self) -> None:
@@ -339,7 +393,7 @@ class Ticker:
         now = self.app.clock()
         wait = max(due - now, timedelta())
         if wait < self.app.settings.schedule.publish_every:
-            self._run_within(self._publish, wait)
+            self._publish.run_within(wait)
 
     def _recheck_later(self, unsettled: bool) -> None:
         """Schedules a tick for when files that are being written may be finished, later each time."""
@@ -347,30 +401,10 @@ class Ticker:
             min(max(self.app.rest, self._recheck_wait * 3 / 2), LONGEST_RECHECK) if unsettled else timedelta()
         )
         if unsettled:
-            self._run_within(self._publish, self._recheck_wait)
-
-    def _run_within(self, job: _Job, wait: timedelta = timedelta()) -> None:
-        """Runs the job after `wait`, or earlier if it is scheduled so."""
-        at = wall_clock() + wait
-        with self._lock:
-            planned = getattr(job, "next_run_time", None)  # unset before the scheduler starts
-            if not self._stopping.is_set() and (planned is None or at < planned):
-                job.modify(next_run_time=at)
-
-    def _one_at_a_time(self, area: str, work: Callable[[], None]) -> Callable[[], None]:
-        """A job that never runs twice at once: a second call waits for the first and does what has come up
-        since. A failure is recorded for `status`, and the next tick tries again.
-        """
-        turn = self._turns[area] = threading.Lock()
-
-        def run() -> None:
-            with turn:
-                if not self._stopping.is_set():
-                    self._run_job(area, work)
-
-        return run
+            self._publish.run_within(self._recheck_wait)
 
     def _run_job(self, area: str, work: Callable[[], None]) -> None:
+        """Does the work of a job. A failure is recorded for `status`, and the next tick tries again."""
         try:
             if not self._files_are_ours() or not self._clock_is_right():
                 return

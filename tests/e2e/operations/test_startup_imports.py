@@ -30,7 +30,6 @@ OF_OTHERS = (
     "alembic",
     "starlette",
     "uvicorn",
-    "apscheduler",
     "watchfiles",
     "publisher.init_site",
     "publisher.web",

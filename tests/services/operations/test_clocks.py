@@ -17,7 +17,7 @@ from publisher.cli import publisher
 from publisher.config import load
 from publisher.core.errors import ClockBehind, Refused
 from publisher.core.publishing.log import LogKind
-from publisher.scheduler import Ticker
+from publisher.scheduler import RepeatedJob, Ticker
 from publisher.services.subscribers import subscribe
 
 NOW = datetime(2024, 6, 10, 9, tzinfo=UTC)
@@ -257,33 +257,40 @@ def test_run_waits_for_the_clock_says_so_once_and_goes_on_by_itself(
     )
     assert "later" not in desk.live
     jobs = (ticker._publish, ticker._deliver, ticker._ping)  # pyright: ignore[reportPrivateUsage]
-    far = datetime.now(UTC) + 400 * DAY
-    for job in jobs:
-        job.modify(next_run_time=far)
     ticker.check_clock(0.0)
-    assert {job.next_run_time for job in jobs} == {far}  # still wrong
+    assert jobs[1].waits > timedelta()  # still wrong
     desk.now = desk.real = right + timedelta(hours=1)
     ticker.check_clock(1.0)
-    assert all(job.next_run_time is not None and job.next_run_time < far for job in jobs)
+    assert [job.waits for job in jobs] == [timedelta()] * 3
     ticker._run_job("schedule", ticker.publish)  # pyright: ignore[reportPrivateUsage]
     assert "later" in desk.live
-    assert [record.message for record in caplog.records] == ["clock_is_behind", "clock_is_right"]
+    assert [record.message for record in caplog.records] == ["clock_is_behind", "time_gap", "clock_is_right"]
     assert desk.app.status()["problems"] == []
 
 
-def test_a_clock_that_is_set_back_while_run_works_wakes_every_job(desk: Desk) -> None:
+def test_a_gap_in_time_is_logged_once_and_everything_due_runs_at_once(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
     ticker = Ticker(desk.app)
-    far = datetime.now(UTC) + 400 * DAY
-    ticker._publish.modify(next_run_time=far)  # pyright: ignore[reportPrivateUsage]
-    ticker.check_clock(0.0)
-    desk.now += timedelta(seconds=1)
-    ticker.check_clock(1.0)
-    assert ticker._publish.next_run_time == far  # pyright: ignore[reportPrivateUsage]
-    desk.now -= timedelta(minutes=3)
-    ticker.check_clock(2.0)
-    woken = ticker._publish.next_run_time  # pyright: ignore[reportPrivateUsage]
-    assert woken is not None
-    assert woken < far
+    job = ticker._deliver  # pyright: ignore[reportPrivateUsage]
+    seconds = 0.0
+    ticker.check_clock(seconds)
+    for wall, running, said in (
+        (1, 1, None),
+        (-180, 1, ("the clock was set back", 181)),
+        (1, 1, None),
+        (3601, 1, ("the clock was set forward", 3600)),
+        (7, 7, None),  # a busy machine
+        (900, 900, ("the process or the machine stood still", 900)),
+    ):
+        caplog.clear()
+        seconds += running
+        desk.now += timedelta(seconds=wall)
+        ticker._deliver = job = RepeatedJob("delivering", lambda: None, DAY, DAY)  # pyright: ignore[reportPrivateUsage]
+        ticker.check_clock(seconds)
+        told = [(vars(record)["reason"], vars(record)["seconds"]) for record in caplog.records]
+        assert told == ([said] if said else []), wall
+        assert (job.waits == timedelta()) is (said is not None), wall
 
 
 def test_a_time_to_come_is_refused_with_smtp_for_what_has_left_cannot_be_taken_back(desk: Desk) -> None:

@@ -1,6 +1,7 @@
 """A tick that fails: it is noted, it stops nothing, and what it was told is not lost."""
 
 import logging
+import threading
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from stores import mark_sending
 
 from publisher.app import App, fixed
 from publisher.config import load
-from publisher.scheduler import Ticker
+from publisher.scheduler import RepeatedJob, Ticker
 
 TOML = '[site]\ntitle = "T"\nurl = "https://x.example/"\n[schedule]\npublish_every = "1h"\n'
 POST = "---\ntitle: {0}\ndate: 2024-05-01\n---\nWords.\n"
@@ -127,7 +128,6 @@ def test_what_holds_mail_and_what_is_in_doubt_is_told_once_and_not_with_each_tic
         app.close()
     told = [(record.msg, vars(record).get("in_doubt")) for record in caplog.records]
     assert told == [("delivered", 1), ("held", None)]
-    assert logging.getLogger("apscheduler.scheduler").getEffectiveLevel() == logging.ERROR
 
 
 def test_a_relay_that_others_stand_in_for_is_told_once(
@@ -146,3 +146,30 @@ def test_a_relay_that_others_stand_in_for_is_told_once(
         app.close()
     told = [vars(record) for record in caplog.records if record.msg == "relay_fails"]
     assert [(one["relay"], one["reason"]) for one in told] == [(f"127.0.0.1:{port}", "connection refused")]
+
+
+def test_a_job_follows_itself_when_it_is_asked_for_while_it_runs_and_ends_what_it_began() -> None:
+    begun, go = threading.Semaphore(0), threading.Semaphore(0)
+    runs: list[int] = []
+
+    def work() -> None:
+        runs.append(1)
+        begun.release()
+        go.acquire()
+
+    hour = timedelta(hours=1)
+    job = RepeatedJob("working", work, hour, hour)
+    job.start()
+    assert timedelta(minutes=59) < job.waits <= hour
+    job.run_within()
+    begun.acquire()
+    for _ in range(3):
+        job.run_within()  # three wishes while it runs are one more run
+    go.release()
+    begun.acquire()
+    job.run_within(hour / 2)
+    assert hour / 3 < job.waits <= hour / 2
+    job.stop()
+    go.release()
+    job.join()
+    assert len(runs) == 2
