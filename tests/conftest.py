@@ -12,6 +12,7 @@ import hypothesis
 import pytest
 from hypothesis.internal.conjecture import engine
 from properties import LONG, USUAL
+from statements import keep_statements
 
 from templates import keep_compiled
 
@@ -41,6 +42,7 @@ def use_memory_for_temporary_files() -> None:
 use_memory_for_temporary_files()
 gc.set_threshold(50_000, 20, 50)  # as the command line has it
 keep_compiled()
+keep_statements()
 
 GOLDEN = Path(__file__).parent / "golden"
 

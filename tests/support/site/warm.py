@@ -2,13 +2,14 @@
 
 `start(ARGS)` is what `python -m publisher ARGS` would be: a process of its own, with its own number, streams,
 environment, folder and exit code, which a test may stop, kill or wait for. It is forked from a server that
-has imported Publisher, opened nothing and has one thread. What Python reads only as it starts, such as
-PYTHONHASHSEED, cannot be told to a fork: where the environment differs in that, the command gets a fresh
-Python, as it does with `fresh`. What a fresh one loads, and when, is no matter for a warm one.
+has imported Publisher, published and mailed once, has nothing open and one thread. What Python reads only as
+it starts, such as PYTHONHASHSEED, cannot be told to a fork: where the environment differs in that, it
+gets a fresh Python, as with `fresh`. What a fresh one loads, and when, is no matter for a warm one.
 
 This file is also the program of the server.
 """
 
+import asyncio
 import atexit
 import gc
 import json
@@ -19,10 +20,12 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -35,6 +38,19 @@ READ_AT_START = ("PYTHON", "LANG", "LC_", "LD_", "MALLOC_")
 """How the variables begin that a process reads only as it starts."""
 ELSEWHERE = ("alembic.command", "brotli", "cryptography.hazmat.primitives.asymmetric.ed25519", "premailer")
 """What Publisher imports within functions, beside its own modules and what these import."""
+
+_REHEARSED = """
+[site]
+title = "The Harbour"
+url = "https://harbour.example/"
+id_authority = "harbour.example,2020"
+postal_address = "1 Quay Street"
+[[lists]]
+slug = "daily"
+from = "The Harbour <news@harbour.example>"
+cadence = "daily"
+at = "08:00"
+"""
 
 _NUMBER = struct.Struct("!i")
 
@@ -241,6 +257,8 @@ def _become(order: dict[str, Any], streams: Sequence[int]) -> list[str]:
 
 def _import_all() -> None:
     """Imports what any command may, and leaves nothing of it for the collector to go over in each process."""
+    from statements import keep_statements
+
     import publisher
     from templates import compile_all, keep_compiled
 
@@ -251,10 +269,44 @@ def _import_all() -> None:
         import_module(name)
     keep_compiled()
     compile_all()
+    keep_statements()
+    _rehearse()
     tasks = Path("/proc/self/task")
     assert not tasks.is_dir() or len(list(tasks.iterdir())) == 1, "what has threads must not be forked"
     gc.collect()
     gc.freeze()
+
+
+def _rehearse() -> None:
+    """Publishes a post and mails its digest, as most commands do: SQL is compiled at its first use, and so
+    are large patterns and the styles of mails. Nothing stays open.
+    """
+    from publisher.app import App, fixed
+    from publisher.config import load
+    from publisher.services.delivery import deliver
+    from publisher.services.subscribers import subscribe
+
+    usual = deliver.run
+    begin = datetime(2020, 10, 6, 9, tzinfo=UTC)
+    with tempfile.TemporaryDirectory() as folder:
+        site = Path(folder)
+        (site / "posts").mkdir()
+        (site / "publisher.toml").write_text(_REHEARSED, encoding="utf-8")
+        for day in range(3):
+            now = begin + timedelta(days=day)
+            text = f"---\ntitle: Day {day}\ndate: {now.isoformat()}\n---\nWords, and [more](https://example.org/).\n"
+            (site / "posts" / f"{day}.md").write_text(text, encoding="utf-8")
+            app = App(load(site, {}), clock=fixed(now), environ={}, say=lambda _: None)
+            app.publish()
+            if not day:
+                subscribe.add(app.deps, app.settings.lists[0], "ann@example.org", now, confirmed=True)
+            deliver.run = asyncio.run  # libuv's own threads and loop would not survive a fork
+            try:
+                app.deliver()
+            finally:
+                deliver.run = usual
+            app.status()
+            app.close()
 
 
 def _end(code: int) -> None:
