@@ -5,6 +5,7 @@ from pathlib import Path
 from publisher.cli import reference as commands
 from publisher.config import reference as settings
 from publisher.rendering import renderer as templates
+from publisher.sources.fields.options import front_matter_reference
 
 ROOT = Path(__file__).parent.parent
 
@@ -15,6 +16,7 @@ if __name__ == "__main__":
         (ROOT / "docs/reference/settings.md", settings.markdown()),
         (ROOT / "docs/reference/commands.md", commands.markdown()),
         (ROOT / "docs/reference/templates.md", templates.markdown(ROOT / "templates")),
+        (ROOT / "docs/reference/front-matter.md", front_matter_reference()),
     ):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

@@ -8,7 +8,7 @@ import click
 from publisher.app import App
 from publisher.cli.common import SiteOptions, count, echo, say, show_json, site_options, utc
 from publisher.core.errors import UsageError
-from publisher.core.posts.post import BadPost, Post, WaitReason, describe_wait
+from publisher.core.posts.post import BadPost, Post, PostOptions, WaitReason, describe_wait
 from publisher.core.publishing.adoption import OldEntry
 from publisher.core.site import DEFAULT_TIMEZONE
 from publisher.services.operations.check import ListedPost
@@ -83,6 +83,8 @@ def line_of(item: ListedPost) -> str:
         return f"page    {item.path}: {item.why}"
     if item.why:
         return f"hidden  {item.path}: {item.why}"
+    if item.post.options.mail_only:
+        return f"mailed  {item.path}: {utc(item.post.instant)} {item.post.title} (mail: only)"
     return f"served  {item.path}: {utc(item.post.instant)} {item.post.title}"
 
 
@@ -131,6 +133,28 @@ def more_values(post: Post) -> dict[str, Any]:
         "summary": post.summary,
         "image": post.image.url if post.image else None,
         "aliases": list(post.aliases),
+        "mail": list(mail_words(post)),
+    } | shown_options(post.options)
+
+
+def mail_words(post: Post) -> list[str]:
+    """What a post's `mail` says, in the words of its author."""
+    options = post.options
+    words = {post.mail.value: bool(post.mail), "only": options.mail_only, "excerpt": options.mail_excerpt}
+    return [word for word, said in words.items() if said]
+
+
+def shown_options(options: PostOptions) -> dict[str, Any]:
+    """The other options of a post, by their keys in front matter."""
+    reading = options.reading_time
+    return {
+        "subject": options.subject,
+        "preheader": options.preheader,
+        "pinned": "true" if options.pinned else "",
+        "series": options.series,
+        "series_part": str(options.series_part or ""),
+        "toc": "true" if options.toc else "",
+        "reading_time": "" if reading is None else str(reading or "true"),
     }
 
 

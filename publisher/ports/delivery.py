@@ -221,8 +221,10 @@ class LedgerStore(Protocol):
         """The cohorts of a mailing."""
         ...
 
-    def withdrawn_posts_by_mailing(self) -> Mapping[int, Sequence[str]]:
-        """Mailing -> ids of the posts on its page (those of its first cohort) that were withdrawn since."""
+    def posts_not_on_pages(self) -> Mapping[int, Sequence[str]]:
+        """Mailing -> ids of those posts of its first cohort that its page may not show: they were withdrawn
+        since, or are only mailed.
+        """
         ...
 
     def posts_mailed_to(

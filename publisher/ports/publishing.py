@@ -272,7 +272,11 @@ class LogStore(Protocol):
         ...
 
     def newest_posts(self, limit: int) -> Sequence[PublishedPost]:
-        """Live posts, the last published first."""
+        """Live posts, the last published first, without those that are only mailed."""
+        ...
+
+    def pinned_posts(self, limit: int) -> Sequence[PublishedPost]:
+        """Those of them that are pinned."""
         ...
 
     def published_between(

@@ -8,6 +8,7 @@ zero-width spaces; a run longer than a line breaks before a syllable.
 
 import re
 import unicodedata
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import pairwise
@@ -138,12 +139,17 @@ def media_labels(words: LanguageWords) -> tuple[str, str]:
 def label(post: DigestPost, words: LanguageWords) -> str:
     """A post's title, or else its first words, or else its day. At most 300 characters."""
     if post.gone:
-        return words.text("This post is no longer available")
+        only = words.text("This post was sent by email only")
+        return only if post.mail_only else words.text("This post is no longer available")
     return clip(post.title, 300) or clip(post.summary or post.text, 60) or words.day(post.instant)
 
 
 def subject(digest: Digest, words: LanguageWords) -> str:
-    """The first post's label, and how many more there are."""
+    """What the author wrote for a mail of this post alone; else the first post's label, and how many more
+    there are.
+    """
+    if own := own_subject(digest):
+        return own
     others = len(digest.posts) - 1 + digest.more
     if not digest.posts:
         return one_line(digest.list.title)
@@ -153,9 +159,26 @@ def subject(digest: Digest, words: LanguageWords) -> str:
     return words.plural("%(title)s, and %(num)s more", "%(title)s, and %(num)s more", others, title=title)
 
 
+def own_subject(digest: Digest) -> str:
+    """The subject that its author wrote for a mail of one post; "" for none."""
+    alone = len(digest.posts) == 1 and not digest.more
+    return one_line(digest.posts[0].subject) if alone and not digest.posts[0].gone else ""
+
+
+def with_pinned_first(digest: Digest) -> Digest:
+    """The digest as it is read: pinned posts before others."""
+    if not any(post.pinned for post in digest.posts):
+        return digest
+    return replace(digest, posts=tuple(sorted(digest.posts, key=lambda post: not post.pinned)))
+
+
 def preheader(digest: Digest, words: LanguageWords) -> str:
-    """40 to 130 characters next to the subject: how the first post begins, and what else is in the mail."""
+    """40 to 130 characters next to the subject: how the first post begins, and what else is in the mail; or
+    what the author wrote for a mail of this post alone.
+    """
     fewest, most = PREHEADER
+    if len(digest.posts) == 1 and not digest.more and (own := one_line(digest.posts[0].preheader)):
+        return clip(own, most)
     first = digest.posts[0] if digest.posts else None
     parts = [clip(first.summary or first.text, 110)] if first else []
     parts += [label(post, words) for post in digest.posts[1:]]

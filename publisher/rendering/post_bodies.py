@@ -54,6 +54,7 @@ _FORBIDDEN = re.compile(
 _ATTRIBUTE = re.compile(r"""([^\s"'<>/=]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)))?""")
 _AUTHOR_STYLE = re.compile(r"style|class|bgcolor|background|valign|on\w+")
 _PIXELS = re.compile(r"(\d{1,5})(?:px)?")
+_LINKED_HEADING = re.compile(r'<h([1-6])\b[^>]*\sid="([^"]+)"[^>]*>(.*?)</h\1>', re.DOTALL)
 _OPENS_WITH_PICTURE = re.compile(r"\s*(?:<(?:p|figure|div|a|picture)\b[^>]*>\s*)*<img\b", re.IGNORECASE)
 _ALIGNMENT_CLASSES = {"right": "end", "center": "mid"}
 """Classes in place of the `align` attribute that HTML no longer has."""
@@ -91,6 +92,18 @@ def page_body(html: str, image: Image | None = None) -> str:
         return f"<img{_written(attrs)}>"
 
     return _adapted(_FORBIDDEN.sub("", html), top=2, picture=picture, page=True)
+
+
+def headings(html: str) -> list[tuple[int, str, str]]:
+    """(level from 1, id, words) of each heading of safe HTML that can be linked to; the highest has level
+    1.
+    """
+    found = [
+        (int(match[1]), unescape(match[2]), " ".join(unescape(_TAG.sub("", match[3])).split()))
+        for match in _LINKED_HEADING.finditer(html)
+    ]
+    top = min((level for level, _, _ in found), default=1)
+    return [(level - top + 1, id, words) for level, id, words in found if words]
 
 
 def id_prefix(post: DigestPost) -> str:

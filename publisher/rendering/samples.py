@@ -129,6 +129,7 @@ def page_samples(spec: MailingList) -> Mapping[str, Values]:
         "date": WHEN,
         "summary": FIRST.summary,
         "language": "en",
+        "pinned": True,
     }
     return {
         "index": {
@@ -149,6 +150,20 @@ def page_samples(spec: MailingList) -> Mapping[str, Values]:
         "post": {
             "post": FIRST,
             "tags": ("water", "tide"),
+            "toc": True,
+            "series": {
+                "name": "Samples",
+                "number": 1,
+                "parts": [
+                    {
+                        "title": FIRST.title,
+                        "url": FIRST.url,
+                        "language": "en",
+                        "number": 1,
+                        "here": True,
+                    }
+                ],
+            },
             "updated": WHEN + timedelta(days=2),
             "previous": {"title": "Before", "url": "https://sample.example/before/", "language": "en"},
             "next": {"title": "After", "url": "https://sample.example/after/", "language": "en"},

@@ -49,6 +49,7 @@ class TemplateOutput:
     def digest(self, name: str, digest: Digest, links: DigestLinks) -> DigestContent:
         """A digest by the templates in folder `name`."""
         words = self.languages.words(digest.language)
+        digest = display_text.with_pinned_first(digest)
         values: dict[str, object] = {
             "digest": digest,
             "list": digest.list,
@@ -90,9 +91,13 @@ class TemplateOutput:
         return display_text.clean(self.templates.render(f"web/{name}.html", {**values, **language}))
 
     def _content(self, name: str, values: dict[str, object]) -> DigestContent:
-        """Subject, text and HTML. The subject is the list's own Jinja source if it has one (digests only)."""
-        spec, words = values.get("list"), values["words"]
-        if isinstance(spec, MailingList) and spec.subject and "digest" in values:
+        """Subject, text and HTML. Of a digest, the subject is what the author of its only post wrote, or else
+        the list's own Jinja source.
+        """
+        spec, words, digest = values.get("list"), values["words"], values.get("digest")
+        if isinstance(digest, Digest) and display_text.own_subject(digest):
+            subject = str(values["subject"])
+        elif isinstance(spec, MailingList) and spec.subject and "digest" in values:
             subject = self.templates.render_source(f"lists.{spec.slug}.subject", spec.subject, values)
         else:
             subject = self.templates.render(f"{name}/subject.txt", values)

@@ -90,6 +90,11 @@ def page_body(post: DigestPost) -> Markup:
     return Markup(post_bodies.page_body(post.html, post.image))  # noqa: S704  # as above
 
 
+def headings(post: DigestPost) -> list[tuple[int, str, str]]:
+    """(level from 1, id, words) of each heading in a post."""
+    return post_bodies.headings(post.html)
+
+
 @pass_context
 def apart(context: Context, html: Markup) -> Markup:
     """HTML whose styles are inlined separately, and cached for the next mail that shows the same HTML."""
@@ -149,6 +154,7 @@ FILTERS: Filters = {
     "clip": display_text.clip,
     "date": date,
     "direction": text_direction,
+    "headings": headings,
     "label": label,
     "machine": display_text.machine,
     "moment": moment,

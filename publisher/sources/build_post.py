@@ -20,6 +20,7 @@ from publisher.core.posts.post import (
 )
 from publisher.core.site import DEFAULT_TIMEZONE, Person
 from publisher.sources.fields import authors_and_terms, urls
+from publisher.sources.fields.options import find_mail_options, find_options
 from publisher.sources.fields.permalinks import PermalinkFacts, undated_name
 from publisher.sources.fields.plain_text import (
     first_heading,
@@ -37,7 +38,6 @@ from publisher.sources.fields.publication import (
     date_in_name,
     find_embargo,
     find_instant,
-    find_mail_options,
     find_ordered_date,
     first_date,
     post_name,
@@ -154,6 +154,9 @@ def build_post(
     address = urls.find_address(facts, rules)
     why["permalink"], why["url"] = address.permalink_by, address.url_by
     summary, lead, why["summary"] = find_summary(front, title, body, rules)
+    mail = find_mail_options(front, warnings)
+    if mail.excerpt:  # which a mark ends, also where the author wrote a summary
+        lead = lead or lead_length(body, rules.summary_separator)
     image, why["image"] = urls.find_image(front, address.base_url, rules)
     id_field = why["explicit_id"] = next((name for name in rules.id_fields if front.text(name)), "")
     hidden = why_not_public(path, front, tags, rules, alone=alone)
@@ -173,9 +176,10 @@ def build_post(
         explicit_id=front.text(id_field) or None if id_field else None,
         aliases=urls.find_aliases(front, address.permalink, rules),
         authors=authors, tags=tags, categories=categories,
-        summary=summary, lead=lead, image=image, mail=find_mail_options(front, warnings),
+        summary=summary, lead=lead, image=image, mail=mail.kind,
         hidden=hidden or ("no date" if dates.instant is None else None), page_only=why_page_only(front),
         warnings=tuple(dict.fromkeys((*warnings, *address.warnings))),
+        options=find_options(front, mail, strict=rules.conventions.name == "none"),
     )  # fmt: skip
     return post, why
 

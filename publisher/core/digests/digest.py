@@ -183,6 +183,8 @@ class DigestPost:
     unwrapped paragraphs apart by blank lines. `cut`: both are only the post's beginning, and a link to the
     rest is shown. `instant` is aware and UTC; templates turn it into the list's local time. `gone`: it was
     withdrawn after it was mailed, so all texts and `url` are empty, and its place only says so.
+    `minutes` is the time it takes to read, 0 if it is not to be shown; the other options are as in
+    `posts.post.PostOptions`. A post that is `mail_only` has no address but that of the mail itself.
     """
 
     id: str
@@ -199,6 +201,13 @@ class DigestPost:
     image: Image | None = None
     cut: bool = False
     gone: bool = False
+    subject: str = ""
+    preheader: str = ""
+    mail_only: bool = False
+    pinned: bool = False
+    series: str = ""
+    series_part: int = 0
+    minutes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,7 +296,9 @@ class DigestSelector:
             # Who gets a correction got the post, or would have; one that was released is news to them.
             if not correction.released or is_wanted(known.post, self._spec, content):
                 found.setdefault(known.id, (correction.seq, known))
-        chosen = tuple(known for _, known in sorted(found.values(), key=lambda pair: pair[0]))
+        # Where a mail has no room for all, it is the first of these that it leaves out.
+        ordered = sorted(found.values(), key=lambda pair: (pair[1].post.options.pinned, pair[0]))
+        chosen = tuple(known for _, known in ordered)
         return DigestSelection(posts=chosen, waits=0 < len(chosen) < least)
 
 

@@ -129,6 +129,29 @@ class PostMailOptions(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PostOptions:
+    """How an author wants one post shown. `subject` and `preheader` are those of a mail that shows it alone,
+    "" for the usual ones. `mail_only`: it is in mails, and in no feed and on no page; `mail_excerpt`: mails
+    show its beginning and a link. `pinned`: it comes before others on the start page and in a digest. It may
+    be the part `series_part` (from 1; 0: not said) of `series`. `toc`: its page lists its headings.
+    `reading_time` is in minutes; 0: it is counted, None: it is not shown.
+    """
+
+    subject: str = ""
+    preheader: str = ""
+    mail_only: bool = False
+    mail_excerpt: bool = False
+    pinned: bool = False
+    series: str = ""
+    series_part: int = 0
+    toc: bool = False
+    reading_time: int | None = None
+
+
+NO_OPTIONS = PostOptions()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
     """A post's picture. `url` is absolute; `width` and `height` are pixels where known. `file` is the name
     it has beside the post, "" where its author gave an address: if it is there it is one of the assets.
@@ -192,6 +215,7 @@ class Post:
     warnings: tuple[str, ...] = ()
     written_hash: str = ""
     dated: datetime | None = None
+    options: PostOptions = NO_OPTIONS
 
     @property
     def due(self) -> datetime | None:

@@ -12,7 +12,7 @@ from publisher.core.posts.post import MarkupLanguage
 from publisher.core.subscribers.subscription import MailingList
 from publisher.ports import Store
 from publisher.services.deps import Deps
-from publisher.services.digests.compose import digest_of, web_page
+from publisher.services.digests.compose import digest_of, web_page, without_mail_only
 from publisher.services.feeds.documents import DocumentSpec, fingerprint, remove_documents, write_documents
 from publisher.services.mail.messages import digest_links
 
@@ -36,7 +36,7 @@ def write_mailing_pages(deps: Deps, now: datetime) -> tuple[tuple[str, ...], lis
     """
     mailings = deps.adapters.store.mailings(counted=False)
     digests = [m for m in mailings if m.kind is MailingKind.DIGEST and m.state in PAGE_STATES]
-    gone, problems = deps.adapters.store.withdrawn_posts_by_mailing(), list[str]()
+    gone, problems = deps.adapters.store.posts_not_on_pages(), list[str]()
     shows_private = _with_private_passages(deps.adapters.store, mailings)
     wanted = [
         _digest_page(deps, m, gone.get(m.id, ()), problems, shows_private=m.id in shows_private)
@@ -94,7 +94,7 @@ def _digest_page(
     deps: Deps, mailing: Mailing, gone: Sequence[str], problems: list[str], *, shows_private: bool
 ) -> DocumentSpec:
     """The page of a digest. It shows what was mailed, so it does not change with templates: it is made again
-    only when one of its posts is withdrawn or comes back, and if it `shows_private` passages.
+    only when one of its posts may be shown no more, or again, and if it `shows_private` passages.
     """
 
     def make() -> bytes | None:
@@ -110,11 +110,12 @@ def _digest_page(
 
 
 def _content(deps: Deps, mailing: Mailing) -> DigestContent:
-    """A digest as anybody may see it now. Raises TemplateError."""
+    """A digest as anybody may see it now, also who does not get the mail. Raises TemplateError."""
     spec = deps.rules.list(mailing.list)
     assert spec is not None  # noqa: S101  # the callers looked
     _, posts, language = deps.adapters.store.cohorts(mailing.id)[0]
     digest = digest_of(deps, spec, posts, mailing.due_before, language=language, public=True)
+    digest = without_mail_only(digest)
     return web_page(deps, digest, digest_links(deps.rules.site, spec, mailing.id, mark=""))
 
 
@@ -122,7 +123,7 @@ def _archive(
     deps: Deps, spec: MailingList, mailings: list[Mailing], gone: Mapping[int, Sequence[str]]
 ) -> DocumentSpec:
     def title(mailing: Mailing) -> str:
-        """Its subject, made anew if a post was withdrawn, since it may name that post."""
+        """Its subject, made anew if a post may not be shown, since it may name that post."""
         if mailing.id not in gone:
             return mailing.subject
         try:

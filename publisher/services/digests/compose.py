@@ -133,22 +133,40 @@ def digest_from(
     )
 
 
+def without_mail_only(digest: Digest) -> Digest:
+    """The digest for a public page: a post that is only mailed leaves nothing but a line that says so."""
+    posts = tuple(
+        replace(withdrawn_post(post.instant, post.language), mail_only=True)
+        if post.mail_only and not post.gone
+        else post
+        for post in digest.posts
+    )
+    return replace(digest, posts=posts)
+
+
 def compose_mail(deps: Deps, digest: Digest, mailing: int | None, *, own: bool = False) -> Mail:
     """The letter and the message of one cohort, with placeholders for the reader's values; not linted. With
     `own`, the cohort gets other posts than the page of the mailing shows, so its mail links to a page of its
-    own. Raises TemplateError.
+    own; so does a mail with posts that are only mailed. Raises TemplateError.
     """
     mark, choosing, viewing = (f"mark{deps.process.nonce()}" for _ in range(3))
     spec = digest.list
+    own = own or any(post.mail_only for post in digest.posts)
     links = digest_links(
         deps.rules.site, spec, mailing, mark=mark, choosing=choosing, viewing=viewing if own else ""
     )
-    content = fit_content(deps, digest, links)
+    content = fit_content(deps, with_addresses(digest, links.view), links)
     letter = replace(
         list_letter(spec, content, links, f"{mailing or 0}:{spec.slug}:digest"),
         marks={mark: Placeholder.UNSUBSCRIBE, choosing: Placeholder.PREFERENCES, viewing: Placeholder.VIEW},
     )
     return letter, compose(letter)
+
+
+def with_addresses(digest: Digest, own: str) -> Digest:
+    """The digest in which posts that are only mailed lead to `own`, the reader's own page of the mail."""
+    posts = tuple(replace(post, url=own) if post.mail_only else post for post in digest.posts)
+    return replace(digest, posts=posts)
 
 
 def fit_content(deps: Deps, digest: Digest, links: DigestLinks) -> DigestContent:
@@ -244,7 +262,11 @@ def reader_page(deps: Deps, token: str, now: datetime) -> str:
         raise ListGoneError(mailing.list)
     posts, language = shown
     digest = digest_of(deps, spec, posts, mailing.due_before, language=language, public=True)
-    return web_page(deps, digest, digest_links(deps.rules.site, spec, None, mark="")).html
+    digest = with_addresses(digest, f"{deps.rules.site.public_url}view/{token}")
+    links = digest_links(deps.rules.site, spec, None, mark="")
+    if any(post.mail_only for post in digest.posts):  # what a mail has no room for stands nowhere else
+        return deps.adapters.renderer.digest(digest, links).html
+    return web_page(deps, digest, links).html
 
 
 def lint_digest(deps: Deps, digest: Digest, mailing: int | None, *, own: bool = False) -> LintedMail:

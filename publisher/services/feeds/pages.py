@@ -67,8 +67,9 @@ def home_page(deps: Deps) -> DocumentSpec:
             "date": known.instant,
             "summary": known.post.summary,
             "language": known.post.language,
+            "pinned": known.post.options.pinned,
         }
-        for known in deps.adapters.store.newest_posts(RECENT_POSTS)
+        for known in recent_posts(deps)
     ]
     values: Values = {
         "site": site,
@@ -83,6 +84,14 @@ def home_page(deps: Deps) -> DocumentSpec:
         fingerprint=fingerprint(deps.process.template_fingerprint, "index", values),
         make=lambda: deps.adapters.renderer.page("index", values).encode(),
     )
+
+
+def recent_posts(deps: Deps) -> list[PublishedPost]:
+    """The posts that the home page lists: the pinned, then the newest."""
+    pinned = deps.adapters.store.pinned_posts(RECENT_POSTS)
+    ids = {known.id for known in pinned}
+    newest = (known for known in deps.adapters.store.newest_posts(RECENT_POSTS) if known.id not in ids)
+    return [*pinned, *newest][:RECENT_POSTS]
 
 
 def feed_pages(deps: Deps, feeds: Sequence[CurrentFeed]) -> list[DocumentSpec]:
@@ -291,6 +300,7 @@ def post_pages(deps: Deps, posts: Sequence[PublishedPost], paths: Mapping[str, s
     feeds = feed_links(deps)["feeds"]
     shared = fingerprint(deps.process.template_fingerprint, deps.rules.site, feeds)
     row = sorted(posts, key=lambda known: (known.instant.timestamp(), known.first_seq))
+    parts = series_parts(row)
     specs: list[DocumentSpec] = []
     for at, known in enumerate(row):
         if known.id not in paths:
@@ -298,6 +308,7 @@ def post_pages(deps: Deps, posts: Sequence[PublishedPost], paths: Mapping[str, s
         around = {
             "previous": _link(deps, row[at - 1]) if at else None,
             "next": _link(deps, row[at + 1]) if at + 1 < len(row) else None,
+            "series": _series(deps, known, parts.get(known.post.options.series, ())),
         }
         stamp = fingerprint(shared, known.id, known.updated_at, known.post, around)
         make = partial(post_page, deps, known, {"feeds": feeds, **around})
@@ -312,11 +323,43 @@ def post_page(deps: Deps, known: PublishedPost, values: Values) -> bytes:
         "site": deps.rules.site,
         "post": whole_post(content),
         "tags": known.post.tags,
+        "toc": known.post.options.toc,
         # A post that came out after its date was not edited then.
         "updated": known.edited_at if known.first else known.updated_at,
         **values,
     }
     return deps.adapters.renderer.page("post", given).encode()
+
+
+def series_parts(posts: Sequence[PublishedPost]) -> Mapping[str, Sequence[tuple[int, PublishedPost]]]:
+    """By the name of each series of more than one of `posts`, which are in order of time: its numbered parts.
+    Where no author says a number, it counts from the part before.
+    """
+    found: dict[str, list[PublishedPost]] = {}
+    for known in posts:
+        if known.post.options.series:
+            found.setdefault(known.post.options.series, []).append(known)
+    numbered: dict[str, list[tuple[int, PublishedPost]]] = {}
+    for name, parts in found.items():
+        last = 0
+        for known in parts:
+            last = known.post.options.series_part or last + 1
+            numbered.setdefault(name, []).append((last, known))
+        numbered[name].sort(key=lambda part: part[0])
+    return {name: parts for name, parts in numbered.items() if len(parts) > 1}
+
+
+def _series(deps: Deps, known: PublishedPost, parts: Sequence[tuple[int, PublishedPost]]) -> Values | None:
+    """The series that a post is a part of, as its page shows it; None if it stands alone."""
+    if not parts:
+        return None
+    return {
+        "name": known.post.options.series,
+        "number": next(number for number, part in parts if part.id == known.id),
+        "parts": [
+            {**_link(deps, part), "number": number, "here": part.id == known.id} for number, part in parts
+        ],
+    }
 
 
 def _link(deps: Deps, known: PublishedPost) -> Values:

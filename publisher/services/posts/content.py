@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from html import escape
 from textwrap import shorten
 
 from publisher.core.caching import lazy
@@ -30,12 +31,17 @@ MAX_NAMES = 20
 MAX_STAND_IN = 60
 """Characters that stand in for a title where a page links to a post."""
 
+WORDS_A_MINUTE, SIGNS_A_MINUTE = 230, 500
+"""How fast people read: words, and the characters of Chinese and Japanese, which have no spaces."""
+
 DEAD_LINK = "leads nowhere; correct the link"
 """The warning about a link to a file that is not a public post."""
 
 _LINKS = lazy(r"\{%-?\s*(?:post_\w+|link)\s|\{\{[<%]?\s*(?:(?:rel)?ref|get_url)\b")
 
 _VALUES = lazy(r"'[^']*'|\"[^\"]*\"|\([^()]*\)|\{[^{}]*\}+|<[^<>]*>|\d+|\S+\.\w+")
+
+_SIGN = lazy("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
 _FEW = 3
 """Up to this many warnings of one kind are all shown."""
@@ -58,6 +64,20 @@ class PostContent:
         return render_html(self.markup, self.known.post, self.body, self.files)
 
     @cached_property
+    def lead(self) -> str:
+        """The text before the "more" mark as safe HTML; "" where there is no mark."""
+        post = self.known.post
+        if not 0 < post.lead < len(self.body):
+            return ""
+        return render_html(self.markup, post, self.body[: post.lead], self.files)
+
+    @cached_property
+    def minutes(self) -> int:
+        """How long reading takes: what its author says, else by the number of words; 0 if not to be shown."""
+        given = self.known.post.options.reading_time
+        return minutes_to_read(self.markup.text(self.html)) if given == 0 else given or 0
+
+    @cached_property
     def summary(self) -> str:
         """The author's summary, else the text before the "more" mark, else the first paragraph. Plain text,
         may be empty.
@@ -65,10 +85,8 @@ class PostContent:
         post = self.known.post
         if post.summary:
             return post.summary
-        if 0 < post.lead < len(self.body):
-            lead = render_html(self.markup, post, self.body[: post.lead])
-            if found := self.markup.summary(lead, whole=True):
-                return found
+        if self.lead and (found := self.markup.summary(self.lead, whole=True)):
+            return found
         return self.markup.summary(self.html)
 
     @property
@@ -85,6 +103,13 @@ class PostContent:
     def stand_in_title(self) -> str:
         """What a link to the post says where it has no title: the beginning of its text."""
         return shorten(self.summary, MAX_STAND_IN, placeholder="…") or self.known.post.slug
+
+
+def minutes_to_read(text: str) -> int:
+    """How many minutes it takes to read a text; at least one."""
+    signs = len(_SIGN.findall(text))
+    words = len(_SIGN.sub(" ", text).split())
+    return max(1, round(words / WORDS_A_MINUTE + signs / SIGNS_A_MINUTE))
 
 
 def post_content(deps: Deps, known: PublishedPost, body: str) -> PostContent:
@@ -153,7 +178,16 @@ def digest_post(deps: Deps, known: PublishedPost, body: str, layout: Layout) -> 
     once for each version in the log and cached, because every cohort shows the same posts.
     """
     post = known.post
-    key = ("post", known.id, post.revision, post.body_hash, post.extensions, post.assets, layout)
+    key = (
+        "post",
+        known.id,
+        post.revision,
+        post.body_hash,
+        post.extensions,
+        post.assets,
+        post.options,
+        layout,
+    )
     return deps.process.render_cache.get_or_make(
         key, lambda: _mailed_post(deps, post_content(deps, known, body), layout)
     )
@@ -161,7 +195,7 @@ def digest_post(deps: Deps, known: PublishedPost, body: str, layout: Layout) -> 
 
 def whole_post(content: PostContent, *, with_body: bool = True) -> DigestPost:
     """The post as its page shows it, in full length."""
-    known, post = content.known, content.known.post
+    known, post, options = content.known, content.known.post, content.known.post.options
     return DigestPost(
         id=known.id,
         revision=post.revision,
@@ -175,6 +209,13 @@ def whole_post(content: PostContent, *, with_body: bool = True) -> DigestPost:
         authors=post.authors,
         categories=post.categories,
         image=content.image,
+        subject=options.subject,
+        preheader=options.preheader,
+        mail_only=options.mail_only,
+        pinned=options.pinned,
+        series=options.series,
+        series_part=options.series_part,
+        minutes=content.minutes if options.reading_time is not None else 0,
     )
 
 
@@ -189,6 +230,8 @@ def withdrawn_post(due_at: datetime, language: str) -> DigestPost:
 
 def _mailed_post(deps: Deps, content: PostContent, layout: Layout) -> DigestPost:
     post = whole_post(content, with_body=layout is Layout.FULL)
+    if content.known.post.options.mail_excerpt and layout is Layout.FULL:
+        post = excerpt_of(post, content.lead)
     image = post.image
     if image is not None:
         too_long = len(image.url) > MAX_IMAGE_URL
@@ -196,12 +239,21 @@ def _mailed_post(deps: Deps, content: PostContent, layout: Layout) -> DigestPost
     return replace(
         post,
         title=_shorten(post.title, MAX_TITLE),
+        series=_shorten(post.series, MAX_NAME),
         text=deps.adapters.markup.text(post.html, post.title) if layout is Layout.FULL else "",
         summary=_shorten(post.summary, MAX_SUMMARY),
         authors=tuple(replace(who, name=_shorten(who.name, MAX_NAME)) for who in post.authors[:MAX_NAMES]),
         categories=tuple(_shorten(name, MAX_NAME) for name in post.categories[:MAX_NAMES]),
         image=image,
     )
+
+
+def excerpt_of(post: DigestPost, lead: str) -> DigestPost:
+    """The post with its beginning, `lead`, in place of its body, or its summary where no mark ends one; whole
+    where there is neither.
+    """
+    html = lead or (f"<p>{escape(post.summary)}</p>" if post.summary.strip() else "")
+    return replace(post, html=html, cut=True) if html else post
 
 
 def _shorten(text: str, limit: int) -> str:

@@ -250,7 +250,10 @@ def write_site(
     """
     moved = sync_redirects(deps)
     known: Sequence[PublishedPost] = deps.adapters.store.all_posts() if deps.rules.post_pages else ()
-    shown = [*(k for k in known if k.live), *page_only_posts(deps.rules, page_only)]
+    shown = [
+        *(k for k in known if k.live and not k.post.options.mail_only),
+        *page_only_posts(deps.rules, page_only),
+    ]
     paths, clashes = page_paths(shown)
     pages = post_pages(deps, shown, paths)
     feeds = current_feeds(deps)

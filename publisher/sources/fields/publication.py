@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
 from publisher.core.caching import lazy
-from publisher.core.posts.post import PostMailOptions
 from publisher.sources.fields.authors_and_terms import language_suffix
 from publisher.sources.frontmatter.dates import DateOrder, parse_date, read_date
 from publisher.sources.frontmatter.values import (
@@ -360,18 +359,3 @@ RULES: tuple[Callable[[VisibilityInput], str | None], ...] = (
     marked_draft, marked_unpublished, hidden_by_status, marked_unlisted, kept_private, not_built,
     underscored_name,
 )  # fmt: skip
-
-
-def find_mail_options(front: FrontMatter, warnings: list[str]) -> PostMailOptions:
-    """The post's `mail`: `never` (or `false`), `correction`, or not set."""
-    word = front.text("mail").casefold()
-    if front.flag("mail") is False or word == PostMailOptions.NEVER:
-        return PostMailOptions.NEVER
-    if word == PostMailOptions.CORRECTION:
-        return PostMailOptions.CORRECTION
-    if word and front.flag("mail") is None:
-        line = front.line_of("mail")
-        if "@" not in word:  # whatever was meant, mail cannot be taken back
-            raise FrontMatterError(f"mail: {word[:40]} is neither never nor correction; correct it", line)
-        warnings.append(f"line {line}: mail: {word} is an address, which says nothing; it is mailed as usual")
-    return PostMailOptions.USUAL

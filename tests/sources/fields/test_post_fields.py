@@ -190,7 +190,10 @@ def test_an_unknown_value_of_mail_is_never_mailed() -> None:
     data = b"---\ntitle: A\ndate: 2024-10-01\nmail: nevr\n---\nText.\n"
     found = read_post("a.md", data, source_rules(site_url="https://example.org/"))
     assert isinstance(found, BadPost)
-    assert (found.line, found.reason) == (4, "mail: nevr is neither never nor correction; correct it")
+    assert (found.line, found.reason) == (
+        4,
+        "mail: nevr is not never, only, excerpt or correction; correct it",
+    )
 
 
 def test_ids_and_aliases_are_kept() -> None:

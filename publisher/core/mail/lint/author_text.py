@@ -80,6 +80,9 @@ def post_without_author_text(post: DigestPost) -> DigestPost:
         summary=without_placeholders(post.summary) if post.summary.strip() else "Summary",
         authors=tuple(map(_person, post.authors)) or (Person(name="Author"),),
         categories=tuple(map(without_placeholders, post.categories)) or ("Category",),
+        subject=without_placeholders(post.subject),
+        preheader=without_placeholders(post.preheader),
+        series=without_placeholders(post.series),
         image=replace(post.image, url=_address(post.image.url), alt=without_placeholders(post.image.alt))
         if post.image
         else None,

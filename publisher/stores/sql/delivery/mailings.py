@@ -113,10 +113,11 @@ class Mailings:
                 found[row.cohort].append((row.post_id, row.revision))
         return [(n, posts, languages[n]) for n, posts in found.items()]
 
-    def withdrawn_posts_by_mailing(self) -> Mapping[int, Sequence[str]]:
+    def posts_not_on_pages(self) -> Mapping[int, Sequence[str]]:
         shown = select(mailing_posts.c.mailing, mailing_posts.c.post_id).distinct()
         shown = shown.join_from(posts, mailing_posts, mailing_posts.c.post_id == posts.c.id)
-        shown = shown.where(~posts.c.live, mailing_posts.c.cohort == 1)
+        hidden = ~posts.c.live | posts.c.mail_only
+        shown = shown.where(hidden, mailing_posts.c.cohort == 1)
         found: dict[int, list[str]] = {}
         with self._db.read() as connection:
             for row in connection.execute(shown.order_by(mailing_posts.c.mailing, mailing_posts.c.post_id)):

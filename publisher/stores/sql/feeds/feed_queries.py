@@ -171,6 +171,7 @@ class FeedQueries:
                 connection.execute(insert(archives), rows)
 
 
+_IN_FEEDS = (posts.c.live, posts.c.mail_only.is_not(True))
 _PAGE = ("number", "after", "until", "as_of", "edition", "members")
 
 
@@ -206,7 +207,7 @@ def _with_terms(kind: TermKind, keys: Sequence[str]) -> Select[tuple[int]]:
 def _conditions(connection: Connection, matching: CombinedFilter) -> list[ColumnElement[bool]]:
     """The conditions on `posts`."""
     wanted = _wanted_terms(connection, matching)
-    return [posts.c.live, *(posts.c.first_seq.in_(_with_terms(kind, keys)) for kind, keys in wanted)]
+    return [*_IN_FEEDS, *(posts.c.first_seq.in_(_with_terms(kind, keys)) for kind, keys in wanted)]
 
 
 def _newest_seqs(connection: Connection, matching: CombinedFilter, limit: int) -> list[int]:
@@ -214,7 +215,7 @@ def _newest_seqs(connection: Connection, matching: CombinedFilter, limit: int) -
     live posts, in log order.
     """
     wanted = _wanted_terms(connection, matching)
-    found: Select[Any] = select(posts.c.first_seq).where(posts.c.live).order_by(posts.c.first_seq.desc())
+    found: Select[Any] = select(posts.c.first_seq).where(*_IN_FEEDS).order_by(posts.c.first_seq.desc())
     if wanted:
         first, *others = wanted
         found = _with_terms(*first).where(

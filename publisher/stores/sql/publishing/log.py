@@ -107,7 +107,12 @@ class Log(PostRenames):
             return connection.execute(select(func.count()).where(posts.c.live)).scalar_one()
 
     def newest_posts(self, limit: int) -> Sequence[PublishedPost]:
-        return self._posts(select(posts).where(posts.c.live).order_by(posts.c.first_seq.desc()).limit(limit))
+        seen = select(posts).where(posts.c.live, posts.c.mail_only.is_not(True))
+        return self._posts(seen.order_by(posts.c.first_seq.desc()).limit(limit))
+
+    def pinned_posts(self, limit: int) -> Sequence[PublishedPost]:
+        pinned = select(posts).where(posts.c.pinned, posts.c.live, posts.c.mail_only.is_not(True))
+        return self._posts(pinned.order_by(posts.c.first_seq.desc()).limit(limit))
 
     def published_between(
         self, after: int, until: int, *, shown: Collection[str] = ()
@@ -240,6 +245,8 @@ def _insert_posts(
         "changed_seq": numbers,
         "updated_at": instants,
         "missing_scans": [0] * len(part),
+        "mail_only": [change.post.options.mail_only or None for change in changes],
+        "pinned": [change.post.options.pinned or None for change in changes],
         "file_hash": [sources.get(id) for id in ids],
         "reader": [plan.reader if id in sources else None for id in ids],
     }

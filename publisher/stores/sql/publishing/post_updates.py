@@ -24,6 +24,8 @@ _NEW: dict[str, Any] = {
     "value": _parameter("new_value", posts.c.value),
     "path": bindparam("new_path"),
     "explicit_id": bindparam("new_explicit_id"),
+    "mail_only": bindparam("new_mail_only"),
+    "pinned": bindparam("new_pinned"),
     "settled": False,
 }
 """A post's new version; what the index says of its file no longer holds."""
@@ -164,6 +166,8 @@ def _new_values(id: str, post: Post) -> dict[str, Any]:
         "new_value": post_to_text(post),
         "new_path": post.path,
         "new_explicit_id": post.explicit_id,
+        "new_mail_only": post.options.mail_only or None,
+        "new_pinned": post.options.pinned or None,
     }
 
 

@@ -14,7 +14,15 @@ from typing import Any, cast
 
 from sqlalchemy import Row
 
-from publisher.core.posts.post import Asset, Image, MarkdownExtension, MarkupLanguage, Post, PostMailOptions
+from publisher.core.posts.post import (
+    Asset,
+    Image,
+    MarkdownExtension,
+    MarkupLanguage,
+    Post,
+    PostMailOptions,
+    PostOptions,
+)
 from publisher.core.publishing.log import PublishedPost
 from publisher.core.site import Person
 from publisher.core.subscribers.subscription import Consent
@@ -104,6 +112,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "extensions": lambda names: tuple(map(MarkdownExtension, names)),
     "values": lambda pairs: tuple((name, text) for name, text in pairs),
     "mail": PostMailOptions,
+    "options": lambda options: PostOptions(**options),
     "authors": lambda authors: tuple(Person(**author) for author in authors),
     "assets": lambda assets: tuple(Asset(**asset) for asset in assets),
     "image": lambda image: Image(**image) if image else None,

@@ -33,12 +33,16 @@ PostsByTerm = dict[tuple[TermKind, str], list[int]]
 
 @dataclass(slots=True)
 class LoggedPost:
-    """A post in the log, whether readers see it, and the hash of its file."""
+    """A post in the log, whether readers have it, and the hash of its file."""
 
     first_seq: int
     post: Post
     live: bool
     file_hash: str | None = None
+
+    @property
+    def in_feeds(self) -> bool:
+        return self.live and not self.post.options.mail_only
 
 
 def posts_before(connection: Connection, plan: Plan) -> dict[str, LoggedPost]:
@@ -77,14 +81,14 @@ def update_index(connection: Connection, plan: Plan, before: dict[str, LoggedPos
     if not plan.changes and not plan.touched:
         return
     labels: Labels = {}
-    gone = _posts_by_term(((it.first_seq, it.post) for it in before.values() if it.live), labels)
+    gone = _posts_by_term(((it.first_seq, it.post) for it in before.values() if it.in_feeds), labels)
     _run(
         connection,
         _DELETE_TERM,
         [{"k": k, "v": v, "seq": seq} for (k, v), found in gone.items() for seq in found],
     )
     after = posts_after(plan, before)
-    live = ((it.first_seq, it.post) for it in after.values() if it.live)
+    live = ((it.first_seq, it.post) for it in after.values() if it.in_feeds)
     _insert_terms(connection, _posts_by_term(live, labels))
     _run(connection, insert(retagged), [*_retagged_rows(plan, before, after, at)])
     _set_version(connection, labels, _next_version(connection))
@@ -109,7 +113,9 @@ def content_version(connection: Connection) -> int:
     if found is not None:
         return int(found)
     labels: Labels = {}
-    known = connection.execute(select(posts.c.first_seq, posts.c.value).where(posts.c.live))
+    known = connection.execute(
+        select(posts.c.first_seq, posts.c.value).where(posts.c.live, posts.c.mail_only.is_not(True))
+    )
     _insert_terms(
         connection, _posts_by_term(((row.first_seq, post_from_text(row.value)) for row in known), labels)
     )
@@ -158,7 +164,10 @@ def _retagged_rows(
     for id, it in before.items():
         if not it.live or not after[id].live or it.file_hash is None or read.get(id) in (None, it.file_hash):
             continue
-        was, now = (sorted({(k, v) for k, v, _ in terms_of(post)}) for post in (it.post, after[id].post))
+        was, now = (
+            sorted({(k, v) for k, v, _ in terms_of(state.post)} if state.in_feeds else ())
+            for state in (it, after[id])
+        )
         if was != now:
             yield {"at": at, "before": was, "after": now}
 

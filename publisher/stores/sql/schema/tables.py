@@ -51,7 +51,7 @@ from publisher.stores.sql.schema.columns import (
     reference,
 )
 
-SCHEMA = "0020"
+SCHEMA = "0021"
 """The schema this version writes: the head of migrations/versions."""
 
 MAILING = "mailing"
@@ -118,9 +118,12 @@ posts = Table(
     # of the bytes that `value` was read from; null: an older version wrote it
     Column("file_hash", HexDigest),
     Column("reader", String(16)),  # the version of the reader that read them
+    Column("mail_only", Boolean),  # of `value`: in no feed and on no page; null: no
+    Column("pinned", Boolean),  # of `value`; null: no
 )
 index_where("ix_posts_live", posts.c.live, posts.c.first_seq)
 index_where("ix_posts_withdrawn", ~posts.c.live, posts.c.changed_seq)
+index_where("ix_posts_pinned", posts.c.pinned, posts.c.first_seq)
 index_where("ix_posts_explicit_id", posts.c.explicit_id.is_not(None), posts.c.explicit_id)
 index_where("ix_posts_unsettled", ~posts.c.settled, posts.c.id)
 
