@@ -156,7 +156,7 @@ def page_samples(spec: MailingList) -> Mapping[str, Values]:
                 "number": 1,
                 "parts": [
                     {
-                        "title": FIRST.title,
+                        "title": "This part",
                         "url": FIRST.url,
                         "language": "en",
                         "number": 1,

@@ -37,7 +37,7 @@ class Broken:
 
 
 BROKEN = (
-    Broken(DIGEST, "{% block contnet %}", f"{DIGEST}:24: email/layout.html has no block `contnet`",
+    Broken(DIGEST, "{% block contnet %}", f"{DIGEST}:25: email/layout.html has no block `contnet`",
            "{% block content %}"),
     Broken("web/index.html", "{% block mian %}", "web/layout.html has no block `mian`", "{% block main %}"),
     Broken("email/confirm/body.html", EXTENDS + "{% block body %}x{% endblock %}", "no block `body`, only"),

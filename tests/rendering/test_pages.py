@@ -41,6 +41,7 @@ POST = {
     "url": "https://river.example/delta/",
     "date": WHEN,
     "summary": "Water.",
+    "pinned": True,
     "language": "en",
 }
 POST_PAGE = {
@@ -58,6 +59,15 @@ POST_PAGE = {
         categories=("water",),
     ),
     "tags": ("water", "salt"),
+    "toc": True,
+    "series": {
+        "name": "Rivers",
+        "number": 2,
+        "parts": [
+            {"title": "A source", "url": "https://e.example/1", "language": "en", "number": 1, "here": False},
+            {"title": "A mouth", "url": "https://e.example/2", "language": "en", "number": 2, "here": True},
+        ],
+    },
     "updated": WHEN,
     "previous": None,
     "next": {"title": "The <mouth>", "url": "https://river.example/posts/mouth/", "language": "en"},
