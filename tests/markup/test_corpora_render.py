@@ -1,8 +1,9 @@
 """Every post of six real blogs is read and rendered without an exception."""
 
 import re
+from collections.abc import Callable, Iterator
+from functools import cache
 from html import unescape
-from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from paths import SHARED
 from unpacking import unpack
 
 from publisher.core.mail.message import VERBATIM, finish_text
-from publisher.core.posts.post import BadPost, ParsedPost
+from publisher.core.posts.post import BadPost, ParsedPost, Post
 from publisher.markup import SafeMarkup
 from publisher.markup.html.fragments import pieces
 from publisher.sources import FolderSource
@@ -35,20 +36,41 @@ def blogs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_every_post_of_real_blogs_is_read(blogs: Path) -> None:
-    found = list(FolderSource(blogs, RULES).scan())
+@pytest.fixture(scope="session")
+def found(blogs: Path) -> list[ParsedPost | BadPost]:
+    return list(FolderSource(blogs, RULES).scan())
+
+
+@pytest.fixture(scope="session")
+def rendered(found: list[ParsedPost | BadPost]) -> Callable[[int], Iterator[tuple[Post, str]]]:
+    """One in so many posts, with the HTML of each, which is made once."""
+    markup = SafeMarkup()
+
+    @cache
+    def made(place: int) -> str:
+        item = found[place]
+        assert isinstance(item, ParsedPost)
+        post = item.post
+        return markup.html(item.body, post.markup, base_url=post.base_url, title=post.title)
+
+    def every(step: int) -> Iterator[tuple[Post, str]]:
+        places = range(0, len(found), step)
+        return ((one.post, made(n)) for n in places if isinstance(one := found[n], ParsedPost))
+
+    return every
+
+
+def test_every_post_of_real_blogs_is_read(found: list[ParsedPost | BadPost]) -> None:
     assert len(found) > 5000
     assert [item.path for item in found if isinstance(item, BadPost)] == []
 
 
 @some_or_all
-def test_every_post_of_real_blogs_renders_safe_and_self_contained(blogs: Path, step: int) -> None:
+def test_every_post_of_real_blogs_renders_safe_and_self_contained(
+    rendered: Callable[[int], Iterator[tuple[Post, str]]], step: int
+) -> None:
     markup = SafeMarkup()
-    for item in islice(FolderSource(blogs, RULES).scan(), 0, None, step):
-        if not isinstance(item, ParsedPost):
-            continue
-        post = item.post
-        made = markup.html(item.body, post.markup, base_url=post.base_url, title=post.title)
+    for post, made in rendered(step):
         text = markup.text(made)
         assert not any(URL.search(piece.raw) for piece in pieces(made) if piece.tag), post.path
         assert "<script" not in made, post.path
@@ -60,14 +82,10 @@ def test_every_post_of_real_blogs_renders_safe_and_self_contained(blogs: Path, s
 
 @some_or_all
 def test_the_text_of_every_real_post_has_all_its_words_and_its_code_to_the_character(
-    blogs: Path, step: int
+    rendered: Callable[[int], Iterator[tuple[Post, str]]], step: int
 ) -> None:
     markup = SafeMarkup()
-    for item in islice(FolderSource(blogs, RULES).scan(), 0, None, step):
-        if not isinstance(item, ParsedPost):
-            continue
-        post = item.post
-        made = markup.html(item.body, post.markup, base_url=post.base_url, title=post.title)
+    for post, made in rendered(step):
         marked = markup.text(made)
         text = finish_text(marked)
         seen, code = _visible(made)

@@ -18,6 +18,7 @@ from urllib.parse import urldefrag, urljoin
 
 import httpx
 import pytest
+import warm
 from click.testing import CliRunner
 
 from publisher.cli import publisher
@@ -38,6 +39,13 @@ class Page(HTMLParser):
         self.ones += tag == "h1"
         self.unsized += tag == "img" and not (given.get("width") and given.get("height"))
         self.found += [value for name in ("href", "src", "action") if (value := given.get(name))]
+
+
+def run(*args: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """`publisher ARGS` to its end."""
+    done = warm.run(args, os.environ)
+    assert done.returncode == code, done.stderr
+    return done
 
 
 class Demo:
@@ -144,23 +152,19 @@ def test_the_demo_names_only_places_that_are_there(demo: Demo) -> None:
 
 
 def test_other_commands_agree_with_the_demo_on_where_it_is(demo: Demo) -> None:
-    args = [sys.executable, "-m", "publisher", "plan", "--json", "--site", str(demo.folder)]
-    done = subprocess.run(args, capture_output=True, text=True, timeout=60, check=True)
-    plan = json.loads(done.stdout)
+    plan = json.loads(run("plan", "--json", "--site", str(demo.folder)).stdout)
     assert not plan["updated"], plan
 
 
 def test_a_wrong_place_to_listen_is_said_before_anything_is_made(tmp_path: Path) -> None:
-    args = [sys.executable, "-m", "publisher", "demo", str(tmp_path / "d"), "--listen", "nowhere"]
-    done = subprocess.run(args, capture_output=True, text=True, timeout=60, check=False)
+    done = run("demo", str(tmp_path / "d"), "--listen", "nowhere", code=2)
     assert (done.returncode, (tmp_path / "d").exists()) == (2, False)
     assert "'nowhere' is neither a port nor an IP address and a port" in done.stderr
 
 
 def test_a_demo_that_is_there_already_goes_on(demo: Demo, tmp_path: Path) -> None:
-    args = [sys.executable, "-m", "publisher", "demo", str(tmp_path / "d"), "--no-serve"]
     for said in ("made     ", "goes on  "):
-        done = subprocess.run(args, capture_output=True, text=True, timeout=60, check=True)
+        done = run("demo", str(tmp_path / "d"), "--no-serve")
         assert done.stderr.startswith(said)
         assert "digests/news/1/" in done.stderr
 
@@ -190,18 +194,18 @@ def test_a_port_in_use_leaves_no_half_made_demo_and_a_terminal_gets_the_next(tmp
         busy.listen()
         port = busy.getsockname()[1]
         wanted = [*args, "--listen", str(port)]
-        done = subprocess.run(wanted, capture_output=True, text=True, timeout=60, check=False)
+        done = run("demo", str(tmp_path / "d"), "--listen", str(port), code=1)
         assert (done.returncode, (tmp_path / "d").exists()) == (1, False)
         assert "the port is in use" in done.stderr
         free = re.search(r"e\.g\. (\d+), which is free", done.stderr)
         assert free
         said = run_on_terminal(wanted, b"serving ")
         assert f"port {port} is in use: using" in said
-    plan = [sys.executable, "-m", "publisher", "plan", "--json", "--site", str(tmp_path / "d")]
-    assert not json.loads(subprocess.run(plan, capture_output=True, check=True).stdout)["updated"]
+    plan = ("plan", "--json", "--site", str(tmp_path / "d"))
+    assert not json.loads(run(*plan).stdout)["updated"]
     said = run_on_terminal(wanted, b"serving ")  # the port is free again, and links follow
     assert f"moved    its links from 127.0.0.1:{free[1]} to 127.0.0.1:{port}" in said
-    after = json.loads(subprocess.run(plan, capture_output=True, check=True).stdout)
+    after = json.loads(run(*plan).stdout)
     assert (after["updated"], after["stops"]) == ([], [])
     assert len(list((tmp_path / "d" / "outbox").glob("*.eml"))) == 1
 
