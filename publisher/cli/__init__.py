@@ -26,6 +26,7 @@ COMMANDS = {
     "feeds": ("publisher.cli.feeds", "List feeds; move or end one; notify hubs."),
     "preview": ("publisher.cli.preview", "Render the next digest of a list, as files or in a browser."),
     "test-send": ("publisher.cli.preview", "Send the next digest of a list to one address, as a test."),
+    "share": ("publisher.cli.posts", "Make a secret link to a draft."),
     "templates": (
         "publisher.cli.templates",
         "List, show, copy and compare the templates of mails and pages.",
@@ -48,8 +49,8 @@ COMMANDS = {
 }
 SECTIONS = {
     "Begin": ("init", "demo", "adopt", "convert"),
-    "Write and publish": ("check", "posts", "plan", "simulate", "preview", "test-send", "publish", "feeds",
-                          "templates"),
+    "Write and publish": ("check", "posts", "plan", "simulate", "preview", "test-send", "share", "publish",
+                          "feeds", "templates"),
     "Readers and mail": ("subscribers", "lists", "mailings", "deliver"),
     "Keep a site running": (
         "run", "reload", "status", "keys", "backup", "restore", "reconcile", "migrate",

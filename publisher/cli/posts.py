@@ -1,5 +1,6 @@
-"""The files in the folder of posts, and the ids that an existing feed gave them: posts, adopt."""
+"""The files in the folder of posts, links to drafts, and the ids of an existing feed: posts, share, adopt."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -7,13 +8,18 @@ import click
 
 from publisher.app import App
 from publisher.cli.common import SiteOptions, count, echo, say, show_json, site_options, utc
-from publisher.core.errors import UsageError
+from publisher.core.errors import Refused, UsageError
 from publisher.core.posts.post import BadPost, Post, PostOptions, WaitReason, describe_wait
 from publisher.core.publishing.adoption import OldEntry
 from publisher.core.site import DEFAULT_TIMEZONE
+from publisher.core.times import local_time
+from publisher.core.tokens import sign_draft
 from publisher.services.operations.check import ListedPost
 from publisher.services.publishing import post_ids
 from publisher.services.publishing.post_ids import AdoptionPlan, FetchedFeed
+
+MAX_SHARED_DAYS = 90
+"""For how long a link to a draft may work."""
 
 NO_VALUES: dict[str, Any] = {
     "instant": None,
@@ -166,7 +172,7 @@ def reasons_for_settings(app: App, profile: str, timezone: str | None, origins: 
     return {"profile": chosen, "timezone": zone}
 
 
-def path_in_posts(app: App, given: str) -> str:
+def path_in_posts(app: App, given: str, where: str = "--explain") -> str:
     """The path of a file within the folder of posts, given relative to that folder or to the current one.
     Raises UsageError.
     """
@@ -174,7 +180,44 @@ def path_in_posts(app: App, given: str) -> str:
     for file in (folder / given, Path.cwd() / given):
         if file.is_file() and file.resolve().is_relative_to(folder.resolve()):
             return file.resolve().relative_to(folder.resolve()).as_posix()
-    raise UsageError("--explain", f"no file {given!r} in {folder}", "see `publisher posts list`")
+    raise UsageError(where, f"no file {given!r} in {folder}", "see `publisher posts list`")
+
+
+@click.command()
+@site_options(at=True, as_json=True)
+@click.argument("file", metavar="FILE")
+@click.option(
+    "--days",
+    type=click.IntRange(1, MAX_SHARED_DAYS),
+    default=7,
+    show_default=True,
+    help="For how many days the link works.",
+)
+def share(site: SiteOptions, as_json: bool, file: str, days: int) -> None:
+    """Make a secret link to a draft, for somebody to read before it is published.
+
+    Whoever has the link sees the file as it is at that moment, while `publisher run` is running. Search
+    engines are told to keep away. Once the post is published, the link leads to its page.
+    """
+    app = site.open(reads=True)
+    path = path_in_posts(app, file, "share")
+    found, now = app.source.as_it_is().draft(path), app.clock()
+    if isinstance(found, BadPost):
+        raise Refused(path, found.reason, "a draft must be a good post to be shared")
+    if not found.body.strip():
+        raise Refused(path, f"there is nothing to show ({found.post.hidden or 'no text'})", "write it first")
+    if not describe_wait(found.post, now) and not found.post.options.mail_only:
+        raise Refused(path, "is no draft but public", f"it is at {found.post.url}")
+    expires = (now + timedelta(days=days)).replace(second=0, microsecond=0)
+    url = f"{app.settings.site.public_url}share/{sign_draft(path, expires, app.ring)}"
+    if as_json:
+        show_json({"file": path, "url": url, "expires": utc(expires)})
+        return
+    echo(url)
+    say(
+        f"shows {path} until {local_time(expires, app.settings.site.timezone)}, "
+        "while `publisher run` is running"
+    )
 
 
 @click.command()

@@ -6,6 +6,9 @@ the MAC is HMAC-SHA256 of everything before it under a key of the site, truncate
 counts minutes since 1970; 0 is never. 46 characters, safe in a URL and in quoted-printable. Each token has
 one spelling: another text for the same bytes does not verify.
 
+The token of a shared draft names a file instead: base64url of  key(1) expires(4) path mac(16), the path in
+UTF-8, under a purpose of its own.
+
 Proof: the client sends a fresh challenge, and the server answers with its HMAC-SHA256 under the site's key,
 for this purpose alone. A recorded, cached or copied answer is for another challenge, and an answer reveals
 nothing of the key. Links in mails need the same key, so a server that proves it can verify their tokens.
@@ -35,6 +38,7 @@ _INNER, _OUTER = bytes(n ^ 0x36 for n in range(256)), bytes(n ^ 0x5C for n in ra
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _LAYOUT = struct.Struct(">BBQII")
 _MAILBOX = struct.Struct(">QI")
+_DRAFT = struct.Struct(">BI")
 _MAC = 16
 _LENGTH = 46
 
@@ -140,6 +144,34 @@ def verify(token: str, purpose: Purpose, ring: KeyRing, now: datetime) -> Claim:
     if said != purpose or (expires is not None and expires <= now):
         raise _refused()
     return Claim(purpose=purpose, subscription=subscription, generation=generation, expires=expires)
+
+
+def sign_draft(path: str, expires: datetime, ring: KeyRing) -> str:
+    """The token that shows the draft at `path`, relative to the folder of posts, until `expires`."""
+    body = _DRAFT.pack(ring.current, expiry_minutes(expires)) + path.encode("utf-8", "surrogatepass")
+    return _encoded(body + _draft_mac(body, ring.keys[ring.current]))
+
+
+def verify_draft(token: str, ring: KeyRing, now: datetime) -> tuple[str, datetime]:
+    """The path of the draft that `token` shows, and until when. Raises TokenError."""
+    try:
+        raw = base64.urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
+    except ValueError:
+        raise _refused() from None
+    if len(raw) <= _DRAFT.size + _MAC or _encoded(raw) != token:
+        raise _refused()
+    body, said_mac = raw[:-_MAC], raw[-_MAC:]
+    key, minutes = _DRAFT.unpack_from(body)
+    if not compare_digest(said_mac, _draft_mac(body, ring.keys.get(key, b""))) or key not in ring.keys:
+        raise _refused()
+    expires = datetime.fromtimestamp(minutes * 60, UTC)
+    if expires <= now:
+        raise _refused()
+    return body[_DRAFT.size :].decode("utf-8", "surrogatepass"), expires
+
+
+def _draft_mac(body: bytes, key: bytes) -> bytes:
+    return keyed_hash(key, b"draft\0", body)[:_MAC]
 
 
 def address_key(address: str, ring: KeyRing) -> str:

@@ -201,6 +201,21 @@ class FolderSource:
         found, reasons = explain_post(path, data, rules, self._link_resolver(rules), self._include_reader([]))
         return found, reasons, rules
 
+    def as_it_is(self) -> "FolderSource":
+        """The same folder for one look at a file, at whatever moment; nothing of it is shared with a scan."""
+        return FolderSource(self.folder, self.rules, self.top)
+
+    def draft(self, path: str) -> ParsedPost | BadPost:
+        """The post at `path` with the files that it refers to, although it may be hidden. Raises
+        SourceError.
+        """
+        found, _, _ = self.explain(path)
+        if isinstance(found, BadPost):
+            return found
+        assets, warnings = self._assets.find(found.post, referenced_files(found))
+        post = replace(found.post, assets=tuple(assets), warnings=(*found.post.warnings, *warnings))
+        return replace(found, post=post)
+
     def read(self, path: str, rules: SourceRules | None = None) -> ParsedPost | BadPost:
         """The post at `path`, relative to the folder and with "/", by resolved `rules` (None: they are
         resolved for this file alone).
@@ -302,11 +317,7 @@ class FolderSource:
         """
         if not self.rules.pages or found.post.hidden is not None:
             return {}
-        image = found.post.image
-        names = {image.file: 0} if image and image.file else {}
-        for name, line in find_references(found.body).items():
-            names.setdefault(name, found.in_file(line + 1) if line >= 0 else line)
-        return names
+        return referenced_files(found)
 
     def _read_bytes(self, path: str) -> tuple[FileStat, bytes | BadPost]:
         """The file's bytes. It is opened without blocking and checked before it is read: a FIFO would
@@ -337,6 +348,15 @@ class FolderSource:
             return nothing, unreadable_post(path, error)
         finally:
             os.close(number)
+
+
+def referenced_files(found: ParsedPost) -> dict[str, int]:
+    """The files beside a post that it refers to, with the line of each reference."""
+    image = found.post.image
+    names = {image.file: 0} if image and image.file else {}
+    for name, line in find_references(found.body).items():
+        names.setdefault(name, found.in_file(line + 1) if line >= 0 else line)
+    return names
 
 
 def unreadable_post(path: str, error: OSError) -> BadPost:

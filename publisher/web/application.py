@@ -26,7 +26,7 @@ from publisher.web.documents.request import DocumentRequest
 from publisher.web.pages.account import AccountPages, PreferencesPage
 from publisher.web.pages.base import ClientDisconnected, PageResponses, TooLarge
 from publisher.web.pages.signup import SignUp, UsedTokens
-from publisher.web.pages.token_pages import LeavePage, TokenPages
+from publisher.web.pages.token_pages import DraftPages, LeavePage, TokenPages
 from publisher.web.rate_limits import BUSY, NetworkCounter, RefusalLog, SignUpLimits, TrustedProxies
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ UNAVAILABLE = "This is not available right now. Please try again later.\n"
 
 PAGE_PATHS = re.compile(rf"/(?:{'|'.join(APP_NAMES)})(?:/|\Z)")
 TOKEN_PATHS = re.compile(
-    r"(/(?:confirm|never-ask|unsubscribe|preferences|view|account(?:/(?:export|erase|address))?)/).+",
+    r"(/(?:confirm|never-ask|unsubscribe|preferences|view|share|account(?:/(?:export|erase|address))?)/).+",
     re.DOTALL,
 )
 PLAIN_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -214,6 +214,7 @@ def feed_versions(app: App, path: str) -> Mapping[str, tuple[str, ...]]:
 def make_router(app: App, responses: PageResponses, sign_up: SignUp) -> Router:
     """The pages, by their paths."""
     tokens, account = TokenPages(app, responses), AccountPages(app, responses)
+    drafts = DraftPages(app, responses)
     both = ["GET", "POST"]
 
     async def missing(scope: Scope, receive: Receive, send: Send) -> None:
@@ -247,6 +248,8 @@ def make_router(app: App, responses: PageResponses, sign_up: SignUp) -> Router:
             Route("/confirm/{token}", tokens.confirm, methods=both),
             Route("/never-ask/{token}", tokens.never_ask, methods=both),
             Route("/view/{token}", tokens.view),
+            Route("/share/{token}", drafts.page),
+            Route("/share/{token}/assets/{name}", drafts.file),
             Route("/unsubscribe/{token}", tokens.unsubscribe, methods=both),
             Route("/preferences/{token}", PreferencesPage(app, responses).__call__, methods=both),
             Route("/account/{token}", account.ask, methods=both),

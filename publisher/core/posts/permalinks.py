@@ -39,7 +39,7 @@ def page_path(permalink: str) -> str:
 
 
 APP_NAMES = (
-    *("subscribe", "confirm", "never-ask", "unsubscribe", "preferences", "account", "view"),
+    *("subscribe", "confirm", "never-ask", "unsubscribe", "preferences", "account", "view", "share"),
     *("healthz", "readyz"),
 )
 """First path segments of what the web server answers itself, whatever documents there are."""

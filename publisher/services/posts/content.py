@@ -125,6 +125,23 @@ def stored_contents(deps: Deps, posts: Sequence[PublishedPost]) -> list[PostCont
     return [post_content(deps, known, bodies[known.post.body_hash]) for known in posts]
 
 
+def draft_content(deps: Deps, found: ParsedPost, folder: str, now: datetime) -> PostContent:
+    """The content of a post that is not in the log, with the files beside it in `folder`, a URL."""
+    post = found.post
+    known = PublishedPost(
+        id=post.permalink,
+        post=replace(post, instant=post.instant or now),
+        live=False,
+        first_seq=0,
+        updated_at=now,
+    )
+    files = {
+        asset.name: AssetLocation(url=folder + asset.document, width=asset.width, height=asset.height)
+        for asset in reversed(post.assets)
+    }
+    return PostContent(known=known, body=found.body, files=files, markup=deps.adapters.markup)
+
+
 def placed_assets(rules: SiteRules, post: Post) -> Mapping[str, AssetLocation]:
     """Where readers find the files that `post` refers to, by the names it uses; none where posts have no
     pages.

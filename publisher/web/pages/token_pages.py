@@ -1,5 +1,7 @@
 """The pages that links in mails open. They show a button first, because mail scanners open links too.
 
+Drafts that an author shares, by links that end.
+
 Unsubscribing by address: where links in mails that another service sent lead (`web.legacy_unsubscribe`).
 
 Such a link does not say who follows it, so the page asks for the address, and a link to unsubscribe is mailed
@@ -9,18 +11,22 @@ to it if it is subscribed. The answer is the same, and takes the same time, whoe
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from threading import Lock
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from publisher.app import App
 from publisher.core.addresses import Address, parse_address
-from publisher.core.errors import AddressError, TokenError
+from publisher.core.errors import AddressError, SourceError, TemplateError, TokenError
+from publisher.core.feeds.documents import content_type
+from publisher.core.posts.post import ASSETS_FOLDER, BadPost, ParsedPost, wait_reason
 from publisher.core.subscribers.subscription import MailingList, Subscription, SubscriptionState
-from publisher.core.tokens import Purpose
+from publisher.core.tokens import Purpose, verify_draft
 from publisher.services.digests.compose import reader_page
 from publisher.services.mail.messages import joined_titles
+from publisher.services.posts.content import draft_content, whole_post
 from publisher.services.subscribers import account, signup, subscribe
 from publisher.services.subscribers.lists import ListGoneError, current_subscription, title_of
 from publisher.web.pages.base import HEADERS, PageResponses, first_value, read_body, read_fields, to_say
@@ -153,6 +159,72 @@ class TokenPages:
             spec = {"title": joined_titles(lists), "description": ""}
         language = self._responses.language_for(subscription)
         return await self._responses.page(name, {"spec": spec, **values}, language=language)
+
+
+class DraftPages:
+    """/share/<token>: a draft that its author shares, as the file is now, with the files beside it."""
+
+    def __init__(self, app: App, responses: PageResponses) -> None:
+        self._app, self._responses = app, responses
+        self._reading = Lock()  # one draft at a time: reading one looks at the whole folder
+
+    async def page(self, request: Request) -> Response:
+        """The draft's page; once it is public, a redirect to where it is."""
+        token, now = request.path_params["token"], self._app.clock()
+        try:
+            draft, expires = await run_in_threadpool(self._draft, token, now)
+            if wait_reason(draft.post, now) is None and not draft.post.options.mail_only:
+                return RedirectResponse(draft.post.url, 302, HEADERS)
+            html = await run_in_threadpool(self._render, draft, token, expires, now)
+        except TokenError:
+            return await self._responses.error(404, request.scope)
+        return HTMLResponse(html, headers={**HEADERS, "Content-Security-Policy": _PICTURES})
+
+    async def file(self, request: Request) -> Response:
+        """A file beside the draft."""
+        name = f"{ASSETS_FOLDER}{request.path_params['name']}"
+        try:
+            draft, _ = await run_in_threadpool(self._draft, request.path_params["token"], self._app.clock())
+        except TokenError:
+            return await self._responses.error(404, request.scope)
+        path = next((asset.path for asset in draft.post.assets if asset.document == name), "")
+        data = await run_in_threadpool(self._app.source.as_it_is().file, path) if path else None
+        if data is None:
+            return await self._responses.error(404, request.scope)
+        return Response(data, media_type=content_type(name), headers=HEADERS)
+
+    def _draft(self, token: str, now: datetime) -> tuple[ParsedPost, datetime]:
+        """The draft, and until when it is shared. Raises TokenError, also where the file is no post now."""
+        path, expires = verify_draft(token, self._responses.deps.process.keyring(), now)
+        try:
+            with self._reading:
+                found = self._app.source.as_it_is().draft(path)
+        except SourceError:
+            raise TokenError("token", "not valid") from None
+        if isinstance(found, BadPost):
+            raise TokenError("token", "not valid")
+        return found, expires
+
+    def _render(self, draft: ParsedPost, token: str, expires: datetime, now: datetime) -> str:
+        deps = self._responses.deps
+        content = draft_content(deps, draft, f"{deps.rules.site.public_url}share/{token}/", now)
+        values: dict[str, object] = {
+            "site": deps.rules.site,
+            "post": whole_post(content),
+            "tags": draft.post.tags,
+            "toc": draft.post.options.toc,
+            "series": None,
+            "updated": content.known.instant,
+            "previous": None,
+            "next": None,
+            "feeds": [],
+            "shared_until": expires,
+        }
+        try:
+            return deps.adapters.renderer.page("post", values)
+        except TemplateError:  # of the site's own page
+            with deps.adapters.renderer.packaged_documents():
+                return deps.adapters.renderer.page("post", values)
 
 
 class LeavePage:

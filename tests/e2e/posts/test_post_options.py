@@ -126,3 +126,60 @@ def test_a_page_shows_its_series_its_contents_and_how_long_it_takes_to_read(site
     site.publish(DAY)
     [mail] = site.mails()
     assert "12 minutes to read · Part 2 of Salt" in mail.get_body(("plain",)).get_content()
+
+
+def test_a_draft_is_shown_to_whom_its_author_gives_the_link_until_it_ends(site: Any, running: Any) -> None:
+    begin(site)
+    write(site, "drafts/plan.md", "draft: true", "Draft words. ![The pier](pier.png)")
+    (site.posts / "drafts/pier.png").write_bytes(b"\x89PNG\r\n\x1a\npier")
+    made = site.json("share", "drafts/plan.md", "--days", "3")
+    assert made["file"] == "drafts/plan.md"
+    path = made["url"].removeprefix("https://harbour.example")
+    said = site.run("share", str(site.posts / "drafts/plan.md"))
+    assert said.stdout.startswith("https://harbour.example/share/")
+    assert "shows drafts/plan.md until" in said.stderr
+    ended = site.json("share", "drafts/plan.md", "--at", "2024-10-20T09:00:00Z")["url"]
+    server = running("--web-only")
+    page = server.http.get(path)
+    assert (page.status_code, page.headers["x-robots-tag"]) == (200, "noindex")
+    assert page.headers["cache-control"] == "no-store"
+    assert "This is a draft." in page.text
+    assert "Draft words." in page.text
+    assert 'rel="canonical"' not in page.text
+    [picture] = re.findall(r'src="https://harbour\.example(/share/[^"]+)"', page.text)
+    shown = server.http.get(picture)
+    assert (shown.content, shown.headers["content-type"]) == (b"\x89PNG\r\n\x1a\npier", "image/png")
+    # The file as it is now.
+    write(site, "drafts/plan.md", "draft: true", "Other words.")
+    assert "Other words." in server.http.get(path).text
+    bad = [ended.removeprefix("https://harbour.example"), path[:-1], f"{path}A", "/share/", "/share/x"]
+    bad += [picture.replace("pier", "peer"), picture, path.swapcase(), f"{path}/assets/../plan.md"]
+    assert {server.http.get(one).status_code for one in bad} == {404}
+    assert not [name for name, data in site.documents().items() if b"words" in data and "plan" in name]
+    server.stop()
+
+
+def test_what_is_no_draft_cannot_be_shared(site: Any) -> None:
+    begin(site)
+    write(site, "drafts/bad.md", "date: [")
+    for file, said in (
+        ("old.md", "old.md: is no draft but public; it is at https://harbour.example/posts/2024/10/20/old/"),
+        ("none.md", "share: no file 'none.md' in"),
+        ("drafts/bad.md", "drafts/bad.md: "),
+    ):
+        assert said in site.run("share", file, code=2 if file == "none.md" else 1).stderr
+
+
+def test_a_shared_post_leads_to_its_page_once_it_is_public(site: Any, running: Any) -> None:
+    begin(site)
+    site.post("next.md", "---\ntitle: Next\ndate: 2999-01-01\n---\nNext words.\n")
+    path = site.run("share", "next.md").stdout.strip().removeprefix("https://harbour.example")
+    server = running("--web-only")
+    assert "Next words." in server.http.get(path).text
+    site.post("next.md", "---\ntitle: Next\ndate: 2024-01-01\n---\nNext words.\n")
+    moved = server.http.get(path)
+    assert (moved.status_code, moved.headers["location"]) == (
+        302,
+        "https://harbour.example/posts/2024/01/01/next/",
+    )
+    server.stop()
