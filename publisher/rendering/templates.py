@@ -147,6 +147,8 @@ def bdi(text: str, known: str = "") -> Markup:
     return start + display_text.one_line(text) + Markup("</bdi>")
 
 
+GLOBALS: Mapping[str, Any] = {"gettext": gettext, "ngettext": ngettext}
+
 FILTERS: Filters = {
     "apart": apart,
     "bdi": bdi,
@@ -301,7 +303,7 @@ class Templates:
         )
         self._environment.filters.update(filters)
         self._environment.bound_filters()
-        self._environment.globals |= {"gettext": gettext, "ngettext": ngettext}
+        self._environment.globals |= GLOBALS
         self._environment.policies["ext.i18n.trimmed"] = True
         self._environment.newstyle_gettext = True  # type: ignore[attr-defined]  # the extension's own
 
