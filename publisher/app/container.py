@@ -162,7 +162,7 @@ def make_static_folder(settings: "Settings") -> "StaticFolder | None":
     """The folder of files that are copied as they are, if the site has one."""
     if settings.static is None:
         return None
-    from publisher.sources.ignored_files import DiskStaticFolder
+    from publisher.stores.files.public_folder import DiskStaticFolder
 
     root, folder = settings.folder, settings.static
     name = str(folder.relative_to(root) if folder.is_relative_to(root) else folder)

@@ -21,7 +21,7 @@ from publisher.cli.common import (
     utc,
 )
 from publisher.cli.due_readers import skipped_json
-from publisher.core.mail.lint.problem import LintProblem
+from publisher.core.mail.lint.rules import LintProblem
 from publisher.core.mail.message import SendVerdict
 from publisher.core.times import parse_duration
 from publisher.services.digests.preview import send_test

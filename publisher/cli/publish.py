@@ -25,7 +25,7 @@ from publisher.cli.feeds import ping_and_say
 from publisher.cli.progress import delivery_progress
 from publisher.core.delivery.holds import describe_hold
 from publisher.core.errors import UsageError
-from publisher.core.mail.lint.problem import LintRule
+from publisher.core.mail.lint.rules import LintRule
 from publisher.core.posts.post import describe_wait
 from publisher.core.publishing.log import LogKind
 from publisher.core.publishing.plan import (

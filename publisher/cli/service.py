@@ -30,7 +30,7 @@ from publisher.app.service import ServiceRegister
 from publisher.cli import printable
 from publisher.cli.common import say, warn_of_readable
 from publisher.core.errors import PublisherError, Refused, SettingsError, TemplateError
-from publisher.core.service import HEARTBEAT, SILENT
+from publisher.core.service_record import HEARTBEAT, SILENT
 
 if TYPE_CHECKING:
     from publisher.file_watcher import Watcher

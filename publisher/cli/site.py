@@ -24,7 +24,7 @@ from publisher.cli.due_readers import wait_in_words, waiting_json
 from publisher.config import problems
 from publisher.core.delivery.holds import describe_hold
 from publisher.core.errors import OutputError, SettingsError
-from publisher.core.mail.lint.problem import LintRule
+from publisher.core.mail.lint.rules import LintRule
 from publisher.core.times import local_time
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from publisher.cli.subscribers_import import import_, suppress_files
 from publisher.core.errors import UsageError
 from publisher.core.subscribers.csv_cells import EXPORT_COLUMNS, guard_formula, to_cells
 from publisher.core.subscribers.subscription import MailingList, SignupResult, Subscription, SubscriptionState
-from publisher.services.subscribers import admin, signup, subscribe
+from publisher.services.subscribers import departures, signup, subscribe
 
 _COUNTING = {True: "counts", False: "does not count: too many were refused at once", None: "not decided yet"}
 
@@ -101,7 +101,7 @@ def list_(site: SiteOptions, as_json: bool, list_slug: str | None, state: str | 
 def show(site: SiteOptions, as_json: bool, address: str) -> None:
     """Show everything that is kept about ADDRESS, to answer a reader who asks."""
     app = site.open(reads=True, last_good=True)
-    dossier = admin.export_data(app.deps, address)
+    dossier = departures.export_data(app.deps, address)
     if as_json:
         show_json(dossier)
         return
@@ -153,7 +153,7 @@ def refusal_lines(dossier: Mapping[str, Any]) -> Iterator[str]:
 def unsubscribe(site: SiteOptions, address: str, list_slug: str | None) -> None:
     """Unsubscribe ADDRESS as if the reader had done it: only they can come back."""
     app = site.open(reads=True, last_good=True)
-    ended = admin.unsubscribe(app.deps, address, list_or_none(app, list_slug), app.clock())
+    ended = departures.unsubscribe(app.deps, address, list_or_none(app, list_slug), app.clock())
     said = ", ".join(one.list for one in ended)
     say(f"{address}: left {said}" if ended else f"{address}: is on no such list; nothing changed")
 
@@ -183,7 +183,7 @@ def suppress(
         suppress_files(app, files, spec, what, dry_run=dry_run)
         return
     if not dry_run:
-        admin.suppress(app.deps, address, spec, app.clock())
+        departures.suppress(app.deps, address, spec, app.clock())
     say(f"{address}: {'would get' if dry_run else 'gets'} no mail {what}")
 
 
@@ -224,7 +224,7 @@ def resend_confirmation(site: SiteOptions, address: str, list_slug: str | None) 
 def erase(site: SiteOptions, address: str, yes: bool, dry_run: bool) -> None:
     """Erase ADDRESS. A keyed hash stays, so that no import brings it back; the reader may sign up again."""
     app = site.open(reads=True, last_good=True)
-    known = len(admin.export_data(app.deps, address)["subscriptions"])
+    known = len(departures.export_data(app.deps, address)["subscriptions"])
     if dry_run:
         say(f"would forget {address} and {count(known, 'subscription')}")
         return
@@ -232,7 +232,7 @@ def erase(site: SiteOptions, address: str, yes: bool, dry_run: bool) -> None:
         if not sys.stdin.isatty():
             raise UsageError("subscribers erase", "there is no way back", "say --yes")
         confirm(f"Forget {address} and {count(known, 'subscription')}? There is no way back.")
-    erased = admin.erase(app.deps, address, app.clock())
+    erased = departures.erase(app.deps, address, app.clock())
     say(f"forgot {address} and {count(erased, 'subscription')}")
 
 

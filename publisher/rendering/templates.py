@@ -2,7 +2,7 @@
 globals that templates have beyond Jinja's own.
 
 Templates see values and filters; they cannot reach Python behind them, change what they are given, or open
-a file, nor work without end (`limits`). An error in one is a TemplateError that names file and line.
+a file, nor work without end (`template_limits`). An error in one is a TemplateError that names file and line.
 """
 
 import difflib
@@ -40,7 +40,7 @@ from publisher.rendering import display_text, post_bodies
 from publisher.rendering.display_text import one_line
 from publisher.rendering.inlining import Marks
 from publisher.rendering.languages import LanguageWords, language_name
-from publisher.rendering.limits import BoundedEnvironment, TooMuchWork, bounded_work
+from publisher.rendering.template_limits import BoundedEnvironment, TooMuchWork, bounded_work
 
 Filters = Mapping[str, Callable[..., object]]
 

@@ -11,9 +11,9 @@
 A convention of one generator is one row of a table, or one function in the file named after its topic.
 """
 
-from publisher.sources.files import StabilityCheck
-from publisher.sources.folder import FolderSource
+from publisher.sources.file_reading import StabilityCheck
+from publisher.sources.folder_source import FolderSource
 from publisher.sources.frontmatter.values import Defaults, front_matter_defaults
-from publisher.sources.rules import SourceRules
+from publisher.sources.source_rules import SourceRules
 
 __all__ = ["Defaults", "FolderSource", "SourceRules", "StabilityCheck", "front_matter_defaults"]

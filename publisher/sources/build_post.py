@@ -20,16 +20,7 @@ from publisher.core.posts.post import (
 )
 from publisher.core.site import DEFAULT_TIMEZONE, Person
 from publisher.sources.fields import authors_and_terms, urls
-from publisher.sources.fields.options import find_mail_options, find_options
-from publisher.sources.fields.permalinks import PermalinkFacts, undated_name
-from publisher.sources.fields.plain_text import (
-    first_heading,
-    lead_length,
-    literal_line,
-    plain_line,
-    plain_summary,
-)
-from publisher.sources.fields.publication import (
+from publisher.sources.fields.dates_and_visibility import (
     DATE_FIELDS,
     EXPIRY_FIELDS,
     MODIFIED_FIELDS,
@@ -45,6 +36,15 @@ from publisher.sources.fields.publication import (
     why_locked,
     why_page_only,
 )
+from publisher.sources.fields.options import find_mail_options, find_options
+from publisher.sources.fields.permalinks import PermalinkFacts, undated_name
+from publisher.sources.fields.titles_and_summaries import (
+    first_heading,
+    lead_length,
+    literal_line,
+    plain_line,
+    plain_summary,
+)
 from publisher.sources.frontmatter.containers import Container
 from publisher.sources.frontmatter.dates import find_zone, offset_in
 from publisher.sources.frontmatter.values import (
@@ -59,7 +59,7 @@ from publisher.sources.frontmatter.values import (
 from publisher.sources.generators.hugo import FILENAME
 from publisher.sources.generators.markdown_flavors import post_extensions
 from publisher.sources.globs import in_scope
-from publisher.sources.rules import SourceRules
+from publisher.sources.source_rules import SourceRules
 
 _SHOWN_VALUE = lazy(
     r"\{\{-?\s{0,9}(?:page\.)?(?P<liquid>[A-Za-z_][\w-]{0,60}?)\s{0,9}(?:\||-?\}\})"

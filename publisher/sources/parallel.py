@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from publisher.core.posts.post import BadPost, FileReading, FileStat, ParsedPost, Post
 from publisher.core.site import Person
-from publisher.sources.files import Found, size_and_time
-from publisher.sources.rules import SourceRules
+from publisher.sources.file_reading import Found, size_and_time
+from publisher.sources.source_rules import SourceRules
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ProcessPoolExecutor

@@ -18,13 +18,11 @@ from publisher.core.posts.post import (
 from publisher.core.site import DEFAULT_LANGUAGE
 from publisher.sources.build_post import NO_FRONT_MATTER, Reasons, build_post, defaults_for, is_html_file
 from publisher.sources.fields import urls
+from publisher.sources.fields.dates_and_visibility import date_in_name
 from publisher.sources.fields.links import LinkedBody
 from publisher.sources.fields.permalinks import undated_name
-from publisher.sources.fields.plain_text import (
-    plain_line,
-)
-from publisher.sources.fields.publication import date_in_name
-from publisher.sources.files import find_conflict, is_blank
+from publisher.sources.fields.titles_and_summaries import plain_line
+from publisher.sources.file_reading import find_conflict, is_blank
 from publisher.sources.frontmatter.containers import Container, open_container
 from publisher.sources.frontmatter.values import (
     FrontMatter,
@@ -34,7 +32,7 @@ from publisher.sources.frontmatter.values import (
 from publisher.sources.generators.markdown_flavors import disables_templates
 from publisher.sources.ignored_files import conflicted_original
 from publisher.sources.liquid.includes import ReadBeside, expand_includes, extract_constants
-from publisher.sources.rules import SourceRules
+from publisher.sources.source_rules import SourceRules
 
 ResolveLinks: TypeAlias = Callable[[str, str], LinkedBody]
 """(path, body) -> the body with links to posts replaced by their addresses."""

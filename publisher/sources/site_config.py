@@ -16,14 +16,14 @@ from pathlib import Path
 from publisher.core.caching import lazy
 from publisher.core.site import Person
 from publisher.sources.fields.authors_and_terms import parse_language, parse_person
-from publisher.sources.fields.plain_text import plain_line
+from publisher.sources.fields.titles_and_summaries import plain_line
 from publisher.sources.frontmatter.values import Defaults, FrontMatterError, Value, fold, folded_map, scalars
 from publisher.sources.generators.detect import detect_config
 from publisher.sources.generators.markdown_flavors import site_extensions
 from publisher.sources.generators.profiles import DEFAULT_PERMALINK
 from publisher.sources.ignored_files import folder_setting, source_folder
 from publisher.sources.liquid import includes
-from publisher.sources.rules import GeneratorConfig, SourceRules, read_config_map, read_text
+from publisher.sources.source_rules import GeneratorConfig, SourceRules, read_config_map, read_text
 
 MAX_ABOVE = 4
 """How many folders above the posts are searched if no repository's root ends the search."""

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from publisher.core.caching import lazy
-from publisher.sources.fields.publication import date_in_name
+from publisher.sources.fields.dates_and_visibility import date_in_name
 from publisher.sources.frontmatter.values import COLLECTED
 from publisher.sources.ignored_files import is_inside
-from publisher.sources.rules import SourceRules
+from publisher.sources.source_rules import SourceRules
 
 FORMATS = {
     ".adoc": "AsciiDoc", ".asciidoc": "AsciiDoc", ".asc": "AsciiDoc", ".ad": "AsciiDoc", ".org": "Org",

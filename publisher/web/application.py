@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from publisher.app import App
 from publisher.core.errors import PublisherError, SettingsError
-from publisher.core.posts.permalinks import APP_NAMES
+from publisher.core.posts.page_paths import APP_NAMES
 from publisher.core.subscribers.legacy_links import is_legacy_link
 from publisher.core.tokens import is_challenge, prove_site
 from publisher.stores.files.public_folder import encode, encodes

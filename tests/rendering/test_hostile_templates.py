@@ -11,8 +11,8 @@ from publisher.core.digests.digest import Digest, DigestLinks, DigestPost
 from publisher.core.errors import TemplateError
 from publisher.core.site import Site
 from publisher.core.subscribers.subscription import MailingList
-from publisher.rendering import JinjaRenderer, limits
-from publisher.rendering.limits import MAX_STEPS, TooMuchWork, Work
+from publisher.rendering import JinjaRenderer, template_limits
+from publisher.rendering.template_limits import MAX_STEPS, TooMuchWork, Work
 from publisher.rendering.templates import Templates
 
 MakePost = Callable[..., DigestPost]
@@ -192,7 +192,7 @@ ENDLESS = {
 def test_a_template_without_end_is_an_error_with_file_and_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "MAX_STEPS", 100_000)
+    monkeypatch.setattr(template_limits, "MAX_STEPS", 100_000)
     file = tmp_path / "a.txt"
     for what, source in ENDLESS.items():
         file.write_text("First line\n" + source)

@@ -12,8 +12,8 @@ from declared import source_rules
 from publisher.core.errors import SourceError
 from publisher.core.posts.post import BadPost, ParsedPost
 from publisher.sources import FolderSource, SourceRules
-from publisher.sources.files import FolderEntry, Found, Walk
-from publisher.sources.folder import MAX_FILE_BYTES
+from publisher.sources.file_reading import FolderEntry, Found, Walk
+from publisher.sources.folder_source import MAX_FILE_BYTES
 
 RULES = source_rules(site_url="https://blog.example/")
 GOOD = "---\ntitle: A\ndate: 2024-01-02\n---\nBody\n"

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.core.posts.post import BadPost, ParsedPost
-from publisher.sources.files import find_conflict, is_blank
+from publisher.sources.file_reading import find_conflict, is_blank
 from publisher.sources.parse_post import read_post
 
 HEAD = "---\ntitle: A\ndate: 2026-11-05\n---\n"

@@ -11,7 +11,7 @@ from declared import source_rules
 
 from publisher.core.posts.post import BadPost, ParsedPost
 from publisher.sources import FolderSource, StabilityCheck
-from publisher.sources.files import read_stable
+from publisher.sources.file_reading import read_stable
 
 RULES = source_rules(site_url="https://blog.example/")
 GOOD = "---\ntitle: A\ndate: 2024-01-02\n---\nBody\n"

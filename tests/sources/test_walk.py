@@ -14,7 +14,7 @@ from publisher.core.posts.post import BadPost, FileStat
 from publisher.core.publishing.incremental import IndexUpdate
 from publisher.services.publishing.folder_snapshot import FolderSnapshot
 from publisher.sources import FolderSource
-from publisher.sources.files import Walk
+from publisher.sources.file_reading import Walk
 
 RULES = source_rules(site_url="https://x.example/", exclude=("out/**", "a/no.md"))
 

@@ -21,7 +21,7 @@ from publisher.core.subscribers.subscription import (
     SubscriptionState,
 )
 from publisher.core.tokens import Claim, Purpose, sign
-from publisher.services.subscribers import account, admin, signup, subscribe
+from publisher.services.subscribers import account, departures, signup, subscribe
 from publisher.services.subscribers.import_csv import import_readers
 
 TOML = """
@@ -63,7 +63,7 @@ def post(site: Any, name: str, lang: str = "en") -> None:
 
 
 def of(site: Any, name: str) -> Any:
-    found = site.app.store.subscriptions_of(admin.key_of(site.app.ring, f"{name}@example.org"))
+    found = site.app.store.subscriptions_of(departures.key_of(site.app.ring, f"{name}@example.org"))
     return found[0] if found else None
 
 
@@ -199,7 +199,7 @@ def test_only_the_last_link_works_and_they_do_not_come_fast(site: Any) -> None:
 def test_a_new_life_or_a_lost_right_ends_a_link(site: Any) -> None:
     found = reader(site)
     opened = link(site, found, "export")
-    admin.unsubscribe(site.app.deps, found.address, None, site.clock.now)
+    departures.unsubscribe(site.app.deps, found.address, None, site.clock.now)
     assert site.http.get(opened).status_code == 200  # owed to those who left
     signup.sign_up(site.app.deps, [site.app.deps.rules.lists[0]], found.address, "", site.clock.now)
     assert site.http.get(opened).status_code == 404
@@ -273,7 +273,7 @@ def test_a_new_address_confirmed_many_times_at_once_takes_over_once(site: Any) -
 
 def test_an_address_that_gets_the_list_already_is_answered_alike_and_not_asked(site: Any) -> None:
     found, other, third = reader(site), reader(site, "bo"), reader(site, "cy")
-    admin.suppress(site.app.deps, "cy@example.org", None, site.clock.now)
+    departures.suppress(site.app.deps, "cy@example.org", None, site.clock.now)
     said = []
     for name in ("bo", "cy", "free"):
         opened = link(site, found, "address")
@@ -290,7 +290,7 @@ def test_an_address_that_had_the_list_before_goes_on_where_the_reader_stood(site
     post(site, "a")
     site.clock.move(days=1)
     site.app.publish()
-    admin.unsubscribe(site.app.deps, "bo@example.org", None, site.clock.now)
+    departures.unsubscribe(site.app.deps, "bo@example.org", None, site.clock.now)
     found = reader(site, "ann", DIFFERENT)
     mails(site)
     opened = link(site, found, "address")
@@ -312,7 +312,7 @@ def test_a_change_of_address_that_comes_too_late_is_a_sign_up(site: Any) -> None
     opened = link(site, found, "address")
     site.http.post(opened, data={"address": "new@example.org"})
     [asking] = mails(site)
-    admin.unsubscribe(site.app.deps, found.address, None, site.clock.now)
+    departures.unsubscribe(site.app.deps, found.address, None, site.clock.now)
     assert site.http.post(path(asking, "confirm")).status_code == 200
     assert (of(site, "ann").state, of(site, "new").state) == (
         SubscriptionState.UNSUBSCRIBED,

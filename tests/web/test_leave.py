@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from publisher.core.posts.permalinks import APP_NAMES
+from publisher.core.posts.page_paths import APP_NAMES
 from publisher.services.feeds.server_snippets import SERVERS, server_config
-from publisher.services.subscribers import admin, subscribe
+from publisher.services.subscribers import departures, subscribe
 
 TOML = """
 [site]
@@ -63,7 +63,7 @@ def mails(site: Any) -> list[str]:
 
 
 def states(site: Any) -> dict[str, str]:
-    found = site.app.store.subscriptions_of(admin.key_of(site.app.ring, "ann@example.org"))
+    found = site.app.store.subscriptions_of(departures.key_of(site.app.ring, "ann@example.org"))
     return {one.list: one.state.value for one in found}
 
 

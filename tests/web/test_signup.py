@@ -16,7 +16,7 @@ from publisher.core import errors
 from publisher.core.addresses import parse_address
 from publisher.core.subscribers.subscription import SubscriptionState
 from publisher.core.tokens import Purpose, mailbox_key
-from publisher.services.subscribers import admin, subscribe
+from publisher.services.subscribers import departures, subscribe
 from publisher.services.subscribers import signup as services_signup
 from publisher.web.pages import signup
 from publisher.web.rate_limits import RefusalLog
@@ -235,9 +235,9 @@ def test_whoever_did_not_sign_up_is_never_asked_again(site: Any) -> None:
         subscribe.add(
             site.app.deps, site.app.deps.rules.lists[0], "bo@gmail.com", site.clock.now, confirmed=False
         )
-    kept = admin.export_data(site.app.deps, "BO@googlemail.com")["confirmation_mails"]
+    kept = departures.export_data(site.app.deps, "BO@googlemail.com")["confirmation_mails"]
     assert kept["never_again_since"] is not None
-    admin.erase(site.app.deps, "bo@gmail.com", site.clock.now)
+    departures.erase(site.app.deps, "bo@gmail.com", site.clock.now)
     sign_up(site, "bo@gmail.com")
     assert len(mails(site)) == 1
     assert services_signup.allow(site.app.deps, "bo@gmail.com", site.clock.now) == ["never ask again"]
@@ -278,8 +278,8 @@ def test_what_was_counted_is_forgotten_a_year_after_the_last_attempt(site: Any) 
 
 def test_erasing_forgets_how_often_a_mailbox_was_asked(site: Any) -> None:
     reader(site)
-    admin.erase(site.app.deps, "bo@example.org", site.clock.now)
-    assert admin.export_data(site.app.deps, "bo@example.org")["confirmation_mails"] is None
+    departures.erase(site.app.deps, "bo@example.org", site.clock.now)
+    assert departures.export_data(site.app.deps, "bo@example.org")["confirmation_mails"] is None
 
 
 def test_an_operator_asks_again_as_often_as_they_like(site: Any) -> None:

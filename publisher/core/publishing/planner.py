@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from publisher.core.posts.permalinks import page_path
+from publisher.core.posts.page_paths import page_path
 from publisher.core.posts.post import (
     BadPost,
     Post,

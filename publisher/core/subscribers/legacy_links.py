@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
-from publisher.core.posts.permalinks import APP_NAMES
+from publisher.core.posts.page_paths import APP_NAMES
 
 
 @dataclass(frozen=True, slots=True)

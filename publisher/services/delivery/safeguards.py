@@ -35,7 +35,7 @@ from publisher.core.mail.message import Outcome, SendVerdict
 from publisher.core.subscribers.subscription import ALL_LISTS, BOUNCE
 from publisher.ports import Clock, Store
 from publisher.services.deps import Deps, SiteRules
-from publisher.services.subscribers.admin import suppress_keys
+from publisher.services.subscribers.departures import suppress_keys
 
 RECENT = timedelta(hours=24)
 """Transactional mails of this time are judged together: do very many mailboxes refuse them?"""

@@ -12,7 +12,7 @@ from publisher.core.addresses import Address, parse_address, parse_mailbox
 from publisher.core.digests.digest import CohortKey, DigestSelector, ReaderStatus
 from publisher.core.errors import Refused
 from publisher.core.mail.dkim import canonical_message
-from publisher.core.mail.lint.problem import LintProblem
+from publisher.core.mail.lint.rules import LintProblem
 from publisher.core.mail.message import (
     EmailContent,
     Envelope,

@@ -41,7 +41,7 @@ from publisher.core.feeds.documents import (
     next_attempt,
     read_feed,
 )
-from publisher.core.posts.permalinks import RESERVED_NAMES, disk_key
+from publisher.core.posts.page_paths import RESERVED_NAMES, disk_key
 from publisher.core.publishing.adoption import host_of
 from publisher.core.times import local_time
 from publisher.ports import PublicFolder

@@ -14,8 +14,8 @@ from pathlib import PurePosixPath
 
 from publisher.core.errors import Refused
 from publisher.core.feeds.feed import MAX_SEQ, FeedSpec, Outline
-from publisher.core.posts.permalinks import POSTS_FOLDER as POSTS
-from publisher.core.posts.permalinks import disk_key, page_path, url_path
+from publisher.core.posts.page_paths import POSTS_FOLDER as POSTS
+from publisher.core.posts.page_paths import disk_key, page_path, url_path
 from publisher.core.posts.post import ASSETS_FOLDER as ASSETS
 from publisher.core.posts.post import Asset, Post
 from publisher.core.publishing.log import PublishedPost, mint

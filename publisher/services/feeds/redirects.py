@@ -19,8 +19,8 @@ from publisher.core.feeds.redirects import (
     alias_redirects,
     resolve_chains,
 )
-from publisher.core.posts.permalinks import POSTS_FOLDER as POSTS
-from publisher.core.posts.permalinks import alias_path, page_path, url_path
+from publisher.core.posts.page_paths import POSTS_FOLDER as POSTS
+from publisher.core.posts.page_paths import alias_path, page_path, url_path
 from publisher.core.publishing.log import PublishedPost
 from publisher.ports import Store
 from publisher.services.deps import Deps, SiteRules

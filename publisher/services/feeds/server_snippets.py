@@ -21,7 +21,7 @@ from publisher.core.feeds.documents import (
     read_feed,
 )
 from publisher.core.feeds.redirects import HTTP_STATUS
-from publisher.core.posts.permalinks import APP_PATHS
+from publisher.core.posts.page_paths import APP_PATHS
 from publisher.ports import Store
 from publisher.services.deps import Deps, SiteRules
 from publisher.services.feeds.documents import ARCHIVE_FOLDER

@@ -17,7 +17,10 @@ from urllib.parse import urlsplit
 
 from publisher.core.errors import ClockBehind, Refused
 from publisher.core.posts.post import BadPost, Post
-from publisher.core.publishing.arrivals import (
+from publisher.core.publishing.incremental import PostKeys
+from publisher.core.publishing.log import LogKind
+from publisher.core.publishing.matching import MIN_WORDS, shingled_text
+from publisher.core.publishing.new_post_guards import (
     ARRIVAL_WINDOW,
     MIN_MAX_NEW,
     copy_origin,
@@ -27,9 +30,6 @@ from publisher.core.publishing.arrivals import (
     max_new_posts,
     new_posts,
 )
-from publisher.core.publishing.incremental import PostKeys
-from publisher.core.publishing.log import LogKind
-from publisher.core.publishing.matching import MIN_WORDS, shingled_text
 from publisher.core.publishing.plan import Guard, Plan, PlanRules
 from publisher.core.times import (
     NOW_LEEWAY,

@@ -19,7 +19,7 @@ from datetime import datetime
 
 from publisher.core.delivery.reconciliation import JournaledWithdrawal, summarize_journal
 from publisher.core.errors import Refused
-from publisher.core.posts.permalinks import page_path
+from publisher.core.posts.page_paths import page_path
 from publisher.core.posts.post import Post
 from publisher.core.publishing.incremental import IndexUpdate, PostKeys
 from publisher.core.publishing.log import LogHead, LogKind, PublishedPost

@@ -36,7 +36,7 @@ from publisher.core.tokens import Claim, KeyRing, Purpose, address_key, sign, ve
 from publisher.ports import Store
 from publisher.services.deps import Deps
 from publisher.services.mail.messages import ONE_TIME_LIFETIME, account_message
-from publisher.services.subscribers import admin
+from publisher.services.subscribers import departures
 from publisher.services.subscribers.lists import ListGoneError, current_subscription
 from publisher.services.subscribers.signup import parse_signup_address, request_confirmation
 from publisher.services.subscribers.subscribe import address_change_consent, next_due_of, plan_single_mailing
@@ -142,12 +142,12 @@ def consume_link(deps: Deps, token: str, link: Placeholder, now: datetime) -> Su
 
 def export(deps: Deps, token: str, now: datetime) -> dict[str, Any]:
     """All data about the reader of a link. Raises TokenError."""
-    return admin.export_data(deps, consume_link(deps, token, Placeholder.EXPORT, now).address)
+    return departures.export_data(deps, consume_link(deps, token, Placeholder.EXPORT, now).address)
 
 
 def erase(deps: Deps, token: str, now: datetime) -> None:
     """Erases the reader of a link from every list, and the link too. Raises TokenError."""
-    admin.erase(deps, find_by_link(deps, token, Placeholder.ERASE, now).address, now)
+    departures.erase(deps, find_by_link(deps, token, Placeholder.ERASE, now).address, now)
 
 
 def change_address(deps: Deps, token: str, address: str, now: datetime) -> None:

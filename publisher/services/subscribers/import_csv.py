@@ -26,7 +26,7 @@ from publisher.ports import Store
 from publisher.services.deps import Deps
 from publisher.services.mail.messages import confirmation_message
 from publisher.services.subscribers.account import available_choices
-from publisher.services.subscribers.admin import OPERATOR, journal_departures, suppress_keys
+from publisher.services.subscribers.departures import OPERATOR, journal_departures, suppress_keys
 from publisher.services.subscribers.subscribe import next_due_after, single_mailing
 
 CHUNK = 10_000

@@ -21,7 +21,7 @@ from publisher.core.subscribers.subscription import (
 from publisher.core.tokens import KeyRing, Purpose, address_key, join_mailbox_key, mailbox_key, verify
 from publisher.services.deps import Deps
 from publisher.services.mail.messages import confirmation_message
-from publisher.services.subscribers.admin import departure_of
+from publisher.services.subscribers.departures import departure_of
 from publisher.services.subscribers.subscribe import (
     journal_mailing_id,
     refuses_confirmation_mail,

@@ -31,7 +31,7 @@ from publisher.core.tokens import KeyRing, Purpose, address_key, mailbox_key, ve
 from publisher.ports import Journal, Store
 from publisher.services.deps import Adapters, Deps, SiteRules
 from publisher.services.mail.messages import FrozenMail, PostVersions, confirmation_message, welcome_message
-from publisher.services.subscribers.admin import departure_of, journal_departures
+from publisher.services.subscribers.departures import departure_of, journal_departures
 from publisher.services.subscribers.lists import ListGoneError, current_subscription
 
 WELCOME_POSTS, WELCOME_SAMPLE = 5, 100

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from publisher.core.caching import lazy
 from publisher.core.posts.post import Asset, Post, referenced_name
-from publisher.sources.files import StabilityCheck, read_stable
+from publisher.sources.file_reading import StabilityCheck, read_stable
 
 ImageSize = tuple[int, int]
 

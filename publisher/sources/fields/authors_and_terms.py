@@ -6,9 +6,9 @@ from functools import lru_cache
 
 from publisher.core.caching import lazy
 from publisher.core.site import DEFAULT_LANGUAGE, Person
-from publisher.sources.fields.plain_text import literal_line, plain_line, split_terms
+from publisher.sources.fields.titles_and_summaries import literal_line, plain_line, split_terms
 from publisher.sources.frontmatter.values import FrontMatter, Value, fold, folded_map, scalars, word_set
-from publisher.sources.rules import SourceRules
+from publisher.sources.source_rules import SourceRules
 
 LANGUAGE_NAMES = {
     "arabic": "ar", "bengali": "bn", "bulgarian": "bg", "burmese": "my", "catalan": "ca", "chinese": "zh",

@@ -26,9 +26,9 @@ from urllib.parse import quote, unquote
 from publisher.core.caching import lazy
 from publisher.core.posts.markdown_regions import blank_code
 from publisher.sources.fields.authors_and_terms import language_of_path, language_suffix
-from publisher.sources.fields.publication import post_name
+from publisher.sources.fields.dates_and_visibility import post_name
 from publisher.sources.generators import profiles
-from publisher.sources.rules import SourceRules
+from publisher.sources.source_rules import SourceRules
 
 _BASE = r"(?:\{\{\s{0,9}site\.(?:url|baseurl|baseUrl)\s{0,9}\}\}/?){0,2}"
 _TAG = r"\{%-?\s{0,9}(?P<kind>post_url|link|post_path|post_link)\s(?P<words>[^{}%\n]{1,300}?)\s?-?%\}"

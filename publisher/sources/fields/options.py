@@ -8,7 +8,7 @@ unknown value is an error only where no generator is known. `mail` is Publisher'
 from typing import NamedTuple
 
 from publisher.core.posts.post import NO_OPTIONS, PostMailOptions, PostOptions
-from publisher.sources.fields.plain_text import literal_line
+from publisher.sources.fields.titles_and_summaries import literal_line
 from publisher.sources.frontmatter.values import FrontMatter, FrontMatterError, fold, scalars
 
 MAIL_WORDS = ("never", "only", "excerpt", "correction")

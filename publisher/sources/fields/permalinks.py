@@ -24,10 +24,10 @@ from urllib.parse import quote
 from publisher.core.caching import lazy
 from publisher.core.site import DEFAULT_LANGUAGE
 from publisher.sources.fields.authors_and_terms import language_of_path, language_suffix
-from publisher.sources.fields.publication import date_in_name, post_name
+from publisher.sources.fields.dates_and_visibility import date_in_name, post_name
 from publisher.sources.frontmatter.values import FrontMatter, scalars
 from publisher.sources.generators.profiles import HugoPaths
-from publisher.sources.rules import SourceRules
+from publisher.sources.source_rules import SourceRules
 
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",

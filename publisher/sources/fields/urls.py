@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from publisher.core.caching import lazy
-from publisher.core.posts.permalinks import public_permalink
+from publisher.core.posts.page_paths import public_permalink
 from publisher.core.posts.post import Image, referenced_name
 from publisher.core.site import DEFAULT_LANGUAGE
 from publisher.sources.fields.permalinks import (
@@ -16,11 +16,11 @@ from publisher.sources.fields.permalinks import (
     section,
     undated_name,
 )
-from publisher.sources.fields.plain_text import plain_line
+from publisher.sources.fields.titles_and_summaries import plain_line
 from publisher.sources.frontmatter.values import COMPUTED, FrontMatter, Value, legal, scalars
 from publisher.sources.generators.profiles import GENERIC
 from publisher.sources.ignored_files import posts_root
-from publisher.sources.rules import SourceRules
+from publisher.sources.source_rules import SourceRules
 
 ELSEWHERE_FIELDS = ("external_url", "source_url")
 IMAGE_FIELDS = (

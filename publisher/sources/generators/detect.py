@@ -20,7 +20,7 @@ from publisher.sources.frontmatter.values import (
     scalars,
 )
 from publisher.sources.generators import profiles
-from publisher.sources.rules import GeneratorConfig, read_config_map, read_text
+from publisher.sources.source_rules import GeneratorConfig, read_config_map, read_text
 
 MAX_LANGUAGES = 100
 _LOCALE = lazy(r"""\bdefaultLocale\s*:\s*["']([\w-]+)["']""")

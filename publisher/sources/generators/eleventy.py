@@ -36,7 +36,7 @@ from publisher.sources.frontmatter.values import (
 )
 from publisher.sources.generators import profiles
 from publisher.sources.generators.js_literals import JsCode, exported, known
-from publisher.sources.rules import SourceRules, read_config_map, read_text
+from publisher.sources.source_rules import SourceRules, read_config_map, read_text
 
 _TEMPLATE = lazy(r"\{\{-?\s*([^{}]{1,200}?)\s*-?\}\}")
 _QUOTED = lazy(r"\"[^\"]*\"|'[^']*'")

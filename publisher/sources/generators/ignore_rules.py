@@ -29,7 +29,7 @@ from publisher.sources.frontmatter.values import FrontMatter
 from publisher.sources.generators import hugo
 from publisher.sources.globs import any_regex, glob_to_regex, matches_whole
 from publisher.sources.ignored_files import IgnorePatterns, IgnoreRule, OnlyWithin, OutsideFolders, is_inside
-from publisher.sources.rules import GeneratorConfig, SourceRules, read_page_front_matter
+from publisher.sources.source_rules import GeneratorConfig, SourceRules, read_page_front_matter
 
 MAX_SECTIONS = 5_000
 """Pages of sections that are opened."""

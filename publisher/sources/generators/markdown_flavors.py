@@ -18,7 +18,7 @@ from typing import TypeAlias
 from publisher.core.caching import lazy
 from publisher.core.posts.post import MarkdownExtension
 from publisher.sources.frontmatter.values import FrontMatter, Value, folded_map, scalars
-from publisher.sources.rules import read_config_map, read_text
+from publisher.sources.source_rules import read_config_map, read_text
 
 _DEFAULTS: Mapping[str, tuple[MarkdownExtension, ...]] = {
     "none": (MarkdownExtension.DEFINITIONS, MarkdownExtension.ABBREVIATIONS, MarkdownExtension.AFTER_HTML),

@@ -15,9 +15,9 @@ from itertools import islice
 from pathlib import Path
 
 from publisher.core.caching import lazy
-from publisher.sources.files import files_below
+from publisher.sources.file_reading import files_below
 from publisher.sources.frontmatter.values import FrontMatterError, Value, fold
-from publisher.sources.rules import read_config_map, read_text
+from publisher.sources.source_rules import read_config_map, read_text
 
 MAX_FILES, MAX_FILE_SIZE, MAX_VALUES, MAX_VALUE_LENGTH = 1_000, 100_000, 20_000, 1_000
 """Data files; bytes of one file; values of all files together; characters of one value."""

@@ -13,9 +13,9 @@ from itertools import islice
 from pathlib import Path
 
 from publisher.core.caching import lazy
-from publisher.sources.files import files_below
+from publisher.sources.file_reading import files_below
 from publisher.sources.frontmatter.values import Value, fold, folded_map
-from publisher.sources.rules import SourceRules, read_text
+from publisher.sources.source_rules import SourceRules, read_text
 
 PROFILES = frozenset({"jekyll", "eleventy", "hexo", "none", "auto"})
 """Generators that run such tags in posts."""

@@ -16,13 +16,13 @@ from sqlalchemy.exc import ArgumentError
 
 from publisher.core.digests.digest import DEFAULT_CONTENT_ID
 from publisher.core.errors import OutputError, StoreError
-from publisher.core.service import ServiceRecord, SettingsGeneration
+from publisher.core.service_record import ServiceRecord, SettingsGeneration
 from publisher.stores.files import private_folder
 from publisher.stores.sql.database import Database, upsert
 from publisher.stores.sql.delivery.bounces import BounceRecords
 from publisher.stores.sql.delivery.holds import MailingHolds, WithdrawnPosts
 from publisher.stores.sql.delivery.ledger import Ledger, ReconciliationRecords, Routes
-from publisher.stores.sql.delivery.released import ReleasedPosts
+from publisher.stores.sql.delivery.released_posts import ReleasedPosts
 from publisher.stores.sql.delivery.retention import LedgerRetention
 from publisher.stores.sql.delivery.throttle_state import QuotaRecords, ThrottleRecords
 from publisher.stores.sql.digests.planning import Planning
@@ -42,9 +42,9 @@ from publisher.stores.sql.schema.tables import (
 )
 from publisher.stores.sql.subscribers.departures import DepartureRecords, ListRecords
 from publisher.stores.sql.subscribers.personal_data import AccountLinks, PersonalData
-from publisher.stores.sql.subscribers.rows import insert_default_content
 from publisher.stores.sql.subscribers.signup import SignupRecords
 from publisher.stores.sql.subscribers.subscribers import AddressKeys, Subscribers
+from publisher.stores.sql.subscribers.subscription_rows import insert_default_content
 
 if TYPE_CHECKING:
     from publisher.core.delivery.mailing import NewMailing

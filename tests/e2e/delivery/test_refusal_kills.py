@@ -14,7 +14,7 @@ from mailsite import MailSite, readers
 from smtp_server import Act, Moment, Say, SmtpServer
 
 from publisher.core.delivery.mailing import MailingState
-from publisher.services.subscribers.admin import key_of
+from publisher.services.subscribers.departures import key_of
 
 GONE = {f"reader{n:03}@example.org" for n in (2, 5)}
 FULL = "reader004@example.org"

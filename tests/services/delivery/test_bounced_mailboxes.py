@@ -12,8 +12,8 @@ from publisher.core.delivery.bounces import Severity
 from publisher.core.delivery.holds import MailingCommand
 from publisher.core.delivery.mailing import MailingHold, MailingState
 from publisher.services.operations import mailings
-from publisher.services.subscribers import admin, signup
-from publisher.services.subscribers.admin import key_of
+from publisher.services.subscribers import departures, signup
+from publisher.services.subscribers.departures import key_of
 
 GONE = "550 5.1.1 no such user"
 FULL = "552 5.2.2 mailbox full"
@@ -41,7 +41,7 @@ def kinds(site: MailSite, address: str = FIRST) -> list[str]:
 
 def about(site: MailSite, address: str = FIRST) -> dict[str, Any]:
     app = site.app()
-    found = admin.export_data(app.deps, address)
+    found = departures.export_data(app.deps, address)
     app.close()
     return found
 
@@ -178,7 +178,7 @@ def test_erasing_a_reader_forgets_what_they_refused(tmp_path: Path) -> None:
         site = MailSite(tmp_path / "site", readers(3), port=server.port)
         site.deliver()
     app = site.app()
-    admin.erase(app.deps, FIRST, site.now)
+    departures.erase(app.deps, FIRST, site.now)
     assert app.store.refusals_of(key_of(app.ring, FIRST)) == []
     app.close()
 

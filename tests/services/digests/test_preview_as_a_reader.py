@@ -13,7 +13,7 @@ from publisher.app import App
 from publisher.config import load
 from publisher.core.errors import Refused
 from publisher.core.subscribers.subscription import ContentPreference, Preferences, SchedulePreference
-from publisher.services.subscribers import admin, signup, subscribe
+from publisher.services.subscribers import departures, signup, subscribe
 from publisher.services.subscribers.subscribe import next_due_of
 
 TOML = """
@@ -73,12 +73,12 @@ class Desk:
         assert self.app.store.set_preferences(found.id, found.generation, choices, due)
 
     def found(self, name: str) -> Any:
-        key = admin.key_of(self.app.ring, self.address(name))
+        key = departures.key_of(self.app.ring, self.address(name))
         return next(s for s in self.app.store.subscriptions_of(key) if s.list == self.spec.slug)
 
     def back(self, name: str) -> None:
         """Leaves, and comes back in person."""
-        admin.unsubscribe(self.app.deps, self.address(name), self.spec, self.now)
+        departures.unsubscribe(self.app.deps, self.address(name), self.spec, self.now)
         signup.sign_up(self.app.deps, [self.spec], self.address(name), "", self.now)
         found = self.found(name)
         assert self.app.store.confirm(found.id, found.generation, self.now, self.now)
@@ -202,7 +202,7 @@ def test_who_gets_no_mail_is_told_why(desk: Desk, name: str, why: str) -> None:
     desk.post("one")
     desk.reader(name, paused=name == "fay")
     if name == "leo":
-        admin.unsubscribe(desk.app.deps, desk.address(name), None, desk.now)
+        departures.unsubscribe(desk.app.deps, desk.address(name), None, desk.now)
     with pytest.raises(Refused, match=f"preview daily: {name}@example.org {why}"):
         desk.app.preview(desk.spec, desk.address(name))
 

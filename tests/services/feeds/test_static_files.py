@@ -124,7 +124,7 @@ PATHS = st.lists(
 @given(st.lists(PATHS.map("/".join), max_size=6), st.lists(PATHS.map("/".join), max_size=3))
 @settings(max_examples=examples(100))
 def test_what_is_copied_never_meets_ours_or_another_on_any_disk(paths: list[str], ours: list[str]) -> None:
-    from publisher.core.posts.permalinks import disk_key
+    from publisher.core.posts.page_paths import disk_key
 
     files = [StaticFile(path=path, name=path, size=1, changed_ns=1) for path in dict.fromkeys(paths)]
     copied, refused = static_files(files, ours)

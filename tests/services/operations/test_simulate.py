@@ -18,7 +18,7 @@ from publisher.config import load
 from publisher.core.errors import UsageError
 from publisher.core.subscribers.subscription import Preferences, SchedulePreference
 from publisher.services.operations.simulate import SimulatedEvent
-from publisher.services.subscribers import admin, subscribe
+from publisher.services.subscribers import departures, subscribe
 from publisher.services.subscribers.subscribe import next_due_of
 
 START = datetime(2024, 10, 24, 12, tzinfo=UTC)
@@ -58,7 +58,7 @@ class Desk:
         deps = self.app.deps
         subscribe.add(deps, deps.rules.lists[1], "dee@example.org", self.now, confirmed=True)
         subscribe.add(deps, deps.rules.lists[1], "gone@example.org", self.now, confirmed=True)
-        admin.unsubscribe(deps, "gone@example.org", None, self.now)
+        departures.unsubscribe(deps, "gone@example.org", None, self.now)
         for n, date in enumerate(DATES):
             text = f"---\ntitle: Post {n}\ndate: {date}\n---\nWords.\n"
             (folder / "posts" / f"{n}.md").write_text(text, encoding="utf-8")

@@ -18,7 +18,7 @@ from publisher.core.subscribers.subscription import (
     SchedulePreference,
     SubscriptionState,
 )
-from publisher.services.subscribers import admin, signup, subscribe
+from publisher.services.subscribers import departures, signup, subscribe
 from publisher.services.subscribers.subscribe import next_due_of
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -87,7 +87,7 @@ def full(tmp_path: Path) -> Desk:
         app.store.set_preferences(found.id, found.generation, choices, due)
     signup.sign_up(app.deps, [daily], "pat@example.org", "", NOW)
     subscribe.add(app.deps, other, "ann@example.org", NOW, confirmed=True)
-    admin.unsubscribe(app.deps, "left@example.org", daily, NOW)
+    departures.unsubscribe(app.deps, "left@example.org", daily, NOW)
     app.close()
     return desk
 

@@ -20,7 +20,7 @@ from publisher.core.errors import UsageError
 from publisher.core.subscribers.csv_cells import RowStatus, SourceStatus
 from publisher.core.subscribers.import_rows import ImportRow
 from publisher.core.tokens import address_key, mailbox_key
-from publisher.services.subscribers import admin, signup, subscribe
+from publisher.services.subscribers import departures, signup, subscribe
 from publisher.services.subscribers.import_csv import import_readers
 
 AT = "2020-10-06T10:00:00Z"
@@ -460,13 +460,13 @@ def arrive(app: Any, daily: Any, address: str, past: str) -> None:
         case "cli" | "left" | "erased":
             subscribe.add(app.deps, daily, address, START, confirmed=True)
             if past == "left":
-                admin.unsubscribe(app.deps, address, daily, START)
+                departures.unsubscribe(app.deps, address, daily, START)
             if past == "erased":
-                admin.erase(app.deps, address, START)
+                departures.erase(app.deps, address, START)
         case "imported":
             list(import_readers(app.deps, daily, [(1, address)], START, confirmed=True))
         case "bounced":
-            admin.suppress_keys(app.deps, [(address_key(address, app.ring), "")], "bounce", START)
+            departures.suppress_keys(app.deps, [(address_key(address, app.ring), "")], "bounce", START)
         case _:
             pass
 

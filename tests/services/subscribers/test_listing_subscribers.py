@@ -10,7 +10,7 @@ from mailsite import MailSite, readers
 from publisher.cli import publisher
 from publisher.cli.subscribers import subscribers
 from publisher.core.tokens import address_key
-from publisher.services.subscribers import admin
+from publisher.services.subscribers import departures
 from publisher.services.subscribers.subscribe import add
 
 NOW = datetime(2020, 10, 6, 9, tzinfo=UTC)
@@ -52,7 +52,7 @@ def test_an_upgrade_finds_people_whose_key_is_another_now(tmp_path: Path) -> Non
     assert CliRunner().invoke(publisher, ["migrate", "--site", str(tmp_path)]).exit_code == 0
     app = site.app()
     [daily] = app.deps.rules.lists
-    [ended] = admin.unsubscribe(app.deps, "Straße@example.org", daily, NOW)
+    [ended] = departures.unsubscribe(app.deps, "Straße@example.org", daily, NOW)
     assert ended.address == "straße@example.org"
     assert add(app.deps, daily, "strasse@example.org", NOW, confirmed=True) == "added"
     app.close()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from publisher.sources.fields.plain_text import first_heading, plain_line, plain_summary
+from publisher.sources.fields.titles_and_summaries import first_heading, plain_line, plain_summary
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from unpacking import unpack
 
 from publisher.core.posts.post import BadPost, ParsedPost, Post, wait_reason
 from publisher.sources import FolderSource, SourceRules
-from publisher.sources.fields.plain_text import literal_line, plain_line
+from publisher.sources.fields.titles_and_summaries import literal_line, plain_line
 
 CORPORA = SHARED / "corpora"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

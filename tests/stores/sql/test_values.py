@@ -11,7 +11,7 @@ from publisher.core.posts.post import Image, MarkdownExtension, MarkupLanguage, 
 from publisher.core.site import Person
 from publisher.core.subscribers.subscription import NewReader, SignupResult, SubscriptionState
 from publisher.stores.sql.delivery.batches import ranges
-from publisher.stores.sql.publishing.rows import post_from_text, post_to_text
+from publisher.stores.sql.publishing.post_rows import post_from_text, post_to_text
 from publisher.stores.sql.schema.columns import Suppression, milliseconds
 from publisher.stores.sql.subscribers.join import PriorSubscription, signup_outcome, state_after
 

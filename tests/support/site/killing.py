@@ -187,28 +187,30 @@ def _reach(order: dict[str, Any], there: int) -> Callable[[str], None]:
 def _act(app: Any, what: str, *words: str) -> None:
     """What a reader or an operator does, through the service that the web and the command line call."""
     from publisher.core.subscribers.subscription import BOUNCE
-    from publisher.services.subscribers import account, admin, signup, subscribe
+    from publisher.services.subscribers import account, departures, signup, subscribe
 
     deps, now = app.deps, app.clock()
     match what:
         case "one click":
             subscribe.unsubscribe(deps, words[0], now)
         case "operator unsubscribes":
-            admin.unsubscribe(deps, words[0], None, now)
+            departures.unsubscribe(deps, words[0], None, now)
         case "many leave":
             gone = [
                 one
                 for word in words
-                for one in deps.adapters.store.subscriptions_of(admin.key_of(deps.process.keyring(), word))
+                for one in deps.adapters.store.subscriptions_of(
+                    departures.key_of(deps.process.keyring(), word)
+                )
             ]
-            admin.end_subscriptions(deps, gone, now)
+            departures.end_subscriptions(deps, gone, now)
         case "operator suppresses":
-            admin.suppress(deps, words[0], None, now)
+            departures.suppress(deps, words[0], None, now)
         case "bounces":
-            whom = [(admin.key_of(deps.process.keyring(), word), "") for word in words]
-            admin.suppress_keys(deps, whom, BOUNCE, now)
+            whom = [(departures.key_of(deps.process.keyring(), word), "") for word in words]
+            departures.suppress_keys(deps, whom, BOUNCE, now)
         case "operator erases":
-            admin.erase(deps, words[0], now)
+            departures.erase(deps, words[0], now)
         case "reader erases":
             account.erase(deps, words[0], now)
         case "confirms":

@@ -10,7 +10,7 @@ from jinja2.bccache import Bucket, BytecodeCache
 
 from publisher.app import packaged
 from publisher.rendering import templates
-from publisher.rendering.limits import BoundedEnvironment
+from publisher.rendering.template_limits import BoundedEnvironment
 
 
 class _Compiled(BytecodeCache):

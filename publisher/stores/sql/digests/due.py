@@ -32,7 +32,7 @@ from publisher.core.publishing.log import LogKind
 from publisher.core.subscribers.cadences import TIME_STEP
 from publisher.core.subscribers.subscription import ContentPreference, SubscriptionState
 from publisher.stores.sql.database import Database, slices
-from publisher.stores.sql.delivery.released import has_released, has_shown, is_any_released
+from publisher.stores.sql.delivery.released_posts import has_released, has_shown, is_any_released
 from publisher.stores.sql.delivery.transitions import is_suppressed
 from publisher.stores.sql.schema.columns import is_
 from publisher.stores.sql.schema.subscriber_tables import (
@@ -42,7 +42,7 @@ from publisher.stores.sql.schema.subscriber_tables import (
     subscriptions,
 )
 from publisher.stores.sql.schema.tables import log, log_head, posts
-from publisher.stores.sql.subscribers.rows import content_value, schedule_value
+from publisher.stores.sql.subscribers.subscription_rows import content_value, schedule_value
 
 ACTIVE = is_(subscriptions.c.state, SubscriptionState.ACTIVE)
 

@@ -33,7 +33,7 @@ from publisher.stores.sql.delivery.mailings import (
     save_segments,
     start_transactional,
 )
-from publisher.stores.sql.delivery.released import released_posts
+from publisher.stores.sql.delivery.released_posts import released_posts
 from publisher.stores.sql.delivery.transitions import is_suppressed
 from publisher.stores.sql.digests.due import (
     DueReaders,

@@ -19,7 +19,7 @@ from publisher.core.feeds.feed import (
 from publisher.core.posts.filters import Term, TermKind, fold_term, term_matches
 from publisher.core.publishing.log import LogKind, PublishedPost
 from publisher.stores.sql.database import Database, slices, upsert
-from publisher.stores.sql.publishing.rows import published_post
+from publisher.stores.sql.publishing.post_rows import published_post
 from publisher.stores.sql.publishing.term_index import content_version
 from publisher.stores.sql.schema.feed_tables import (
     CONTENT,

@@ -14,7 +14,7 @@ from publisher.core.posts.post import FileStat, Post
 from publisher.core.publishing.incremental import IndexUpdate
 from publisher.core.publishing.log import PublishedPost
 from publisher.stores.sql.database import Database, insert_columns, insert_many, insert_new, slices, upsert
-from publisher.stores.sql.publishing.rows import post_from_text, post_to_text, published_post
+from publisher.stores.sql.publishing.post_rows import post_from_text, post_to_text, published_post
 from publisher.stores.sql.schema.columns import milliseconds
 from publisher.stores.sql.schema.tables import FILES, LATEST, counters, files, posts
 from publisher.stores.sql.schema.tables import bodies as body_table

@@ -24,7 +24,7 @@ from publisher.core.publishing.plan import Change, Plan
 from publisher.core.times import LastEntry
 from publisher.stores.sql.database import Database, insert_columns, insert_new, slices
 from publisher.stores.sql.publishing import post_updates, term_index
-from publisher.stores.sql.publishing.rows import post_to_text, published_post
+from publisher.stores.sql.publishing.post_rows import post_to_text, published_post
 from publisher.stores.sql.schema.columns import metadata
 from publisher.stores.sql.schema.tables import bodies, log, log_head, mailings, posts, revisions
 

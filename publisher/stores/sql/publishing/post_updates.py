@@ -11,7 +11,7 @@ from publisher.core.publishing.log import LogKind
 from publisher.core.publishing.plan import Change, Plan
 from publisher.stores.sql.database import insert_new, slices, upsert
 from publisher.stores.sql.publishing import term_index
-from publisher.stores.sql.publishing.rows import post_from_text, post_to_text
+from publisher.stores.sql.publishing.post_rows import post_from_text, post_to_text
 from publisher.stores.sql.schema.tables import addresses, mailing_posts, posts, revisions
 
 

@@ -15,7 +15,7 @@ from publisher.core.posts.post import Post
 from publisher.core.publishing.log import LogKind
 from publisher.core.publishing.plan import Plan
 from publisher.stores.sql.database import insert_columns, insert_new, slices
-from publisher.stores.sql.publishing.rows import post_from_text
+from publisher.stores.sql.publishing.post_rows import post_from_text
 from publisher.stores.sql.schema.feed_tables import CONTENT, post_terms, retagged, terms
 from publisher.stores.sql.schema.tables import counters, posts
 

@@ -57,7 +57,7 @@ from publisher.stores.sql.subscribers.personal_data import (
     erase_person,
     has_delivery,
 )
-from publisher.stores.sql.subscribers.rows import select_subscriptions
+from publisher.stores.sql.subscribers.subscription_rows import select_subscriptions
 
 
 class DepartureRecords:

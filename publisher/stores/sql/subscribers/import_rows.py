@@ -44,7 +44,7 @@ from publisher.core.subscribers.subscription import (
 )
 from publisher.stores.sql.database import Database, insert_new, slices
 from publisher.stores.sql.delivery.mailings import save_segments, start_transactional_each
-from publisher.stores.sql.publishing.rows import consent_to_json
+from publisher.stores.sql.publishing.post_rows import consent_to_json
 from publisher.stores.sql.schema.columns import HexDigest, Suppression
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions, suppressions
 from publisher.stores.sql.subscribers.join import (

@@ -34,11 +34,11 @@ from publisher.core.subscribers.subscription import (
     starts_new_life,
 )
 from publisher.stores.sql.database import insert_new, slices
-from publisher.stores.sql.publishing.rows import consent_to_json
+from publisher.stores.sql.publishing.post_rows import consent_to_json
 from publisher.stores.sql.schema.columns import BLOCKS_ALWAYS, EVERYWHERE, LIFTED_BY_READER, Suppression
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions, suppressions
 from publisher.stores.sql.schema.tables import log_head
-from publisher.stores.sql.subscribers.rows import (
+from publisher.stores.sql.subscribers.subscription_rows import (
     content_ids,
     schedule_ids,
     select_subscriptions,

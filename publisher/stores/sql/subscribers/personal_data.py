@@ -32,7 +32,7 @@ from publisher.core.subscribers.subscription import Subscription, SubscriptionSt
 from publisher.stores.sql.database import Database, slices
 from publisher.stores.sql.delivery.batches import batch_with, recount_batches
 from publisher.stores.sql.delivery.bounces import bounces, delete_refusals
-from publisher.stores.sql.delivery.released import delete_released
+from publisher.stores.sql.delivery.released_posts import delete_released
 from publisher.stores.sql.delivery.retention import delete_receipts, has_receipt, receipts, reply_archive
 from publisher.stores.sql.delivery.transitions import update_for
 from publisher.stores.sql.schema.columns import is_
@@ -45,7 +45,7 @@ from publisher.stores.sql.schema.tables import (
     mailing_posts,
     mailings,
 )
-from publisher.stores.sql.subscribers.rows import select_subscriptions, subscription_value
+from publisher.stores.sql.subscribers.subscription_rows import select_subscriptions, subscription_value
 
 _FOR_ONE = (MailingKind.CONFIRM, MailingKind.ACCOUNT)
 IN_FLIGHT = (DeliveryState.CLAIMED, DeliveryState.SENDING)

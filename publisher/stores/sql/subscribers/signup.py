@@ -50,7 +50,7 @@ from publisher.stores.sql.schema.subscriber_tables import (
 from publisher.stores.sql.schema.tables import deliveries
 from publisher.stores.sql.subscribers.join import join_readers, preview_result
 from publisher.stores.sql.subscribers.personal_data import IN_FLIGHT, delete_subscriptions, has_delivery
-from publisher.stores.sql.subscribers.rows import select_subscriptions, subscription_value
+from publisher.stores.sql.subscribers.subscription_rows import select_subscriptions, subscription_value
 
 RECORD_ATTEMPTS_EVERY = timedelta(days=1)
 """How often attempts of one mailbox are recorded: a flood of them must cost no writes."""

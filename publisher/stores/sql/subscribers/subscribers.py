@@ -26,7 +26,7 @@ from publisher.stores.sql.schema.subscriber_tables import arrivals, subscribers,
 from publisher.stores.sql.schema.tables import log_head
 from publisher.stores.sql.subscribers.join import activate, is_blocked, join_readers
 from publisher.stores.sql.subscribers.personal_data import delete_pending
-from publisher.stores.sql.subscribers.rows import (
+from publisher.stores.sql.subscribers.subscription_rows import (
     content_ids,
     schedule_ids,
     select_subscriptions,

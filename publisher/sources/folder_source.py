@@ -16,7 +16,7 @@ from publisher import core
 from publisher.core.errors import SourceError
 from publisher.core.posts.post import BadPost, FileReading, FileStat, ParsedPost
 from publisher.sources.fields.assets import AssetFolder, find_references
-from publisher.sources.files import FileBusy, StabilityCheck, Walk, read_stable, to_file_stat
+from publisher.sources.file_reading import FileBusy, StabilityCheck, Walk, read_stable, to_file_stat
 from publisher.sources.parallel import (
     PackedStats,
     Prefetch,
@@ -27,8 +27,8 @@ from publisher.sources.parallel import (
     unpack_reading,
     unpack_stats,
 )
-from publisher.sources.rules import SourceRules
 from publisher.sources.site_config import resolve_config
+from publisher.sources.source_rules import SourceRules
 
 if TYPE_CHECKING:
     from publisher.sources.fields.links import LinkIndex

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.publishing.arrivals import copy_origin, max_new_posts
+from publisher.core.publishing.new_post_guards import copy_origin, max_new_posts
 
 WORD = st.from_regex(r"[a-z0-9][a-z0-9-]{0,12}", fullmatch=True)
 

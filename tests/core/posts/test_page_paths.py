@@ -2,7 +2,7 @@
 
 import pytest
 
-from publisher.core.posts.permalinks import page_path, public_permalink
+from publisher.core.posts.page_paths import page_path, public_permalink
 
 
 @pytest.mark.parametrize(
