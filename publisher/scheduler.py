@@ -1,8 +1,10 @@
-"""The ticker of `publisher run`: it calls the services at intervals, and sooner when something is due.
+"""The ticker of `publisher run`: APScheduler calls the services at intervals, and sooner when something is
+due.
 
-What is due is computed from the store and never kept here, so nothing is lost while the process is down. Jobs
-wait by a monotonic clock: setting the machine's clock makes none of them wait longer. A late job runs once; a
-job that is asked for while it runs follows itself.
+What is due is computed from the store and never kept here, so nothing is lost while the process is down. A
+late job runs once; a job that is asked for while it runs follows itself. APScheduler waits for instants of
+the machine's clock; a monotonic clock is compared with it every second, so that setting it makes no job wait
+longer.
 """
 
 import logging
@@ -10,13 +12,17 @@ import threading
 import time
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import ExitStack, contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
-from publisher.app import App, PublishReport
+from publisher.app import App, PublishReport, wall_clock
 from publisher.core.errors import PublisherError
 from publisher.core.publishing.plan import HoldReason, describe_held
 
 log = logging.getLogger(__name__)
+
+# It warns of each run that it leaves out because one is waiting already, which will do all there is to do.
+logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
 LONGEST_RECHECK = timedelta(seconds=10)
 """The longest wait before a file that is still being written is checked again."""
@@ -43,59 +49,60 @@ def running_seconds() -> float:
     return time.monotonic() if boot_time is None else time.clock_gettime(boot_time)
 
 
+def make_scheduler() -> Any:
+    """APScheduler, with threads for its jobs; not started yet."""
+    from apscheduler.schedulers import background  # pyright: ignore[reportMissingTypeStubs]  # has none
+
+    # Three: one that runs, one that waits for its turn, and one that finds that another waits already.
+    defaults = {"misfire_grace_time": None, "coalesce": True, "max_instances": 3}
+    return background.BackgroundScheduler(timezone=UTC, job_defaults=defaults)
+
+
 class RepeatedJob:
-    """Work that a thread of its own does once in `every`, for the first time after `first`, and sooner when
-    it is asked for. It is never done twice at once, nor while somebody else holds `turn`.
+    """Work that `scheduler` (`make_scheduler`) does once in `every`, for the first time after `first`, and
+    sooner when it is asked for. It is never done twice at once, nor while somebody else holds `turn`.
     """
 
-    def __init__(self, name: str, work: Callable[[], None], every: timedelta, first: timedelta) -> None:
-        self.every = every
+    def __init__(self, scheduler: Any, work: Callable[[], None], every: timedelta, first: timedelta) -> None:
         self.turn = threading.Lock()
-        self._work = work
-        self._condition = threading.Condition()
-        self._due = time.monotonic() + first.total_seconds()
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._scheduler, self._work, self._every = scheduler, work, every
+        self._lock = threading.Lock()
+        self._waiting = False
+        self._job: Any = scheduler.add_job(
+            self._run, "interval", seconds=every.total_seconds(), next_run_time=wall_clock() + first
+        )
 
-    def start(self) -> None:
-        """Starts to work."""
-        self._thread.start()
+    def repeat_every(self, every: timedelta) -> None:
+        """Changes the interval; the next one begins now."""
+        if every != self._every:
+            self._every = every
+            self._job.reschedule("interval", seconds=every.total_seconds())
 
     def run_within(self, wait: timedelta = timedelta()) -> None:
         """Does the work after `wait`, or earlier if it is due earlier."""
-        with self._condition:
-            self._due = min(self._due, time.monotonic() + wait.total_seconds())
-            self._condition.notify()
-
-    def stop(self) -> None:
-        """Begins no more work."""
-        with self._condition:
-            self._stopping = True
-            self._condition.notify()
-
-    def join(self) -> None:
-        """Waits until work under way is finished."""
-        if self._thread.is_alive():
-            self._thread.join()
+        at = wall_clock() + wait
+        with self._lock:
+            if at < self._next_run:
+                self._job.modify(next_run_time=at)
 
     @property
     def waits(self) -> timedelta:
         """How long it is until the work is due."""
-        return timedelta(seconds=max(0.0, self._due - time.monotonic()))
+        return max(timedelta(), self._next_run - wall_clock())
+
+    @property
+    def _next_run(self) -> datetime:
+        return cast("datetime", self._job.next_run_time)
 
     def _run(self) -> None:
-        while self._wait():
-            with self.turn:
-                if not self._stopping:
-                    self._work()
-
-    def _wait(self) -> bool:
-        """Waits until the work is due; false when there will be no more."""
-        with self._condition:
-            while not self._stopping and (left := self._due - time.monotonic()) > 0:
-                self._condition.wait(min(left, threading.TIMEOUT_MAX))
-            self._due = time.monotonic() + self.every.total_seconds()
-            return not self._stopping
+        with self._lock:
+            if self._waiting:  # that one will do what this one was asked for
+                return
+            self._waiting = True
+        with self.turn:
+            self._waiting = False
+            if self._scheduler.running:
+                self._work()
 
 
 class Ticker:
@@ -123,12 +130,15 @@ class Ticker:
         self._right_at: datetime | None = None
         self._drift: datetime | None = None
         self._checked_at: float | None = None
+        self._scheduler = make_scheduler()
         every, now = app.settings.schedule.publish_every, timedelta()
-        self._publish = RepeatedJob("publishing", lambda: self._run_job("schedule", self.publish), every, now)
-        self._deliver = RepeatedJob("delivering", lambda: self._run_job("mail", self.deliver), every, every)
-        self._ping = RepeatedJob("pinging", lambda: self._run_job("hubs", self.ping), every, every)
-        hour = timedelta(hours=1)
-        self._archive = RepeatedJob("archiving", lambda: self._run_job("ledger", self.archive), hour, now)
+        self._publish = self._job("schedule", self.publish, every, now)
+        self._deliver = self._job("mail", self.deliver, every, every)
+        self._ping = self._job("hubs", self.ping, every, every)
+        self._archive = self._job("ledger", self.archive, timedelta(hours=1), now)
+
+    def _job(self, area: str, work: Callable[[], None], every: timedelta, first: timedelta) -> RepeatedJob:
+        return RepeatedJob(self._scheduler, lambda: self._run_job(area, work), every, first)
 
     @property
     def _paced(self) -> tuple[RepeatedJob, ...]:
@@ -137,18 +147,13 @@ class Ticker:
 
     def start(self) -> None:
         """Starts ticking with a publish, for what became due while no process was running."""
-        for job in (*self._paced, self._archive):
-            job.start()
+        self._scheduler.start()
         threading.Thread(target=self._watch_clock, name="clock", daemon=True).start()
 
     def stop(self) -> None:
         """Stops ticking; returns when running jobs have finished."""
         self._stopping.set()
-        jobs = (*self._paced, self._archive)
-        for job in jobs:
-            job.stop()
-        for job in jobs:
-            job.join()
+        self._scheduler.shutdown(wait=True)
 
     @contextmanager
     def paused(self) -> Generator[None, None, None]:
@@ -168,14 +173,16 @@ class Ticker:
             self._run_all()
 
     def _run_all(self) -> None:
-        for job in self._paced:
+        for job in (*self._paced, self._archive):
             job.run_within()
+        if self._scheduler.running:
+            self._scheduler.wakeup()  # after the clock was set forward it does not know that it is late
 
     def take_up(self, app: App) -> None:
         """Goes on with `app`, the same site by other settings; only while `paused`."""
         self.app = app
         for job in self._paced:
-            job.every = app.settings.schedule.publish_every
+            job.repeat_every(app.settings.schedule.publish_every)
 
     def _must_end(self) -> bool:
         """Whether a job has to end at the next opportunity."""

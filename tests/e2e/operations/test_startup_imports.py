@@ -30,6 +30,7 @@ OF_OTHERS = (
     "alembic",
     "starlette",
     "uvicorn",
+    "apscheduler",
     "watchfiles",
     "publisher.init_site",
     "publisher.web",

@@ -17,7 +17,7 @@ from publisher.cli import publisher
 from publisher.config import load
 from publisher.core.errors import ClockBehind, Refused
 from publisher.core.publishing.log import LogKind
-from publisher.scheduler import RepeatedJob, Ticker
+from publisher.scheduler import RepeatedJob, Ticker, make_scheduler
 from publisher.services.subscribers import subscribe
 
 NOW = datetime(2024, 6, 10, 9, tzinfo=UTC)
@@ -286,7 +286,7 @@ def test_a_gap_in_time_is_logged_once_and_everything_due_runs_at_once(
         caplog.clear()
         seconds += running
         desk.now += timedelta(seconds=wall)
-        ticker._deliver = job = RepeatedJob("delivering", lambda: None, DAY, DAY)  # pyright: ignore[reportPrivateUsage]
+        ticker._deliver = job = RepeatedJob(make_scheduler(), lambda: None, DAY, DAY)  # pyright: ignore[reportPrivateUsage]
         ticker.check_clock(seconds)
         told = [(vars(record)["reason"], vars(record)["seconds"]) for record in caplog.records]
         assert told == ([said] if said else []), wall

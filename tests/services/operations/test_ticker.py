@@ -13,7 +13,7 @@ from stores import mark_sending
 
 from publisher.app import App, fixed
 from publisher.config import load
-from publisher.scheduler import RepeatedJob, Ticker
+from publisher.scheduler import RepeatedJob, Ticker, make_scheduler
 
 TOML = '[site]\ntitle = "T"\nurl = "https://x.example/"\n[schedule]\npublish_every = "1h"\n'
 POST = "---\ntitle: {0}\ndate: 2024-05-01\n---\nWords.\n"
@@ -158,8 +158,9 @@ def test_a_job_follows_itself_when_it_is_asked_for_while_it_runs_and_ends_what_i
         go.acquire()
 
     hour = timedelta(hours=1)
-    job = RepeatedJob("working", work, hour, hour)
-    job.start()
+    scheduler = make_scheduler()
+    job = RepeatedJob(scheduler, work, hour, hour)
+    scheduler.start()
     assert timedelta(minutes=59) < job.waits <= hour
     job.run_within()
     begun.acquire()
@@ -169,7 +170,6 @@ def test_a_job_follows_itself_when_it_is_asked_for_while_it_runs_and_ends_what_i
     begun.acquire()
     job.run_within(hour / 2)
     assert hour / 3 < job.waits <= hour / 2
-    job.stop()
     go.release()
-    job.join()
+    scheduler.shutdown(wait=True)
     assert len(runs) == 2
