@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Generator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -124,6 +124,7 @@ class Ticker:
         self._reworded: set[str] = set()
         self._retired: set[str] = set()
         self._removed_lists: set[str] = set()
+        self._settings_changes: set[str] = set()
         self._troubles: Mapping[str, str] = {}
         self._full_scan_at = time.monotonic()
         self._clock_wrong, self._log_ahead = False, ""
@@ -181,6 +182,8 @@ class Ticker:
     def take_up(self, app: App) -> None:
         """Goes on with `app`, the same site by other settings; only while `paused`."""
         self.app = app
+        with suppress(PublisherError):  # the publish that follows says it
+            self._log_settings(app.settings_changes())
         for job in self._paced:
             job.repeat_every(app.settings.schedule.publish_every)
 
@@ -297,6 +300,8 @@ class Ticker:
         for reason in retired - self._retired:
             log.warning("feed_retired", extra={"reason": reason})
         self._retired = retired
+        self._log_settings(report.settings_changes)
+        self._settings_changes.clear()  # they have happened
         for reason in sorted(set(report.removed_lists) - self._removed_lists):
             log.warning("list_removed", extra={"reason": reason})
         self._removed_lists = set(report.removed_lists)
@@ -326,6 +331,13 @@ class Ticker:
             log.warning("secret_is_right")
         self._secret_problem = problem
         self.app.set_problem("secret", problem)
+
+    def _log_settings(self, changes: Collection[str]) -> None:
+        """Logs what changed settings do, once: when they are taken up, or with the first publish by them."""
+        for line in changes:
+            if line not in self._settings_changes:
+                log.warning("settings_change", extra={"effect": line})
+        self._settings_changes.update(changes)
 
     def _log_unsent(self, reasons: Collection[str]) -> None:
         """Logs a reason when it is new; `status` shows it for as long as it lasts."""

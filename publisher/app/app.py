@@ -24,6 +24,7 @@ from publisher.core.times import NOW_LEEWAY
 
 if TYPE_CHECKING:
     from publisher.config import Settings
+    from publisher.core.posts.post import Post
     from publisher.core.publishing.plan import Guard, Plan
     from publisher.core.subscribers.subscription import MailingList
     from publisher.core.times import ClockLag
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from publisher.services.digests.planner import Skipped
     from publisher.services.feeds import documents
     from publisher.services.operations import check
+    from publisher.services.operations.settings_changes import DocumentChanges
     from publisher.services.posts import content
     from publisher.services.publishing import publish
     from publisher.services.publishing.folder_snapshot import SnapshotCache
@@ -50,7 +52,8 @@ class PublishReport:
     about the server at web.public_url, if this publish probed it. `skipped` are digests that were too late;
     `reworded` has a line for each waiting mail that showed a withdrawn post. What a site's `broken_templates`
     make was left as it was, or is held. `removed_lists` has a sentence for each list that settings no longer
-    name although it has readers.
+    name although it has readers, `settings_changes` one for what each change of settings since the last
+    publish does.
     """
 
     published: "publish.PublishResult"
@@ -64,6 +67,7 @@ class PublishReport:
     reworded: tuple[str, ...] = ()
     broken_templates: tuple[TemplateError, ...] = ()
     removed_lists: tuple[str, ...] = ()
+    settings_changes: tuple[str, ...] = ()
 
 
 class App(OpenSite):
@@ -71,6 +75,7 @@ class App(OpenSite):
 
     _next_post: datetime | None = None
     _published = False
+    _page_only: "Sequence[Post]" = ()
 
     @cached_property
     def _snapshots(self) -> "SnapshotCache":
@@ -109,7 +114,18 @@ class App(OpenSite):
         scan = services.scan.scan_folder(
             self.deps, now, backfill=backfill, overrides=overrides, answers=self._in_posts_dir(answers)
         )
+        self._page_only = scan.page_only
         return scan.plan, services.due_readers.due_reports(self.deps, scan.plan, now)
+
+    def settings_changes(self) -> list[str]:
+        """A sentence about what each change of settings since the last publish does."""
+        return services.settings_changes.settings_changes(self.deps, self.clock())
+
+    def document_changes(self) -> "DocumentChanges":
+        """Which documents settings, templates and this version would change, whatever becomes of posts; after
+        `plan`.
+        """
+        return services.settings_changes.document_changes(self.deps, self._page_only)
 
     def warnings(self, made: "Plan") -> "Sequence[content.Finding]":
         """Warnings to the authors of the posts that a plan publishes, and feeds that need a decision."""
@@ -166,10 +182,11 @@ class App(OpenSite):
             )
             self._next_post, self._published = done.plan.next_at, True
             reworded = services.planner.remake_withdrawn(deps, now)
+            changes = services.settings_changes.settings_changes(deps, now) if mail else []
             made = services.planner.plan_mail(deps, now, send=send) if mail else None
             if made is not None:
                 self.store.set_problems("digests", [str(error) for error in made.unsent], now)
-                services.lists.remember_lists(deps.rules, self.store)
+                services.settings_changes.remember_settings(deps)
             removed = services.lists.describe_removed(deps.rules, self.store)
             self.store.set_problems(services.lists.AREA, removed, now)
             pages, unmade = services.archive_pages.write_mailing_pages(deps, now)
@@ -190,6 +207,7 @@ class App(OpenSite):
             reworded=tuple(reworded),
             broken_templates=broken,
             removed_lists=tuple(removed),
+            settings_changes=tuple(changes),
         )
 
     def _deps_now(self, forced: frozenset[str]) -> "Deps":
@@ -285,6 +303,10 @@ class App(OpenSite):
         if wrong := self.secret.check():
             reason = f"{wrong.what}; {wrong.do}"
             secret.append(services.content.Finding(path=wrong.where, line=0, reason=reason, error=True))
+        secret += [
+            services.content.Finding(path="publisher.toml", line=0, reason=text, error=False)
+            for text in self.settings_changes()
+        ]
         if note := self.outbox_note():
             secret.append(services.content.Finding(path="outbox", line=0, reason=note, error=False))
         deps = self.make_deps(sends=False)

@@ -200,6 +200,7 @@ class OpenSite:
             bounce_limits=settings.mail.bounces.limits,
             blocklist=make_blocklist(settings),
             throttling=make_throttling(settings.mail),
+            dkim_selectors=tuple(selector for selector, _ in settings.mail.dkim.keys),
             checked_public_url=settings.site.public_url if settings.mail.transport.leaves_machine else "",
         )
 

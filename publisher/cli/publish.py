@@ -1,6 +1,7 @@
 """plan, publish."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -114,9 +115,11 @@ def plan(
             due_report_json(report, app.store.count_not_due(report.due), candidates_of(app, report, who=who))
             for report in reports
         ]
+        documents = app.document_changes()
         show_json(
             plan_json(publish_plan)
             | {"digests": digests, "warnings": warnings_json(app.warnings(publish_plan))}
+            | {"settings": app.settings_changes(), "documents": asdict(documents)}
         )
     else:
         print_plan(app, publish_plan, reports, who=who)
@@ -235,6 +238,10 @@ def print_plan(app: App, publish_plan: Plan, reports: "tuple[DueReport, ...]", *
         echo("nothing to publish")
     if publish_plan.next_at:
         echo(f"next       a post waits for {utc(publish_plan.next_at)}")
+    for line in app.settings_changes():
+        echo(f"settings   {line}")
+    if documents := str(app.document_changes()):
+        echo(f"documents  {documents}")
     for report in reports:
         times = [beat.next_at for beat in app.store.next_runs(report.spec.slug) if beat.next_at is not None]
         coming = [at for at in times if at > report.due.now]
@@ -284,6 +291,8 @@ def say_report(app: App, report: PublishReport) -> None:
     for line in describe_held(publish_plan.held):
         say(f"held: {line}")
     say_warnings([*report.warnings, *report.published.retired])
+    for line in report.settings_changes:
+        say(f"settings: {line}")
     for line in report.removed_lists:
         say(f"publisher.toml: {line}")
     unsent = set(map(str, report.unsent))
@@ -363,6 +372,7 @@ def report_json(report: PublishReport) -> dict[str, Any]:
         "log_ahead": report.ahead or None,
         "skipped": [skipped_json(one) for one in report.skipped],
         "removed_lists": list(report.removed_lists),
+        "settings": list(report.settings_changes),
     }
 
 

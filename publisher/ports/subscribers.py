@@ -290,9 +290,17 @@ class PlanningStore(Protocol):
         """
         ...
 
-    def make_due(self, slug: str, now: datetime, *, limit: int) -> int:
-        """Makes at most `limit` active readers of a list due at `now` who would be due later; returns how
-        many.
+    def make_due(
+        self,
+        slug: str,
+        now: datetime,
+        *,
+        limit: int,
+        schedule_id: int | None = None,
+        due_at: datetime | None = None,
+    ) -> int:
+        """Makes at most `limit` active readers of a list due at `now`, or since `due_at`, who would be due
+        later, all or those with one schedule; returns how many.
         """
         ...
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from publisher.services.feeds import documents as documents
     from publisher.services.feeds import retired_feeds as retired_feeds
     from publisher.services.operations import check as check
+    from publisher.services.operations import settings_changes as settings_changes
     from publisher.services.operations import status as status
     from publisher.services.posts import content as content
     from publisher.services.publishing import folder_snapshot as folder_snapshot
@@ -39,6 +40,7 @@ _ROOMS = {
     "publish": "publishing",
     "retired_feeds": "feeds",
     "scan": "publishing",
+    "settings_changes": "operations",
     "status": "operations",
     "subscribe": "subscribers",
 }

@@ -65,6 +65,8 @@ class SiteRules:
     throttling: ThrottlingRules
     legacy_links: tuple[LegacyLink, ...]
     """Unsubscribe links that another service mailed, and that lead to this site."""
+    dkim_selectors: tuple[str, ...]
+    """Of the keys that sign mail."""
     checked_public_url: str
     """The public address that must prove to be this site's before mail is planned; "" where no mail leaves
     this machine."""

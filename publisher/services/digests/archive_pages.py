@@ -1,7 +1,7 @@
 """The public pages of mailings: each digest without personal data, each list's archive, and the manifest."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -35,18 +35,9 @@ def write_mailing_pages(deps: Deps, now: datetime) -> tuple[tuple[str, ...], lis
     mail.
     """
     mailings = deps.adapters.store.mailings(counted=False)
-    digests = [m for m in mailings if m.kind is MailingKind.DIGEST and m.state in PAGE_STATES]
     gone, problems = deps.adapters.store.posts_not_on_pages(), list[str]()
     shows_private = _with_private_passages(deps.adapters.store, mailings)
-    wanted = [
-        _digest_page(deps, m, gone.get(m.id, ()), problems, shows_private=m.id in shows_private)
-        for m in digests
-        if deps.rules.list(m.list)
-    ]
-    wanted += [
-        _archive(deps, spec, [m for m in digests if m.list == spec.slug], gone) for spec in deps.rules.lists
-    ]
-    wanted.append(_manifest(deps.adapters.store, digests))
+    wanted = mailing_documents(deps, mailings, gone, problems, shows_private)
     # Pages that show what is hidden now and are not made again: of mailings that were cancelled, and of lists
     # that are no longer in the settings.
     hiding = [m for m in mailings if m.id in gone or m.id in shows_private]
@@ -58,6 +49,28 @@ def write_mailing_pages(deps: Deps, now: datetime) -> tuple[tuple[str, ...], lis
     if deps.adapters.store.meta(PASSAGES) != LOOKED:
         deps.adapters.store.set_meta(PASSAGES, LOOKED)
     return written, problems
+
+
+def mailing_documents(
+    deps: Deps,
+    mailings: Sequence[Mailing],
+    gone: Mapping[int, Sequence[str]],
+    problems: list[str],
+    shows_private: Collection[int] = (),
+) -> list[DocumentSpec]:
+    """The pages of digests, the archives of lists and the manifest, not yet made. `gone` has the withdrawn
+    posts of each mailing. Making a page adds to `problems` why it cannot be made.
+    """
+    digests = [m for m in mailings if m.kind is MailingKind.DIGEST and m.state in PAGE_STATES]
+    specs = [
+        _digest_page(deps, m, gone.get(m.id, ()), problems, shows_private=m.id in shows_private)
+        for m in digests
+        if deps.rules.list(m.list)
+    ]
+    archives = [
+        _archive(deps, spec, [m for m in digests if m.list == spec.slug], gone) for spec in deps.rules.lists
+    ]
+    return [*specs, *archives, _manifest(deps.adapters.store, digests)]
 
 
 def _with_private_passages(store: Store, mailings: Sequence[Mailing]) -> frozenset[int]:

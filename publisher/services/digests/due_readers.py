@@ -16,6 +16,7 @@ from publisher.core.digests.digest import (
     DigestSelector,
     DueGroup,
     DueQuery,
+    NextRun,
     ProjectedLog,
     ReaderStatus,
     project_log,
@@ -33,6 +34,7 @@ from publisher.core.subscribers.subscription import (
 )
 from publisher.ports import Store
 from publisher.services.deps import Deps, SiteRules
+from publisher.services.subscribers.lists import RememberedList, remembered_lists
 
 CHUNK = 5_000
 """Readers moved in one transaction."""
@@ -312,19 +314,66 @@ def _list_backlog(deps: Deps, spec: MailingList, now: datetime, *, paused: bool)
     return result
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTime:
+    """When a schedule is due next (None: whenever something is published), by the clock of `timezone`.
+    `due_at`: its readers are due now, for that instant.
+    """
+
+    next_at: datetime | None
+    due_at: datetime | None
+    timezone: str
+
+
+def new_times(spec: MailingList, former: MailingList | None, run: NextRun, now: datetime) -> NewTime | None:
+    """When the readers of a schedule are due from now on; None if nothing changes. `former` is the list as of
+    the last publish.
+
+    If the list's hour, day or zone moved to a time that has just passed, and the next one comes later than
+    what readers were waiting for, they are due now: else that digest would be lost.
+    """
+    schedule = schedule_for(spec, run.preference)
+    cadence = CADENCES[schedule.cadence]
+    next_at = None if cadence.at_once else cadence.after(now, schedule)
+    if next_at == run.next_at:
+        return None
+    due_at = None
+    before = schedule_for(former, run.preference) if former else schedule
+    if before != schedule and next_at and run.next_at and next_at > run.next_at:
+        passed = cadence.latest(now, schedule)
+        if passed > CADENCES[before.cadence].latest(now, before):
+            due_at = passed
+    return NewTime(next_at=next_at, due_at=due_at, timezone=schedule.timezone)
+
+
+def former_list(spec: MailingList, was: RememberedList) -> MailingList:
+    """A list with the schedule that it had."""
+    return replace(
+        spec,
+        cadence=was.cadence,
+        on=was.on,
+        at=was.at,
+        timezone=was.timezone,
+        readers_choose=was.readers_choose,
+    )
+
+
 def fix_due_times(store: Store, spec: MailingList, now: datetime) -> None:
     """Sets each schedule of a list, and its waiting readers, to its next occurrence after `now`: settings or
     time zone data may have changed, or a clock may have been ahead. Readers who are due stay due.
     """
-    times: dict[int, datetime | None] = {}
-    for run in store.next_runs(spec.slug):
-        schedule = schedule_for(spec, run.preference)
-        cadence = CADENCES[schedule.cadence]
-        next_at = None if cadence.at_once else cadence.after(now, schedule)
-        if next_at != run.next_at:
-            times[run.id] = next_at
-    if times:
-        store.set_next_runs(times)
+    runs = store.next_runs(spec.slug)
+    former: MailingList | None = None
+    if runs and (was := remembered_lists(store).get(spec.slug)) is not None:
+        former = former_list(spec, was)
+    found = {run.id: time for run in runs if (time := new_times(spec, former, run, now)) is not None}
+    for schedule, time in found.items():  # first: after a crash this is found again
+        while time.due_at and store.make_due(
+            spec.slug, now, limit=CHUNK, schedule_id=schedule, due_at=time.due_at
+        ):
+            pass
+    if found:
+        store.set_next_runs({schedule: time.next_at for schedule, time in found.items()})
     while store.fix_next_due(spec.slug, now, limit=CHUNK, gap=spec.min_gap):
         pass
 

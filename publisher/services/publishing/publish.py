@@ -13,7 +13,7 @@ log.
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,7 +35,7 @@ from publisher.core.publishing.plan import (
 )
 from publisher.ports import Store
 from publisher.services.deps import Adapters, Deps
-from publisher.services.feeds.documents import static_documents, write_documents
+from publisher.services.feeds.documents import DocumentSpec, static_documents, write_documents
 from publisher.services.feeds.feeds import current_feeds, feed_documents
 from publisher.services.feeds.pages import (
     OWNED_FOLDERS,
@@ -255,16 +255,7 @@ def write_site(
         *page_only_posts(deps.rules, page_only),
     ]
     paths, clashes = page_paths(shown)
-    pages = post_pages(deps, shown, paths)
-    feeds = current_feeds(deps)
-    specs = [
-        *asset_documents(deps, shown),
-        *pages,
-        *(spec for feed in feeds for spec in feed_documents(deps, feed)),
-        *feed_pages(deps, feeds),
-        home_page(deps),
-    ]
-    specs += retired_documents(deps, retired, {spec.path for spec in specs})
+    specs = site_documents(deps, shown, paths, retired)
     taken = {spec.path for spec in specs} | moved
     recover_former_addresses(deps, paths)
     redirects, bad_aliases = update_page_redirects(deps, shown, paths, taken, now)
@@ -281,3 +272,20 @@ def write_site(
     written = write_documents(deps, specs, now, owned=OWNED_FOLDERS, copies=True)
     remember_feeds(deps, retired)
     return written
+
+
+def site_documents(
+    deps: Deps, shown: Sequence[PublishedPost], paths: Mapping[str, str], retired: Sequence[RetiredFeed]
+) -> list[DocumentSpec]:
+    """The assets and pages of the posts `shown`, at `paths` by id, the feeds with their pages, and the home
+    page, not yet made.
+    """
+    feeds = current_feeds(deps)
+    specs = [
+        *asset_documents(deps, shown),
+        *post_pages(deps, shown, paths),
+        *(spec for feed in feeds for spec in feed_documents(deps, feed)),
+        *feed_pages(deps, feeds),
+        home_page(deps),
+    ]
+    return specs + retired_documents(deps, retired, {spec.path for spec in specs})

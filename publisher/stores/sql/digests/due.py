@@ -190,10 +190,21 @@ class DueReaders:
         with self._db.write() as connection:
             return _reschedule_at(connection, due, cohort_keys, values, limit, theirs)
 
-    def make_due(self, slug: str, now: datetime, *, limit: int) -> int:
+    def make_due(
+        self,
+        slug: str,
+        now: datetime,
+        *,
+        limit: int,
+        schedule_id: int | None = None,
+        due_at: datetime | None = None,
+    ) -> int:
         later = select(subscriptions.c.id).select_from(active_readers())
         later = later.where(schedules.c.list == slug, ACTIVE, now < _DUE_AT).limit(limit)
-        called = update(subscriptions).where(subscriptions.c.id.in_(later)).values(next_due_at=now)
+        if schedule_id is not None:
+            later = later.where(schedules.c.id == schedule_id)
+        at = now if due_at is None else due_at
+        called = update(subscriptions).where(subscriptions.c.id.in_(later)).values(next_due_at=at)
         with self._db.write() as connection:
             return connection.execute(called).rowcount
 
