@@ -142,20 +142,39 @@ def make_relays(mail: "MailSettings", *, sends: bool = True) -> "list[Relay]":
 def make_source(settings: "Settings", rest: timedelta = timedelta()) -> "FolderSource":
     """The folder of posts; files written to less than `rest` ago are left for later."""
     from publisher.config.declaration import fill
+    from publisher.core.subscribers.legacy_links import first_names
     from publisher.sources import FolderSource, SourceRules, StabilityCheck, front_matter_defaults
 
     site, posts = settings.site, settings.posts
     defaults = front_matter_defaults(posts.defaults)
+    at_root = posts.pages and posts.permalink is not None
     rules = fill(
         SourceRules,
         posts,
         site_url=site.url,
         author=site.author,
         defaults=defaults,
+        pages_at_root=at_root,
+        reserved_names=first_names(settings.web.legacy_unsubscribe) if at_root else (),
+        own_documents=_own_documents(settings) if at_root else "",
         markdown_choices=posts.markdown.choices,
     )
     stability = StabilityCheck(rest.total_seconds(), time.time) if rest else None
     return FolderSource(posts.dir, rules, settings.folder, rest=stability, clock=wall_clock)
+
+
+def _own_documents(settings: "Settings") -> str:
+    """A regular expression of the paths under public/ that feeds and their pages have or may get."""
+    from publisher.core.feeds.feed import PART_PLACEHOLDER
+    from publisher.core.posts.page_paths import document_pattern
+    from publisher.formats import FORMATS
+
+    paths: list[str] = []
+    for spec in settings.feeds:
+        usual = f"{spec.slug}/{PART_PLACEHOLDER}" if spec.split_by else spec.slug
+        paths += [f"{usual}.html", *([f"{spec.slug}/index.html"] if spec.split_by else [])]
+        paths += [spec.paths.get(name, f"{usual}.{FORMATS[name].suffix}") for name in spec.formats]
+    return document_pattern(paths, PART_PLACEHOLDER)
 
 
 def make_static_folder(settings: "Settings") -> "StaticFolder | None":

@@ -34,9 +34,12 @@ relative to the folder of `publisher.toml`. An unknown key is an error.
   missing, Publisher uses the host of `site.url` and 2026, a constant, so that a lost store gets the same ids
   again.
 - `posts.pages = true` makes a page for each post, for a site that has no pages yet. All permalinks are then
-  under `/posts/`, even those set in front matter, so that no post takes the place of a feed. Files beside a
-  post that it refers to (pictures, sound, video, PDF, text; 25 MB each at most) are copied to `/assets/`
-  under a name made of their bytes, and stay there as long as the post does, for mails that show them.
+  under `/posts/`, even those set in front matter, so that no post takes the place of a feed. Set
+  `posts.permalink`, for example to `"/:slug/"`, and pages are where it and front matter say, beside
+  `/subscribe/`, `/digests/` and the other addresses of Publisher's own; a post that would take one of those,
+  or that of a feed, waits until it gets another slug, and `publisher check` names it. Files beside a post
+  that it refers to (pictures, sound, video, PDF, text; 25 MB each at most) are copied to `/assets/` under a
+  name made of their bytes, and stay there as long as the post does, for mails that show them.
   `site.url` and `web.public_url` must then be the same, because the pages are served beside the feeds.
 - `site.secret_file` holds the keys that sign every link in every mail. Keep a copy: without it old
   unsubscribe links stop working.

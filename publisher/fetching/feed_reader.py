@@ -10,6 +10,7 @@ import html
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, cast
@@ -81,7 +82,7 @@ def read_json(data: bytes) -> OldFeed | None:
 
 def feed_of_export(export: BlogExport) -> OldFeed:
     """The old platform's feed with every public post: the feed itself shows only the last 15 or 20, the
-    export has all of them.
+    export has all of them. Neither Ghost nor WordPress calls its guids permalinks.
     """
     return OldFeed(
         title=export.title,
@@ -92,6 +93,7 @@ def feed_of_export(export: BlogExport) -> OldFeed:
                 title=post.title,
                 published=post.published,
                 updated=post.updated,
+                is_permalink=False,
             )
             for post in reversed(export.posts)
             if post.id and post.state is ExportState.PUBLISHED
@@ -183,10 +185,14 @@ def _rss_entry(item: Element, where: str) -> OldEntry | None:
     guid = _child(item, "guid")
     name = _text(item, "guid") or item.get(_RDF_ABOUT) or ""
     links = [*_counted_link(item), _text(item, "link")]
-    if guid is None or (guid.get("isPermaLink") or "true").strip().lower() != "false":
+    is_permalink = guid is None or (guid.get("isPermaLink") or "true").strip().lower() != "false"
+    if is_permalink:
         links.append(name)
     urls = [join_url(where, link) for link in links if link]
-    return _entry(name, urls, item, ("pubDate", "date", "published"))
+    entry = _entry(name, urls, item, ("pubDate", "date", "published"))
+    if entry is None or guid is None or not name.startswith(("http:", "https:")):
+        return entry
+    return replace(entry, is_permalink=is_permalink)
 
 
 def _entry(id: str, links: list[str], item: Element, dates: tuple[str, ...]) -> OldEntry | None:

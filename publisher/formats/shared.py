@@ -298,7 +298,8 @@ def new_entry(generator: Any, entry: FeedEntry, complete: Callable[[FeedEntry, "
     """
     item: Any = feedgen()[1]()
     item.register_extension("publisher", partial(FeedgenExtension, partial(complete, entry), {}))
-    item.guid(entry.id, permalink=entry.id == entry.url)
+    is_permalink = entry.id == entry.url if entry.is_permalink is None else entry.is_permalink
+    item.guid(entry.id, permalink=is_permalink)
     item.title(entry.title or "-")
     item.link(href=entry.url, rel="alternate")
     for category in shown_categories(entry):

@@ -35,7 +35,9 @@ class SourceRules:
     configuration is found, else UTC, DEFAULT_PERMALINK and DEFAULT_LANGUAGE. `link_fields` and `id_fields`
     are front matter that names the canonical URL and a permanent id; the first found wins. Globs know `**`,
     `*` and `?`. `profile` is a generator's name, "none", or "auto". With `pages` Publisher makes a page of
-    each post: permalinks are under /posts/, and files beside posts are assets.
+    each post: permalinks are under /posts/, and files beside posts are assets. With `pages_at_root` as well,
+    permalinks are as they say, except that no post may take one of `reserved_names` or a place of
+    `own_documents` (see core.posts.permalinks).
 
     `markdown_choices` turn extensions on or off, whatever the generator reads.
 
@@ -80,6 +82,9 @@ class SourceRules:
     id_fields: tuple[str, ...]
     profile: str
     defaults: tuple[Defaults, ...]
+    pages_at_root: bool = False
+    reserved_names: tuple[str, ...] = ()
+    own_documents: str = ""
     above: tuple[str, ...] = ()
     below: str = ""
     has_site_root: bool = False

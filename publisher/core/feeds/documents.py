@@ -71,6 +71,17 @@ PAGE_POLICY = (
 DATA_POLICY = b"default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
 """The policy of everything else a browser may open on its own, above all SVG images."""
 
+PREFLIGHT = {
+    "Allow": "GET, HEAD, OPTIONS",
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, HEAD",
+    "Access-Control-Allow-Headers": "*, A-IM, Cache-Control, If-Modified-Since, If-None-Match, Range",
+    "Access-Control-Max-Age": "86400",
+}
+"""The answer to a browser that asks whether a page of another site may read a document with conditional
+headers (CORS preflight).
+"""
+
 ENCODINGS = {"br": ".br", "gzip": ".gz"}
 """Content codings of the compressed copies beside a document, with their suffixes; the better one first
 (RFC 9110 8.4.1)."""

@@ -99,6 +99,7 @@ class FeedEntry:
 
     `title` and `summary` are plain text; `content` is safe HTML with absolute URLs, None in summary
     feeds. `published` <= `updated`, both aware and UTC. `language` is "" where it is the feed's.
+    `is_permalink` is what RSS says of the id (isPermaLink); None: whether it is `url`.
     """
 
     id: str
@@ -113,6 +114,7 @@ class FeedEntry:
     categories: tuple[Category, ...] = ()
     image: Image | None = None
     enclosures: tuple[Enclosure, ...] = ()
+    is_permalink: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

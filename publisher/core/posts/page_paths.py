@@ -1,8 +1,11 @@
-"""Permalinks of posts that have pages: under /posts/, and valid as file names everywhere."""
+"""Permalinks of posts that have pages: valid as file names everywhere, and under /posts/ or, where the author
+set posts.permalink, at the root beside Publisher's own addresses, which no post may take.
+"""
 
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterable
 from urllib.parse import quote, unquote
 
 POSTS_FOLDER = "posts/"
@@ -15,27 +18,29 @@ _UNFIT = re.compile("[\x00-\x1f\x7f/\\\\\ud800-\udfff]")
 _SAFE = "!$'()*+,:;=@~&"
 
 
-def public_permalink(permalink: str) -> str:
-    """`permalink` under /posts/, so that no post takes the place of a feed. Names that a file system or the
-    web server would refuse are changed; valid ones stay as they are.
+def public_permalink(permalink: str, *, at_root: bool = False) -> str:
+    """`permalink` under /posts/, so that no post takes the place of a feed, or with `at_root` where it says.
+    Names that a file system or the web server would refuse are changed; valid ones stay as they are.
     """
-    inner = permalink.strip("/").removeprefix("posts/") if permalink.strip("/") != "posts" else ""
+    plain = permalink.strip("/")
+    inner = "" if plain == "posts" else plain.removeprefix(POSTS_FOLDER)
+    folder = "" if at_root and inner == plain else POSTS_FOLDER
     names = [_valid_name(part) for part in inner.split("/") if part]
     slash = "/" if permalink.endswith("/") or not names else ""
     whole = "/".join(names)
     if len(unquote(whole).encode()) > MAX_PATH_BYTES:
         whole, slash = _digest(whole), "/"
-    return f"/{POSTS_FOLDER}{whole}{slash if whole else ''}"
+    return f"/{folder}{whole}{slash if whole else ''}"
 
 
 def page_path(permalink: str) -> str:
     """The path of a post's page under public/: a name in .html is the file itself, any other a folder with an
-    index.html. Never outside posts/.
+    index.html. `permalink` is one that `public_permalink` made.
     """
-    fit = public_permalink(permalink)
+    fit = public_permalink(permalink, at_root=True)
     path = unquote(fit).strip("/")
     is_file = fit.lower().endswith((".html", ".htm"))
-    return path if is_file else f"{path}/index.html"
+    return path if is_file else f"{path}/index.html".removeprefix("/")
 
 
 APP_NAMES = (
@@ -49,6 +54,37 @@ APP_PATHS = (*APP_NAMES, "api", "hooks")
 
 RESERVED_NAMES = frozenset({"assets", "archive", "digests", *APP_PATHS})
 """First path segments that no alias may take: documents have them, or the web server answers them itself."""
+
+OUR_NAMES = ("index.html", "manifest.json", "feeds.opml")
+"""Documents at the root that every site has."""
+
+
+def document_pattern(paths: Iterable[str], placeholder: str) -> str:
+    """A regular expression of the pages (their `disk_key`) that would stand where a document does, or hide
+    it: the document itself, one that needs a folder of that name, or the index beside an index. `paths` are
+    the documents' under public/; `placeholder` in one stands for any name.
+    """
+    any_name = re.escape(disk_key(placeholder))
+    found: list[str] = []
+    for path in (*paths, *OUR_NAMES):
+        folder, _, name = disk_key(path).rpartition("/")
+        found.append(rf"{re.escape(disk_key(path))}(?:\.(?:gz|br))?(?:/.*)?")
+        if name.startswith("index.") and folder:
+            found.append(re.escape(f"{folder}/index.html"))
+    return "|".join(dict.fromkeys(found)).replace(any_name, "[^/]+")
+
+
+def reserved_because(permalink: str, names: Iterable[str], documents: str) -> str:
+    """Why no post can have the address `permalink` at the root, as `disk_key` compares it: its first part is
+    one of `names`, which Publisher answers itself, or its page matches `documents`; "" if one can.
+    """
+    page = disk_key(page_path(permalink))
+    first = page.partition("/")[0]
+    if first in RESERVED_NAMES or first in names:
+        return f"its address {permalink} is reserved: Publisher needs /{first}/; give the post another slug"
+    if re.fullmatch(documents, page, re.DOTALL):
+        return f"its address {permalink} is that of a feed or another document; give the post another slug"
+    return ""
 
 
 def alias_path(alias: str) -> str | None:

@@ -75,7 +75,8 @@ def _host_and_page(url: str) -> tuple[str, str]:
 class OldEntry:
     """An entry as feed readers know it, by its `id`. `links` are its addresses, best first; `title` is plain
     text. `post` is the file it became, relative to posts.dir, "" if unknown. `derived`: no feed has it;
-    its id follows the pattern of the others.
+    its id follows the pattern of the others. `is_permalink` is whether RSS called the id an address
+    (isPermaLink of `guid`), None if it came from elsewhere.
     """
 
     id: str
@@ -85,6 +86,7 @@ class OldEntry:
     updated: datetime | None = None
     post: str = ""
     derived: bool = False
+    is_permalink: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +174,10 @@ def merge_entries(entries: Iterable[OldEntry]) -> list[OldEntry]:
             once[entry.id] = entry
         else:
             links = tuple(dict.fromkeys((*first.links, *entry.links)))
-            once[entry.id] = replace(first, links=links, post=first.post or entry.post)
+            is_permalink = entry.is_permalink if first.is_permalink is None else first.is_permalink
+            once[entry.id] = replace(
+                first, links=links, post=first.post or entry.post, is_permalink=is_permalink
+            )
     return list(once.values())
 
 
@@ -242,6 +247,11 @@ class AdoptedEntries:
             return set()
         keys = ((how, key) for how in CERTAIN_RULES for key in _KEYS[how][0](post))
         return {id for key in keys for id in self._ids_by_key.get(key, ())}
+
+    @cached_property
+    def permalinks(self) -> Mapping[str, bool]:
+        """For the ids of RSS, whether it called them addresses (isPermaLink of `guid`)."""
+        return {e.id: e.is_permalink for e in self.entries if e.is_permalink is not None}
 
     @cached_property
     def _ids_by_key(self) -> dict[tuple[MatchRule, object], list[str]]:

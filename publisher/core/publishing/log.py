@@ -15,6 +15,12 @@ from publisher.core.publishing.adoption import NOTHING_ADOPTED, AdoptedEntries
 _IRI = lazy(r"(?:https?|ftp|gemini|ipfs|at|did|doi|info|tag|urn|uuid|oai|ni|hdl):\S+", re.IGNORECASE)
 """Only schemes that name things: "ART:17" or "note:2024" is an author's own code, not an IRI."""
 
+_FORBIDDEN = lazy(r"[<>\"{}|\\^`]")
+"""Characters that no IRI may hold (RFC 3987 2.2)."""
+
+_OBJECT_ID = lazy(r"[0-9a-f]{24}")
+"""The id that Ghost gives a post, and that its RSS feed has as it is."""
+
 _SPECIFIC = "/?:@!$&'()*+,;=-._~"  # RFC 4151 2.1: specific = *( pchar / "/" / "?" )
 
 _PLAIN = lazy(r"[A-Za-z0-9/?:@!$&'()*+,;=._~-]*")
@@ -111,10 +117,13 @@ class IdRules:
 
 
 def mint(post: Post, naming: IdRules, *, by_path: bool = False) -> str:
-    """The id of a post that has none yet: an explicit id as it is if that is an absolute IRI, else a tag: URI
-    (RFC 4151) made from the explicit id, the permalink or, with `by_path`, the file's path.
+    """The id of a post that has none yet: an explicit id as it is if that is an absolute IRI or an id of
+    Ghost's, else a tag: URI (RFC 4151) made from the explicit id, the permalink or, with `by_path`, the
+    file's path. What no IRI may hold is percent-encoded, so that every format can write the same id.
     """
     if post.explicit_id and _IRI.fullmatch(post.explicit_id):
+        return _FORBIDDEN.sub(lambda found: quote(found[0]), post.explicit_id)
+    if post.explicit_id and _OBJECT_ID.fullmatch(post.explicit_id):
         return post.explicit_id
     if post.explicit_id:
         return f"tag:{naming.authority}:{_quoted(post.explicit_id)}"

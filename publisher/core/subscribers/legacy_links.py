@@ -42,6 +42,12 @@ def parse_legacy_link(text: str) -> LegacyLink:
     return link
 
 
+def first_names(links: Sequence[LegacyLink]) -> tuple[str, ...]:
+    """The first parts of the paths of such links, where these are plain names."""
+    firsts = dict.fromkeys(link.path.strip("/").partition("/")[0] for link in links)
+    return tuple(first for first in firsts if re.fullmatch(r"[\w-]+", first))
+
+
 def is_legacy_link(links: Sequence[LegacyLink], path: str, query: bytes) -> bool:
     """Whether a request is for an unsubscribe link of the old service."""
     return any(link.matches(path, query) for link in links)

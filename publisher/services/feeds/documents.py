@@ -41,7 +41,7 @@ from publisher.core.feeds.documents import (
     next_attempt,
     read_feed,
 )
-from publisher.core.posts.page_paths import RESERVED_NAMES, disk_key
+from publisher.core.posts.page_paths import OUR_NAMES, RESERVED_NAMES, disk_key
 from publisher.core.publishing.adoption import host_of
 from publisher.core.times import local_time
 from publisher.ports import PublicFolder
@@ -58,9 +58,11 @@ ARCHIVE_FOLDER = "archive/"
 STATIC = "static "
 """What the fingerprints of files begin with that are copied as they are."""
 
-OUR_NAMES = ("index.html", "manifest.json", "feeds.opml")
 OUR_FOLDERS = frozenset({"posts", *RESERVED_NAMES})
-"""Files and folders of ours under public/, whether or not something is there today."""
+"""Folders of ours under public/, whether or not something is there today."""
+
+PAGE = "page "
+"""What the fingerprints of posts' pages begin with that stand outside of posts/."""
 
 THREADS = 4
 """Staging threads; more than cores, because they mostly wait for the disk."""
@@ -168,14 +170,19 @@ def write_documents(
     copies: bool = False,
 ) -> tuple[str, ...]:
     """Brings the documents of `specs` up to date; returns the paths whose bytes changed. Removes every other
-    document in the `owned` folders ("posts/"), and with `copies` every other copy of an author's file. A
+    document in the `owned` folders ("posts/"), and with `copies` every other page of a post and copy of an
+    author's file. A
     document whose own template is broken stays as it is; one that was never made is made by the packaged
     template. Raises StoreError, OutputError.
     """
     store, folder = deps.adapters.store, deps.adapters.public_folder
     before = store.documents()
     folder.sweep()
-    may_go = {p for p, old in before.items() if p.startswith(owned) or (copies and is_copy(old))}
+    may_go = {
+        path
+        for path, old in before.items()
+        if path.startswith(owned) or (copies and (is_copy(old) or is_page(old)))
+    }
     remove_documents(deps, sorted(may_go - {spec.path for spec in specs}))
     made: list[Document] = []
     versions: list[FeedVersion] = []
@@ -228,6 +235,11 @@ def write_documents(
 def is_copy(document: Document) -> bool:
     """Whether a document is the copy of an author's file."""
     return document.fingerprint.startswith(STATIC)
+
+
+def is_page(document: Document) -> bool:
+    """Whether a document is the page of a post outside of posts/."""
+    return document.fingerprint.startswith(PAGE)
 
 
 def _document(spec: DocumentSpec, data: bytes, last: tuple[str, datetime] | None, now: datetime) -> Document:

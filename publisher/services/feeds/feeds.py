@@ -71,6 +71,7 @@ def current_feeds(deps: Deps) -> list[CurrentFeed]:
     """Every feed that exists now, not yet built, in the order of `feed_views`."""
     feeds: list[CurrentFeed] = []
     store = deps.adapters.store
+    permalinks = sorted(deps.rules.id_rules.adopted.permalinks.items())
     for view in with_allowed_entries(store, feed_views(deps.rules, store)):
         last = view.pages[-1].number if view.pages else 0
         inputs = (view.spec, view.path, view.label, view.version, view.updated, last)
@@ -84,6 +85,7 @@ def current_feeds(deps: Deps) -> list[CurrentFeed]:
                     deps.rules.hubs,
                     inputs,
                     *((view.allowed.after, tuple(sorted(view.allowed.kept))) if view.allowed else ()),
+                    *((permalinks,) if permalinks else ()),
                 ),
                 build=cache(partial(build_feed, deps, view)),
             )
@@ -243,6 +245,7 @@ def feed_entry(rules: SiteRules, spec: FeedSpec, content: PostContent) -> FeedEn
         categories=_categories(rules.site.id_authority, post),
         image=content.image,
         enclosures=_enclosures(rules, post),
+        is_permalink=rules.id_rules.adopted.permalinks.get(known.id),
     )
 
 

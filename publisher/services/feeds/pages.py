@@ -20,7 +20,7 @@ from publisher.core.posts.post import ASSETS_FOLDER as ASSETS
 from publisher.core.posts.post import Asset, Post
 from publisher.core.publishing.log import PublishedPost, mint
 from publisher.services.deps import Deps, SiteRules
-from publisher.services.feeds.documents import ARCHIVE_FOLDER, DocumentSpec, fingerprint
+from publisher.services.feeds.documents import ARCHIVE_FOLDER, PAGE, DocumentSpec, fingerprint
 from publisher.services.feeds.feed_views import FeedView
 from publisher.services.feeds.feeds import CurrentFeed, document_url, feed_url
 from publisher.services.posts.content import stored_contents, whole_post
@@ -268,14 +268,16 @@ def page_only_posts(rules: SiteRules, posts: Sequence[Post]) -> list[PublishedPo
     ]
 
 
-def page_paths(posts: Sequence[PublishedPost]) -> tuple[dict[str, str], list[str]]:
-    """Where the pages stand under public/, by post id, and why some posts have none. Of two posts at one path
-    the first has it; so that the site works on every disk, paths that differ only in case are one, and a page
-    cannot stand where another needs a folder.
+def page_paths(
+    posts: Sequence[PublishedPost], documents: Collection[str]
+) -> tuple[dict[str, str], list[str]]:
+    """Where the pages stand under public/, by post id, and why some posts have none: other `documents` come
+    first. Of two posts at one path the first has it; so that the site works on every disk, paths that differ
+    only in case are one, and a page cannot stand where another needs a folder.
     """
     paths: dict[str, str] = {}
-    taken: dict[str, str] = {}
-    folders: dict[str, str] = {}
+    taken = {disk_key(path): path for path in documents}
+    folders = {str(above): path for key, path in taken.items() for above in PurePosixPath(key).parents}
     problems: list[str] = []
     for known in posts:
         path = page_path(known.post.permalink)
@@ -310,9 +312,11 @@ def post_pages(deps: Deps, posts: Sequence[PublishedPost], paths: Mapping[str, s
             "next": _link(deps, row[at + 1]) if at + 1 < len(row) else None,
             "series": _series(deps, known, parts.get(known.post.options.series, ())),
         }
+        path = paths[known.id]
         stamp = fingerprint(shared, known.id, known.updated_at, known.post, around)
+        stamp = stamp if path.startswith(POSTS) else PAGE + stamp
         make = partial(post_page, deps, known, {"feeds": feeds, **around})
-        specs.append(DocumentSpec(path=paths[known.id], fingerprint=stamp, make=make))
+        specs.append(DocumentSpec(path=path, fingerprint=stamp, make=make))
     return specs
 
 

@@ -24,7 +24,7 @@ from publisher.core.posts.page_paths import alias_path, page_path, url_path
 from publisher.core.publishing.log import PublishedPost
 from publisher.ports import Store
 from publisher.services.deps import Deps, SiteRules
-from publisher.services.feeds.documents import remove_documents
+from publisher.services.feeds.documents import is_page, remove_documents
 from publisher.services.feeds.feeds import feed_path
 from publisher.services.feeds.retired_feeds import retired_feeds, subscription_paths
 
@@ -70,7 +70,11 @@ def update_page_redirects(
     before = deps.adapters.store.post_redirects()
     documents = deps.adapters.store.documents()
     # Pages of posts are in `taken`; a redirect page, which `before` names, may be replaced.
-    others = {path for path in documents if not path.startswith(POSTS) and path not in before}
+    others = {
+        path
+        for path, document in documents.items()
+        if not path.startswith(POSTS) and not is_page(document) and path not in before
+    }
     standing = {*taken, *others}
     for path in _alias_paths(posts):
         if path not in before and path not in standing:
@@ -112,7 +116,8 @@ def recover_former_addresses(deps: Deps, paths: Mapping[str, str]) -> None:
         return
     leads: dict[str, str] = {}
     base = deps.rules.site.public_url
-    for path in deps.adapters.public_folder.pages(POSTS):
+    at_root = any(not path.startswith(POSTS) for path in paths.values())
+    for path in deps.adapters.public_folder.pages("" if at_root else POSTS):
         found = _REFRESH.search(deps.adapters.public_folder.read(path) or b"")
         url = unescape(found[1].decode("utf-8", "replace")) if found else ""
         if url.startswith(base):

@@ -15,6 +15,7 @@ from publisher.core.feeds.documents import (
     FEED_TYPES,
     MEDIA_TYPES,
     PAGE_POLICY,
+    PREFLIGHT,
     allows_any_origin,
     content_security_policy,
     may_be_feed,
@@ -22,6 +23,7 @@ from publisher.core.feeds.documents import (
 )
 from publisher.core.feeds.redirects import HTTP_STATUS
 from publisher.core.posts.page_paths import APP_PATHS
+from publisher.core.subscribers.legacy_links import first_names
 from publisher.ports import Store
 from publisher.services.deps import Deps, SiteRules
 from publisher.services.feeds.documents import ARCHIVE_FOLDER
@@ -55,6 +57,7 @@ TABLES: Mapping[str, object] = {
     # What programs of every origin may read.
     "shared_suffixes": [suffix for suffix in SUFFIXES if allows_any_origin(f"x.{suffix}")],
     "policies": {"page": PAGE_POLICY.decode(), "data": DATA_POLICY.decode()},
+    "preflight": PREFLIGHT,
     "cache": {"briefly": "public, max-age=60", "forever": "public, max-age=31536000, immutable"},
     "indexes": INDEXES,
     "app_paths": APP_PATHS,
@@ -121,14 +124,9 @@ def server_config(deps: Deps, server: str, folder: Path, listen: str) -> str:
         feeds=_served_feeds(deps),
         moves=_served_moves(deps.rules, deps.adapters.store, base),
     )
-    tables = {**TABLES, "app_paths": (*APP_PATHS, *_legacy_paths(deps.rules))}
+    legacy = [name for name in first_names(deps.rules.legacy_links) if name not in APP_PATHS]
+    tables = {**TABLES, "app_paths": (*APP_PATHS, *legacy)}
     return deps.adapters.renderer.server_config(SERVERS[server], {"site": site, **tables})
-
-
-def _legacy_paths(rules: SiteRules) -> list[str]:
-    """The first parts of the paths of another service's unsubscribe links, which `publisher run` answers."""
-    firsts = dict.fromkeys(link.path.strip("/").partition("/")[0] for link in rules.legacy_links)
-    return [first for first in firsts if re.fullmatch(r"[\w-]+", first) and first not in APP_PATHS]
 
 
 def _served_feeds(deps: Deps) -> list[ServedFeed]:

@@ -13,7 +13,7 @@ log.
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -254,8 +254,7 @@ def write_site(
         *(k for k in known if k.live and not k.post.options.mail_only),
         *page_only_posts(deps.rules, page_only),
     ]
-    paths, clashes = page_paths(shown)
-    specs = site_documents(deps, shown, paths, retired)
+    specs, paths, clashes = site_documents(deps, shown, retired)
     taken = {spec.path for spec in specs} | moved
     recover_former_addresses(deps, paths)
     redirects, bad_aliases = update_page_redirects(deps, shown, paths, taken, now)
@@ -275,17 +274,17 @@ def write_site(
 
 
 def site_documents(
-    deps: Deps, shown: Sequence[PublishedPost], paths: Mapping[str, str], retired: Sequence[RetiredFeed]
-) -> list[DocumentSpec]:
-    """The assets and pages of the posts `shown`, at `paths` by id, the feeds with their pages, and the home
-    page, not yet made.
+    deps: Deps, shown: Sequence[PublishedPost], retired: Sequence[RetiredFeed]
+) -> tuple[list[DocumentSpec], dict[str, str], list[str]]:
+    """The assets and pages of the posts `shown`, the feeds with their pages, and the home page, not yet made;
+    where the pages stand, and why some posts have none (`page_paths`).
     """
     feeds = current_feeds(deps)
     specs = [
-        *asset_documents(deps, shown),
-        *post_pages(deps, shown, paths),
         *(spec for feed in feeds for spec in feed_documents(deps, feed)),
         *feed_pages(deps, feeds),
         home_page(deps),
     ]
-    return specs + retired_documents(deps, retired, {spec.path for spec in specs})
+    paths, clashes = page_paths(shown, [spec.path for spec in specs])
+    specs = [*asset_documents(deps, shown), *post_pages(deps, shown, paths), *specs]
+    return specs + retired_documents(deps, retired, {spec.path for spec in specs}), paths, clashes

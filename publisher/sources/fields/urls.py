@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from publisher.core.caching import lazy
-from publisher.core.posts.page_paths import public_permalink
+from publisher.core.posts.page_paths import public_permalink, reserved_because
 from publisher.core.posts.post import Image, referenced_name
 from publisher.core.site import DEFAULT_LANGUAGE
 from publisher.sources.fields.permalinks import (
@@ -42,7 +42,7 @@ _MADE_BY_FUNCTION = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostAddress:
     """A post's URLs as in core.posts.post.Post, with the rules that decided. `unknown` is why only the
-    generator could know the permalink, "" if it is known.
+    generator could know the permalink, or why no post can have it; "" if it is known and free.
     """
 
     permalink: str
@@ -63,7 +63,11 @@ def find_address(facts: PermalinkFacts, rules: SourceRules) -> PostAddress:
     if not locale_at.startswith("/") and locale_at and not facts.front.text(*rules.link_fields):
         field = rules.link_fields[0] if rules.link_fields else "canonical_url"
         unknown.append(f"its locale is at {locale_at}, which is not below {rules.site_url}; set {field}")
-    permalink = public_permalink(permalink) if rules.pages else permalink
+    if rules.pages:
+        permalink = public_permalink(permalink, at_root=rules.pages_at_root)
+    if rules.pages and rules.pages_at_root:
+        taken = reserved_because(permalink, rules.reserved_names, rules.own_documents)
+        unknown += [taken] if taken else []
     base = rules.site_url.rstrip("/") + permalink
     url, url_by = find_canonical(facts, base, rules, warnings)
     return PostAddress(

@@ -167,7 +167,7 @@ class PublicDirectory:
         top = self._file_inside(folder)
         for place, _, names in os.walk(top):
             if "index.html" in names:
-                yield (Path(place) / "index.html").relative_to(top.parent).as_posix()
+                yield (Path(place) / "index.html").relative_to(self.folder).as_posix()
 
     def remove(self, path: str) -> None:
         target = self._file_inside(path)

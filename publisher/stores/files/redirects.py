@@ -109,7 +109,8 @@ def entry_to_row(entry: OldEntry) -> dict[str, object]:
         "links": list(entry.links),
         "derived": entry.derived,
     }
-    return {key: value for key, value in given.items() if value}
+    kept = {key: value for key, value in given.items() if value}
+    return kept if entry.is_permalink is None else {**kept, "isPermaLink": entry.is_permalink}
 
 
 def entry_from_row(row: dict[str, Any]) -> OldEntry:
@@ -122,6 +123,7 @@ def entry_from_row(row: dict[str, Any]) -> OldEntry:
         updated=_instant(row.get("updated")),
         links=tuple(_checked_text(link) for link in row.get("links", ())),
         derived=bool(row.get("derived", False)),
+        is_permalink=None if row.get("isPermaLink") is None else bool(row["isPermaLink"]),
     )
 
 

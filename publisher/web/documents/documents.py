@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from publisher.app import App
 from publisher.core.errors import PublisherError
-from publisher.core.feeds.documents import without_entries
+from publisher.core.feeds.documents import PREFLIGHT, without_entries
 from publisher.core.feeds.redirects import HTTP_STATUS, Redirect
 from publisher.ports import Clock
 from publisher.services.publishing.publish import NEXT_POST
@@ -72,15 +72,8 @@ entries.
 NO_VERSIONS: Versions = {}
 
 _EMPTY = (b"content-length", b"0")
-_ALLOW = (b"allow", b"GET, HEAD, OPTIONS")
-_PREFLIGHT = (
-    _ALLOW,
-    (b"access-control-allow-origin", b"*"),
-    (b"access-control-allow-methods", b"GET, HEAD"),
-    (b"access-control-allow-headers", b"*, A-IM, Cache-Control, If-Modified-Since, If-None-Match, Range"),
-    (b"access-control-max-age", b"86400"),
-)
-"""What a browser is told before a page of another site may read a feed with conditional headers."""
+_PREFLIGHT = tuple((name.lower().encode(), value.encode()) for name, value in PREFLIGHT.items())
+_ALLOW = (b"allow", PREFLIGHT["Allow"].encode())
 _URL_CHARACTERS = ":/?#[]@!$&'()*+,;=%~-._"
 
 

@@ -1,4 +1,4 @@
-"""Permalinks of posts that have pages: below /posts/ whatever they say, and fit for any disk."""
+"""Permalinks of posts that have pages: below /posts/ or at the root, and fit for any disk."""
 
 import pytest
 
@@ -26,7 +26,6 @@ from publisher.core.posts.page_paths import page_path, public_permalink
     ],
 )
 def test_a_page_stands_below_posts_under_a_name_that_is_fit(permalink: str, page: str) -> None:
-    assert page_path(permalink) == page
     assert page_path(public_permalink(permalink)) == page
     assert public_permalink(public_permalink(permalink)) == public_permalink(permalink)
 
@@ -41,6 +40,22 @@ def test_names_too_long_for_a_disk_are_shortened_and_stay_apart() -> None:
 
 
 def test_a_path_too_long_for_a_disk_is_named_by_its_hash() -> None:
-    path = page_path("/" + "deep/" * 400)
+    path = page_path(public_permalink("/" + "deep/" * 400))
     assert len(path) < 100
     assert path.startswith("posts/")
+
+
+def test_at_the_root_a_page_stands_where_its_permalink_says() -> None:
+    for permalink, page in {
+        "/tides/": "tides/index.html",
+        "/2026/tides.html": "2026/tides.html",
+        "/posts/tides/": "posts/tides/index.html",
+        "/posts": "posts/index.html",
+        "/": "index.html",
+        "/a%2Fb/": "a-b/index.html",
+        "/%2E%2E/%2e%2e/etc/passwd": "-./-./etc/passwd/index.html",
+        "/.well-known/x": "-well-known/x/index.html",
+    }.items():
+        made = public_permalink(permalink, at_root=True)
+        assert page_path(made) == page, permalink
+        assert public_permalink(made, at_root=True) == made, permalink

@@ -55,6 +55,17 @@ def test_an_iri_of_the_author_is_kept_to_the_letter(iri: str) -> None:
     assert explicit(iri) == iri
 
 
+def test_an_id_of_ghost_is_kept_to_the_letter() -> None:
+    assert explicit("671b2a0f9c1e4d0001a2b3c4") == "671b2a0f9c1e4d0001a2b3c4"
+    assert explicit("671B2A0F9C1E4D0001A2B3C4") == "tag:example.org,2024:671B2A0F9C1E4D0001A2B3C4"
+
+
+@given(st.text(st.characters(exclude_categories=("Z", "C")), min_size=1))
+def test_every_format_can_write_the_iri_of_an_author_as_it_is(text: str) -> None:
+    id = explicit(f"https://old.example.org/{text}")
+    assert as_iri(id, NAMING.authority) == id
+
+
 @pytest.mark.parametrize(
     ("code", "specific"),
     [

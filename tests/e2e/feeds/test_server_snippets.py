@@ -87,7 +87,7 @@ def test_nginx_with_the_snippet_keeps_the_rules(nginx: httpx.Client, published: 
             assert nginx.head(f"/{name}").status_code == 200
     assert len(tags) == 6, "each encoding of each document has a tag of its own"
     refused = nginx.post("/feed.atom")
-    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
     moved = nginx.get("/old.atom")
     assert (moved.status_code, moved.headers["location"]) == (301, "https://harbour.example/feed.atom")
     assert nginx.get("/gone.xml").status_code == 410

@@ -89,6 +89,8 @@ class Both:
         return ours, theirs
 
 
+PREFLIGHT = ("allow-origin", "allow-methods", "allow-headers", "max-age")
+
 SAME = (
     "content-type",
     "cache-control",
@@ -143,6 +145,22 @@ def test_other_servers_redirect_and_end_addresses_as_publisher_run_does(served: 
         assert where[0] == where[1], path
     assert served.get("/.well-known/x")[1].text == "x"
     assert served.get("/feed.atom.gz")[1].status_code == 404
+
+
+def test_other_servers_answer_the_preflight_of_a_browser(served: Any) -> None:
+    """A page of another site may read each feed and archive with conditional headers."""
+    asks = {"Origin": "https://reader.example", "Access-Control-Request-Method": "GET"}
+    asks["Access-Control-Request-Headers"] = "if-none-match, a-im"
+    names = ("allow", *(f"access-control-{name}" for name in PREFLIGHT))
+    for path in ("/feed.atom", "/feed/index.xml", "/feed.json", "/tags/", "/posts/2024/10/03/c/"):
+        ours, theirs = served.get(path, "OPTIONS", **asks)
+        assert theirs.is_success, path
+        assert not theirs.content
+        for name in names:
+            assert theirs.headers.get_list(name) == ours.headers.get_list(name) != [], (path, name)
+    allowed = {word.strip().lower() for word in theirs.headers["access-control-allow-headers"].split(",")}
+    assert {"if-none-match", "a-im", "if-modified-since"} <= allowed
+    assert served.get("/feed.atom", "OPTIONS")[0].status_code == 204
 
 
 def test_other_servers_know_when_nothing_changed(served: Any) -> None:

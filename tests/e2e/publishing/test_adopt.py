@@ -131,6 +131,34 @@ def test_ids_of_ghost_are_as_they_were_where_they_may_be(site: Any, tmp_path: Pa
     assert b"<id>tag:harbour.example,2024:671b2a0f9c1e</id>" in site.read("feed.atom")
 
 
+def test_rss_writes_an_adopted_id_as_the_old_feed_did(site: Any, tmp_path: Path) -> None:
+    """isPermaLink too, whatever the address of the post is now; a code that is no address never is one."""
+    guids = {
+        "One": (f"{OLD}/?p=5&amp;x=1", ' isPermaLink="false"', "false"),
+        "Two": (f"{OLD}/two/", "", "true"),
+        "Three": (f"{OLD}/three/", ' isPermaLink="true"', "true"),
+        "Four": ("https://harbour.example/2024/10/01/four/", ' isPermaLink="false"', "false"),
+        "Five": ("671b2a0f9c1e4d0001a2b3c4", "", "false"),
+    }
+    items = ""
+    for title, (guid, attribute, _) in guids.items():
+        site.post(f"{slug(title)}.md", f"---\ntitle: {title}\ndate: 2024-10-01\n---\nSalt.\n")
+        link = f"<link>{OLD}/2024/10/01/{slug(title)}/</link>"
+        items += f"<item><title>{title}</title>{link}<guid{attribute}>{guid}</guid></item>"
+    (tmp_path / "rss.xml").write_text(
+        f"<rss version='2.0'><channel><title>Old</title>{items}</channel></rss>"
+    )
+    site.run("adopt", str(tmp_path / "rss.xml"))
+    site.publish(AT)
+    written = site.read("feed.xml").decode()
+    for guid, _, is_permalink in guids.values():
+        assert f'<guid isPermaLink="{is_permalink}">{guid}</guid>' in written
+    shutil.rmtree(site.folder / ".publisher")
+    shutil.rmtree(site.public)
+    site.publish(AT)
+    assert site.read("feed.xml").decode() == written
+
+
 def test_what_was_adopted_survives_a_lost_store_and_a_renamed_file(blog: Any, tmp_path: Path) -> None:
     (tmp_path / "feed.xml").write_bytes(jekyll(newest(10)))
     blog.run("adopt", str(tmp_path / "feed.xml"))

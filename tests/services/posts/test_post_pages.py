@@ -120,6 +120,94 @@ def test_no_permalink_leads_out_of_the_pages(site: Site, permalink: str) -> None
     assert not (site.folder / "escape").exists()
 
 
+ROOT = '[posts]\npermalink = "/:slug/"'
+
+
+def test_pages_stand_at_the_root_where_posts_permalink_says_so(site: Site) -> None:
+    """A page that was under /posts/ moves there with its redirect, and goes with its post."""
+    for slug in ("tides", "ebb", "posts"):
+        site.post(f"{slug}.md", "The sea.", title=slug, aliases=["/old.html"] if slug == "ebb" else [])
+    site.publish()
+    before = {item["id"]: item["date_modified"] for item in site.feed()}
+    (site.folder / "publisher.toml").write_text(TOML.replace("[posts]", ROOT), encoding="utf-8")
+    later = NOW + timedelta(hours=1)
+    site.publish(later)
+    items = site.feed()
+    assert {item["url"].removeprefix("https://harbour.example") for item in items} == {
+        "/tides/",
+        "/ebb/",
+        "/posts/",
+    }
+    assert before.keys() == {item["id"] for item in items}
+    assert "The sea." in site.read("tides/index.html")
+    assert 'href="/tides/"' in site.read("index.html")
+    app = site.app(later)
+    leads = {move.path: move.target for move in app.store.all_redirects()}
+    app.close()
+    assert leads["posts/2026/10/01/tides/index.html"] == "tides/"
+    assert leads["old.html"] == "ebb/"
+    assert site.publish(later) == ()
+    site.post("tides.md", "The sea.", title="tides", draft=True)
+    site.post("ebb.md", "The sea.", title="ebb", slug="low tide", aliases=["/old.html"])
+    site.publish(later)
+    assert not (site.public / "tides").exists()
+    assert "low%20tide/" in site.read("ebb/index.html")
+    assert "The sea." in site.read("low tide/index.html")
+    app = site.app(later)
+    leads = {move.path: move.target for move in app.store.all_redirects()}
+    app.close()
+    assert leads["ebb/index.html"] == leads["old.html"] == "low%20tide/"
+    assert leads["tides/index.html"] == leads["posts/2026/10/01/tides/index.html"] == ""
+
+
+def test_addresses_of_publisher_itself_are_refused_by_name(site: Site) -> None:
+    feeds = '[[feeds]]\nslug = "feed"\npaths = { rss = "rss/index.xml", atom = "notes/all.atom" }\n'
+    feeds += '[[feeds]]\nslug = "tags"\nsplit_by = "tag"\n[web]\nlegacy_unsubscribe = ["/subscription/*"]\n'
+    toml = TOML.replace("[posts]", ROOT).replace("[[lists]]", f"{feeds}[[lists]]")
+    (site.folder / "publisher.toml").write_text(toml, encoding="utf-8")
+    names = {
+        *("subscribe", "confirm", "unsubscribe", "preferences", "account", "view", "never-ask", "healthz"),
+        *("readyz", "digests", "archive", "assets", "api", "hooks", "Digests", "subscription"),
+    }
+    taken = {"rss", "index.html", "feed.html", "feed.json", "feed.json.gz", "feeds.opml", "manifest.json"}
+    free = {"notes", "tides", "feed", "rss2", "hooks2", "подписка"}
+    for n, slug in enumerate(sorted(names | taken | free)):
+        site.post(f"{n}.md", "The sea.", title=slug, permalink=f"/{slug}/" if "." not in slug else f"/{slug}")
+    site.post("tags.md", "The sea.", title="tags", permalink="/tags/")
+    site.post("sea.md", "The sea.", title="sea", permalink="/tags/sea.html", tags=["sea"])
+    site.post("home.md", "The sea.", title="home", permalink="/")
+    app = site.app()
+    bad = {post.path: post.reason for post in app.publish().published.plan.bad}
+    app.close()
+    assert len(bad) == len(names) + len(taken) + 3
+    assert {item["title"] for item in site.feed()} == free
+    for n, slug in enumerate(sorted(names | taken | free)):
+        if slug in names:
+            assert bad[f"{n}.md"] == (
+                f"its address /{slug}/ is reserved: Publisher needs /{slug.casefold()}/; "
+                "give the post another slug"
+            )
+        elif slug in taken:
+            assert "is that of a feed or another document; give the post another slug" in bad[f"{n}.md"]
+    assert site.read("feed.html").count("<article") == len(free)
+    assert site.read("rss/index.xml").startswith("<?xml")
+
+
+def test_a_feed_that_comes_later_takes_its_place_from_a_page_at_the_root(site: Site) -> None:
+    toml = TOML.replace("[posts]", ROOT)
+    (site.folder / "publisher.toml").write_text(toml, encoding="utf-8")
+    site.post("sea.md", "The sea.", title="Sea", permalink="/sea.html")
+    site.publish()
+    assert "The sea." in site.read("sea.html")
+    feeds = '[[feeds]]\nslug = "feed"\n[[feeds]]\nslug = "sea"\n[[lists]]'
+    (site.folder / "publisher.toml").write_text(toml.replace("[[lists]]", feeds), encoding="utf-8")
+    site.publish(NOW + timedelta(hours=1))
+    assert "Low" not in site.read("sea.html")
+    assert site.problems() == [
+        "sea.md: no page at sea.html: sea.html is there; give one of them another permalink"
+    ]
+
+
 def test_a_name_too_long_for_the_disk_still_has_a_page_where_the_link_leads(site: Site) -> None:
     site.post("a.md", "Text.", title="A", slug="潮" * 300)
     site.publish()
