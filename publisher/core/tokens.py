@@ -40,7 +40,7 @@ _LAYOUT = struct.Struct(">BBQII")
 _MAILBOX = struct.Struct(">QI")
 _DRAFT = struct.Struct(">BI")
 _MAC = 16
-_LENGTH = 46
+TOKEN_LENGTH = 46
 
 PROOF_PATH = "healthz"
 """Where proof is requested, below web.public_url."""
@@ -128,10 +128,10 @@ def expiry_minutes(expires: datetime | None) -> int:
 
 def verify(token: str, purpose: Purpose, ring: KeyRing, now: datetime) -> Claim:
     """What `token` claims, if it is ours, for this purpose, whole, and not expired. Raises TokenError."""
-    if len(token) != _LENGTH:
+    if len(token) != TOKEN_LENGTH:
         raise _refused()
     try:
-        raw = base64.urlsafe_b64decode(token.encode("ascii") + b"=" * (-_LENGTH % 4))
+        raw = base64.urlsafe_b64decode(token.encode("ascii") + b"=" * (-TOKEN_LENGTH % 4))
     except ValueError:
         raise _refused() from None
     if _encoded(raw) != token:  # decoders ignore spare bits, padding and "+/": a token has one spelling

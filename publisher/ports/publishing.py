@@ -371,7 +371,8 @@ class PublicFolder(Protocol):
         ...
 
     def pages(self, folder: str) -> Iterator[str]:
-        """The paths of every `index.html` below a folder ("posts/"), whoever wrote it; follows no links."""
+        """The paths of every `index.html` below a folder ("posts/", "" for all), whoever wrote it; follows
+        no links."""
         ...
 
     def remove(self, path: str) -> None:

@@ -89,12 +89,13 @@ def test_hugo_and_eleventy() -> None:
         links=("https://blog.example/posts/salt/",),
         title='Salt & "Light"',
         published=AT,
+        is_permalink=True,
     )
 
 
 def test_wordpress_behind_feedburner() -> None:
     found = only(WORDPRESS)
-    assert (found.id, found.published) == ("https://blog.example/?p=123", AT)
+    assert (found.id, found.published, found.is_permalink) == ("https://blog.example/?p=123", AT, False)
     assert found.links[0] == "https://blog.example/2024/10/salt/"
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from publisher.core.caching import lazy
-from publisher.core.mail.message import Placeholder, Segment, SegmentTemplate
+from publisher.core.mail.message import Placeholder, Segment, SegmentTemplate, parse_placeholder
 from publisher.core.tokens import RunningHash
 
 SIGNED_FIELDS = (
@@ -36,7 +36,7 @@ _NAMES = ":".join(
 )
 _FIELD = lazy(rb"([!-9;-~]+)[ \t]*:(.*(?:\r\n[ \t].*)*)\r\n")
 _FOLD, _BLANKS = lazy(rb"\r\n(?=[ \t])"), lazy(rb"[ \t]+")
-_MARK = lazy(rb"\x00([a-z-]+)\x00")
+_MARK = lazy(rb"\x00([a-z0-9.-]+)\x00")
 _WIDTH = 72
 
 
@@ -74,8 +74,7 @@ class CanonicalMessage:
     @property
     def places(self) -> Sequence[Placeholder]:
         """The placeholders that it has, each once."""
-        found = [each for each in (*self.headers, *self.rest) if isinstance(each, Placeholder)]
-        return list(dict.fromkeys(found))
+        return sorted(self._headers.places | self._rest.places)
 
     def signing_input(self, values: Mapping[Placeholder, bytes]) -> "SigningInput":
         """What is signed for one reader."""
@@ -98,7 +97,7 @@ def canonical_message(segments: Sequence[Segment]) -> CanonicalMessage:
     """The canonical form of a message with placeholders. Their values contain no line break and, in the body,
     no blank; no segment contains a NUL.
     """
-    whole = b"".join(b"\0%b\0" % s.value.encode() if isinstance(s, Placeholder) else s for s in segments)
+    whole = b"".join(s if isinstance(s, bytes) else b"\0%b\0" % s.value.encode() for s in segments)
     head, _, body = whole.partition(b"\r\n\r\n")
     fields: dict[bytes, list[bytes]] = {}
     for name, value in _FIELD.findall(head + b"\r\n"):
@@ -106,7 +105,7 @@ def canonical_message(segments: Sequence[Segment]) -> CanonicalMessage:
     # Where a field occurs several times, the last one is signed first (RFC 6376 5.4.2).
     signed = (fields[name].pop() for name in _NAMES.encode("ascii").split(b":") if fields.get(name))
     first, *rest = _segments(relaxed_body(body))
-    if isinstance(first, Placeholder):
+    if not isinstance(first, bytes):
         first, rest = b"", [first, *rest]
     return CanonicalMessage.from_parts(tuple(_segments(b"".join(signed))), first, tuple(rest))
 
@@ -128,7 +127,7 @@ def _segments(text: bytes) -> list[Segment]:
     pieces: list[Segment] = []
     for number, piece in enumerate(_MARK.split(text)):
         if number % 2:
-            pieces.append(Placeholder(piece.decode("ascii")))
+            pieces.append(parse_placeholder(piece.decode("ascii")))
         elif piece or number == 0:
             pieces.append(piece)
     return pieces

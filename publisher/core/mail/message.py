@@ -1,12 +1,14 @@
 """A message: MIME bytes and envelope, made of segments frozen once for a cohort and a reader's own values.
 
-A recipe is a tuple of strings: "s:<sha256>" names a stored byte segment, "p:<placeholder>" a reader's value.
+A recipe is a tuple of strings: "s:<sha256>" names a stored byte segment, "p:<placeholder>" a reader's value,
+"p:<placeholder>.<hex>.<hex>" one in a body that is base64 (`EncodedPlaceholder`).
 Filling a recipe only joins bytes: nothing is parsed or rendered, so no reader's values can reach another.
 
 The plain text of a mail carries marks for wrapping and translation. They are noncharacters, which no text may
 contain (Unicode 23.7), so nothing an author writes can be mistaken for one. `strip_marks` removes them.
 """
 
+import binascii
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +32,35 @@ class Placeholder(StrEnum):
     ERASE = "erase"  # the token, not the URL
     ADDRESS = "address"  # the token, not the URL
     NEVER_ASK = "never-ask"  # the token, not the URL
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPlaceholder:
+    """The place of a reader's own value in a body that is base64: `before` and `after` are the bytes next to
+    it that share its groups of three, at most two each.
+    """
+
+    place: Placeholder
+    before: bytes
+    after: bytes
+
+    @property
+    def value(self) -> str:
+        """As recipes name it: "unsubscribe.2f.0d0a"."""
+        return f"{self.place.value}.{self.before.hex()}.{self.after.hex()}"
+
+    def encoded(self, value: bytes) -> bytes:
+        """The line of base64 that holds a reader's value."""
+        return binascii.b2a_base64(self.before + value + self.after, newline=False)
+
+
+def parse_placeholder(name: str) -> "Placeholder | EncodedPlaceholder":
+    """The placeholder that a recipe names. Raises ValueError if there is no such."""
+    place, *around = name.split(".")
+    if not around:
+        return Placeholder(place)
+    before, after = map(bytes.fromhex, around)
+    return EncodedPlaceholder(Placeholder(place), before, after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,30 +130,33 @@ class Outcome:
     until: datetime | None = None
 
 
-Segment = bytes | Placeholder
+Segment = bytes | Placeholder | EncodedPlaceholder
 Recipe = tuple[str, ...]
 
 
 def fill(segments: Sequence[Segment], values: Mapping[Placeholder, bytes]) -> bytes:
     """The finished bytes. Raises KeyError if a reader's value is missing: better no mail than half of one."""
-    return b"".join([values[s] if isinstance(s, Placeholder) else s for s in segments])
+    return SegmentTemplate(segments).fill(values)
 
 
 class SegmentTemplate:
     """Segments to be filled in for many readers: the placeholders are found only once."""
 
-    __slots__ = ("_holes", "_pieces", "places")
+    __slots__ = ("_encoded", "_holes", "_pieces", "places")
 
     def __init__(self, segments: Sequence[Segment]) -> None:
         self._holes = [(at, s) for at, s in enumerate(segments) if isinstance(s, Placeholder)]
-        self._pieces = [b"" if isinstance(s, Placeholder) else s for s in segments]
-        self.places = frozenset(place for _, place in self._holes)
+        self._encoded = [(at, s) for at, s in enumerate(segments) if isinstance(s, EncodedPlaceholder)]
+        self._pieces = [s if isinstance(s, bytes) else b"" for s in segments]
+        self.places = frozenset([*(s for _, s in self._holes), *(s.place for _, s in self._encoded)])
 
     def fill(self, values: Mapping[Placeholder, bytes], before: bytes = b"") -> bytes:
         """The same as `fill`, after the bytes `before`. Raises KeyError."""
         pieces = self._pieces.copy()
         for at, place in self._holes:
             pieces[at] = values[place]
+        for at, encoded in self._encoded:
+            pieces[at] = encoded.encoded(values[encoded.place])
         pieces.insert(0, before)
         return b"".join(pieces)
 
@@ -131,7 +165,7 @@ def is_dotless(segments: Sequence[Segment]) -> bool:
     """Whether no line of a message begins with a dot, whatever fills the placeholders. Values contain no line
     break, and the value of a placeholder at the start of a line never begins with a dot.
     """
-    whole = b"".join(b"x" if isinstance(segment, Placeholder) else segment for segment in segments)
+    whole = b"".join(segment if isinstance(segment, bytes) else b"x" for segment in segments)
     return not (b"\n." in whole or b"\r." in whole or whole.startswith(b"."))
 
 

@@ -1,8 +1,8 @@
 """An email as bytes: headers and bodies of one message, in segments with placeholders for a reader's values.
 
     multipart/alternative       RFC 2046 5.1.4: the last part is the preferred one
-        text/plain              UTF-8, quoted-printable
-        text/html               UTF-8, quoted-printable
+        text/plain              UTF-8, quoted-printable, or base64 where that is much shorter
+        text/html               the same
 
 A message is composed once for a cohort; filling it in for a reader only joins bytes. Equal contents give
 equal bytes.
@@ -16,10 +16,13 @@ family of emoji) unless the cluster alone is too long.
 
 Bodies: Python's encoder for quoted-printable (RFC 2045 6.7) knows nothing of placeholders: its soft line
 breaks would split a token filled in later. Here each placeholder has a line of its own between soft breaks,
-so no line passes 76 characters, whatever is filled in.
+so no line passes 76 characters, whatever is filled in. Base64 (RFC 2045 6.8) is for text of which
+quoted-printable would make more than twice as many bytes, such as Khmer or Japanese; a placeholder then has a
+line of base64 of its own.
 """
 
 import base64
+import binascii
 import hashlib
 import re
 import string
@@ -30,7 +33,16 @@ from functools import lru_cache
 
 from publisher.core.addresses import Address, Mailbox, parse_mailbox
 from publisher.core.errors import SettingsError, TemplateError
-from publisher.core.mail.message import EmailContent, Placeholder, Recipe, Segment, split_at_marks
+from publisher.core.mail.message import (
+    EmailContent,
+    EncodedPlaceholder,
+    Placeholder,
+    Recipe,
+    Segment,
+    parse_placeholder,
+    split_at_marks,
+)
+from publisher.core.tokens import TOKEN_LENGTH
 
 DELIVERY_HEADER = "X-Publisher-Delivery"
 """Carries the left part of Message-ID: some providers replace Message-ID itself."""
@@ -42,6 +54,8 @@ FOLD_AT, MAX_LINE_OCTETS = 78, 998
 """RFC 5322 2.1.1: octets in a line without its CRLF, recommended and at most."""
 
 QP_LINE = 76
+BASE64_LINE = 57
+"""Bytes in a line of base64, which makes 76 characters of them."""
 _TOKENS = frozenset(Placeholder) - {Placeholder.TO, Placeholder.DATE, Placeholder.MESSAGE_ID}
 _MAX_VALUE = 75
 _LIST_ID = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)+")
@@ -56,6 +70,7 @@ _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NOT_ASCII = re.compile("[^\x00-\x7f]")
 _HALVES = re.compile("[\ud800-\udfff]")
 _NOT_URI = re.compile(r"[^A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]")
+_HIGH_BYTES = bytes(range(128, 256))
 _PLAIN = {chr(c): chr(c) for c in range(32, 127) if chr(c) != "="} | {"\t": "\t"}
 
 
@@ -66,16 +81,18 @@ def compose(content: EmailContent) -> tuple[Segment, ...]:
     """
     if not _TOKENS.issuperset(content.marks.values()):
         raise ValueError("marks in content stand for tokens only")
-    text, html = (encode_body(split_at_marks(body, content.marks)) for body in (content.text, content.html))
+    (text_as, text), (html_as, html) = (
+        encode_body(split_at_marks(body, content.marks)) for body in (content.text, content.html)
+    )
     hashed = hashlib.sha256()
     for segment in (*text, *html):
-        hashed.update(segment.value.encode() if isinstance(segment, Placeholder) else segment)
-    # Made from the content only, not from the marks; "=_" never occurs in quoted-printable (RFC 2045 6.7).
+        hashed.update(segment if isinstance(segment, bytes) else segment.value.encode())
+    # Made from the content only, not from the marks; "=_" never occurs in a body (RFC 2045 6.7, 6.8).
     boundary = f"=_{hashed.hexdigest()[:32]}"
     segments: list[Segment] = [*_address_fields(content), *_list_fields(content)]
     segments += [field("MIME-Version", ["1.0"])]
     segments += [field("Content-Type", ["multipart/alternative;", f'boundary="{boundary}"'])]
-    segments += [_part_head(boundary, "plain"), *text, _part_head(boundary, "html"), *html]
+    segments += [_part_head(boundary, "plain", text_as), *text, _part_head(boundary, "html", html_as), *html]
     segments += [f"\r\n--{boundary}--\r\n".encode()]
     # Adjacent bytes become one segment: filling in joins as few as possible.
     joined: list[Segment] = []
@@ -149,9 +166,9 @@ def _unsubscribe_field(pieces: Sequence[str | Placeholder]) -> list[Segment]:
     return [b"List-Unsubscribe: <", *inner, b">\r\n"]
 
 
-def _part_head(boundary: str, kind: str) -> bytes:
+def _part_head(boundary: str, kind: str, encoding: str) -> bytes:
     head = f'\r\n--{boundary}\r\nContent-Type: text/{kind}; charset="utf-8"\r\n'
-    return (head + "Content-Transfer-Encoding: quoted-printable\r\n\r\n").encode()
+    return (head + f"Content-Transfer-Encoding: {encoding}\r\n\r\n").encode()
 
 
 def freeze_segments(segments: Iterable[Segment]) -> tuple[Recipe, dict[str, bytes]]:
@@ -159,7 +176,7 @@ def freeze_segments(segments: Iterable[Segment]) -> tuple[Recipe, dict[str, byte
     recipe: list[str] = []
     data: dict[str, bytes] = {}
     for segment in segments:
-        if isinstance(segment, Placeholder):
+        if not isinstance(segment, bytes):
             recipe.append(f"p:{segment.value}")
         else:
             name = hashlib.sha256(segment).hexdigest()
@@ -171,7 +188,8 @@ def freeze_segments(segments: Iterable[Segment]) -> tuple[Recipe, dict[str, byte
 def thaw_recipe(recipe: Recipe, data: Mapping[str, bytes]) -> tuple[Segment, ...]:
     """The segments of a recipe. Raises KeyError if one is missing, ValueError for an unknown placeholder."""
     return tuple(
-        Placeholder(name[2:]) if name.startswith("p:") else data[name.removeprefix("s:")] for name in recipe
+        parse_placeholder(name[2:]) if name.startswith("p:") else data[name.removeprefix("s:")]
+        for name in recipe
     )
 
 
@@ -326,7 +344,53 @@ def _is_flag_half(character: str) -> bool:
     return "\U0001f1e6" <= character <= "\U0001f1ff"
 
 
-def encode_body(pieces: Sequence[str | Placeholder]) -> list[Segment]:
+def encode_body(pieces: Sequence[str | Placeholder]) -> tuple[str, list[Segment]]:
+    """The Content-Transfer-Encoding of a body, and its pieces in that: quoted-printable, unless more than
+    half of its bytes are not ASCII, of which quoted-printable makes three each.
+    """
+    texts = [_utf8(piece) for piece in pieces if not isinstance(piece, Placeholder)]
+    size, plain = sum(map(len, texts)), sum(len(text.translate(None, _HIGH_BYTES)) for text in texts)
+    segments = base64_body(pieces) if 2 * plain < size else None
+    return ("quoted-printable", quoted_body(pieces)) if segments is None else ("base64", segments)
+
+
+def base64_body(pieces: Sequence[str | Placeholder]) -> list[Segment] | None:
+    """The pieces of one body as segments of base64, in which each placeholder must be filled with a token.
+    None if two placeholders stand so close that they would share a group of three.
+    """
+    segments: list[Segment] = []
+    held, taken = b"", 0  # the text that is yet to be encoded, and how much of it the last placeholder took
+    for n, piece in enumerate(pieces):
+        if not isinstance(piece, Placeholder):
+            held = _utf8(piece)[taken:]
+            taken = 0
+            continue
+        following = pieces[n + 1] if n + 1 < len(pieces) else ""
+        if isinstance(following, Placeholder):
+            return None
+        whole = len(held) - len(held) % 3
+        taken = -(len(held) - whole + TOKEN_LENGTH) % 3
+        after = _utf8(following)[:taken]
+        if len(after) < taken and n + 2 < len(pieces):
+            return None
+        segments += [*_base64_lines(held[:whole]), EncodedPlaceholder(piece, held[whole:], after)]
+        held = b""
+    segments += _base64_lines(held)
+    return [piece for line in segments for piece in (b"\r\n", line)][1:]
+
+
+def _base64_lines(data: bytes) -> list[bytes]:
+    rows = (data[at : at + BASE64_LINE] for at in range(0, len(data), BASE64_LINE))
+    return [binascii.b2a_base64(row, newline=False) for row in rows]
+
+
+def _utf8(text: str) -> bytes:
+    """`text` with lines that end in CRLF (RFC 2045 6.8), lone surrogates as U+FFFD."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
+    return _HALVES.sub("\ufffd", lines).encode()
+
+
+def quoted_body(pieces: Sequence[str | Placeholder]) -> list[Segment]:
     """The pieces of one body as segments of quoted-printable: strings encoded as UTF-8, placeholders as they
     are. Line ends of any kind become CRLF; none is added. Lone surrogates become U+FFFD. Placeholders must be
     filled with at most 75 characters that need no encoding.

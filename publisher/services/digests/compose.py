@@ -36,7 +36,7 @@ from publisher.core.mail.message import (
 from publisher.core.mail.mime import compose, date_value
 from publisher.core.publishing.log import PublishedPost
 from publisher.core.subscribers.subscription import MailingList
-from publisher.core.tokens import Purpose, verify
+from publisher.core.tokens import TOKEN_LENGTH, Purpose, verify
 from publisher.services.deps import Deps
 from publisher.services.mail.messages import digest_links, list_letter
 from publisher.services.posts.content import digest_post, withdrawn_post
@@ -68,7 +68,7 @@ _CUT_SIZES = (
 )
 """Bytes at which posts are cut: few sizes, so that what is cut and inlined for one cohort serves the next."""
 
-SAMPLE = "x" * 46
+SAMPLE = "x" * TOKEN_LENGTH
 """As long as a token; it stands for each of a reader's own values."""
 
 Mail = tuple[EmailContent, tuple[Segment, ...]]

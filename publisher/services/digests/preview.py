@@ -20,6 +20,7 @@ from publisher.core.mail.message import (
     Outcome,
     Placeholder,
     Segment,
+    SegmentTemplate,
     fill,
     split_at_marks,
 )
@@ -123,7 +124,7 @@ def preview(deps: Deps, spec: MailingList, now: datetime, *, reader: str = "") -
 def _rendered(
     deps: Deps, mail: LintedMail, now: datetime, address: Address, reader: _SampleReader, *, note: str = ""
 ) -> RenderedPreview:
-    placeholders = frozenset(segment for segment in mail.message if isinstance(segment, Placeholder))
+    placeholders = SegmentTemplate(mail.message).places
     values = {
         Placeholder.TO: to_value(address),
         Placeholder.DATE: date_value(now),

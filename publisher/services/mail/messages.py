@@ -198,7 +198,7 @@ class MessageBuilder:
             signer=signer,
             signable=canonical_message(segments) if signer else None,
             dotless=is_dotless(segments),
-            plain=all(isinstance(it, Placeholder) or it.isascii() for it in segments),
+            plain=all(not isinstance(it, bytes) or it.isascii() for it in segments),
         )
 
 

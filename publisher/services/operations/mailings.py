@@ -27,7 +27,6 @@ from publisher.core.delivery.mailing import (
     UnknownDelivery,
 )
 from publisher.core.errors import Refused, UsageError
-from publisher.core.mail.message import Placeholder
 from publisher.core.mail.mime import freeze_segments
 from publisher.core.subscribers.subscription import MailingList
 from publisher.ports import Store
@@ -137,7 +136,7 @@ def verify_rebuild(deps: Deps, mailing: Mailing) -> Iterator[RebuildProof]:
         segments = deps.adapters.store.segments(mailing.id, cohort)
         seen = hashlib.sha256()
         for segment in segments:
-            seen.update(f"[{segment.value}]".encode() if isinstance(segment, Placeholder) else segment)
+            seen.update(segment if isinstance(segment, bytes) else f"[{segment.value}]".encode())
         differs = ""
         if mailing.kind is MailingKind.DIGEST and posts:
             frozen = freeze_segments(segments)[0]

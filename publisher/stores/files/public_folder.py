@@ -164,7 +164,7 @@ class PublicDirectory:
             return None
 
     def pages(self, folder: str) -> Iterator[str]:
-        top = self._file_inside(folder)
+        top = self._file_inside(folder) if folder else self.folder
         for place, _, names in os.walk(top):
             if "index.html" in names:
                 yield (Path(place) / "index.html").relative_to(self.folder).as_posix()

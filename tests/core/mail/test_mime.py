@@ -1,5 +1,6 @@
 """Whole messages, read back by the standard library's parsers and checked against every header rule."""
 
+import base64
 import email.header
 import email.policy
 import re
@@ -17,11 +18,13 @@ from publisher.core.addresses import parse_address
 from publisher.core.errors import AddressError, SettingsError, TemplateError
 from publisher.core.mail.message import EmailContent, Placeholder, Segment, fill
 from publisher.core.mail.mime import (
+    base64_body,
     clean_text,
     compose,
     date_value,
     encode_body,
     freeze_segments,
+    quoted_body,
     thaw_recipe,
     to_value,
 )
@@ -159,7 +162,8 @@ def test_bodies_decode_exactly_and_no_token_is_cut(pieces: Sequence[str | Placeh
     data = fill(compose(replace(LETTER, text=text, html=text)), VALUES)
     lint(data)
     assert bodies(data) == (wire(text), wire(text))
-    assert data.count(TOKEN) == 1 + 2 * text.count(MARK)
+    if b"base64" not in data:
+        assert data.count(TOKEN) == 1 + 2 * text.count(MARK)
 
 
 @pytest.mark.parametrize(
@@ -176,14 +180,55 @@ def test_bodies_decode_exactly_and_no_token_is_cut(pieces: Sequence[str | Placeh
     ],
 )
 def test_quoted_printable_is_short_lined_and_safe(text: str, encoded: bytes) -> None:
-    assert encode_body([text]) == [encoded]
+    assert quoted_body([text]) == [encoded]
 
 
 def test_a_place_stands_on_a_line_of_its_own() -> None:
     token = Placeholder.UNSUBSCRIBE
-    assert encode_body(["a/", token, " b"]) == [b"a/=\r\n", token, b"=\r\n b"]
-    assert encode_body(["a\n", token, "\nb"]) == [b"a\r\n", token, b"\r\nb"]
-    assert encode_body([token, token]) == [token, b"=\r\n", token]
+    assert quoted_body(["a/", token, " b"]) == [b"a/=\r\n", token, b"=\r\n b"]
+    assert quoted_body(["a\n", token, "\nb"]) == [b"a\r\n", token, b"\r\nb"]
+    assert quoted_body([token, token]) == [token, b"=\r\n", token]
+
+
+def test_text_that_quoted_printable_would_double_is_base64() -> None:
+    """Each part by itself; a reader's token is on a line of base64 of its own."""
+    khmer = replace(LETTER, text=f"អត្ថបទថ្មី។\r\n.\n\nឈប់ទទួល៖ https://x.example/unsubscribe/{MARK}\n\n--\nរដូវ")
+    segments = compose(khmer)
+    data = fill(segments, VALUES)
+    lint(data)
+    text, html = (part for part in read(data).walk() if part.get_content_maintype() == "text")
+    assert (text["Content-Transfer-Encoding"], html["Content-Transfer-Encoding"]) == (
+        "base64",
+        "quoted-printable",
+    )
+    wanted = khmer.text.replace(MARK, TOKEN.decode())
+    assert text.get_payload(decode=True) == "\r\n".join(wanted.splitlines()).encode()
+    recipe, kept = freeze_segments(segments)
+    assert thaw_recipe(recipe, kept) == segments
+    other = fill(segments, {**VALUES, Placeholder.UNSUBSCRIBE: b"x" * 46})
+    assert sum(a != b for a, b in zip(data.split(b"\r\n"), other.split(b"\r\n"), strict=True)) == 3
+    half = "ខ" * 9 + "x" * 27
+    assert encode_body([half])[0] == "quoted-printable"
+    assert encode_body([half + "ខ"])[0] == "base64"
+    near = ["ខ" * 99, Placeholder.UNSUBSCRIBE, Placeholder.VIEW]
+    assert encode_body(near) == ("quoted-printable", quoted_body(near))
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\r"), max_size=90), min_size=1, max_size=5))
+def test_base64_holds_every_text_with_tokens_in_it(texts: list[str]) -> None:
+    pieces: list[str | Placeholder] = []
+    for text in texts:
+        pieces += [text, Placeholder.UNSUBSCRIBE] if text else [Placeholder.UNSUBSCRIBE]
+    segments = base64_body(pieces)
+    if segments is None:
+        assert any(len(text.encode("utf-8", "replace").replace(b"\n", b"\r\n")) < 3 for text in texts[1:])
+        return
+    data = fill(segments, VALUES)
+    assert all(len(line) <= 76 for line in data.split(b"\r\n"))
+    whole = "".join(text + TOKEN.decode() for text in texts).replace("\n", "\r\n")
+    assert base64.b64decode(data) == re.sub("[\ud800-\udfff]", "\ufffd", whole).encode()
+    *rows, _ = data.split(b"\r\n")
+    assert not any(b"=" in row for row in rows), "padding is only at the end"
 
 
 def test_equal_letters_give_equal_bytes_and_other_content_another_boundary() -> None:

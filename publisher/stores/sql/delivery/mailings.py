@@ -34,7 +34,8 @@ from publisher.core.delivery.mailing import (
     UnknownDelivery,
 )
 from publisher.core.errors import LogConflict, StoreError
-from publisher.core.mail.message import MailTransport, Placeholder, Segment
+from publisher.core.mail.message import MailTransport, Segment
+from publisher.core.mail.mime import thaw_recipe
 from publisher.ports import CohortPosts
 from publisher.stores.sql.database import Database, insert_new, insert_with_shared_values, slices
 from publisher.stores.sql.delivery.batches import (
@@ -155,10 +156,7 @@ class Mailings:
                 rows = connection.execute(select(segments).where(segments.c.hash.in_(part)))
                 data.update({row.hash: row.data for row in rows})
         try:
-            return tuple(
-                Placeholder(step[len(PLACE) :]) if step.startswith(PLACE) else data[step[len(SEGMENT) :]]
-                for step in recipe
-            )
+            return thaw_recipe(tuple(recipe), data)
         except KeyError as error:
             what = f"segment {error.args[0]} of mailing {mailing} is gone"
             raise StoreError("store", what, "restore a backup") from None
