@@ -37,7 +37,7 @@ class SourceRules:
     `*` and `?`. `profile` is a generator's name, "none", or "auto". With `pages` Publisher makes a page of
     each post: permalinks are under /posts/, and files beside posts are assets. With `pages_at_root` as well,
     permalinks are as they say, except that no post may take one of `reserved_names` or a place of
-    `own_documents` (see core.posts.permalinks).
+    `own_documents` (see core.posts.page_paths).
 
     `markdown_choices` turn extensions on or off, whatever the generator reads.
 

@@ -386,9 +386,9 @@ class PostsSettings(SectionValues):
     )
     permalink: str | None = setting(
         PERMALINK,
-        help="Where a post is found under site.url, unless it says so itself. Default: as the generator "
-        "has it, else :year/:month/:day/:slug/. Set here, pages of posts.pages are there too, and not under "
-        "/posts/.",
+        help="Where a post is found under site.url, unless it says so itself. Pages of posts.pages are there "
+        "too if this is set, else under /posts/. Default: as the generator has it, "
+        "else :year/:month/:day/:slug/.",
         shown='":year/:month/:day/:slug/"',
     )
     defaults: Mapping[str, Any] = setting(

@@ -21,6 +21,7 @@ from publisher.ports import Store
 from publisher.services.deps import Deps, SiteRules
 from publisher.services.digests.archive_pages import mailing_documents
 from publisher.services.digests.due_readers import NewTime, former_list, new_times
+from publisher.services.feeds.documents import is_page
 from publisher.services.feeds.pages import OWNED_FOLDERS, page_only_posts
 from publisher.services.feeds.redirects import stored_redirects
 from publisher.services.feeds.retired_feeds import retired_feeds
@@ -215,7 +216,11 @@ def _compare(deps: Deps, specs: "Sequence[DocumentSpec]", led: Collection[str]) 
     return DocumentChanges(
         added=tuple(sorted(wanted.keys() - before.keys())),
         gone=tuple(
-            sorted(path for path in before.keys() - wanted.keys() - {*led} if path.startswith(OWNED_FOLDERS))
+            sorted(
+                path
+                for path in before.keys() - wanted.keys() - {*led}
+                if path.startswith(OWNED_FOLDERS) or is_page(before[path])
+            )
         ),
         rewritten=tuple(
             sorted(

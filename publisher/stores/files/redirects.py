@@ -100,7 +100,7 @@ def _write_entries(path: Path, about: str, key: str, rows: Iterable[Mapping[str,
 
 def entry_to_row(entry: OldEntry) -> dict[str, object]:
     """An entry of adopted.json, without what is empty."""
-    given = {
+    given: dict[str, object] = {
         "id": entry.id,
         "post": entry.post,
         "title": entry.title,
