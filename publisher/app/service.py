@@ -206,9 +206,12 @@ def service_status(site: "OpenSite") -> dict[str, Any] | None:
     }
 
 
-def follow_service(site: "OpenSite", values: Mapping[str, EffectiveValue], templates: str) -> None:
-    """Before a command that writes: if a service works on the site, it must go by the same settings, and is
-    asked to read them if it does not. Raises Refused: it is of another version, or still goes by others.
+def follow_service(
+    site: "OpenSite", values: Mapping[str, EffectiveValue], templates: str, *, ask: bool = True
+) -> None:
+    """Before a command that writes: if a service works on the site, it must go by the same settings, and if
+    it does not, is asked to read them, unless nobody has time to `ask`. Raises Refused: it is of another
+    version, or still goes by others.
     """
     service = running_service(site)
     if service is None:
@@ -217,11 +220,13 @@ def follow_service(site: "OpenSite", values: Mapping[str, EffectiveValue], templ
         what = f"{service.name} is version {service.version}, and this is {__version__}"
         raise Refused("publisher run", what, "use one version: restart it")
     ours = comparable(values, templates)
-    if _generation_digest(site, service) == digest_of(ours) and not service.problem:
+    if _generation_digest(site, service) == digest_of(ours) and not (service.problem and ask):
         return
-    service = ask_reload(site, service)
-    if service is None or _generation_digest(site, service) == digest_of(ours):
-        return
+    if ask:
+        after = ask_reload(site, service)
+        if after is None or _generation_digest(site, after) == digest_of(ours):
+            return
+        service = after
     theirs = site.store.generation(service.generation)
     found = differences(theirs.values if theirs else {}, ours)
     named = ", ".join(f"{key} ({there} there, {here} here)" for key, there, here in found)

@@ -34,18 +34,20 @@ class SiteOptions:
     folder: Path
     at: str | None
 
-    def open(self, *, reads: bool = False, alone: bool = False, last_good: bool = False) -> App:
+    def open(
+        self, *, reads: bool = False, alone: bool = False, stops: bool = False, last_good: bool = False
+    ) -> App:
         """Opens the site, and closes it when the command ends. A command that only `reads` warns of a wrong
         clock and continues. Any other goes by the settings of a `publisher run` that works on the site,
-        unless it acts `alone`. With `last_good` it goes by the last good settings if those on the disk are
-        bad. Raises SettingsError, Refused.
+        unless it acts `alone`; one that only `stops` mail warns where it cannot. With `last_good` it goes by
+        the last good settings if those on the disk are bad. Raises SettingsError, Refused.
         """
         try:
             settings, source = load_with_source(self.folder, os.environ)
         except SettingsError as error:
             from publisher.app.service import recall
 
-            kept = recall(self.folder, os.environ) if last_good else None
+            kept = recall(self.folder, os.environ) if last_good or stops else None
             if kept is None:
                 raise
             settings, source = kept[:2]
@@ -54,6 +56,12 @@ class SiteOptions:
         click.get_current_context().call_on_close(app.close)
         if reads:
             warn_of_clock(app)
+        elif stops:
+            warn_of_clock(app)
+            try:
+                follow_service(app, source, ask=False)
+            except PublisherError as error:
+                say(f"warning: {error}; this only stops mail, and is done all the same")
         elif not alone:
             follow_service(app, source)
         return app
@@ -67,9 +75,9 @@ class SiteOptions:
         return App(settings, clock=clock, say=say)
 
 
-def follow_service(app: App, source: RawSettings) -> None:
-    """Sees to it that a `publisher run` that works on the site goes by the settings of this command. Raises
-    Refused: it cannot.
+def follow_service(app: App, source: RawSettings, *, ask: bool = True) -> None:
+    """Sees to it that a `publisher run` that works on the site goes by the settings of this command, and asks
+    it to read them if need be and there is time to `ask`. Raises Refused: it cannot.
     """
     if not (app.state / "run.lock").exists():
         return  # there never was one, and nothing more need be loaded
@@ -78,7 +86,7 @@ def follow_service(app: App, source: RawSettings) -> None:
     from publisher.config.layers import effective_values
 
     if running_service(app) is not None:
-        follow_service(app, effective_values(source), hash_of_templates(app.settings.folder))
+        follow_service(app, effective_values(source), hash_of_templates(app.settings.folder), ask=ask)
 
 
 def warn_of_readable(app: App) -> None:

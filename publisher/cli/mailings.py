@@ -175,7 +175,8 @@ def change_mailing(
     count_refusals: bool = False,
 ) -> None:
     """Carries out `mailings approve`, `pause`, `resume` or `cancel`."""
-    app = site.open(reads=True, last_good=True)
+    stops = order in (MailingCommand.PAUSE, MailingCommand.CANCEL)
+    app = site.open(reads=dry_run, stops=stops)
     mailing = verbs.find_mailing(app.store, id)
     if dry_run:
         say(f"mailing {id} is {state_text(mailing)}: {counts_text(mailing)}; would {order}")
@@ -237,7 +238,7 @@ def resolve(
     With --log, the log of the mail server that took them decides: of Postfix or Exim, or JSON with a
     Message-ID on each line, compressed or not. What it does not prove stays in doubt and is listed.
     """
-    app = site.open(reads=True)
+    app = site.open(reads=dry_run)
     if logs and (resend or accept):
         raise UsageError(f"mailing {id}", "--log decides by itself", "leave out --resend and --accept")
     if resend == accept and not dry_run and not logs:

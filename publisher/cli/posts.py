@@ -230,7 +230,7 @@ def adopt(site: SiteOptions, as_json: bool, sources: tuple[str, ...], dry_run: b
     The feed may be Atom, RSS or JSON Feed, at a URL or in a file. Archives and further pages that it names
     are read too. For a web page, the feed that it names is used.
     """
-    app = site.open(reads=True)
+    app = site.open(reads=dry_run)
     read = [post_ids.fetch_feed(app.deps.adapters, source) for source in sources]
     with app.lock("publish"):
         entries = [entry for one in read for entry in one.entries]

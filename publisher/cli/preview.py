@@ -75,7 +75,7 @@ def preview(
 @click.option("--dry-run", is_flag=True, help="Show what would be sent; send nothing.")
 def test_send(site: SiteOptions, list_slug: str, address: str, dry_run: bool) -> None:
     """Send the next digest of LIST to ADDRESS, with [Test] in its subject. It changes no reader's mail."""
-    app = site.open(reads=True)
+    app = site.open(reads=dry_run)
     spec = the_list(app, list_slug)
     drawn, outcome = send_test(app.deps, spec, address, app.clock(), dry_run=dry_run)
     say_problems(drawn.problems)

@@ -152,7 +152,7 @@ def refusal_lines(dossier: Mapping[str, Any]) -> Iterator[str]:
 @click.option("--list", "list_slug", metavar="LIST", help="Only this list (default: all).")
 def unsubscribe(site: SiteOptions, address: str, list_slug: str | None) -> None:
     """Unsubscribe ADDRESS as if the reader had done it: only they can come back."""
-    app = site.open(reads=True, last_good=True)
+    app = site.open(stops=True)
     ended = departures.unsubscribe(app.deps, address, list_or_none(app, list_slug), app.clock())
     said = ", ".join(one.list for one in ended)
     say(f"{address}: left {said}" if ended else f"{address}: is on no such list; nothing changed")
@@ -177,7 +177,7 @@ def suppress(
     """Send no mail to ADDRESS, or to anybody in FILE, from now on, whoever signs them up."""
     if bool(address) == bool(files):
         raise UsageError("subscribers suppress", "needs one address, or files", "name ADDRESS or --file FILE")
-    app = site.open(reads=True, last_good=True)
+    app = site.open(reads=dry_run, stops=True)
     spec, what = list_or_none(app, list_slug), f"of {list_slug or 'any list'} from now on"
     if address is None:
         suppress_files(app, files, spec, what, dry_run=dry_run)
@@ -223,7 +223,7 @@ def resend_confirmation(site: SiteOptions, address: str, list_slug: str | None) 
 @click.option("--dry-run", is_flag=True, help="Show what would be erased; change nothing.")
 def erase(site: SiteOptions, address: str, yes: bool, dry_run: bool) -> None:
     """Erase ADDRESS. A keyed hash stays, so that no import brings it back; the reader may sign up again."""
-    app = site.open(reads=True, last_good=True)
+    app = site.open(reads=dry_run, stops=True)
     known = len(departures.export_data(app.deps, address)["subscriptions"])
     if dry_run:
         say(f"would forget {address} and {count(known, 'subscription')}")

@@ -3,10 +3,19 @@
 import shutil
 import sqlite3
 import subprocess
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
+import click
 import pytest
+from click.testing import CliRunner
+
+from publisher.app import App
+from publisher.app.service import ServiceRegister
+from publisher.cli import publisher
+from publisher.config import load
+from publisher.core.errors import PublisherError
 
 POST = "---\ntitle: {0}\ndate: 2024-05-01\n---\nWords.\n"
 
@@ -43,6 +52,11 @@ def test_a_command_acts_on_the_settings_of_the_service_or_says_which_differ(site
         ["subscribers", "add", "ann@example.org", "--list", "daily"],
         ["feeds", "rebuild"],
         ["reconcile"],
+        ["adopt", str(site.public / "feed.atom")],
+        ["test-send", "daily", "me@example.org"],
+        ["mailings", "approve", "1"],
+        ["mailings", "resume", "1"],
+        ["mailings", "resolve", "1", "--accept"],
     ):
         said = site.run(*command, code=1, PUBLISHER_MAIL__TRANSPORT="smtp").stderr
         assert "goes by other settings than this command: mail.transport (default there, " in said, command
@@ -52,6 +66,12 @@ def test_a_command_acts_on_the_settings_of_the_service_or_says_which_differ(site
     assert site.mails() == []
     for command in (["status"], ["plan"], ["backup", str(site.folder / "b")], ["mailings", "list"]):
         site.run(*command, PUBLISHER_MAIL__TRANSPORT="smtp")  # these change nothing
+    for command in (["subscribers", "suppress", "troll@example.org"], ["mailings", "pause", "1"]):
+        said = site.run(*command, code=None, PUBLISHER_MAIL__TRANSPORT="smtp").stderr
+        assert "warning: `publisher run` (pid" in said, said
+        assert "this only stops mail, and is done all the same" in said
+    [blocked] = site.json("subscribers", "show", "troll@example.org")["suppressions"]
+    assert blocked["kind"] == "operator"
     assert "holds it" in site.run("migrate", code=1).stderr
     assert site.run("reload").stderr.endswith("goes on with settings 3\n")
     site.settings(toml.replace('"daily"\nat', '"hourly"\nat'))
@@ -123,3 +143,84 @@ def test_a_service_that_hangs_is_not_ready(site: Any, served: Any, wait_for: Any
     assert answer.text.startswith("not ready: nothing is published or sent since ")
     wait_for(lambda: served.http.get("/readyz").status_code == 200)
     assert served.stop() == 0
+
+
+READS = {
+    "check", "posts list", "plan", "simulate", "preview", "status", "backup", "lists list", "share",
+    "templates list", "templates show", "templates diff", "feeds list", "feeds snippet",
+    "subscribers list", "subscribers show", "subscribers export",
+    "mailings list", "mailings show", "mailings rebuild", "mailings outbox list",
+}  # fmt: skip
+STOP_MAIL = {
+    "subscribers unsubscribe", "subscribers suppress", "subscribers erase",
+    "mailings pause", "mailings cancel",
+}  # fmt: skip
+NO_SITE = {"init", "convert", "demo", "completion", "help"}
+BY_THEIR_OWN_RULE = {
+    "run": "a second one is refused",
+    "reload": "asks the service to do it",
+    "migrate": "refused while a service works",
+    "restore": "refused while a service works",
+    "keys dkim": "makes files that no setting names yet",
+    "templates copy": "copies a file for its author",
+}
+MORE = {
+    "subscribers add": ["--list", "daily"],
+    "subscribers import": ["--list", "daily"],
+    "subscribers erase": ["--yes"],
+    "subscribers suppress": ["someone@example.org"],
+    "mailings cancel": ["--yes"],
+    "mailings resolve": ["--accept"],
+    "mailings resend": ["--only", "unsent"],
+    "mailings remake": ["--yes"],
+    "lists close": ["--yes"],
+}
+"""What a command needs beside its arguments."""
+
+
+def leaves(group: click.Group, *names: str) -> Iterator[tuple[str, click.Command]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from leaves(command, *names, name)
+        else:
+            yield " ".join((*names, name)), command
+
+
+def arguments(command: click.Command, file: str) -> list[str]:
+    """One value for each argument that must be there."""
+    found: list[str] = []
+    for one in command.params:
+        if isinstance(one, click.Argument) and (one.required or one.nargs == -1):
+            kinds = {click.types.IntParamType: "1", click.Path: file}
+            found.append(kinds.get(type(one.type), "daily"))
+    return found
+
+
+def test_every_command_that_writes_follows_the_service(site: Any) -> None:
+    site.run("publish")
+    app = App(load(site.folder))
+    ServiceRegister(app, web_only=False).enter({})
+    app.close()
+    (site.folder / ".publisher/run.lock").touch()
+    with closing(sqlite3.connect(site.folder / ".publisher/publisher.db")) as store:
+        store.execute("UPDATE service SET host = 'elsewhere', version = '0.0.9'")
+        store.commit()
+    (site.folder / "file").write_text("email\nann@example.org\n")
+    unlike = READS | STOP_MAIL | NO_SITE | BY_THEIR_OWN_RULE.keys()
+    commands = dict(leaves(publisher))
+    assert unlike - commands.keys() == set()
+    for name, command in commands.items():
+        if name in unlike - STOP_MAIL:
+            continue
+        args = [*name.split(), *arguments(command, str(site.folder / "file")), *MORE.get(name, [])]
+        done = CliRunner().invoke(publisher, [*args, "--site", str(site.folder)])
+        said = f"{name}: {done.output} {done.exception}"
+        if name in STOP_MAIL:
+            assert "warning: publisher run: `publisher run` (pid" in done.output, said
+            assert "this only stops mail" in done.output, said
+        else:
+            assert isinstance(done.exception, PublisherError), said
+            assert "is version 0.0.9" in str(done.exception), said
