@@ -105,6 +105,13 @@ class SafeMarkup:
         context = ShortcodeContext(self.site_url, base_url, title, tuple(extensions), tuple(values))
         return media_faults(body, kind, context, tuple(files.items()))
 
+    def unset_formulas(
+        self, body: str, kind: MarkupLanguage, extensions: Sequence[MarkdownExtension]
+    ) -> Sequence[tuple[int, str]]:
+        from publisher.markup.markdown import tex
+
+        return tex.unset_formulas(body, extensions) if kind is MarkupLanguage.MARKDOWN else []
+
     def excerpt(self, html: str, limit: int) -> tuple[str, bool]:
         from publisher.markup.html import fragments
 

@@ -7,7 +7,7 @@ this: one whose addresses all look like web addresses has nothing wrong.
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import unescape
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -27,7 +27,8 @@ from publisher.markup.markdown.commonmark import (
     to_html,
     with_emoji,
 )
-from publisher.markup.markdown.dialects import hide_math, quote_admonitions
+from publisher.markup.markdown.dialects import quote_admonitions
+from publisher.markup.markdown.tex import Formula, hide_math, set_math, written_math
 from publisher.markup.templating.block_shortcodes import replace_block_shortcodes
 from publisher.markup.templating.mdx import resolve_mdx, without_jsx
 from publisher.markup.templating.mdx_components import render_one_line_elements, replace_components
@@ -82,23 +83,26 @@ def safe_html(
     if commonmark.too_odd(source):
         return commonmark.as_plain(without_tags(source))
     meanings: Meanings = {}
+    formulas: Mapping[str, Formula] = {}
     if markdown:
         if MarkdownExtension.ABBREVIATIONS in extensions:
             source, meanings = take_abbreviations(source)
-        source = dialects.as_commonmark(hide_math(source, extensions))
+        source, formulas = hide_math(source, extensions)
+        source = dialects.as_commonmark(source)
     source = replace_block_shortcodes(source, markdown=markdown)
     html = source = resolve(source, context, markdown=markdown)
     if markdown:
         source = _as_plain_markdown(source, context)
         html = dialects.without_empty_headers(to_html(source, extensions))
     if commonmark.too_deep(html):
-        return commonmark.as_plain(reveal_text(without_tags(source)))
+        return commonmark.as_plain(reveal_text(written_math(without_tags(source), formulas)))
     html = sanitize(html, context.base_url, dict(files), unusable)
     if files:
         html = fragments.with_sizes(html, [place for _, place in files])
     if rtl or 'dir="rtl"' in html:
         html = _with_ltr_code(html)
     html = _with_plain_words(html, meanings, emoji=MarkdownExtension.EMOJI in extensions)
+    html = set_math(html, formulas, lambda math: sanitize(math, context.base_url))
     return _without_repeated_title(reveal_html(html), context.title).strip()
 
 

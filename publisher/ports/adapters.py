@@ -146,6 +146,12 @@ class Markup(Protocol):
         """
         ...
 
+    def unset_formulas(
+        self, body: str, kind: MarkupKind, extensions: Sequence[MarkdownExtension]
+    ) -> Sequence[tuple[int, str]]:
+        """(line of the body from 1, TeX) of formulas that cannot be set and are shown as TeX."""
+        ...
+
     def excerpt(self, html: str, limit: int) -> tuple[str, bool]:
         """The leading whole blocks of sanitized HTML within `limit` UTF-8 bytes, and whether anything was
         cut.

@@ -78,7 +78,7 @@ def test_expressions_of_templates(body: str, made: str, gone: list[str]) -> None
          "<blockquote>\n<p><strong>Note</strong></p>\n<p>b</p>\n</blockquote>", ["<Chart of={a}>"]),
         ("<Box if={a && b > 1} title='}'>c</Box> <TOCInline toc={toc} />", "<p>c</p>", []),
         ("<p onClick={() => { a({b: '}'}) }}>c</p>", "<p>c</p>", []),
-        ("$${a}_b$$", "<p>$${a}_b$$</p>", []),
+        ("$${a}_c{$$", "<p>$${a}_c{$$</p>", []),
         ("## A {#own}", '<h2 id="own">A</h2>', []),
         ("a { never closed", "<p>a { never closed</p>", []),
     ],

@@ -1,11 +1,14 @@
 """What some generators read beyond CommonMark: only where a post says that its own does."""
 
+import re
 import time
 
 import pytest
 
+from publisher.core.posts.mathml import without_mathml
 from publisher.core.posts.post import MarkdownExtension, MarkupLanguage
 from publisher.markup import SafeMarkup
+from publisher.markup.html.sanitize import sanitize
 
 BASE = "https://blog.example/news/2024/a/"
 QUICK = 3
@@ -139,24 +142,63 @@ TEX = (MarkdownExtension.MATH, MarkdownExtension.DOLLARS, MarkdownExtension.BRAC
     ("body", "made"),
     [
         (r"a $$x_1 \\ \{*y*\} & <b> \, z_2$$ *b*",
-         r"<p>a $$x_1 \\ \{*y*\} &amp; &lt;b&gt; \, z_2$$ <em>b</em></p>"),
+         r"<p>a «x_1 \\ \{*y*\} &amp; &lt;b&gt; \, z_2» <em>b</em></p>"),
         ("$$\n\\begin{a}\n\n    - x_1 \\\\\n=====\n1. y_2\n$$\n\nAfter",
-         "<p>$$\n\\begin{a}\n- x_1 \\\\\n=====\n1. y_2\n$$</p>\n<p>After</p>"),
-        (r"\(a_1*b*c_1\) \[ d_1\\e_1 \]", r"<p>\(a_1*b*c_1\) \[ d_1\\e_1 \]</p>"),
-        ("$a_1*b*c$ and *d*", "<p>$a_1*b*c$ and <em>d</em></p>"),
+         "<p>$$\n\\begin{a}\n    - x_1 \\\\\n=====\n1. y_2\n$$</p>\n<p>After</p>"),
+        (r"\(a_1*b*c_1\) \[ d_1\\e_1 \]", r"<p>«a_1*b*c_1» «=d_1\\e_1»</p>"),
+        (r"\(a_1*b\)", "<p>«a_1*b»</p>"),
+        ("$a_1*b*c$ and *d*", "<p>«a_1*b*c» and <em>d</em></p>"),
         ("$5 *or* $10, US$7 *or* CA$8", "<p>$5 <em>or</em> $10, US$7 <em>or</em> CA$8</p>"),
         ("`$$a*b*$$` $$$ *c* $$$", "<p><code>$$a*b*$$</code> $$$ <em>c</em> $$$</p>"),
         (r"\$$a*b*$$", "<p>$$a<em>b</em>$$</p>"),
         ("$$a\n\n*b*$$", "<p>$$a</p>\n<p><em>b</em>$$</p>"),
-        ("$$ {% raw %}{{x}}{% endraw %} $$", "<p>$$ {{x}} $$</p>"),
+        ("$$ {% raw %}{{x}}{% endraw %} $$", "<p>«={{x}}»</p>"),
         ('[a](http://x.example/?$$q_"$$) ![$$"<b>$$](x.png)',
          '<p><a href="http://x.example/?$$q_&quot;$$">a</a> '
          f'<img src="{BASE}x.png" alt="$$&quot;&lt;b&gt;$$"></p>'),
-        ("# On $$x_1$$", '<h1 id="on-x1">On $$x_1$$</h1>'),
+        ("# On $$x_1$$", '<h1 id="on-x1">On «x_1»</h1>'),
+        ("> $$\n> x\n> $$", "<blockquote>\n<p>«=x»</p>\n</blockquote>"),
+        ("| $a|b$ |\n|---|\n| c |", "<table>\n<thead>\n<tr>\n<th>«a|b»</th>\n</tr>\n</thead>\n"
+         "<tbody>\n<tr>\n<td>c</td>\n</tr>\n</tbody>\n</table>"),
+        (r"$\nosuch{x}$ $\frac{1$ $\left( x$", r"<p>$\nosuch{x}$ $\frac{1$ $\left( x$</p>"),
     ],
 )  # fmt: skip
-def test_tex_is_shown_as_its_author_wrote_it(body: str, made: str) -> None:
-    assert html(body, *TEX) == made
+def test_tex_is_set_as_mathml_or_shown_as_its_author_wrote_it(body: str, made: str) -> None:
+    shown = re.sub(r'<math alttext="([^"]*)" display="inline">.*?</math>', r"«\1»", html(body, *TEX))
+    assert re.sub(r'<math alttext="([^"]*)" display="block">.*?</math>', r"«=\1»", shown) == made
+
+
+def test_a_formula_is_mathml_on_pages_and_tex_in_mails() -> None:
+    made = html(r"Area $\frac{\mathrm{d}a}{2}$", *TEX)
+    assert made == (
+        r'<p>Area <math alttext="\frac{\mathrm{d}a}{2}" display="inline"><mrow><mfrac><mrow>'
+        '<mi mathvariant="normal">d</mi><mi>a</mi></mrow><mrow><mn>2</mn></mrow></mfrac></mrow></math></p>'
+    )
+    assert without_mathml(made) == r"<p>Area \frac{\mathrm{d}a}{2}</p>"
+    assert SafeMarkup().text(made) == r"Area \frac{\mathrm{d}a}{2}"
+
+
+@pytest.mark.parametrize(
+    "tex",
+    [
+        r"\text{<script>alert(1)</script>}", r"\href{javascript:alert(1)}{x}", r"\style{position:fixed}{x}",
+        r"\newcommand{\a}{\a\a}\a", "{" * 900 + "x" + "}" * 900, r"\sqrt" * 300 + "x", "x_{" * 900, "&",
+        "<b>", r"\class{x}{y}", r"\unicode{x3c}script", '"onload="alert(1)',
+    ],
+)  # fmt: skip
+def test_no_formula_brings_in_what_a_post_may_not_hold(tex: str) -> None:
+    made = html(f"a $${tex}$$ b", *TEX)
+    tags = "".join(re.findall(r"<[^>]*>", re.sub(r'alttext="[^"]*"', "", made)))
+    for bad in ("script", "href", "style=", "class=", "alert", "onload"):
+        assert bad not in tags
+    assert sanitize(made, BASE) == made
+
+
+def test_a_formula_that_cannot_be_set_is_named_with_its_line() -> None:
+    body = "One $x$\n\n`$\\no$`\n\nTwo $\\nosuch{x}$ {% raw %}\n"
+    found = SafeMarkup().unset_formulas(body, MarkupLanguage.MARKDOWN, TEX)
+    assert found == [(5, r"\nosuch{x}")]
+    assert SafeMarkup().unset_formulas(body, MarkupLanguage.HTML, TEX) == []
 
 
 def test_without_the_extension_dollars_are_dollars() -> None:

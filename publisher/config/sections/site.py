@@ -318,7 +318,8 @@ class MarkdownSettings(SectionValues):
     superscript: bool | None = setting(BOOL, help="`x^2^` has its 2 above the line.", shown="true")
     math: bool | None = setting(
         BOOL,
-        help="TeX between `$$`, or in `\\(..\\)` and `\\[..\\]`, stays as it is written.",
+        help="TeX between `$$`, or in `\\(..\\)` and `\\[..\\]`, is a formula: MathML on pages and in feeds, "
+        "TeX in mails.",
         shown="true",
     )
     dollars: bool | None = setting(

@@ -13,7 +13,7 @@ from itertools import islice
 from publisher.core.posts.markdown_regions import apply_outside_code, blank_code, blank_text
 from publisher.core.posts.post import MarkdownExtension
 from publisher.markup.html.fragments import hide, replace_spans
-from publisher.markup.markdown.dialects import blank_math
+from publisher.markup.markdown.tex import blank_math
 from publisher.markup.templating.mdx import removed_mdx
 from publisher.markup.templating.shortcodes import ShortcodeContext, expand_shortcode, from_root
 

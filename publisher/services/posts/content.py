@@ -312,6 +312,13 @@ def findings_of(deps: Deps, item: ParsedPost) -> list[Finding]:
             if not (_LINKS.match(tag) and item.in_file(line) in dead)
         ]
         notes += [
+            (
+                item.in_file(line),
+                f"formula {tex[:60]!r} is not understood and is shown as it is; correct its TeX",
+            )
+            for line, tex in deps.adapters.markup.unset_formulas(item.body, post.markup, post.extensions)
+        ]
+        notes += [
             (item.in_file(line) if line else 0, what)
             for line, what in broken_references(
                 deps.adapters.markup, post, item.body, placed_assets(deps.rules, post)
