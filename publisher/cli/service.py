@@ -86,10 +86,13 @@ def serve(
         app, settings = open_checked(folder, environ)
     except (SettingsError, TemplateError) as error:
         bad, error.exit_code = error, 2
-        kept = open_last_good(folder, environ) if last_good else None
-        if kept is None:
+        if not last_good:
             raise
-        app, settings = kept
+        try:
+            app, settings = open_last_good(folder, environ)
+        except PublisherError as why:
+            say(f"--last-good does not help: {why}")
+            raise error from None
         say(f"{error}; going on with the last good settings")
     with app.lock("run", wait=False):
         register = ServiceRegister(app, web_only=web_only)
@@ -104,16 +107,20 @@ def serve(
     say("stopped")
 
 
-def open_last_good(folder: Path, environ: Mapping[str, str]) -> tuple[App, SettingsSet] | None:
-    """As `open_checked`, by the last settings that were found good; None if they are no longer."""
+def open_last_good(folder: Path, environ: Mapping[str, str]) -> tuple[App, SettingsSet]:
+    """As `open_checked`, by the last settings that were found good. Raises PublisherError: there are none, or
+    they are no longer good. Keys and passwords in files of their own are not kept with them: a second copy
+    would be one more to lose, and would bring back what somebody deleted on purpose.
+    """
     settings = last_good_settings(folder, environ, FileContents())
     if settings is None:
-        return None
+        raise Refused(str(folder), "no settings are kept that this version found good")
     app = App(settings.settings, say=say, rest=REST, own_templates=settings.own_templates)
     try:
         check_site(app, starting=True)
-    except PublisherError:
-        return None
+    except SettingsError as error:
+        what = "the last good settings need it too, and no copy of keys and passwords is kept"
+        raise SettingsError(error.where, what, "put the file back") from error
     return app, settings
 
 

@@ -1,6 +1,9 @@
 """The commands and settings that the pages name are those that the program has."""
 
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,3 +106,26 @@ def test_the_readme_calls_only_targets_that_make_has() -> None:
             )
         )
         assert {a or b for a, b in named} <= targets, page.name
+
+
+def test_the_units_for_systemd_are_those_that_deploy_shows_and_systemd_takes_them(tmp_path: Path) -> None:
+    shown = (ROOT / "docs/how-to/deploy.md").read_text("utf-8")
+    units = {file.name: file.read_text("utf-8") for file in sorted((ROOT / "deploy").iterdir())}
+    for name in ("publisher.service", "publisher-publish.timer"):
+        assert f"```ini\n{units[name]}```" in shown, name
+    service = units["publisher.service"]
+    reload = "ExecReload=/opt/publisher/bin/publisher reload"
+    for line in ("Type=notify", "WatchdogSec=", reload, "--last-good"):
+        assert line in service
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        pytest.skip("systemd-analyze is not installed: the units were only compared")
+    for name, text in units.items():
+        here = text.replace("/opt/publisher/bin/publisher", sys.executable).replace(
+            "/srv/mysite", str(tmp_path)
+        )
+        (tmp_path / name).write_text(here.replace("User=publisher", "User=daemon"))
+    files = [str(tmp_path / name) for name in units]
+    done = subprocess.run([analyze, "verify", *files], capture_output=True, text=True, timeout=60)
+    ours = [line for line in done.stderr.splitlines() if "publisher" in line]
+    assert (done.returncode, ours) == (0, []), done.stderr

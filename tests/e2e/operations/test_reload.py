@@ -281,3 +281,36 @@ def after(seconds: float) -> Callable[[], bool]:
     """A condition: so much time has passed, for a kill at a random moment."""
     until = time.monotonic() + seconds
     return lambda: time.monotonic() >= until
+
+
+def test_last_good_keeps_no_key_and_no_password_and_names_the_file_that_is_missing(
+    site: Any, running: Any
+) -> None:
+    toml = (site.folder / "publisher.toml").read_text()
+    relay = '[mail]\ntransport = "smtp"\n[[mail.relays]]\nhost = "127.0.0.1"\nport = 9\nsecurity = "none"\n'
+    relay += 'username = "me"\npassword_file = "password"\n'
+    site.run("keys", "dkim", "one")
+    keys = '[mail.dkim]\nkeys = [{selector = "one", file = ".publisher/dkim/one.pem"}]\n'
+    site.settings(toml + relay + keys)
+    (site.folder / "password").write_text("correct horse")
+    server = running()
+    assert server.stop() == 0
+    kept = "".join(
+        file.read_text("utf-8", "ignore")
+        for file in (site.folder / ".publisher").rglob("*")
+        if file.is_file() and "dkim" not in file.parts
+    )
+    key = (site.folder / ".publisher/dkim/one.pem").read_text().splitlines()[1]
+    assert "correct horse" not in kept
+    assert key not in kept
+    for name in ("password", ".publisher/dkim/one.pem"):
+        file = site.folder / name
+        text = file.read_text()
+        file.unlink()
+        said = site.run("run", "--last-good", code=2).stderr
+        assert "--last-good does not help: " in said, said
+        assert (
+            f"{name}: the last good settings need it too, and no copy of keys and passwords is kept" in said
+        )
+        file.write_text(text)
+        file.chmod(0o600)
