@@ -251,11 +251,14 @@ def _slug_of(deps: Deps, path: str) -> str:
     return next((spec.slug for spec in specs), "")
 
 
-def page_only_posts(rules: SiteRules, posts: Sequence[Post]) -> list[PublishedPost]:
-    """Page-only posts in the form that `post_pages` takes, where posts have pages. They are not in the log,
-    and sort after it: of two posts at one path the one in the log has it.
+def posts_with_pages(
+    rules: SiteRules, known: Sequence[PublishedPost], page_only: Sequence[Post]
+) -> list[PublishedPost]:
+    """The posts that have a page: of those `known` in the log the live ones that are not only mailed, and
+    `page_only` ones. These are not in the log, and sort after it: of two posts at one path the one in the
+    log has it.
     """
-    return [
+    return [k for k in known if k.live and not k.post.options.mail_only] + [
         PublishedPost(
             id=mint(post, rules.id_rules),
             post=post,
@@ -263,7 +266,7 @@ def page_only_posts(rules: SiteRules, posts: Sequence[Post]) -> list[PublishedPo
             first_seq=MAX_SEQ,
             updated_at=max(post.modified or post.instant, post.instant),
         )
-        for post in posts
+        for post in page_only
         if rules.post_pages and post.instant is not None
     ]
 

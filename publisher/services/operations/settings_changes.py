@@ -22,7 +22,7 @@ from publisher.services.deps import Deps, SiteRules
 from publisher.services.digests.archive_pages import mailing_documents
 from publisher.services.digests.due_readers import NewTime, former_list, new_times
 from publisher.services.feeds.documents import is_page
-from publisher.services.feeds.pages import OWNED_FOLDERS, page_only_posts
+from publisher.services.feeds.pages import OWNED_FOLDERS, posts_with_pages
 from publisher.services.feeds.redirects import stored_redirects
 from publisher.services.feeds.retired_feeds import retired_feeds
 from publisher.services.publishing.publish import site_documents
@@ -201,7 +201,7 @@ def document_changes(deps: Deps, page_only: Sequence[Post]) -> DocumentChanges:
         return DocumentChanges()
     quiet = replace(deps, adapters=replace(deps.adapters, store=cast("Store", _Unwritten(store))))
     known = store.all_posts() if deps.rules.post_pages else ()
-    shown = [*(k for k in known if k.live), *page_only_posts(deps.rules, page_only)]
+    shown = posts_with_pages(deps.rules, known, page_only)
     specs, _, _ = site_documents(quiet, shown, retired_feeds(quiet))
     mailings, withdrawn = store.mailings(counted=False), store.posts_not_on_pages()
     specs += mailing_documents(quiet, mailings, withdrawn, [])

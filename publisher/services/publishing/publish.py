@@ -42,9 +42,9 @@ from publisher.services.feeds.pages import (
     asset_documents,
     feed_pages,
     home_page,
-    page_only_posts,
     page_paths,
     post_pages,
+    posts_with_pages,
     redirect_pages,
 )
 from publisher.services.feeds.redirects import (
@@ -250,10 +250,7 @@ def write_site(
     """
     moved = sync_redirects(deps)
     known: Sequence[PublishedPost] = deps.adapters.store.all_posts() if deps.rules.post_pages else ()
-    shown = [
-        *(k for k in known if k.live and not k.post.options.mail_only),
-        *page_only_posts(deps.rules, page_only),
-    ]
+    shown = posts_with_pages(deps.rules, known, page_only)
     specs, paths, clashes = site_documents(deps, shown, retired)
     taken = {spec.path for spec in specs} | moved
     recover_former_addresses(deps, paths)

@@ -20,6 +20,10 @@ def test_plan_and_publish_say_what_changed_settings_do(site: Any) -> None:
             f"---\ntitle: Post {number}\ndate: {START - timedelta(days=number):%Y-%m-%d} 09:00\n---\nWords.\n"
         )
         site.post(f"{number}.md", text)
+    letter = (
+        f"---\ntitle: Letter\ndate: {START - timedelta(days=1):%Y-%m-%d} 09:00\nmail: only\n---\nWords.\n"
+    )
+    site.post("letter.md", letter)  # which has no page
     site.publish(at(0))
     site.run("keys", "dkim", "one")
     site.settings(toml + keys)
