@@ -99,11 +99,12 @@ class SafeMarkup:
         extensions: Sequence[MarkdownExtension] = (),
         values: Sequence[tuple[str, str]] = (),
     ) -> Sequence[tuple[int, str]]:
-        from publisher.markup.pipeline import media_faults
+        from publisher.markup.pipeline import left_out_elements, media_faults
         from publisher.markup.templating.shortcodes import ShortcodeContext
 
         context = ShortcodeContext(self.site_url, base_url, title, tuple(extensions), tuple(values))
-        return media_faults(body, kind, context, tuple(files.items()))
+        left_out = left_out_elements(body, markdown=kind is MarkupLanguage.MARKDOWN)
+        return sorted([*left_out, *media_faults(body, kind, context, tuple(files.items()))])
 
     def unset_formulas(
         self, body: str, kind: MarkupLanguage, extensions: Sequence[MarkdownExtension]

@@ -32,7 +32,7 @@ from publisher.markup.markdown.tex import Formula, hide_math, set_math, written_
 from publisher.markup.templating.block_shortcodes import replace_block_shortcodes
 from publisher.markup.templating.mdx import resolve_mdx, without_jsx
 from publisher.markup.templating.mdx_components import render_one_line_elements, replace_components
-from publisher.markup.templating.shortcodes import ShortcodeContext
+from publisher.markup.templating.shortcodes import ShortcodeContext, expand_element
 from publisher.markup.templating.templates import resolve, without_tags
 
 _TYPOGRAPHIC = str.maketrans(
@@ -54,6 +54,14 @@ _TARGET = re.compile(
     r"""|(?P<bare><img\b(?![^>]*\ssrc\s*=))""",
     re.IGNORECASE | re.MULTILINE,
 )
+
+_LEFT_OUT = re.compile(
+    r"<(form|input|select|textarea|object|embed|applet|canvas|script|[a-z]+-[a-z][a-z0-9-]*)(?=[\s/>])",
+    re.IGNORECASE,
+)
+_COMPONENT = re.compile(r"<([A-Z][\w.]{0,60})((?:\s[^<>]{0,500})?)/>")
+_FOREIGN_SCRIPT = re.compile(r"(?<!</blockquote>)<script\b[^<>]*\ssrc\s*=", re.IGNORECASE)
+"""A script from elsewhere, unless it only dresses a quotation, as those of social networks do."""
 
 _TARGET_GROUPS = tuple(f"t{n}" for n in range(1, 8))
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
@@ -99,6 +107,8 @@ def safe_html(
     html = sanitize(html, context.base_url, dict(files), unusable)
     if files:
         html = fragments.with_sizes(html, [place for _, place in files])
+    if MarkdownExtension.CAPTIONS in extensions:
+        html = fragments.with_captions(html)
     if rtl or 'dir="rtl"' in html:
         html = _with_ltr_code(html)
     html = _with_plain_words(html, meanings, emoji=MarkdownExtension.EMOJI in extensions)
@@ -256,6 +266,29 @@ def _take_suspect(suspects: list[SuspectAddress], url: str) -> SuspectAddress | 
             suspects.remove(suspect)
             return suspect
     return None
+
+
+def left_out_elements(body: str, *, markdown: bool) -> list[MediaFault]:
+    """The first of each kind of element that no feed reader and no mail program shows: forms, what only a
+    script fills, plugins, and components that nobody here knows.
+    """
+    if "<" not in body:
+        return []
+    source = blank_code(body) if markdown else body
+    found: dict[str, MediaFault] = {}
+    for match in _LEFT_OUT.finditer(source):
+        name = match[1].lower()
+        if name == "script" and not _FOREIGN_SCRIPT.match(source, match.start()):
+            continue
+        what = (
+            f"<{name[:40]}> works in no feed reader and no mail, and is left out; link to a page that has it"
+        )
+        found.setdefault(name, (source.count("\n", 0, match.start()) + 1, what))
+    for match in _COMPONENT.finditer(source) if markdown else ():
+        if not (match[1].islower() or match[1].isupper() or expand_element(match[1], match[2])):
+            what = f"<{match[1][:40]}> is an unknown component and is left out; write what it shows"
+            found.setdefault(match[1], (source.count("\n", 0, match.start()) + 1, what))
+    return sorted(found.values())
 
 
 def _faults_of_html(html: str, *, is_local_site: bool) -> Iterator[tuple[str, str]]:

@@ -142,7 +142,7 @@ class Markup(Protocol):
         values: Sequence[tuple[str, str]] = (),
     ) -> Sequence[tuple[int, str]]:
         """(line of the body from 1, or 0 if unknown; what is wrong) of images and links that readers cannot
-        use.
+        use, and of elements that are left out.
         """
         ...
 

@@ -226,3 +226,58 @@ def test_a_body_of_any_such_mark_is_quick(scrap: str) -> None:
     started = time.process_time()
     html(scrap * 9_000, *MarkdownExtension)
     assert time.process_time() - started < QUICK
+
+
+@pytest.mark.parametrize(
+    ("body", "made"),
+    [
+        ('![A pier](p.png "Low *tide* & on")',
+         f'<figure><img src="{BASE}p.png" alt="A pier"><figcaption>Low *tide* &amp; on</figcaption></figure>'),
+        ('[![A](p.png "T")](/b/)',
+         f'<figure><a href="https://blog.example/b/"><img src="{BASE}p.png" alt="A"></a>'
+         "<figcaption>T</figcaption></figure>"),
+        ('a ![A](p.png "T")', f'<p>a <img src="{BASE}p.png" alt="A" title="T"></p>'),
+        ("![A](p.png)", f'<p><img src="{BASE}p.png" alt="A"></p>'),
+        ('![A](p.png " ")', f'<p><img src="{BASE}p.png" alt="A" title=" "></p>'),
+    ],
+)  # fmt: skip
+def test_a_title_is_a_caption_where_that_is_on(body: str, made: str) -> None:
+    assert html(body, MarkdownExtension.CAPTIONS) == made
+    assert "<figure" not in html(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "head"),
+    [
+        ("> [!WARNING] Spring tide\n> a", "⚠️ Spring tide"),
+        ("> [!WARNING]\n> a", "Warning"),
+        ("> [!note]- Spring tide\n> a", "Spring tide"),
+        ("> [!Tip]+ Spring tide\n> a", "💡 Spring tide"),
+        (":::danger Spring tide\na\n:::", "🛑 Spring tide"),
+        ('!!! important "Spring tide"\n    a', "❗ Spring tide"),
+        ("!!! important\n    a", "Important"),
+    ],
+)
+def test_a_callout_with_a_title_of_its_own_keeps_a_sign_of_its_kind(body: str, head: str) -> None:
+    assert html(body) == f"<blockquote>\n<p><strong>{head}</strong></p>\n<p>a</p>\n</blockquote>"
+
+
+def test_a_frame_becomes_a_link_with_its_title() -> None:
+    body = '<iframe title="Ebb &amp; flow" src="https://v.example/e"></iframe>'
+    assert html(body) == '<p><a href="https://v.example/e">Ebb &amp; flow</a></p>'
+    assert html(body.replace(' title="Ebb &amp; flow"', "")).endswith(">https://v.example/e</a></p>")
+
+
+def test_what_no_reader_can_see_is_named_once_with_its_line() -> None:
+    body = (
+        'A\n\n<form action="/vote"><input name="a"></form>\n\n<poll-box id="3"></poll-box>\n\n'
+        '<Poll id="3" />\n\n'
+        '<script src="https://poll.example/3.js"></script>\n\n`<canvas>`\n\n<form></form> <Poll />\n\n'
+        '<blockquote>a</blockquote><script src="https://social.example/w.js"></script>\n<script>x</script>\n'
+        '<Image src="/a.png" alt="A" />\n'
+    )
+    found = markup.faults(body, MarkupLanguage.MARKDOWN, base_url=BASE, title="T")
+    left_out = [(line, what.partition(">")[0] + ">") for line, what in found if "left out" in what]
+    assert left_out == [(3, "<form>"), (3, "<input>"), (5, "<poll-box>"), (7, "<Poll>"), (9, "<script>")]
+    for word in ("form", "Poll", "script", "canvas", "poll"):
+        assert f"<{word}" not in html(body).replace("<code>&lt;canvas", "")

@@ -325,6 +325,11 @@ class MarkdownSettings(SectionValues):
     dollars: bool | None = setting(
         BOOL, help="TeX may also stand between single dollars: `$a_1$`.", shown="true"
     )
+    captions: bool | None = setting(
+        BOOL,
+        help='A picture alone in its paragraph has its title as caption: `![The pier](pic.jpg "Low tide")`.',
+        shown="true",
+    )
     breaks: bool | None = setting(BOOL, help="A line ends where you end it.", shown="true")
     definitions: bool | None = setting(
         BOOL, help="A term on a line, and below it `: what it means`.", shown="true"
@@ -345,6 +350,7 @@ class MarkdownSettings(SectionValues):
             (MarkdownExtension.MATH, self.math),
             (MarkdownExtension.BRACKETS, self.math),
             (MarkdownExtension.DOLLARS, self.dollars),
+            (MarkdownExtension.CAPTIONS, self.captions),
             (MarkdownExtension.BREAKS, self.breaks),
             (MarkdownExtension.DEFINITIONS, self.definitions),
             (MarkdownExtension.ABBREVIATIONS, self.abbreviations),

@@ -107,6 +107,7 @@ class MarkdownExtension(StrEnum):
     SUPERSCRIPT = "superscript"  # x^2^
     MATH = "math"  # $$TeX$$
     DOLLARS = "dollars"  # $TeX$
+    CAPTIONS = "captions"  # ![what it shows](pic.jpg "its caption")
     BRACKETS = "brackets"  # \(TeX\) and \[TeX\]
     TEMPLATES = "templates"  # every {{ expression }} is run
     EJS = "ejs"  # and so is <%= expression %>

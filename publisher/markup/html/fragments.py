@@ -15,6 +15,10 @@ from publisher.core.posts.post import AssetLocation
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 VOID = frozenset({"br", "col", "hr", "img", "source", "wbr"})
 _PIECE = re.compile(r"<(/?)([a-z][a-z0-9]*)((?:\s+[^\s=<>\"]+=\"[^\"]*\")*)\s*/?>|[^<]+|<")
+_PICTURE_ALONE = re.compile(
+    r'<p>((?:<a(?: [^\s=<>"]+="[^"]*")*>)?)(<img(?: [^\s=<>"]+="[^"]*")*>)((?:</a>)?)</p>'
+)
+_IMG_TITLE = re.compile(r' title="([^"]*)"')
 _HEADING = re.compile(r"<h[1-6][\s>]")
 _ATTRIBUTE = re.compile(r'([^\s="]+)="([^"]*)"')
 _PUNCTUATION = "{}!\"#$%&'()*+,-./:;<=>?@[\\]^_`|~"
@@ -170,6 +174,21 @@ def with_sizes(source: str, files: Sequence[AssetLocation]) -> str:
             raw = raw[:-1].rstrip(" /") + f' width="{width}" height="{height}">' if width else raw
         parts.append(raw)
     return "".join(parts)
+
+
+def with_captions(source: str) -> str:
+    """Safe HTML in which a picture that has a paragraph for itself is a figure, its title the caption."""
+    if "<img" not in source or 'title="' not in source:
+        return source
+
+    def figure(match: re.Match[str]) -> str:
+        caption = _IMG_TITLE.search(match[2])
+        if caption is None or not caption[1].strip():
+            return match[0]
+        picture = match[2].replace(caption[0], "")
+        return f"<figure>{match[1]}{picture}{match[3]}<figcaption>{caption[1]}</figcaption></figure>"
+
+    return _PICTURE_ALONE.sub(figure, source)
 
 
 def hide(text: str) -> str:

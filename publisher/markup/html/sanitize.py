@@ -91,6 +91,7 @@ _ALT = re.compile(r' alt="([^"]*)"')
 _IFRAME = re.compile(r"<iframe\b([^<>]*)>(?:[^<]*</iframe\s*>)?", re.IGNORECASE)
 _LANGUAGE = re.compile(r"language-[\w+#.-]+")  # "rust,ignore" and "bash:.profile" say more than that
 _EMPTY_LINK = re.compile(r"<a [^<>]*></a>(?=<a )")  # left over from a link around an autolink
+_TITLE = re.compile(r"""\stitle\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
 _SOURCE = re.compile(r"""\bsrc\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
 
 
@@ -192,12 +193,14 @@ def _heavy_img_link(image: str, base: str) -> str:
 
 
 def _iframe_link(match: re.Match[str], base: str) -> str:
-    """A link to what an iframe would show; "" if that has no address on the web."""
+    """A link to what an iframe would show, by its title; "" if that has no address on the web."""
     for source in _SOURCE.finditer(match[1]):  # `data-src` too
         url = absolute(unescape(source[1] or source[2] or source[3] or ""), base, image=True)
         if url and url.startswith("http"):
             href = escape(url)
-            return f'<p><a href="{href}">{href}</a></p>'
+            title = _TITLE.search(match[1])
+            words = " ".join(unescape(title[1] or title[2] or "").split()) if title else ""
+            return f'<p><a href="{href}">{escape(words) or href}</a></p>'
     return ""
 
 

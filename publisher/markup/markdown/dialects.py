@@ -75,6 +75,16 @@ _BLOCK = re.compile(rf" {{0,3}}<(/?)({_BLOCK_TAGS})(?=[\s/>])", re.IGNORECASE)
 _BLOCK_ANYWHERE = re.compile(f"^{_BLOCK.pattern}", re.IGNORECASE | re.MULTILINE)
 MAX_COLUMNS = 100
 
+CALLOUT_SIGNS = {
+    **dict.fromkeys(("tip", "hint"), "💡"),
+    **dict.fromkeys(("success", "check", "done"), "✅"),
+    "important": "❗",
+    **dict.fromkeys(("warning", "caution", "attention"), "⚠️"),
+    **dict.fromkeys(("danger", "error", "bug", "failure"), "🛑"),
+    **dict.fromkeys(("question", "help", "faq"), "❓"),
+}
+"""Signs of the kinds of callouts that are more than a note, in every language."""
+
 
 def as_commonmark(source: str) -> str:
     """A Markdown source without tables of contents, with plain fences, with Markdown inside HTML set apart,
@@ -218,14 +228,22 @@ def quote_admonitions(source: str) -> str:
     return source
 
 
+def callout_title(kind: str, title: str) -> str:
+    """The title that its author gave a callout, after the sign of its kind; or else its kind in words."""
+    if not title:
+        return kind.capitalize()
+    sign = CALLOUT_SIGNS.get(kind.lower(), "")
+    return f"{sign} {title}" if sign else title
+
+
 def _with_alert_titles(source: str) -> Iterator[str]:
     """The lines; the first one of an alert is its title, or else its kind, in bold."""
     depth_above = 0  # of the quotation that the previous line is in; 0 after a line without words
     for line, prose in zip(source.split("\n"), blank_code(source).split("\n"), strict=True):
         match = _ALERT.match(prose)
         if match and match["quote"].count(">") > depth_above:
-            title = line[match.start("title") :].strip() or match["kind"].capitalize()
-            yield f"{match['quote']}**{title.replace('**', '')}**"
+            title = callout_title(match["kind"], line[match.start("title") :].strip().replace("**", ""))
+            yield f"{match['quote']}**{title}**"
             yield re.sub(r"[-*+.)\d]", " ", match["quote"])
         else:
             yield line
@@ -254,7 +272,7 @@ def _with_fenced_quoted(source: str) -> Iterator[str]:
             title = _ATTRIBUTES.sub("", rest).strip()
         yield "> " * len(open_at)
         open_at.append(number)
-        yield "> " * len(open_at) + f"**{title or match[3].capitalize()}**"
+        yield "> " * len(open_at) + f"**{callout_title(match[3], title)}**"
         yield "> " * len(open_at)
 
 
@@ -289,7 +307,7 @@ def quote_indented_admonitions(source: str) -> str:
         match = _INDENTED.match(prose[number]) if indent is None else None
         if match and _continues(lines, number, width := len(match[1].expandtabs(4))):
             indent = width
-            title = match[2].capitalize() if match[3] is None else match[3]
+            title = "" if match[3] == "" else callout_title(match[2], match[3] or "")
             margin = " " * indent
             quoted += ["", *([f"{margin}> **{title}**", f"{margin}>"] if title else [])]
         elif indent is not None and not line.strip() and _continues(lines, number, indent):
