@@ -231,8 +231,8 @@ def test_a_body_of_any_such_mark_is_quick(scrap: str) -> None:
 @pytest.mark.parametrize(
     ("body", "made"),
     [
-        ('![A pier](p.png "Low *tide* & on")',
-         f'<figure><img src="{BASE}p.png" alt="A pier"><figcaption>Low *tide* &amp; on</figcaption></figure>'),
+        ('![A pier](p.png "Ebb *at* & on")',
+         f'<figure><img src="{BASE}p.png" alt="A pier"><figcaption>Ebb *at* &amp; on</figcaption></figure>'),
         ('[![A](p.png "T")](/b/)',
          f'<figure><a href="https://blog.example/b/"><img src="{BASE}p.png" alt="A"></a>'
          "<figcaption>T</figcaption></figure>"),
