@@ -214,6 +214,8 @@ def _front_matter(post: ExportedPost, locate: Callable[[str], str]) -> str:
     values: dict[str, object] = {"title": post.title}
     if post.slug:
         values["slug"] = post.slug
+    if (old := urlsplit(post.url).path) not in ("", "/", f"/{post.slug}/"):
+        values["aliases"] = [old]
     if post.published is not None:
         values["date"] = post.published
     if post.updated is not None and post.updated != post.published:

@@ -101,7 +101,8 @@ def complete_atom_feed(feed: Feed, element: "Element") -> None:
 def complete_atom_entry(entry: FeedEntry, element: "Element") -> None:
     """A title that is text, dates that end in Z, and the rel and type of the link, which feedgen drops."""
     complete_entry(entry, element)
-    set_text(element, "title", entry.title, type="text")
+    # The type is text unless it says otherwise; of an empty title rss-parser would show the attribute.
+    set_text(element, "title", entry.title, **({"type": "text"} if entry.title else {}))
     set_text(element, "updated", rfc3339(entry.updated))
     set_text(element, "published", rfc3339(entry.published))
     link = element.find("link")

@@ -58,13 +58,12 @@ def test_rfc_4287_4_2_7_links_keep_href_rel_and_type(rich_feed: Feed) -> None:
 def test_rfc_4287_3_1_titles_and_summaries_are_text_and_content_is_html(
     entry: MakeEntry, feed: MakeFeed
 ) -> None:
-    root = atom(feed(entry(title=""), description="d"))
+    root = atom(feed(entry(title="T"), description="d"))
     types = {
         path: root.find(path, NS).get("type") for path in ("a:title", "a:entry/a:title", "a:entry/a:summary")
     }
     assert set(types.values()) == {"text"}
     assert root.find("a:entry/a:content", NS).get("type") == "html"
-    assert root.find("a:entry/a:title", NS).text is None
 
 
 def test_rfc_4287_3_3_dates_end_in_z_with_milliseconds_only_where_there_are_any(
@@ -93,6 +92,12 @@ def test_rfc_4287_2_the_language_is_on_the_feed_and_on_entries_that_differ(
     root = atom(feed(entry(1, language="EN"), entry(2, language="pt_BR")))
     assert root.get(LANG) == "en"
     assert [e.get(LANG) for e in root.findall("a:entry", NS)] == [None, "pt-BR"]
+
+
+def test_a_title_that_is_empty_is_an_empty_element(entry: MakeEntry, feed: MakeFeed) -> None:
+    """rss-parser would give an object of its attributes instead of a text."""
+    title = atom(feed(entry(title=""))).find("a:entry/a:title", NS)
+    assert (title.text or "", dict(title.attrib)) == ("", {})
 
 
 def test_rfc_4287_4_2_10_rights_and_4_2_12_subtitle_are_present_where_given(feed: MakeFeed) -> None:

@@ -1,6 +1,6 @@
 """Builds the small blogs with their real generators, and compares: `make oracles`.
 
-    python tests/oracles/run.py [--write] [GENERATOR ...]
+    python tests/oracles/run.py [--write] [GENERATOR|parsers ...]
 
 Generators are installed by name and pinned version from their registries into .oracles/, which Git ignores. A
 golden file that a generator would write differently is an error; --write writes it anew.
@@ -28,6 +28,8 @@ sys.path[:0] = [
 from oracles import compare, golden, sites  # noqa: E402  the path is set above
 
 CACHE = ROOT / ".oracles"
+OTHERS = ("parsers",)
+"""Folders whose run.py asks programs about what we write: parsers of feeds."""
 
 
 def main() -> int:
@@ -37,7 +39,11 @@ def main() -> int:
     options = asked.parse_args()
     names = sorted({folder.parent.name for folder in sites()})
     failed = 0
-    for name in options.generators or names:
+    for name in options.generators or (*names, *OTHERS):
+        if name in OTHERS:
+            program = [sys.executable, str(Path(__file__).parent / name / "run.py")]
+            failed += subprocess.call([*program, "--write"] if options.write else program)
+            continue
         generator = importlib.import_module(f"generators.{name}")
         try:
             cache = _installed(name, generator)
