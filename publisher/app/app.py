@@ -93,8 +93,8 @@ class App(OpenSite):
         now, real = self.clock(), self.real()
         transport = self.settings.mail.transport
         if transport.leaves_machine and now > real + NOW_LEEWAY:
-            what = f'{now:%Y-%m-%d %H:%M} UTC is still to come, and mail.transport is "{transport}"'
-            raise Refused("--at", what, "what has left cannot be taken back: try it with the outbox")
+            what = f'{now:%Y-%m-%d %H:%M} UTC is in the future, and mail.transport is "{transport}"'
+            raise Refused("--at", what, "sent mail cannot be recalled: try it with the outbox")
         services.preflight.check_clock(self.store, self.settings.site.timezone, now, real)
         return now
 

@@ -59,19 +59,19 @@ def setting_findings(site: "OpenSite") -> Iterator[Finding]:
 
 
 def open_to_others(site: "OpenSite") -> list[Finding]:
-    """Warnings about files that everybody on this machine may read: the folders of the store and the outbox,
+    """Warnings about files that every user of this machine can read: the folders of the store and the outbox,
     which hold readers' addresses and links, and a publisher.toml with a password in it.
     """
     found: list[Finding] = []
     for folder, what in ((site.state, "the readers' addresses and the keys are"), (site.outbox, "mail is")):
         mode = _permissions(folder)
         if mode & stat.S_IRWXO and folder.is_dir():
-            why = f"everybody on this machine may look into it ({mode:04o}), and {what} in it"
+            why = f"every user of this machine can look into it ({mode:04o}), and {what} in it"
             found.append(_finding(f"{_relative_name(site, folder)}/", f"{why}; chmod 700", error=False))
     file = site.settings.folder / "publisher.toml"
     mode = _permissions(file)
     for line, label in inline_passwords(site.settings.folder) if mode & stat.S_IROTH else ():
-        why = f"everybody on this machine may read {label} here ({mode:04o})"
+        why = f"every user of this machine can read {label} here ({mode:04o})"
         do = "chmod 600, or move it to a file of its own (password_file)"
         found.append(Finding(path=file.name, line=line, reason=f"{why}; {do}", error=False))
     return found
@@ -108,7 +108,7 @@ def _key_findings(site: "OpenSite") -> Iterator[Finding]:
     for record, times in Counter(key.record for key in good).items():
         if times > 1:
             names = " and ".join(key.selector for key in good if key.record == record)
-            what = f"mail.dkim.keys: {names} are one key; make another, or leave one of them out"
+            what = f"mail.dkim.keys: {names} are the same key; create another, or remove one of them"
             yield _finding("publisher.toml", what, error=False)
 
 
@@ -138,13 +138,13 @@ def _password_problem(file: Path) -> str:
     try:
         text = file.read_bytes().decode("utf-8").strip("\r\n")
     except UnicodeDecodeError:
-        return "this is no text (UTF-8); put the password of the relay into it, and nothing else"
+        return "not UTF-8 text; put only the relay's password into it"
     if not text.strip():
-        return "holds no password; put that of the relay into it"
+        return "is empty; put the relay's password into it"
     if len(text.splitlines()) > 1 or not text.isprintable():
-        return "holds more than a password; put that of the relay into it, and nothing else"
+        return "has more than a password in it; put only the relay's password into it"
     if text != text.strip():
-        return "the password begins or ends with a blank; take it away if it is none of it"
+        return "the password begins or ends with a space; remove it unless it is part of the password"
     return ""
 
 
@@ -158,7 +158,7 @@ def _read_problem(file: Path, do: str) -> str:
     except IsADirectoryError:
         return f"this is a folder; {do}"
     except PermissionError:
-        return "may not be read; make it belong to the user who runs publisher: chown, chmod 600"
+        return "cannot be read; give it to the user who runs publisher (chown, then chmod 600)"
     except OSError as error:
         return f"cannot be read ({error.strerror}); {do}"
     return ""
@@ -167,7 +167,7 @@ def _read_problem(file: Path, do: str) -> str:
 def _permission_findings(name: str, file: Path) -> Iterator[Finding]:
     mode = _permissions(file)
     if mode & stat.S_IRWXO:
-        yield _finding(name, f"everybody on this machine may read it ({mode:04o}); chmod 600", error=False)
+        yield _finding(name, f"every user of this machine can read it ({mode:04o}); chmod 600", error=False)
 
 
 def _finding(path: str, reason: str, *, error: bool) -> Finding:

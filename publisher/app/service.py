@@ -91,7 +91,7 @@ class ServiceRegister:
             answered=before.asked if before else 0,
         )
         if before is not None and not take_over and (why := why_not(before, record, now)):
-            do = "stop it, or say `publisher run --take-over` if this one is to go on in its place"
+            do = "stop it, or run `publisher run --take-over` to continue with this one instead"
             raise Refused(str(path), why, do)
         if not store.replace_service(record, before.token if before else None):
             what = "another `publisher run` has just begun on this site"
@@ -187,7 +187,7 @@ def ask_reload(site: "OpenSite", service: ServiceRecord) -> ServiceRecord | None
             return record
         time.sleep(POLL_SECONDS)
     what = f"{service.name} has not taken up its settings in {RELOAD_SECONDS:.0f} seconds"
-    raise Refused("publisher run", what, "wait until it has published or sent what it is at, or restart it")
+    raise Refused("publisher run", what, "wait until it has finished publishing or sending, or restart it")
 
 
 def service_status(site: "OpenSite") -> dict[str, Any] | None:
@@ -230,7 +230,7 @@ def follow_service(
     theirs = site.store.generation(service.generation)
     found = differences(theirs.values if theirs else {}, ours)
     named = ", ".join(f"{key} ({there} there, {here} here)" for key, there, here in found)
-    what = f"goes by other settings than this command: {named}"
+    what = f"uses other settings than this command: {named}"
     do = "give both the same ones: correct the file, or the environment of one of them and restart it"
     if service.problem:
         what, do = f"{what}; it could not take up those on the disk: {service.problem}", "correct that"

@@ -17,10 +17,10 @@ from publisher.core.errors import UsageError
 def backup(site: SiteOptions, as_json: bool, file: Path, yes: bool) -> None:
     """Save store, journal and secret keys in one FILE that only you may read. `run` may be running."""
     if file.exists() and not yes:
-        raise UsageError(str(file), "is there already", "name another file, or say --yes")
+        raise UsageError(str(file), "is there already", "name another file, or add --yes")
     app = site.open(alone=True, last_good=True)
     about = keeping.save(app, file)
-    say(f"wrote {file}: keep it as secret as the keys in it")
+    say(f"wrote {file}: it contains the keys, so keep it secret")
     if as_json:
         show_json(dict(about) | {"file": str(file), "bytes": file.stat().st_size})
 
@@ -39,7 +39,7 @@ def restore(site: SiteOptions, as_json: bool, file: Path, dry_run: bool, yes: bo
         if as_json:
             show_json(about)
         return
-    confirm_or_refuse("restore", f"{said}; it takes the place of this site's store", yes=yes)
+    confirm_or_refuse("restore", f"{said}; it replaces this site's store", yes=yes)
     app = site.open(alone=True)
     old = keeping.restore(app, file)
     say("restored; nothing is planned or sent before `publisher reconcile`")

@@ -222,7 +222,7 @@ def confirm_or_refuse(where: str, what: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise UsageError(where, what, "say --yes if that is meant")
+        raise UsageError(where, what, "add --yes if you mean it")
     confirm(f"{where}: {what}. Go on?", err=True)
 
 

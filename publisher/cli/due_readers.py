@@ -19,7 +19,7 @@ ReaderPlace = tuple[int, CohortKey, bool]
 
 LEFT_OUT = {
     "later": "not due yet",
-    "paused": "taking a pause",
+    "paused": "paused",
     "pending": "yet to confirm",
     "unsubscribed": "gone",
     "suppressed": "suppressed",

@@ -35,7 +35,7 @@ def ping_and_say(app: App) -> list[dict[str, Any]]:
         number = sum(ping.hub == hub for ping in pinged.notified)
         say(f"told {hub} of {count(number, 'feed')}")
     for hub, reply in dict.fromkeys((ping.hub, ping.reply) for ping in pinged.failed):
-        say(f"hub {hub} was not told ({reply}); it is asked again later, by `run`, `publish` or `feeds ping`")
+        say(f"hub {hub} was not notified ({reply}); `run`, `publish` or `feeds ping` will try again")
     rows = [{"hub": ping.hub, "topic": ping.topic, "told": True, "reply": ""} for ping in pinged.notified]
     return rows + [{"hub": p.hub, "topic": p.topic, "told": False, "reply": p.reply} for p in pinged.failed]
 
@@ -148,7 +148,7 @@ def ping(site: SiteOptions, as_json: bool) -> None:
     if as_json:
         show_json(told)
     elif not told:
-        say("no hub is to be told of anything now")
+        say("no hubs to notify")
 
 
 feeds.add_command(snippet_)

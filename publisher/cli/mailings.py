@@ -191,7 +191,7 @@ def change_mailing(
     mailing = verbs.find_mailing(app.store, id)
     say(f"mailing {id} is {now.state}{f' ({now.hold})' if now.hold else ''}: {counts_text(mailing)}")
     if now.state is MailingState.READY and mailing.counts.get(DeliveryState.QUEUED):
-        say("`publisher run` goes on with it at its next look, `publisher deliver` now")
+        say("`publisher run` continues at its next check; `publisher deliver` continues now")
     if order is MailingCommand.CANCEL and mailing.kind is MailingKind.DIGEST:
         say(after_cancel(mailing))
     if as_json:
@@ -199,7 +199,9 @@ def change_mailing(
 
 
 add_command(MailingCommand.APPROVE, "Approve a mailing that is waiting for approval.")
-add_command(MailingCommand.PAUSE, "Pause a mailing before its next message, whoever is sending it.")
+add_command(
+    MailingCommand.PAUSE, "Pause a mailing before its next message, even while another process sends it."
+)
 add_command(MailingCommand.RESUME, "Resume a paused mailing.")
 add_command(MailingCommand.CANCEL, "Cancel a mailing: what has not been sent never will be.", asks=True)
 
@@ -258,11 +260,11 @@ def resolve(
         say(f"in doubt: {count(number, 'delivery', 'deliveries')}")
         return
     if resend and number:
-        again = f"{count(number, 'message')} will be sent again; who did get it gets it twice"
+        again = f"{count(number, 'message')} will be sent again; readers who did get it will get it twice"
         confirm_or_refuse(f"mailing {id}", again, yes=yes)
     done = verbs.resolve(app.deps, chosen, resend=resend, now=app.clock())
     became = "queued again" if resend else "taken for accepted"
-    say(f"{count(done, 'delivery', 'deliveries')} {became}" if done else "nothing is in doubt")
+    say(f"{count(done, 'delivery', 'deliveries')} {became}" if done else "no outcome is unknown")
     if as_json:
         show_json(mailing_json(verbs.find_mailing(app.store, id)))
 
@@ -321,7 +323,7 @@ def decide_by_log(
 def say_log_report(mailing: Mailing, read: "LogReport", zone: str, *, dry_run: bool) -> None:
     """Says what the log proved, which time it covers, and what to do next."""
     if not read.before:
-        say(f"mailing {mailing.id}: nothing is in doubt")
+        say(f"mailing {mailing.id}: no outcome is unknown")
         return
     words = [f"{number:,} {LOGGED_IN_WORDS[kind]}" for kind, number in read.became.items()]
     said = ", ".join(words) or "nothing"
@@ -332,10 +334,10 @@ def say_log_report(mailing: Mailing, read: "LogReport", zone: str, *, dry_run: b
             began = local_time(mailing.created_at, zone)
             say(f"that is before this mailing began, at {began}: give a later log")
     if read.became[LoggedOutcome.NOT_TAKEN] and not dry_run:
-        say("`publisher run` sends what is queued at its next look, `publisher deliver` now")
+        say("`publisher run` sends what is queued at its next check; `publisher deliver` sends it now")
     if read.remaining:
         number = count(read.remaining, "delivery", "deliveries")
-        say(f"in doubt still: {number}; a log that does not name a message does not prove that it was lost")
+        say(f"still unknown: {number}; a log that does not name a message does not prove that it was lost")
 
 
 @mailings.command("rebuild")
@@ -345,7 +347,9 @@ def say_log_report(mailing: Mailing, read: "LogReport", zone: str, *, dry_run: b
 def rebuild(site: SiteOptions, as_json: bool, id: int, verify: bool) -> None:
     """Render a mailing's content again and compare it, byte for byte, with what was frozen."""
     if not verify:
-        raise UsageError("mailings rebuild", "what is frozen is never replaced", "say --verify to compare")
+        raise UsageError(
+            "mailings rebuild", "what is frozen is never replaced", "add --verify to compare them"
+        )
     app = site.open(reads=True)
     proofs = list(verbs.verify_rebuild(app.deps, verbs.find_mailing(app.store, id)))
     if as_json:

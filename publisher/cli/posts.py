@@ -207,7 +207,7 @@ def share(site: SiteOptions, as_json: bool, file: str, days: int) -> None:
     if not found.body.strip():
         raise Refused(path, f"there is nothing to show ({found.post.hidden or 'no text'})", "write it first")
     if not describe_wait(found.post, now) and not found.post.options.mail_only:
-        raise Refused(path, "is no draft but public", f"it is at {found.post.url}")
+        raise Refused(path, "is public, not a draft", f"it is at {found.post.url}")
     expires = (now + timedelta(days=days)).replace(second=0, microsecond=0)
     url = f"{app.settings.site.public_url}share/{sign_draft(path, expires, app.ring)}"
     if as_json:
@@ -267,7 +267,7 @@ def print_proposal(read: list[FetchedFeed], proposal: AdoptionPlan, name: str, *
     would = "would keep" if dry_run else "keep"
     say(
         f"{count(number, 'post')} {would} the ids that readers know; of the entries "
-        f"{len(adoption.unmatched)} are no post here, {len(adoption.ambiguous)} may be several"
+        f"{len(adoption.unmatched)} match no post here, {len(adoption.ambiguous)} may be several"
     )
     if proposal.renamed:
         got = "would get" if dry_run else "got"

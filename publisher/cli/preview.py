@@ -43,7 +43,7 @@ MIN_PERIOD = timedelta(minutes=1)
     "--serve",
     "served",
     is_flag=True,
-    help="Show it in a browser instead, and again whenever a template changes.",
+    help="Show it in a browser instead, and reload it whenever a template changes.",
 )
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8025, show_default=True, help="The port for --serve."

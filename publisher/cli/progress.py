@@ -210,9 +210,9 @@ def _say_tally(tally: "DeliveryStats", unknown: int) -> None:
         parts = [f"{getattr(tally, name):,} {name}" for name in _WORDS if getattr(tally, name)]
         say(f"delivered: {', '.join(parts)}")
     for name, why in tally.troubles.items():
-        say(f"relay {name} fails: {why}; the others stand in for it")
+        say(f"relay {name} fails: {why}; the other relays take over")
     if tally.rejected or tally.deferred:
-        say("what the server said to whom it did not take: `publisher mailings show ID`")
+        say("replies for the recipients it refused: `publisher mailings show ID`")
     if unknown + tally.unknown:
         number = count(unknown + tally.unknown, "delivery", "deliveries")
         say(f"in doubt: {number}; `publisher mailings show ID` lists them, `resolve ID` decides")
@@ -256,7 +256,7 @@ def after_cancel(mailing: Mailing) -> str:
     if mailing.kind is not MailingKind.DIGEST:
         return "its reader gets no other"
     return (
-        f"no other digest brings its posts to these readers, unless you say `publisher mailings remake "
+        f"these readers will not get its posts unless you run `publisher mailings remake "
         f"{mailing.id}` (mail them as they are now) or `publisher mailings release {mailing.id}` (with the "
         "next digest)"
     )

@@ -39,12 +39,12 @@ MAX_HELD_SHOWN = 3
 @click.option(
     "--last-good",
     is_flag=True,
-    help="If the settings are bad, start with the last good ones, and take up the others once they are.",
+    help="If the settings are invalid, start with the last valid ones, and switch once they are fixed.",
 )
 @click.option(
     "--take-over",
     is_flag=True,
-    help="Go on in place of a `publisher run` on another machine, or of the site that this is a copy of.",
+    help="Take over from a `publisher run` on another machine, or from the site that this is a copy of.",
 )
 def run(site: SiteOptions, web_only: bool, listen: str | None, last_good: bool, take_over: bool) -> None:
     """Publish, send and serve the site until stopped. SIGTERM first finishes what is in flight; SIGHUP takes
@@ -64,12 +64,12 @@ def reload(site: SiteOptions) -> None:
     app = site.open(alone=True)
     service = running_service(app)
     if service is None:
-        raise Refused(str(site.folder), "no `publisher run` works on this site", "start it")
+        raise Refused(str(site.folder), "no `publisher run` is active on this site", "start it")
     after = ask_reload(app, service)
     if after is None:
         raise Refused(service.name, "has stopped", "start it again")
     if after.problem:
-        raise Refused(after.name, f"goes on with its old settings: {after.problem}", "correct that")
+        raise Refused(after.name, f"keeps its old settings: {after.problem}", "correct that")
     same = after.generation == service.generation
     say(f"{after.name} {'goes on with' if same else 'has taken up'} settings {after.generation}")
     if after.restart:

@@ -93,7 +93,7 @@ def serve(
         except PublisherError as why:
             say(f"--last-good does not help: {why}")
             raise error from None
-        say(f"{error}; going on with the last good settings")
+        say(f"{error}; continuing with the last valid settings")
     with app.lock("run", wait=False):
         register = ServiceRegister(app, web_only=web_only)
         try:

@@ -32,7 +32,7 @@ _COUNTING = {True: "counts", False: "does not count: too many were refused at on
 
 SIGNUP_RESULTS = {
     SignupResult.ADDED: "added",
-    SignupResult.ALREADY: "was there already; nothing changed",
+    SignupResult.ALREADY: "was already subscribed; nothing changed",
     SignupResult.ACTIVATED: "was waiting for confirmation and is now active",
     SignupResult.RETURNED: "is back, and asked to confirm",
     SignupResult.LEFT: "has left",
@@ -155,7 +155,7 @@ def unsubscribe(site: SiteOptions, address: str, list_slug: str | None) -> None:
     app = site.open(stops=True)
     ended = departures.unsubscribe(app.deps, address, list_or_none(app, list_slug), app.clock())
     said = ", ".join(one.list for one in ended)
-    say(f"{address}: left {said}" if ended else f"{address}: is on no such list; nothing changed")
+    say(f"{address}: left {said}" if ended else f"{address}: is not subscribed to this list; nothing changed")
 
 
 @subscribers.command("suppress")
@@ -167,7 +167,7 @@ def unsubscribe(site: SiteOptions, address: str, list_slug: str | None) -> None:
     multiple=True,
     type=click.Path(dir_okay=False, allow_dash=True),
     metavar="FILE",
-    help="Everybody in this file: CSV with an `email` column, or one address per line. Repeatable.",
+    help="Everyone in this file: CSV with an `email` column, or one address per line. Repeatable.",
 )
 @click.option("--list", "list_slug", metavar="LIST", help="Only this list (default: all).")
 @click.option("--dry-run", is_flag=True, help="Show who would be suppressed; store nothing.")
@@ -197,7 +197,7 @@ def allow(site: SiteOptions, address: str) -> None:
     """
     app = site.open()
     lifted = signup.allow(app.deps, address, app.clock())
-    said = f"lifted: {', '.join(lifted)}" if lifted else "nothing held it back; nothing changed"
+    said = f"lifted: {', '.join(lifted)}" if lifted else "was not blocked; nothing changed"
     say(f"{address}: {said}")
 
 
@@ -210,7 +210,7 @@ def resend_confirmation(site: SiteOptions, address: str, list_slug: str | None) 
     app = site.open()
     asked = signup.resend_confirmation(app.deps, address, list_or_none(app, list_slug), app.clock())
     if not asked:
-        say(f"{address}: has no sign-up that waits for confirmation")
+        say(f"{address}: has no pending sign-up")
         raise SystemExit(1)
     say(f"{address}: asked to confirm {', '.join(spec.slug for spec in asked)}")
     app.deliver()
@@ -230,8 +230,8 @@ def erase(site: SiteOptions, address: str, yes: bool, dry_run: bool) -> None:
         return
     if not yes:
         if not sys.stdin.isatty():
-            raise UsageError("subscribers erase", "there is no way back", "say --yes")
-        confirm(f"Forget {address} and {count(known, 'subscription')}? There is no way back.")
+            raise UsageError("subscribers erase", "this cannot be undone", "say --yes")
+        confirm(f"Forget {address} and {count(known, 'subscription')}? This cannot be undone.")
     erased = departures.erase(app.deps, address, app.clock())
     say(f"forgot {address} and {count(erased, 'subscription')}")
 

@@ -85,7 +85,7 @@ EVERYBODY_LEFT = "\0"
 @click.option(
     "--unconfirmed",
     type=click.Choice(["active", "pending"]),
-    help="What becomes of listmonk's readers on a list that asks nobody to confirm.",
+    help="How to import the readers of a single opt-in list of listmonk's.",
 )
 @click.option(
     "--from-list",
@@ -93,7 +93,7 @@ EVERYBODY_LEFT = "\0"
     metavar="ID",
     help="listmonk's list, by id or name, if its JSON has several.",
 )
-@click.option("--dry-run", is_flag=True, help="Count what would become of the rows; store nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would happen to the rows; store nothing.")
 def import_(
     site: SiteOptions,
     as_json: bool,

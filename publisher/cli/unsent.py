@@ -23,7 +23,7 @@ from publisher.core.errors import Refused
 from publisher.services.operations import mailings as verbs
 from publisher.services.operations.mailings import UNSENT_STATES, Unsent, find_mailing
 
-_NEXT = "`publisher run` sends it at its next look, `publisher deliver` now"
+_NEXT = "`publisher run` sends it at its next check; `publisher deliver` sends it now"
 
 
 @click.command()
@@ -47,10 +47,10 @@ def remake(site: SiteOptions, as_json: bool, id: int, dry_run: bool, yes: bool) 
     with app.lock("publish"):
         made = verbs.remake(app.deps, find_mailing(app.store, id), app.time_to_write())
     if made is None:
-        say(f"mailing {id}: nobody is left to mail it to{_but_unknown(mailing)}")
+        say(f"mailing {id}: no readers are left to mail it to{_but_unknown(mailing)}")
     else:
         held = made.hold is MailingHold.APPROVAL
-        step = f"`publisher mailings approve {made.id}` lets it go" if held else _NEXT
+        step = f"`publisher mailings approve {made.id}` sends it" if held else _NEXT
         say(f"mailing {made.id} is {state_text(made)}, for {count(made.planned, 'reader')}; {step}")
     if as_json:
         show_json(mailing_json(made or find_mailing(app.store, id)))
@@ -88,7 +88,7 @@ def release(site: SiteOptions, as_json: bool, id: int, dry_run: bool, yes: bool)
     "which",
     type=click.Choice([one.value for one in Unsent]),
     required=True,
-    help="unsent: who was cancelled or skipped; rejected: whom servers refused.",
+    help="unsent: readers who were cancelled or skipped; rejected: readers whose mail was refused.",
 )
 @click.option("--dry-run", is_flag=True, help="Show how many messages; change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
@@ -172,10 +172,10 @@ def outbox_send(site: SiteOptions, as_json: bool, ids: tuple[int, ...], dry_run:
         say(f"{number}{of} would be sent")
         return
     if chosen:
-        what = f"{number}{of} will be sent to whoever is still subscribed"
+        what = f"{number}{of} will be sent to readers who are still subscribed"
         confirm_or_refuse("mailings outbox send", what, yes=yes)
     sent = verbs.send_from_outbox(app.deps, chosen, app.time_to_write())
-    next_step = "`publisher run` sends them at its next look, `publisher deliver` now"
+    next_step = "`publisher run` sends them at its next check; `publisher deliver` sends them now"
     say_taken(chosen, sent, f"{of} queued; {next_step}", as_json=as_json)
 
 

@@ -143,7 +143,7 @@ def _parse_toml(text: str, file: str) -> dict[str, object]:
         position = re.search(r" \(at line (\d+), column \d+\)$", message)
         line = int(position[1]) if position else text.count("\n") + 1
         what = re.sub(r" \(at .*\)$", "", message)
-        raise SettingsError(f"{file}:{line}", f"not TOML: {what}", "mend that line") from None
+        raise SettingsError(f"{file}:{line}", f"not TOML: {what}", "fix that line") from None
 
 
 def _line_numbers(text: str) -> dict[str, int]:

@@ -56,7 +56,7 @@ class HttpClient:
                 return url, data
             target = join_url(url, data)
             if not target:
-                raise Refused(url, f"leads on to {data!r}, which is no address", "name another address")
+                raise Refused(url, f"redirects to {data!r}, which is not an address", "name another address")
             url = target
         raise Refused(url, f"more than {REDIRECTS} redirects", "name the address where they end")
 
@@ -71,7 +71,7 @@ class HttpClient:
                 return reply
             target = join_url(url, reply)
             if not target:
-                return HttpReply(url, 0, "", f"it leads on to {reply!r}, which is no address")
+                return HttpReply(url, 0, "", f"it redirects to {reply!r}, which is not an address")
             url = target
         return HttpReply(url, 0, "", f"more than {REDIRECTS} redirects")
 

@@ -287,7 +287,7 @@ def _declaration_fault(css: str, start: int, end: int) -> tuple[int, str] | None
         return None
     line = _line(css, start + len(text) - len(text.lstrip()))
     if ":" not in text:
-        return line, f"{_short(text)} is no declaration: it has no colon"
+        return line, f"{_short(text)} is not a declaration: it has no colon"
     if found := _LOST_SEMICOLON.search(text):
         return _line(css, start + found.start()), f"a ; is missing after {_short(text.partition(chr(10))[0])}"
     return None

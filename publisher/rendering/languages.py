@@ -220,7 +220,7 @@ def catalog_fault(file: Path) -> TemplateError | None:
             if unknown := sorted(have - wanted):
                 only = ", ".join(f"%({name})s" for name in sorted(wanted)) or "no placeholder"
                 what = f"%({unknown[0]})s is not in the English message, which has {only}"
-                return TemplateError(where, what, "write it as there")
+                return TemplateError(where, what, "write it as in the English message")
             lost = wanted - have - ({"num"} if len(strings) > 1 else set())
             if lost:
                 what = f"the placeholder %({min(lost)})s is missing"

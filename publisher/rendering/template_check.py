@@ -243,7 +243,7 @@ class TemplateCheck:
         sheets = [(source, 0)] if name.endswith(".css") else list(sheets_in(source))
         for sheet, lines in sheets:
             if fault := css_fault(sheet):
-                return TemplateError(f"templates/{name}:{fault[0] + lines}", fault[1], "mend the stylesheet")
+                return TemplateError(f"templates/{name}:{fault[0] + lines}", fault[1], "fix the stylesheet")
         self._output.templates.compile(name)
         tree = self._output.templates.tree(name)
         return self._block_fault(name, tree) or self._variable_fault(name, tree)

@@ -380,7 +380,7 @@ class Templates:
         if what.startswith("`."):
             return TemplateError(place, self._in_authors_words(what, file, line))
         if isinstance(error, TooMuchWork):
-            return TemplateError(place, what, "let it do less")
+            return TemplateError(place, what, "simplify it")
         return TemplateError(place, what, "the comment at the top of the packaged template names its values")
 
     def _in_authors_words(self, what: str, file: str, line: int) -> str:

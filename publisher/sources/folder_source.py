@@ -333,7 +333,7 @@ class FolderSource:
         try:
             status = os.fstat(number)
             if not stat.S_ISREG(status.st_mode):
-                return nothing, BadPost(path=path, reason="not a regular file; take it away")
+                return nothing, BadPost(path=path, reason="not a regular file; remove it")
             if status.st_size > MAX_FILE_BYTES:
                 reason = f"{status.st_size} bytes; a post has at most {MAX_FILE_BYTES}"
                 return nothing, BadPost(path=path, reason=reason)
@@ -361,7 +361,7 @@ def referenced_files(found: ParsedPost) -> dict[str, int]:
 
 def unreadable_post(path: str, error: OSError) -> BadPost:
     """A file that the system refuses to open or read."""
-    return BadPost(path=path, reason=f"cannot be read ({error.strerror}); mend it or take it away")
+    return BadPost(path=path, reason=f"cannot be read ({error.strerror}); fix or remove it")
 
 
 def busy_post(path: str) -> BadPost:

@@ -103,7 +103,7 @@ class DkimKey:
         """The key in `pem`. Raises ValueError, TypeError, UnsupportedAlgorithm: it is no key for DKIM."""
         private = serialization.load_pem_private_key(pem, None)
         if not isinstance(private, rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey):
-            raise TypeError("not a key for DKIM")
+            raise TypeError("not a DKIM key")
         return cls(selector=selector, private=private)
 
     def sign(self, data: bytes) -> bytes:
@@ -122,12 +122,12 @@ def load_key(selector: str, path: Path) -> DkimKey:
         do = f"make it with `publisher keys dkim {selector}`"
         raise SettingsError(str(path), f"cannot be read ({error.strerror})", do) from None
     except TypeError:
-        raise SettingsError(str(path), "this key has a passphrase", "take it away") from None
+        raise SettingsError(str(path), "this key has a passphrase", "remove the passphrase") from None
     except (ValueError, UnsupportedAlgorithm):
         do = "it must be a private key in PEM form"
-        raise SettingsError(str(path), "this is no key for DKIM", do) from None
+        raise SettingsError(str(path), "not a DKIM key", do) from None
     if not isinstance(private, rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey):
-        raise SettingsError(str(path), "this is no key for DKIM", "use RSA or Ed25519")
+        raise SettingsError(str(path), "not a DKIM key", "use RSA or Ed25519")
     if isinstance(private, rsa.RSAPrivateKey) and private.key_size < LEAST_BITS:
         what = f"an RSA key of {private.key_size} bits is not trusted"
         raise SettingsError(str(path), what, f"make one of {LEAST_BITS}")
@@ -386,7 +386,7 @@ class DkimSigner:
 
     def _go_on_without_worker(self) -> None:
         """It was killed: signs here what it owes. Another is started later."""
-        log.warning("the worker that signs died; this process goes on alone")
+        log.warning("the worker that signs died; this process continues alone")
         if self._worker is not None:
             if self._loop is not None and not self._loop.is_closed():
                 self._loop.remove_reader(self._worker.fileno())

@@ -85,7 +85,7 @@ def test_a_plan_for_another_head_is_refused_and_nothing_happens(world: Any) -> N
     with pytest.raises(LogConflict) as error:
         world.apply(world.change(LogKind.PUBLISHED, "two"), head=0)
     assert str(error.value) == (
-        "log: the log is at 1, the plan was made at 0; somebody else published first: publish again"
+        "log: the log is at 1, the plan was made at 0; another process published first; publish again"
     )
     assert [k.post.title for k in world.store.all_posts()] == ["One"]
 

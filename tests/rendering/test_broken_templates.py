@@ -96,7 +96,7 @@ BROKEN = (
     Broken(STYLES, "p { margin: 0\na { color: red }", f"{STYLES}:1: a {{ is never closed"),
     Broken(STYLES, "p { margin: 0 }\n}\na { color: red }", f"{STYLES}:2: there is a }} too many"),
     Broken(STYLES, "p { background: url(x }\na { color: red }", f"{STYLES}:1: a ( is never closed"),
-    Broken(STYLES, "p { margin }", "`margin` is no declaration: it has no colon"),
+    Broken(STYLES, "p { margin }", "`margin` is not a declaration: it has no colon"),
     Broken(STYLES, "p {\n  margin: 0\n  color: red;\n}", f"{STYLES}:2: a ; is missing"),
     Broken(STYLES, "p { margin: 0 }\n{ color: red }", f"{STYLES}:2: a rule has no selector"),
     Broken(STYLES, "p { margin: 0 }\nh1, h2", f"{STYLES}:2: `h1, h2` has no {{ }}"),

@@ -61,7 +61,7 @@ def test_a_bad_file_stops_none_of_the_others(tmp_path: Path) -> None:
 
 def test_a_fifo_is_a_bad_post_and_never_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.md")
-    assert bads(tmp_path) == ["pipe.md: not a regular file; take it away"]
+    assert bads(tmp_path) == ["pipe.md: not a regular file; remove it"]
 
 
 def test_a_file_too_large_for_a_post_is_refused_unread(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_name_in_latin_1_bytes_is_a_bad_post(tmp_path: Path) -> None:
 def test_an_unreadable_file_is_a_bad_post(tmp_path: Path) -> None:
     write(tmp_path, "a.md")
     (tmp_path / "a.md").chmod(0)
-    assert bads(tmp_path) == ["a.md: cannot be read (Permission denied); mend it or take it away"]
+    assert bads(tmp_path) == ["a.md: cannot be read (Permission denied); fix or remove it"]
 
 
 HOSTILE = {

@@ -99,7 +99,7 @@ def test_a_link_that_leads_nowhere_is_bad(seen: Seen) -> None:
     found = seen.look(1)
     assert isinstance(found, BadPost)
     assert not found.unsettled
-    assert found.reason == "cannot be read (No such file or directory); mend it or take it away"
+    assert found.reason == "cannot be read (No such file or directory); fix or remove it"
 
 
 def test_a_post_waits_for_a_picture_that_is_being_written(seen: Seen, tmp_path: Path) -> None:

@@ -267,7 +267,7 @@ def test_many_at_once_each_get_their_own(
     assert asyncio.run(sign_all()) == expected
     assert not caplog.messages
     assert asyncio.run(sign_and_kill()) == asyncio.run(sign_all()) == expected
-    assert caplog.messages == ["the worker that signs died; this process goes on alone"]
+    assert caplog.messages == ["the worker that signs died; this process continues alone"]
     for n in (0, BATCH, number - 1):
         assert verified(expected[n] + fill(SEGMENTS, reader(n)), keys) == [True, True]
 
@@ -362,7 +362,7 @@ def test_a_key_that_cannot_sign_is_refused_with_what_to_do(tmp_path: Path) -> No
     assert (
         refused(None) == "cannot be read (No such file or directory); make it with `publisher keys dkim p1`"
     )
-    assert refused(b"hello") == "this is no key for DKIM; it must be a private key in PEM form"
+    assert refused(b"hello") == "not a DKIM key; it must be a private key in PEM form"
     assert refused(pem(small)) == "an RSA key of 1024 bits is not trusted; make one of 2048"
-    assert refused(pem(curve)) == "this is no key for DKIM; use RSA or Ed25519"
-    assert refused(pem(curve, b"secret")) == "this key has a passphrase; take it away"
+    assert refused(pem(curve)) == "not a DKIM key; use RSA or Ed25519"
+    assert refused(pem(curve, b"secret")) == "this key has a passphrase; remove the passphrase"

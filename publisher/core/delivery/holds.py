@@ -17,8 +17,8 @@ from publisher.core.times import local_time
 
 _REMEDIES: Mapping[MailingHold, str] = MappingProxyType(
     {
-        MailingHold.APPROVAL: "`publisher mailings approve {id}` lets it go",
-        MailingHold.OPERATOR: "`publisher mailings resume {id}` lets it go on",
+        MailingHold.APPROVAL: "`publisher mailings approve {id}` sends it",
+        MailingHold.OPERATOR: "`publisher mailings resume {id}` continues it",
         MailingHold.CANARY: "`publisher mailings resume {id}` sends the rest, `cancel` ends it",
         MailingHold.SERVER: "`publisher mailings resume {id}` tries at once",
         MailingHold.REFUSALS: "`publisher mailings resume {id}` goes on and forgets these refusals; with "
@@ -92,7 +92,7 @@ def apply_command(command: MailingCommand, now: MailingStatus) -> MailingStatus 
         case MailingCommand.PAUSE:
             return MailingStatus(state=_PAUSED.get(now.state, now.state), hold=MailingHold.OPERATOR)
         case MailingCommand.RESUME if now.hold is MailingHold.APPROVAL:
-            return DeclinedCommand(reason="awaits approval", remedy="`publisher mailings approve` lets it go")
+            return DeclinedCommand(reason="awaits approval", remedy="`publisher mailings approve` sends it")
         case MailingCommand.APPROVE | MailingCommand.RESUME:
             return MailingStatus(state=_RUNNING.get(now.state, now.state))
 

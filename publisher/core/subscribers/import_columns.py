@@ -215,7 +215,7 @@ def _require_statements(scan: FileScan, provider: Provider) -> None:
     if provider is LISTMONK and "enabled" in scan.values.get("status", ()) and not stated:
         raise Refused(
             scan.name,
-            "a CSV of listmonk calls people `enabled` who left the list",
+            "listmonk's CSV marks people as `enabled` even after they left the list",
             "import the JSON of /api/subscribers?list_id=N instead, or say --filtered confirmed if you "
             "exported confirmed subscriptions only",
         )
@@ -226,8 +226,8 @@ def _require_statements(scan: FileScan, provider: Provider) -> None:
     ):
         raise Refused(
             scan.name,
-            "the list asks nobody to confirm (single opt-in), so its readers are unconfirmed",
-            "say --unconfirmed active to go on mailing them, or --unconfirmed pending to ask them",
+            "the list is single opt-in, so its readers never confirmed",
+            "add --unconfirmed active to keep mailing them, or --unconfirmed pending to ask them first",
         )
 
 

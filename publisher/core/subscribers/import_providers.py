@@ -166,8 +166,8 @@ LISTMONK = Provider(
     warning=lambda facts: (
         ""
         if facts.filtered
-        else "listmonk's CSV has the status of accounts, so whoever left the list may still be `enabled`; "
-        "its API tells who left"
+        else "listmonk's CSV has the status of accounts, so people who left the list may still be `enabled`; "
+        "its API says who left"
     ),
 )
 

@@ -318,7 +318,7 @@ def raise_lint_errors(deps: Deps, what: str, problems: Sequence[LintProblem]) ->
         return
     first = "; ".join(map(str, found[:3])) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
     names = " ".join(f"--force {name}" for name in dict.fromkeys(p.rule.value for p in found))
-    raise LintError(what, f"not sent: {first}", f"mend it, or `publisher publish {names}`")
+    raise LintError(what, f"not sent: {first}", f"fix it, or run `publisher publish {names}`")
 
 
 def _errors(problems: Sequence[LintProblem]) -> list[LintProblem]:

@@ -65,8 +65,8 @@ MAX_NAMED = 3
 
 _RESULTS = {
     RecomposeResult.SAME: "",
-    RecomposeResult.CHANGED: "made again, since {gone}",
-    RecomposeResult.STOPPED: "stopped, since {gone}; the rest goes on without",
+    RecomposeResult.CHANGED: "remade because {gone}",
+    RecomposeResult.STOPPED: "stopped because {gone}; the rest is sent without it",
 }
 
 
@@ -343,18 +343,18 @@ def remake_before_sending(deps: Deps, id: int, now: datetime) -> None:
     mailing = deps.adapters.store.mailing(id, counted=False)
     try:
         if mailing is None or deps.rules.list(mailing.list) is None:
-            raise Refused("publisher.toml", "its list is no longer there", "")
+            raise Refused("publisher.toml", "its list no longer exists", "")
         became, _ = _remake(deps, id, now)
     except PublisherError as error:
         what = f"{gone}, and the mail cannot be made again without: {error}"
-        do = f"mend that and say it again, or `publisher mailings cancel {id}`"
+        do = f"fix that and try again, or run `publisher mailings cancel {id}`"
         raise Refused(where, what, do) from error
     if became is RecomposeResult.STOPPED:
-        raise Refused(where, f"{gone} while it was being sent", "say it again in a moment")
+        raise Refused(where, f"{gone} while it was being sent", "try again in a moment")
     withdrawn = {*deps.adapters.store.withdrawn_posts_in(id)}
     shown = {post for _, posts, _ in deps.adapters.store.cohorts(id) for post, _ in posts}
     if shown <= withdrawn and mailing.kind is not MailingKind.WELCOME:
-        raise Refused(where, f"{gone}, and it shows no other post", "nothing of it can be sent")
+        raise Refused(where, f"{gone}, and it shows no other post", "none of it can be sent")
 
 
 def _remake(deps: Deps, id: int, now: datetime) -> tuple[RecomposeResult, str]:
@@ -364,7 +364,7 @@ def _remake(deps: Deps, id: int, now: datetime) -> tuple[RecomposeResult, str]:
     spec = deps.rules.list(mailing.list) if mailing else None
     if mailing is None or spec is None:
         deps.adapters.store.apply_command(id, MailingCommand.CANCEL, now)
-        return RecomposeResult.SAME, f"cancelled, since {gone}, and its list is no longer in publisher.toml"
+        return RecomposeResult.SAME, f"cancelled because {gone}, and its list is no longer in publisher.toml"
     if mailing.kind is MailingKind.WELCOME:
         became = _remake_welcome(deps, mailing, spec, now)
         return became, _RESULTS[became].format(gone=gone)
@@ -384,7 +384,7 @@ def _remake(deps: Deps, id: int, now: datetime) -> tuple[RecomposeResult, str]:
         subject = letter.subject if n == 1 else subject
     if not anything_left:
         deps.adapters.store.apply_command(id, MailingCommand.CANCEL, now)
-        return RecomposeResult.SAME, f"cancelled, since {gone}, and it shows no other post"
+        return RecomposeResult.SAME, f"cancelled because {gone}, and it shows no other post"
     became = deps.adapters.store.replace_messages(id, recipes, segments, subject, now)
     return became, _RESULTS[became].format(gone=gone)
 

@@ -54,7 +54,7 @@ TEST_PREFIX = "[Test] "
 NOT_MAILED = {
     "pending": "has not confirmed yet",
     "unsubscribed": "has left it",
-    "paused": "is taking a pause",
+    "paused": "has paused emails",
     "suppressed": "is suppressed",
 }
 
@@ -160,7 +160,7 @@ def next_mailing_for(
     reader = next((found for found in subscriptions if found.list == spec.slug), None)
     if reader is None:
         do = "see `publisher subscribers list`"
-        raise Refused(f"preview {spec.slug}", f"{address} is no reader of it", do)
+        raise Refused(f"preview {spec.slug}", f"{address} is not subscribed to it", do)
     report = due_report(deps, spec, now, log=log)
     group, candidate = _group_of(deps.adapters.store, spec, report, reader)
     note = ""
@@ -193,7 +193,7 @@ def _group_of(
     candidate = next(iter(store.candidates(report.due, reader.id)))
     if candidate.left_out in NOT_MAILED:
         what = f"{reader.address} {NOT_MAILED[candidate.left_out]}"
-        raise Refused(f"preview {spec.slug}", what, "`publisher subscribers show` tells more")
+        raise Refused(f"preview {spec.slug}", what, "`publisher subscribers show` tells why")
     return report.group(candidate), candidate
 
 

@@ -144,7 +144,7 @@ def hub_problems(pings: Iterable[Ping], zone: str) -> list[str]:
         again = min((ping.next_at for ping in feeds if ping.next_at), default=None)
         then = f"asked again at {local_time(again, zone)}" if again else "given up until the feed changes"
         what = f"{len(feeds)} feed{'s' if len(feeds) > 1 else ''}"
-        lines.append(f"{hub}: not told of {what} ({feeds[0].reply}); asked {times} times, {then}")
+        lines.append(f"{hub}: not notified of {what} ({feeds[0].reply}); asked {times} times, {then}")
     return lines
 
 

@@ -234,7 +234,7 @@ def _document_path(rules: SiteRules, text: str) -> str:
     path = text.removeprefix(rules.site.public_url).removeprefix("/")
     if "://" in path or not path or ".." in path.split("/"):
         where = f"a feed's slug, or a path under {rules.site.public_url}"
-        raise UsageError("feeds", f"{text!r} is no address here", f"name {where}")
+        raise UsageError("feeds", f"{text!r} is not an address of this site", f"name {where}")
     return f"{path}index.html" if path.endswith("/") else path
 
 
@@ -251,7 +251,7 @@ def _add(deps: Deps, made: Sequence[Redirect]) -> Sequence[Redirect]:
     try:
         _save(deps, resolve_chains([*rest, *made], deps.rules.site.public_url))
     except ValueError as loop:
-        raise Refused("feeds", str(loop), "name where it is for good") from None
+        raise Refused("feeds", str(loop), "name its final address") from None
     return made
 
 

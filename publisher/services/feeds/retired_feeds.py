@@ -42,7 +42,7 @@ class RetiredFeed:
         shown, name = ", ".join(self.paths), self.slug or self.paths[0]
         each = " (and so on for each)" if not self.slug and len(self.paths) > 1 else ""
         do = f"`publisher feeds move {name} NEW` or `publisher feeds end {name}`{each}"
-        what = f"{shown}: no feed of publisher.toml stands there any more"
+        what = f"{shown}: no feed in publisher.toml has this address any more"
         if self.spec is None:
             reason = f"{what}, and its followers get nothing new; decide with {do}"
             return Finding(path="publisher.toml", line=0, reason=reason, error=False)

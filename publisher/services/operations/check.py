@@ -42,7 +42,7 @@ MailProblem = tuple[str, LintProblem | PublisherError]
 RECENT = 5
 """How many of the newest posts are in the digest that is linted if no reader waits for one."""
 
-_NOT_READ = "which is not read here; only Markdown and HTML are"
+_NOT_READ = "which Publisher does not read (only Markdown and HTML)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,10 +163,10 @@ def _unread_files(posts: Sequence[tuple[str, str]], code: Sequence[str]) -> Iter
     for name in sorted({name for _, name in posts}):
         first, *others = [path for path, of in posts if of == name]
         more = f" (and so {'are' if len(others) > 1 else 'is'} {len(others)} more)" if others else ""
-        reason = f"is {name}{more}, {_NOT_READ}: nobody is sent it; convert it to Markdown"
+        reason = f"is {name}{more}, {_NOT_READ}, so nobody is sent it; convert it to Markdown"
         if (kind := name.partition(" in a ")[0]) in ("Markdown", "HTML"):
             end = ".md" if kind == "Markdown" else ".html"
-            reason = f"is {name}{more}, which is not read: nobody is sent it; let its name end in {end}"
+            reason = f"is {name}{more}, which is not read, so nobody is sent it; rename it to end in {end}"
         yield Finding(path=first, line=0, reason=reason, error=False)
     if code:
         more = f" (nor {len(code) - 1} more such file{'s' * (len(code) > 2)})" if len(code) > 1 else ""

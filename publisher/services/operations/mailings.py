@@ -94,7 +94,7 @@ def unknown_deliveries_to(store: Store, id: int, addresses: Sequence[str]) -> li
     for address in addresses:
         if address not in {doubt.address for doubt in found}:
             raise UsageError(
-                f"mailing {id}", f"nothing to {address} is in doubt", "`mailings show` lists them"
+                f"mailing {id}", f"no outcome for {address} is unknown", "`mailings show` lists them"
             )
     return found
 
@@ -161,7 +161,7 @@ def _difference(
     rebuilt = freeze_segments(lint_digest(deps, digest, mailing.id, own=own).message)[0]
     if list(frozen) == list(rebuilt):
         return ""
-    return "templates, settings or this version make other bytes now; what is frozen is what goes out"
+    return "today's templates, settings or version would make different bytes; readers get the frozen ones"
 
 
 def send_from_outbox(deps: Deps, ids: Iterable[int], now: datetime) -> int:
@@ -195,12 +195,12 @@ def unsent_list(deps: Deps, mailing: Mailing) -> MailingList:
     """The list of a mailing. Raises Refused, UsageError if nothing of it can be released or sent again."""
     where = f"mailing {mailing.id}"
     if mailing.kind is not MailingKind.DIGEST:
-        raise UsageError(where, f"is no digest but a {mailing.kind} mail", "name a digest")
+        raise UsageError(where, f"is not a digest but a {mailing.kind} mail", "name a digest")
     spec = deps.rules.list(mailing.list)
     if spec is None:
         raise Refused(where, f"its list {mailing.list!r} is no longer in publisher.toml", "")
     if mailing.state is MailingState.PLANNING:
-        raise Refused(where, "is still being planned", "say it again in a moment")
+        raise Refused(where, "is still being planned", "try again in a moment")
     if mailing.state is MailingState.READY:
         what = "is being sent"
         raise Refused(where, what, f"`publisher mailings pause {mailing.id}` first")
@@ -254,7 +254,7 @@ def resend(deps: Deps, mailing: Mailing, which: Unsent, now: datetime) -> int:
     _journal(deps, mailing, now)
     queued = deps.adapters.store.resend(mailing.id, UNSENT_STATES[which], now)
     if queued is None:
-        raise Refused(f"mailing {mailing.id}", "a run is still sending it", "say it again in a moment")
+        raise Refused(f"mailing {mailing.id}", "a run is still sending it", "try again in a moment")
     deps.process.failpoint("again:queued")
     return queued
 

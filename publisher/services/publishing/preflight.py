@@ -156,7 +156,7 @@ def _probe(deps: Deps, now: datetime) -> ProofAnswer:
     url, challenge = deps.rules.checked_public_url, deps.process.nonce()
     host = urlsplit(url).hostname or ""
     if f".{host}".endswith(tuple(f".{name}" for name in _RESERVED)):
-        words = f"nobody answers at {url} ({host} is a name for examples, and no site's)"
+        words = f"nobody answers at {url} ({host} is reserved for examples)"
         return ProofAnswer(url=url, at=now, answer=SiteIdentity.NONE, words=words)
     reply = deps.adapters.http_client().ask(f"{url}{PROOF_PATH}?challenge={challenge}", {host})
     if reply.status == 0 or reply.status == 429 or reply.status >= 500:
@@ -172,7 +172,7 @@ def _probe(deps: Deps, now: datetime) -> ProofAnswer:
     words = (
         ""
         if final_url == url
-        else f"{url} redirects to {final_url}, and one-click unsubscribes follow no redirect"
+        else f"{url} redirects to {final_url}, and one-click unsubscribes do not follow redirects"
     )
     return ProofAnswer(url=url, at=now, answer=SiteIdentity.OURS, words=words)
 

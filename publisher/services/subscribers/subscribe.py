@@ -89,7 +89,7 @@ def _confirm_one(deps: Deps, found: Subscription, now: datetime) -> Subscription
             done = deps.adapters.store.confirm(
                 found.id, found.generation, due, now, welcome=mail, planned=note
             )
-        except LogConflict:  # something was published meanwhile: show it in the welcome
+        except LogConflict:  # something was published in the meantime: show it in the welcome
             continue
         return done or deps.adapters.store.moved_subscription(found.id)
 

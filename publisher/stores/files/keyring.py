@@ -80,7 +80,7 @@ def add_key(path: Path, random: Callable[[int], bytes]) -> KeyRing:
     number = load_keyring(path, create=False, random=random).current + 1
     text = path.read_text("ascii")
     if number > MAX_NUMBER:
-        what = f"there is no number above {MAX_NUMBER}"
+        what = f"there is no key number above {MAX_NUMBER}"
         raise SettingsError(str(path), what, "remove old keys, but not the first")
     draft = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}.part")
     try:

@@ -133,7 +133,7 @@ class OpenedFiles:
             before, now = self._opened[name], identity(path)
             if before is not None and now != before:
                 became = "is gone" if now is None else "is not the one that this process opened"
-                return f"{name} {path} {became}; put it back, or restart publisher to use what is there now"
+                return f"{name} {path} {became}; put it back, or restart publisher to use the new one"
         return ""
 
 

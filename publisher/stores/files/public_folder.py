@@ -262,7 +262,9 @@ class DiskStaticFolder:
     def files(self) -> StaticListing:
         real = self._folder.resolve()
         if any(folder.resolve().is_relative_to(real) for folder in self._inside):
-            return StaticListing(unreadable=f"{self._name}/: holds the site itself; choose a folder in it")
+            return StaticListing(
+                unreadable=f"{self._name}/: contains the site itself; choose a folder within it"
+            )
         found: list[StaticFile] = []
         problems: list[str] = []
         try:
@@ -271,7 +273,7 @@ class DiskStaticFolder:
             why = error.strerror or str(error)
             return StaticListing(
                 unreadable=f"{self._name}/: cannot be read ({why}): what was copied stays; make it readable, "
-                "or take site.static away"
+                "or remove site.static"
             )
         if len(found) > MAX_STATIC_FILES:
             problems.append(
@@ -290,14 +292,14 @@ class DiskStaticFolder:
                 continue
             if not name.isprintable() or "\\" in name:
                 problems.append(
-                    f"{shown!r}: not copied: no server gives out a file of such a name; rename it"
+                    f"{shown!r}: not copied: web servers do not serve a file with such a name; rename it"
                 )
             elif entry.is_symlink():
                 problems.append(f"{shown}: not copied: it is a link; put the file itself there")
             elif entry.is_dir():
                 self._look(Path(entry.path), f"{path}/", found, problems)
             elif not stat.S_ISREG((status := entry.stat(follow_symlinks=False)).st_mode):
-                problems.append(f"{shown}: not copied: it is no plain file")
+                problems.append(f"{shown}: not copied: it is not a regular file")
             elif status.st_size > MAX_STATIC_BYTES:
                 size = f"{status.st_size / 1e6:,.0f} MB"
                 problems.append(

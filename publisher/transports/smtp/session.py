@@ -151,7 +151,7 @@ class SmtpSession:
         connection, self._connection = self._connection, None
         self._begun = None
         if connection is not None:
-            connection.break_off("was closed by us")
+            connection.break_off("was closed by Publisher")
 
     async def _transmit(self, connection: SmtpConnection, message: Message, *, begun: bool) -> Outcome | None:
         commands = (b"", b"") if begun else envelope(message, connection.extensions)

@@ -37,7 +37,7 @@ def test_what_awaits_approval_goes_by_approval_only() -> None:
     waiting = MailingStatus(state=MailingState.PAUSED, hold=MailingHold.APPROVAL)
     assert apply_command(MailingCommand.APPROVE, waiting) == MailingStatus(state=MailingState.READY)
     assert apply_command(MailingCommand.RESUME, waiting) == DeclinedCommand(
-        reason="awaits approval", remedy="`publisher mailings approve` lets it go"
+        reason="awaits approval", remedy="`publisher mailings approve` sends it"
     )
     assert apply_command(MailingCommand.PAUSE, waiting) == waiting
 
@@ -85,12 +85,12 @@ def test_what_cannot_be_done_says_why(
     [
         (MailingHold.QUIET, "quiet hours", NIGHT, "quiet hours; goes on by itself at 2026-10-06 09:00 CEST"),
         (MailingHold.WARM_UP, "enough", NIGHT, "enough; goes on by itself at 2026-10-06 09:00 CEST"),
-        (MailingHold.APPROVAL, "", None, "awaits approval; `publisher mailings approve 7` lets it go"),
+        (MailingHold.APPROVAL, "", None, "awaits approval; `publisher mailings approve 7` sends it"),
         (
             MailingHold.OPERATOR,
             "",
             None,
-            "paused by an operator; `publisher mailings resume 7` lets it go on",
+            "paused by an operator; `publisher mailings resume 7` continues it",
         ),
         (
             MailingHold.CANARY,

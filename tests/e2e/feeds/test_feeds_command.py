@@ -136,10 +136,10 @@ def test_moves_come_by_the_file_from_another_machine(published: Any, tmp_path: A
 
 def test_what_cannot_be_is_one_line(published: Any) -> None:
     said = published.run("feeds", "move", "feed.xml", "https://harbour.example/feed.xml", code=1).stderr
-    assert said == "publisher: feeds: feed.xml would lead back to itself; name where it is for good\n"
+    assert said == "publisher: feeds: feed.xml would lead back to itself; name its final address\n"
     said = published.run("feeds", "end", "https://other.example/feed.xml", code=2).stderr
     assert said.startswith(
-        "publisher: feeds: 'https://other.example/feed.xml' is no address here; name a feed's"
+        "publisher: feeds: 'https://other.example/feed.xml' is not an address of this site; name a feed's"
     )
     said = published.run("feeds", "end", "feed.xml", "--undo", code=1).stderr
     assert said.startswith("publisher: feeds: feed.xml neither moved nor ended; ")

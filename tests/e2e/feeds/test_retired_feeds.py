@@ -44,7 +44,7 @@ def test_a_first_feed_in_the_settings_leaves_the_default_one_where_it_was(publis
     feeds(published, 'slug = "news"')
     [reason] = told(published, DAY[1])
     assert reason.startswith(
-        "feed.atom, feed.xml, feed.json: no feed of publisher.toml stands there any more"
+        "feed.atom, feed.xml, feed.json: no feed in publisher.toml has this address any more"
     )
     assert "`publisher feeds move feed NEW` or `publisher feeds end feed`" in reason
     published.post("later.md", LATER)

@@ -108,13 +108,13 @@ def test_a_dead_hub_stops_nothing_is_shown_and_asked_again(told: Any) -> None:
     with Hub() as alive:
         hubs(told, dead, alive.url)
         said = told.publish(AT)
-        assert f"hub {dead} was not told (Connection refused)" in said
+        assert f"hub {dead} was not notified (Connection refused)" in said
         assert alive.topics() == urls(*FEEDS)
         status = told.json("status")
         assert status["hubs"] == {"to tell": 3}
         (problem,) = status["problems"]
         assert problem["text"] == (
-            f"{dead}: not told of 3 feeds (Connection refused); asked 1 times, "
+            f"{dead}: not notified of 3 feeds (Connection refused); asked 1 times, "
             "asked again at 2024-10-20 10:01 +07"
         )
         assert told.publish(LATER) == "nothing new\n"
@@ -127,7 +127,7 @@ def test_a_dead_hub_stops_nothing_is_shown_and_asked_again(told: Any) -> None:
 
 def test_a_hub_that_comes_back_is_told_what_it_missed_once(told: Any, hub: Hub) -> None:
     hub.says = Answer(503, b"busy", {"Retry-After": "300"})
-    assert f"hub {hub.url} was not told (503 busy)" in told.publish(AT)
+    assert f"hub {hub.url} was not notified (503 busy)" in told.publish(AT)
     hub.says = Answer(202)
     told.publish("2024-10-20T03:04:59Z")
     assert len(hub.asked) == 3
@@ -141,7 +141,7 @@ def test_documents_that_are_uploaded_are_told_of_afterwards(told: Any, hub: Hub)
     told.publish(AT, "--no-ping")
     assert hub.asked == []
     assert [row["told"] for row in told.json("feeds", "ping")] == [True] * 3
-    assert told.run("feeds", "ping").stderr == "no hub is to be told of anything now\n"
+    assert told.run("feeds", "ping").stderr == "no hubs to notify\n"
     assert len(hub.asked) == 3
 
 

@@ -56,7 +56,7 @@ def test_a_preview_says_who_gets_nothing_and_who_is_nobody(started: Any) -> None
     said = started.run("preview", "daily", "--as", "ann@example.org", code=1).stderr
     assert "preview daily: nothing is new for ann@example.org; " in said
     said = started.run("preview", "daily", "--as", "bo@example.org", code=1).stderr
-    assert "bo@example.org is no reader of it" in said
+    assert "bo@example.org is not subscribed to it" in said
 
 
 def test_a_plan_says_who_gets_what_and_why_others_get_nothing(started: Any) -> None:

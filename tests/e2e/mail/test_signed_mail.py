@@ -59,7 +59,7 @@ def test_a_time_still_to_come_sends_nothing_by_smtp(site: Any) -> None:
     site.settings((site.folder / "publisher.toml").read_text() + smtp)
     said = site.run("deliver", "--at", "2999-01-01T00:00:00Z", code=1).stderr
     assert said == (
-        'publisher: --at: 2999-01-01 00:00 UTC is still to come, and mail.transport is "smtp"; '
-        "what has left cannot be taken back: try it with the outbox\n"
+        'publisher: --at: 2999-01-01 00:00 UTC is in the future, and mail.transport is "smtp"; '
+        "sent mail cannot be recalled: try it with the outbox\n"
     )
     assert "still to come" in site.publish("2999-01-01T00:00:00Z", code=1)

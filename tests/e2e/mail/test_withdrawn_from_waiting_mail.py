@@ -61,7 +61,7 @@ def test_approving_refuses_a_mail_that_cannot_be_made_without_a_hidden_post(site
     for _ in range(2):
         said = site.run("mailings", "approve", "1", "--at", LATER, code=1).stderr
         assert re.search(r"mailing 1: Rare\.md was withdrawn, and .*subject\.txt", said)
-        assert "mend that and say it again, or `publisher mailings cancel 1`" in said
+        assert "fix that and try again, or run `publisher mailings cancel 1`" in said
     site.run("deliver", "--at", LATER)
     assert site.mails() == []
     broken.unlink()
@@ -158,7 +158,7 @@ def waiting_welcome(site: Any) -> None:
 def test_a_waiting_welcome_greets_without_a_post_that_was_hidden_since(site: Any) -> None:
     waiting_welcome(site)
     write(site, "Rare", "hidden: true")
-    assert "mailing 2: made again, since Rare.md was withdrawn" in site.publish(HIDDEN)
+    assert "mailing 2: remade because Rare.md was withdrawn" in site.publish(HIDDEN)
     assert "made again" not in site.publish(LATER)
     site.run("deliver", "--at", LATER)
     assert "Rare" not in sent(site)

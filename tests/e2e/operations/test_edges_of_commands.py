@@ -148,7 +148,7 @@ def test_folders_with_addresses_in_them_are_their_owners_alone(site: Any, tmp_pa
     for folder in folders:
         folder.chmod(0o755)
     found = site.run("check").stdout
-    assert ".publisher/: warning: everybody on this machine may look into it (0755)" in found
+    assert ".publisher/: warning: every user of this machine can look into it (0755)" in found
     assert "outbox/: warning: " in found
     site.publish("2024-10-04T12:01:00Z")
     assert stat.S_IMODE(folders[0].stat().st_mode) == 0o755, "what stands is the operator's"
@@ -160,7 +160,7 @@ def test_a_password_that_everybody_may_read_is_a_warning(site: Any) -> None:
     file = site.folder / "publisher.toml"
     file.chmod(0o644)
     words = (
-        "publisher.toml:10: warning: everybody on this machine may read mail.relays[0].password here (0644)"
+        "publisher.toml:10: warning: every user of this machine can read mail.relays[0].password here (0644)"
     )
     assert words in site.run("check").stdout
     done = site.run("publish")

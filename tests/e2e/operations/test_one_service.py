@@ -59,7 +59,7 @@ def test_a_command_acts_on_the_settings_of_the_service_or_says_which_differ(site
         ["mailings", "resolve", "1", "--accept"],
     ):
         said = site.run(*command, code=1, PUBLISHER_MAIL__TRANSPORT="smtp").stderr
-        assert "goes by other settings than this command: mail.transport (default there, " in said, command
+        assert "uses other settings than this command: mail.transport (default there, " in said, command
         assert "PUBLISHER_MAIL__TRANSPORT here)" in said
         assert str(served.process.pid) in said
         assert len(said.splitlines()) == 1
@@ -78,7 +78,7 @@ def test_a_command_acts_on_the_settings_of_the_service_or_says_which_differ(site
     assert "cadence" in site.run("publish", code=1).stderr
     site.settings(toml + '[mail.dkim]\nkeys = [{selector = "a", file = "no.pem"}]\n')
     said = site.run("reload", code=1).stderr
-    assert "goes on with its old settings: no.pem: there is no such file" in said
+    assert "keeps its old settings: no.pem: there is no such file" in said
     assert "settings: bad since" in served.http.get("/healthz").text
     assert "no.pem: there is no such file" in service(site)["problem"]
     assert "no.pem" in site.run("publish", code=1).stderr  # what the service cannot use, it does not use
@@ -87,7 +87,7 @@ def test_a_command_acts_on_the_settings_of_the_service_or_says_which_differ(site
     assert service(site)["problem"] == ""
     assert served.stop() == 0
     assert service(site)["alive"] is False
-    assert "no `publisher run` works on this site" in site.run("reload", code=1).stderr
+    assert "no `publisher run` is active on this site" in site.run("reload", code=1).stderr
     site.run("publish", PUBLISHER_SITE__TITLE="Another")  # nobody else works on it now
 
 

@@ -163,7 +163,7 @@ def test_what_is_no_draft_cannot_be_shared(site: Any) -> None:
     begin(site)
     write(site, "drafts/bad.md", "date: [")
     for file, said in (
-        ("old.md", "old.md: is no draft but public; it is at https://harbour.example/posts/2024/10/20/old/"),
+        ("old.md", "old.md: is public, not a draft; it is at https://harbour.example/posts/2024/10/20/old/"),
         ("none.md", "share: no file 'none.md' in"),
         ("drafts/bad.md", "drafts/bad.md: "),
     ):

@@ -14,7 +14,7 @@ from publisher.cli import publisher
 from publisher.core.delivery.holds import MailingCommand
 from publisher.core.delivery.mailing import MailingHold
 
-ASKED = "what the server said to whom it did not take: `publisher mailings show ID`\n"
+ASKED = "replies for the recipients it refused: `publisher mailings show ID`\n"
 AT = START.isoformat()
 
 
@@ -98,7 +98,7 @@ def test_a_relay_that_others_stand_in_for_is_named(refusal: Act | None, tmp_path
         said = run(site, "deliver").stderr
         why = refusal.words if isinstance(refusal, Say) else "closed the connection"
         why = why if refusal else "connection refused"
-        fails = f"relay 127.0.0.1:{port} fails: {why}; the others stand in for it\n"
+        fails = f"relay 127.0.0.1:{port} fails: {why}; the other relays take over\n"
         assert said == f"delivered: 40 accepted\n{fails}"
         site.now += timedelta(days=1)
         site.post("more.md")
@@ -132,12 +132,12 @@ def test_when_nothing_is_due_what_is_held_is_named_with_what_to_do(tmp_path: Pat
     assert run(site, "deliver").stderr == f"nothing is due before 2020-10-06 10:00 UTC\n{quiet}"
     paused = run(site, "mailings", "pause", "1").stderr
     assert paused == "mailing 1 is paused (operator): 3 queued\n"
-    held = "mailing 1: paused by an operator; `publisher mailings resume 1` lets it go on\n"
+    held = "mailing 1: paused by an operator; `publisher mailings resume 1` continues it\n"
     assert run(site, "deliver").stderr == f"nothing is due\nheld: {held}"
     assert f"held      {held[11:]}" in run(site, "mailings", "show", "1").stdout
     assert f"0 of 3, held (operator): {held[11:]}" in run(site, "status").stdout
     resumed = run(site, "mailings", "resume", "1").stderr
-    assert resumed.startswith("mailing 1 is ready: 3 queued\n`publisher run` goes on with it")
+    assert resumed.startswith("mailing 1 is ready: 3 queued\n`publisher run` continues")
 
 
 def test_a_digest_that_awaits_approval_is_said_to_when_it_is_planned(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_digest_that_awaits_approval_is_said_to_when_it_is_planned(tmp_path: P
     file.write_text(file.read_text().replace('at = "08:00"', 'at = "08:00"\napprove = true'))
     (site.folder / "posts" / "more.md").write_text("---\ntitle: More\ndate: 2020-10-06\n---\nWords.\n")
     said = run(site, "publish", "--send", "daily").stderr
-    assert "held: mailing 2: awaits approval; `publisher mailings approve 2` lets it go\n" in said
+    assert "held: mailing 2: awaits approval; `publisher mailings approve 2` sends it\n" in said
     run(site, "mailings", "approve", "2")
     assert run(site, "deliver").stderr == "delivered: 3 accepted\n"
 

@@ -148,7 +148,7 @@ def test_a_cancelled_mailing_is_made_again_of_its_posts_as_they_are_now(site: Si
     with pytest.raises(UsageError, match="remake: its posts, as they are now, go to 3 readers; say --yes"):
         site.run("remake", "1")
     assert "mailing 2 is ready, for 3 readers" in site.run("remake", "1", "--yes").stderr
-    assert "nobody is left to mail it to" in site.run("remake", "1", "--yes").stderr
+    assert "no readers are left to mail it to" in site.run("remake", "1", "--yes").stderr
     assert "0 messages queued again" in site.run("resend", "1", "--only", "unsent", "--yes").stderr
     site.deliver()
     assert site.mails() == 3
@@ -243,7 +243,9 @@ def test_a_doubt_can_be_taken_for_accepted(site: Site) -> None:
 def test_a_doubt_can_be_sent_again_and_goes_out_once(site: Site) -> None:
     site.doubt()
     names = {doubt["message_id"] for doubt in site.json("show", "1")["in_doubt"]}
-    with pytest.raises(UsageError, match="3 messages will be sent again; who did get it gets it twice"):
+    with pytest.raises(
+        UsageError, match="3 messages will be sent again; readers who did get it will get it twice"
+    ):
         site.run("resolve", "1", "--resend")
     site.run("resolve", "1", "--resend", "--yes")
     site.deliver()
@@ -282,8 +284,8 @@ def test_resolving_needs_a_decision_about_what_is_in_doubt(site: Site) -> None:
     with pytest.raises(UsageError, match=r"whether they arrived; decide: --log FILE, --resend or --accept"):
         site.run("resolve", "1")
     site.deliver()
-    assert site.run("resolve", "1", "--accept").stderr == "nothing is in doubt\n"
-    assert site.run("resolve", "1", "--resend").stderr == "nothing is in doubt\n"
+    assert site.run("resolve", "1", "--accept").stderr == "no outcome is unknown\n"
+    assert site.run("resolve", "1", "--resend").stderr == "no outcome is unknown\n"
     with pytest.raises(UsageError, match=r"nothing to zoe@example\.org is in doubt"):
         site.run("resolve", "1", "--accept", "--only", "zoe@example.org")
 
@@ -294,4 +296,4 @@ def test_a_rebuild_proves_the_bytes_or_says_what_differs(site: Site) -> None:
     templates = site.folder / "templates/email/digest"
     templates.mkdir(parents=True)
     (templates / "subject.txt").write_text("Other words", encoding="utf-8")
-    assert "make other bytes now" in site.run("rebuild", "1", "--verify", code=1).stdout
+    assert "would make different bytes" in site.run("rebuild", "1", "--verify", code=1).stdout

@@ -197,7 +197,7 @@ def test_a_post_that_its_author_may_think_over_is_not_in_it(tmp_path: Path) -> N
     desk.app.close()
 
 
-@pytest.mark.parametrize(("name", "why"), [("fay", "is taking a pause"), ("leo", "has left it")])
+@pytest.mark.parametrize(("name", "why"), [("fay", "has paused emails"), ("leo", "has left it")])
 def test_who_gets_no_mail_is_told_why(desk: Desk, name: str, why: str) -> None:
     desk.post("one")
     desk.reader(name, paused=name == "fay")

@@ -299,7 +299,7 @@ def test_a_time_to_come_is_refused_with_smtp_for_what_has_left_cannot_be_taken_b
     file.write_text(TOML + smtp, encoding="utf-8")
     app = App(load(desk.folder), clock=lambda: desk.real + DAY, real=lambda: desk.real, environ={})
     before = desk.kept()
-    with pytest.raises(Refused, match=r"^--at: 2024-06-12 09:00 UTC is still to come, and mail.transport is"):
+    with pytest.raises(Refused, match=r"^--at: 2024-06-12 09:00 UTC is in the future, and mail.transport is"):
         app.publish()
     app.close()
     assert desk.kept() == before

@@ -227,7 +227,7 @@ def test_a_redirect_to_this_site_is_named_because_one_click_unsubscribes_follow_
             done = publish(site)
     assert (done.exit_code, sent(relay)) == (0, 2)
     assert (
-        f"{server.url} redirects to {target.url}, and one-click unsubscribes follow no redirect"
+        f"{server.url} redirects to {target.url}, and one-click unsubscribes do not follow redirects"
         in done.stderr
     )
 
@@ -239,7 +239,7 @@ def test_a_name_for_examples_is_asked_nothing_and_mail_goes_with_a_warning(
     move(site, f"https://{host}/")
     done = publish(site)
     assert (done.exit_code, sent(relay)) == (0, 2)
-    assert f"nobody answers at https://{host}/ ({host} is a name for examples" in done.stderr
+    assert f"nobody answers at https://{host}/ ({host} is reserved for examples" in done.stderr
 
 
 def test_nothing_is_asked_where_nobody_is_mailed_or_mail_goes_to_the_outbox(

@@ -141,7 +141,7 @@ def test_who_left_since_the_backup_gets_nothing_even_if_nothing_else_happened(tm
     old = snapshot(site)
     leave(site, TEN[3])
     put_back(site, old)
-    next_day(site, "second.md")  # nothing was sent since, so nothing is in doubt and nobody need be asked
+    next_day(site, "second.md")  # nothing was sent since, so no outcome is unknown and nobody need be asked
     mails = [file.read_text() for file in (site.folder / "outbox").glob("*.eml")]
     assert sum(f"To: {TEN[3]}" in mail for mail in mails) == 1
     assert len(mails) == 10 + 9
@@ -265,12 +265,10 @@ def test_a_backup_is_one_private_file_and_a_restore_must_be_meant_and_reconciled
     site, file = MailSite(tmp_path / "site", TEN), tmp_path / "site.backup"
     run(site, "backup", str(file))
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    with pytest.raises(UsageError, match="is there already; name another file, or say --yes"):
+    with pytest.raises(UsageError, match="is there already; name another file, or add --yes"):
         run(site, "backup", str(file))
     site.deliver()
-    with pytest.raises(
-        UsageError, match="it takes the place of this site's store; say --yes if that is meant"
-    ):
+    with pytest.raises(UsageError, match="it replaces this site's store; add --yes if you mean it"):
         run(site, "restore", str(file))
     assert "nothing was changed" in run(site, "restore", str(file), "--dry-run").stderr
     assert "restored" in run(site, "restore", str(file), "--yes").stderr

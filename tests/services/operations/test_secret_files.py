@@ -98,12 +98,12 @@ def test_check_says_it_and_goes_on_to_posts_and_mails(site: Site) -> None:
     ("data", "why"),
     [
         (None, "there is no such file; put the key of 'p1' there, or make one: `publisher keys dkim`"),
-        (b"", "this is no key for DKIM; it must be a private key in PEM form"),
-        (SECRET.encode(), "this is no key for DKIM; it must be a private key in PEM form"),
+        (b"", "not a DKIM key; it must be a private key in PEM form"),
+        (SECRET.encode(), "not a DKIM key; it must be a private key in PEM form"),
         ("public", "this is a public key: name the file of the private key that belongs to it"),
         ("small", "an RSA key of 1024 bits is not trusted; make one of 2048"),
-        ("locked", "this key has a passphrase; take it away"),
-        ("curve", "this is no key for DKIM; use RSA or Ed25519"),
+        ("locked", "this key has a passphrase; remove the passphrase"),
+        ("curve", "not a DKIM key; use RSA or Ed25519"),
         (b"-----BEGIN CERTIFICATE-----\nAAAA\n", "this is a certificate: name the file of a private key"),
     ],
 )
@@ -139,14 +139,14 @@ def test_a_file_that_may_not_be_read_says_who_must(site: Site) -> None:
         if root:
             os.seteuid(0)
     assert (finding.path, finding.error) == ("password", True)
-    said = "may not be read; make it belong to the user who runs publisher: chown, chmod 600"
+    said = "cannot be read; give it to the user who runs publisher (chown, then chmod 600)"
     assert finding.reason == said
 
 
 def test_secrets_that_everybody_may_read_are_a_warning(site: Site) -> None:
     make_key("p1", site.folder / "p1.pem", algorithm="rsa")
     (site.folder / "p1.pem").chmod(0o644)
-    warning = (False, "everybody on this machine may read it (0644); chmod 600")
+    warning = (False, "every user of this machine can read it (0644); chmod 600")
     assert site.keys(("p1", "p1.pem")) == {"p1.pem": [warning]}
     site.file("password", SECRET, mode=0o640)
     assert site.relay("password") == {}, "a group may be meant"
@@ -161,7 +161,7 @@ def test_selectors_and_kinds_of_keys_are_looked_at_together(site: Site) -> None:
     assert site.keys(("a", "a.pem")) == {"publisher.toml": [(False, what)]}
     what = "mail.dkim.keys: 2 keys have the selector 'a'; DNS has one key for a name"
     assert site.keys(("a", "a.pem"), ("a", "b.pem")) == {"publisher.toml": [(True, what)]}
-    what = "mail.dkim.keys: b and c are one key; make another, or leave one of them out"
+    what = "mail.dkim.keys: b and c are the same key; create another, or remove one of them"
     assert site.keys(("b", "b.pem"), ("c", "b.pem")) == {"publisher.toml": [(False, what)]}
 
 
@@ -169,13 +169,16 @@ def test_selectors_and_kinds_of_keys_are_looked_at_together(site: Site) -> None:
     ("data", "why"),
     [
         (None, "there is no such file; put the password of the relay into it"),
-        ("\n", "holds no password; put that of the relay into it"),
+        ("\n", "is empty; put the relay's password into it"),
         (
             f"{SECRET}\n{SECRET}\n",
-            "holds more than a password; put that of the relay into it, and nothing else",
+            "has more than a password in it; put only the relay's password into it",
         ),
-        (f" {SECRET}", "the password begins or ends with a blank; take it away if it is none of it"),
-        (b"\xff\xfe", "this is no text (UTF-8); put the password of the relay into it, and nothing else"),
+        (
+            f" {SECRET}",
+            "the password begins or ends with a space; remove it unless it is part of the password",
+        ),
+        (b"\xff\xfe", "not UTF-8 text; put only the relay's password into it"),
     ],
 )
 def test_what_is_no_password_is_an_error_where_it_is_needed(

@@ -366,7 +366,7 @@ def test_one_that_shows_nothing_else_is_cancelled(site: Site) -> None:
 def test_a_run_that_is_sending_a_mail_stops_before_a_post_that_is_hidden_meanwhile(
     site: Site, *, resumed: bool
 ) -> None:
-    """What is left goes out by the next run, or by this one where an operator lets it go on."""
+    """What is left goes out by the next run, or by this one where an operator continues it."""
     for name in "ab":
         site.write(File(name))
     site.now += timedelta(days=1)
@@ -377,8 +377,8 @@ def test_a_run_that_is_sending_a_mail_stops_before_a_post_that_is_hidden_meanwhi
         other = site.app()
         if step == "deliver:claimed" and not site.files["a"].front:
             site.write(File("a", front="hidden: true"))
-            assert "stopped, since a.md was withdrawn" in " ".join(other.publish().reworded)
-            with pytest.raises(Refused, match="say it again in a moment"):
+            assert "stopped because a.md was withdrawn" in " ".join(other.publish().reworded)
+            with pytest.raises(Refused, match="try again in a moment"):
                 apply_command(other.deps, 1, MailingCommand.RESUME, site.now)
             refused += 1
         elif step == "deliver:settled" and resumed:

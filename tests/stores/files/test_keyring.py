@@ -107,7 +107,7 @@ def test_a_key_is_added_and_what_was_in_the_file_stays(tmp_path: Path) -> None:
 
 def test_no_key_is_added_where_the_file_is_broken_or_the_numbers_are_used_up(tmp_path: Path) -> None:
     path = tmp_path / "secret"
-    for text, why in (("words\n", "not a key"), (f"255 {'aa' * 32}\n", "there is no number above 255")):
+    for text, why in (("words\n", "not a key"), (f"255 {'aa' * 32}\n", "there is no key number above 255")):
         path.write_text(text)
         with pytest.raises(SettingsError, match=why):
             add_key(path, no_random)

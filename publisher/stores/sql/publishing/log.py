@@ -193,7 +193,7 @@ def _advance_head(connection: Connection, plan: Plan, now: datetime) -> datetime
     done = connection.execute(update(log_head).where(log_head.c.seq == plan.head).values(moved))
     if done.rowcount != 1:
         what = f"the log is at {head.seq}, the plan was made at {plan.head}"
-        raise LogConflict("log", what, "somebody else published first: publish again")
+        raise LogConflict("log", what, "another process published first; publish again")
     return at
 
 

@@ -79,7 +79,7 @@ class Subscribers:
                     # The posts that a welcome shows end where the reader's offset begins: none is lost or
                     # doubled.
                     if connection.execute(select(log_head.c.seq)).scalar_one() != welcome.head:
-                        raise LogConflict("log", "something was published meanwhile", "look again")
+                        raise LogConflict("log", "something was published in the meantime", "look again")
                     mailing = start_transactional(connection, welcome, id, now)
             confirmed = _reread(connection, id)
         if mailing:
