@@ -208,7 +208,7 @@ def dkim_keys(site: "OpenSite", selector: str) -> list[DkimRecord]:
     try:
         name = read_selector(selector)
     except InvalidValue:
-        raise UsageError(selector, "is no selector", "use letters, digits, hyphens and dots") from None
+        raise UsageError(selector, "is not a selector", "use letters, digits, hyphens and dots") from None
     found: list[DkimRecord] = []
     for each, algorithm in ((name, "rsa"), (f"{name}-ed25519", "ed25519")):
         setting = f"{DKIM_FOLDER}/{each}.pem"

@@ -230,7 +230,7 @@ def erase(site: SiteOptions, address: str, yes: bool, dry_run: bool) -> None:
         return
     if not yes:
         if not sys.stdin.isatty():
-            raise UsageError("subscribers erase", "this cannot be undone", "say --yes")
+            raise UsageError("subscribers erase", "this cannot be undone", "add --yes")
         confirm(f"Forget {address} and {count(known, 'subscription')}? This cannot be undone.")
     erased = departures.erase(app.deps, address, app.clock())
     say(f"forgot {address} and {count(erased, 'subscription')}")

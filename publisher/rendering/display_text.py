@@ -184,7 +184,7 @@ def preheader(digest: Digest, words: LanguageWords) -> str:
     parts += [label(post, words) for post in digest.posts[1:]]
     parts += [digest.list.title, words.day(digest.due_at, digest.list.timezone), digest.site.title]
     parts.append(
-        words.text("New posts from %(site)s, chosen for this list and sent on time", site=digest.site.title)
+        words.text("The latest posts from %(site)s, delivered straight to your inbox", site=digest.site.title)
     )
     line = ""
     for part in filter(None, map(one_line, parts)):

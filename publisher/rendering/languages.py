@@ -5,6 +5,7 @@ one last, message by message; English is in the templates themselves. Catalogs n
 translator saves is used at once.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -72,6 +73,8 @@ class Languages:
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self._folders = [folder / "languages" for folder in folders]
+        renamed = [folder / "renamed-messages.json" for folder in folders]
+        self._renamed = next((file for file in renamed if file.is_file()), None)
 
     def words(self, language: str) -> LanguageWords:
         """The words for readers of `language` (BCP 47), else English. Raises TemplateError."""
@@ -82,7 +85,7 @@ class Languages:
                 if file := next((path for path in paths if path.is_file()), None):
                     files.append((file, file.stat().st_mtime_ns))
             if files:
-                return LanguageWords(tag, locale_of(language, tag), translations(tuple(files)))
+                return LanguageWords(tag, locale_of(language, tag), translations(tuple(files), self._renamed))
         tag = language if _primary(language) == "en" else "en"
         return LanguageWords(tag, locale_of(language, "en"), _ENGLISH)
 
@@ -132,19 +135,27 @@ def locale_of(language: str, tag: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def translations(files: tuple[tuple[Path, int], ...]) -> NullTranslations:
-    """The first catalog, with those after it for what it lacks. The times tell when a file has changed."""
+def translations(files: tuple[tuple[Path, int], ...], renamed: Path | None = None) -> NullTranslations:
+    """The first catalog, with those after it for what it lacks. The times tell when a file has changed.
+    `renamed` is a JSON file of messages that had other words in an earlier version (old -> new): a site's own
+    template may still say the old ones, and its own catalog may still translate them.
+    """
     from gettext import GNUTranslations
 
     from babel.messages.mofile import write_mo
 
     first, *others = files
     compiled = BytesIO()
-    write_mo(compiled, read_catalog(first[0]))
+    catalogue = read_catalog(first[0])
+    for old, new in json.loads(renamed.read_text("utf-8")).items() if renamed else ():
+        for known, other in ((old, new), (new, old)):
+            if (message := catalogue.get(known)) is not None and catalogue.get(other) is None:
+                catalogue.add(other, message.string)
+    write_mo(compiled, catalogue)
     compiled.seek(0)
     made = GNUTranslations(compiled)
     if others:
-        made.add_fallback(translations(tuple(others)))
+        made.add_fallback(translations(tuple(others), renamed))
     return made
 
 

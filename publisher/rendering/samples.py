@@ -181,7 +181,7 @@ def page_samples(spec: MailingList) -> Mapping[str, Values]:
             "address": "",
             "token": "t0ken",
             "action": "/sample/action",
-            "problem": "Choose at least one of the lists.",
+            "problem": "Please choose at least one list.",
             "detail": "",
         },
         "answer": {},

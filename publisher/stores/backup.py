@@ -165,7 +165,7 @@ def _extract(tar: tarfile.TarFile, backup: Path, name: str, to: Path) -> Path:
     except KeyError as error:
         raise StoreError(str(backup), f"is no backup: {name} is not in it", "take another") from error
     if found is None:
-        raise StoreError(str(backup), f"is no backup: {name} is no file", "take another")
+        raise StoreError(str(backup), f"is not a backup: {name} in it is not a file", "take another")
     with os.fdopen(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         while chunk := found.read(1 << 20):
             file.write(chunk)

@@ -200,7 +200,7 @@ def test_the_footer_says_why_and_how_to_leave(
 ) -> None:
     content = renderer.digest(pair, links)
     for part in (content.text, re.sub(r"<[^>]*>", "", content.html)):
-        assert "You get this mail because you signed up for River Daily." in part
+        assert "You are receiving this email because you signed up for River Daily." in part
         assert "12 Quay Street" in part
     for url in (links.web, links.archive):
         assert url in content.text
@@ -212,7 +212,7 @@ def test_the_web_page_of_a_digest_offers_to_sign_up(
 ) -> None:
     page = renderer.digest(pair, replace(links, unsubscribe="", web="")).html
     assert "Unsubscribe" not in page
-    assert "on the web" not in page
+    assert "in your browser" not in page
     assert f'href="{links.subscribe}"' in page
 
 

@@ -1,5 +1,6 @@
 """Mails in the reader's language: whole catalogues, plural forms, days, and a site's own words."""
 
+import json
 import re
 import subprocess
 import sys
@@ -111,10 +112,20 @@ def test_a_site_may_say_one_sentence_otherwise(
     own = tmp_path / "languages" / "de.po"
     own.parent.mkdir()
     head = 'msgid ""\nmsgstr "Language: de\\n"\n\n'
-    own.write_text(head + 'msgid "Read this mail on the web"\nmsgstr "Im Netz"\n', encoding="utf-8")
-    html = JinjaRenderer([tmp_path, templates]).digest(replace(digest(), language="de"), links).html
-    assert ">Im Netz</a>" in html
-    assert "abbestellen</a>" in html
+    for message in ("View in your browser", "Read this mail on the web"):  # as it was called before
+        own.write_text(f'{head}msgid "{message}"\nmsgstr "Im Netz"\n', encoding="utf-8")
+        html = JinjaRenderer([tmp_path, templates]).digest(replace(digest(), language="de"), links).html
+        assert ">Im Netz</a>" in html
+        assert "abbestellen</a>" in html
+
+
+def test_an_own_template_with_the_words_of_an_earlier_version_is_still_translated(templates: Path) -> None:
+    renamed = json.loads((templates / "renamed-messages.json").read_text("utf-8"))
+    assert not renamed.keys() & set(renamed.values())
+    for file in CATALOGUES:
+        words = Languages([templates]).words(file.stem)
+        for old, new in renamed.items():
+            assert words.catalogue.gettext(old) == words.catalogue.gettext(new) != new, (file.name, old)
 
 
 def test_a_broken_catalogue_is_named(tmp_path: Path) -> None:

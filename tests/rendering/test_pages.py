@@ -109,7 +109,7 @@ CHOOSING = {
 LOST = {
     "status": 404,
     "title": "Not found",
-    "message": "There is nothing at this address. It may have been copied only in part.",
+    "message": "We could not find this page. The link may be incomplete.",
 }
 
 
@@ -125,7 +125,7 @@ def pages(site: Site, spec: MailingList) -> Mapping[str, Mapping[str, Any]]:
         "feeds": {"title": "Tags", "kind": "tag", "feeds": [FEED]},
         "archive": {"spec": spec, "mailings": [{"title": "One", "date": WHEN, "url": "https://e.example/1"}]},
         "subscribe": {"lists": [DAILY, WEEKLY], "chosen": ["weekly"], "token": "T0ken",
-                      "action": "/subscribe", "problem": "Choose at least one of the lists.", "detail": ""},
+                      "action": "/subscribe", "problem": "Please choose at least one list.", "detail": ""},
         "answer": {},
         "leave": {"sent": False, "address": "", "token": "t", "problem": "", "detail": ""},
         "confirm": letter,
@@ -134,7 +134,7 @@ def pages(site: Site, spec: MailingList) -> Mapping[str, Mapping[str, Any]]:
         "unsubscribed": {"spec": spec, "account": "/account/abc"},
         "account": letter | {"link": None, "active": True},
         "once": letter | {"link": "address", "typed": "a", "detail": "", "problem":
-                          "This address cannot be used. Write it like name@example.com."},
+                          "Please enter a valid email address, such as name@example.com."},
         "erased": {},
         "never-ask": {"done": False, "action": "/never-ask/abc"},
         "wait": {"chosen": ["daily"], "address": "a", "token": "t", "action": "/subscribe", "left": 20,
@@ -217,7 +217,7 @@ def test_a_page_without_words_of_its_language_says_that_it_is_english(
 ) -> None:
     page = renderer.page("answer", {"site": replace(site, language="tlh")})
     assert '<html lang="en" dir="ltr">' in page
-    assert "<h1>Check your mail</h1>" in page
+    assert "<h1>Check your inbox</h1>" in page
 
 
 def test_days_of_a_page_are_those_of_its_language(
@@ -265,7 +265,7 @@ def test_the_sign_up_form_is_complete(
     assert '<label class="label" for="address">' in page
     assert 'autocomplete="email"' in page
     assert 'name="website" value="" tabindex="-1"' in page
-    assert 'role="alert" id="problem">Choose at least one of the lists.' in page
+    assert 'role="alert" id="problem">Please choose at least one list.' in page
 
 
 def test_one_list_needs_no_choice(site: Site, renderer: JinjaRenderer) -> None:

@@ -140,9 +140,9 @@ def test_what_is_kept_comes_as_a_file_once(site: Any) -> None:
 def test_who_is_forgotten_by_their_link_is_in_no_table(site: Any) -> None:
     found = reader(site)
     opened = link(site, found, "erase")
-    assert "There is no way back" in site.http.get(opened).text
+    assert "This cannot be undone" in site.http.get(opened).text
     assert of(site, "ann").state is SubscriptionState.ACTIVE
-    assert "You are forgotten" in site.http.post(opened).text
+    assert "Your data is deleted" in site.http.post(opened).text
     assert "ann@example.org" not in dump(site)
     assert site.http.post(opened).status_code == 404
     assert imported(site, "ann@example.org") is ImportOutcome.BARRED

@@ -37,7 +37,7 @@ def test_the_life_of_a_subscription(site: Any) -> None:
     site.app.publish()
     answer = sign_up(site, "bo@example.org")
     assert answer.status_code == 200
-    assert "Check your mail" in answer.text
+    assert "Check your inbox" in answer.text
     assert site.woken == [site.clock.now]
     assert state(site) is SubscriptionState.PENDING
 
@@ -164,7 +164,7 @@ def test_a_form_pasted_into_another_site_gets_a_button_first(site: Any) -> None:
     assert form.fields["address"] == "bo@example.org"
     assert state(site) is None
     site.clock.move(seconds=2)
-    assert "Check your mail" in site.http.post(form.action, data=form.fields).text
+    assert "Check your inbox" in site.http.post(form.action, data=form.fields).text
     assert state(site) is SubscriptionState.PENDING
 
 
@@ -178,7 +178,7 @@ def test_a_form_works_as_multipart_too(site: Any) -> None:
     form = Form(site.http.get("/subscribe").text)
     site.clock.move(seconds=3)
     sent = {name: (None, value) for name, value in {**form.fields, "address": "bo@example.org"}.items()}
-    assert "Check your mail" in site.http.post(form.action, files=sent).text
+    assert "Check your inbox" in site.http.post(form.action, files=sent).text
     assert state(site) is SubscriptionState.PENDING
 
 
@@ -186,7 +186,7 @@ def test_an_address_that_cannot_be_is_shown_again_with_the_reason(site: Any) -> 
     answer = sign_up(site, "bo at example.org")
     assert answer.status_code == 400
     assert Form(answer.text).fields["address"] == "bo at example.org"
-    assert "This address cannot be used. Write it like name@example.com. (" in answer.text
+    assert "Please enter a valid email address, such as name@example.com. (" in answer.text
     assert "has no @" in answer.text
 
 
@@ -198,7 +198,7 @@ def test_with_several_lists_one_must_be_chosen(start: Any) -> None:
     site.clock.move(seconds=3)
     answer = site.http.post("/subscribe", data={**form.fields, "address": "bo@example.org"})
     assert answer.status_code == 400
-    assert "Choose at least one of the lists." in answer.text
+    assert "Please choose at least one list." in answer.text
     both = {**form.fields, "address": "bo@example.org", "list": ["weekly", "daily", "none"]}
     assert site.http.post("/subscribe", data=both).status_code == 200
     joined = [s.list for slug in ("daily", "weekly") for s in site.app.store.subscriptions(slug, None)]
@@ -237,7 +237,7 @@ def test_a_form_sent_faster_than_a_person_can_is_kept_waiting(
     assert signup.form_wait_remaining(token, site.app.ring, now + timedelta(days=2)) is None
     assert signup.form_wait_remaining("x", site.app.ring, now) is None
     monkeypatch.setattr(signup, "MIN_FORM_AGE", timedelta(milliseconds=10))
-    assert "Check your mail" in sign_up(site, "bo@example.org", wait=0).text
+    assert "Check your inbox" in sign_up(site, "bo@example.org", wait=0).text
     assert state(site) is SubscriptionState.PENDING
 
 

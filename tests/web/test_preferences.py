@@ -77,7 +77,7 @@ def test_the_page_shows_what_there_is_to_choose_and_no_address(site: Any) -> Non
     answer = site.http.get(f"/preferences/{token(site, found)}")
     assert answer.status_code == 200
     assert "ann@example.org" not in answer.text
-    for words in ("Once a week", "Boats", "Deutsch", "Kathmandu", "Send nothing for now"):
+    for words in ("Once a week", "Boats", "Deutsch", "Kathmandu", "Pause my emails for now"):
         assert words in answer.text
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert answer.headers["cache-control"] == "no-store"
@@ -104,7 +104,7 @@ def test_what_is_saved_counts_from_now_on_and_loses_nothing(site: Any) -> None:
 def test_a_pause_holds_mail_back_and_ends_by_the_same_page(site: Any) -> None:
     found = reader(site)
     url = f"/preferences/{token(site, found)}"
-    assert "No mail comes until you take it up again" in site.http.post(url, data={"paused": "yes"}).text
+    assert "You will get no emails until you resume" in site.http.post(url, data={"paused": "yes"}).text
     assert (again(site, found).choices.paused, again(site, found).next_due_at) == (True, None)
     site.http.post(url, data={})
     assert (again(site, found).choices, again(site, found).offset) == (NO_CHOICES, found.offset)

@@ -42,16 +42,16 @@ def test_too_many_sign_ups_from_one_network_wait_20_seconds(
 ) -> None:
     monkeypatch.setattr(signup, "RESPONSE_INTERVAL", 0.001)
     for n in range(30):
-        assert "Check your mail" in sign_up(site, f"r{n}@gmail.com", wait=2).text
+        assert "Check your inbox" in sign_up(site, f"r{n}@gmail.com", wait=2).text
         site.clock.move(seconds=-2)
     form = Form(site.http.get("/subscribe/daily").text)
     site.clock.move(seconds=2)
     data = {**form.fields, "address": "bo@example.org"}
     answer = site.http.post(form.action, data=data)
-    assert "Check your mail" not in site.http.post(form.action, data=data).text  # nor where it is sent twice
+    assert "Check your inbox" not in site.http.post(form.action, data=data).text  # nor where it is sent twice
     assert answer.status_code == 200
     assert "Please wait 20 seconds" in answer.text
-    assert "Check your mail" not in answer.text
+    assert "Check your inbox" not in answer.text
     button = Form(answer.text)
     site.clock.move(seconds=19, milliseconds=999)
     early = site.http.post(button.action, data=button.fields)
@@ -59,12 +59,12 @@ def test_too_many_sign_ups_from_one_network_wait_20_seconds(
     assert Form(early.text).fields["token"] == button.fields["token"]
     assert state(site) is None
     site.clock.move(milliseconds=1)
-    assert "Check your mail" in site.http.post(button.action, data=button.fields).text
+    assert "Check your inbox" in site.http.post(button.action, data=button.fields).text
     assert state(site) is SubscriptionState.PENDING
     site.clock.move(hours=1)
     late = site.http.post(button.action, data=button.fields)
     assert 'name="address"' in late.text
-    assert "Check your mail" not in late.text
+    assert "Check your inbox" not in late.text
 
 
 def test_others_sign_up_while_one_network_waits(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +78,7 @@ def test_others_sign_up_while_one_network_waits(start: Any, monkeypatch: pytest.
     site.clock.move(seconds=3)
     data = {**form.fields, "address": "bo@example.org"}
     answer = site.http.post(form.action, data=data, headers={"X-Forwarded-For": "203.0.113.9"})
-    assert "Check your mail" in answer.text
+    assert "Check your inbox" in answer.text
     assert state(site) is SubscriptionState.PENDING
 
 
@@ -101,7 +101,7 @@ def test_a_form_works_once_and_comes_back_with_a_fresh_token(site: Any) -> None:
     data = {**wrong.fields, "address": "bo@example.org"}
     first, again = site.http.post(form.action, data=data), site.http.post(form.action, data=data)
     assert first.text == again.text
-    assert "Check your mail" in first.text
+    assert "Check your inbox" in first.text
     other = site.http.post(form.action, data={**data, "address": "eve@example.org"})
     assert Form(other.text).fields["token"] not in {form.fields["token"], wrong.fields["token"]}
     assert (state(site), state(site, "eve@example.org")) == (SubscriptionState.PENDING, None)
@@ -126,8 +126,8 @@ def test_blocked_addresses_cannot_be_signed_up(start: Any, address: str) -> None
     site = start(f"{TOML}blocked = [{blocked}]\n")
     answer = sign_up(site, address)
     assert answer.status_code == 400
-    assert "This address cannot be signed up here. Use another one." in answer.text
-    assert "Check your mail" in sign_up(site, "x@notspam.example").text
+    assert "This address cannot be signed up here. Please use another one." in answer.text
+    assert "Check your inbox" in sign_up(site, "x@notspam.example").text
     assert [mail["To"] for mail in mails(site)] == ["x@notspam.example"]
 
 
@@ -148,7 +148,7 @@ def test_one_mail_asks_about_all_lists_that_were_ticked(start: Any) -> None:
     data = {**form.fields, "address": "bo@example.org", "list": ["daily", "monthly"]}
     site.http.post(form.action, data=data)
     [ask] = mails(site)
-    assert ask["Subject"] == "Please confirm: The Harbour, daily, Monthly"
+    assert ask["Subject"] == "Please confirm your subscription to The Harbour, daily, Monthly"
     page = site.http.get(confirm_path(ask))
     assert "The Harbour, daily, Monthly" in page.text
     assert "The Harbour, daily, Monthly" in site.http.post(confirm_path(ask)).text
@@ -178,7 +178,7 @@ def test_a_mailbox_is_asked_three_times_however_it_is_spelled(start: Any) -> Non
         "box@gmail.com",
     ]
     for address in spellings:
-        assert "Check your mail" in sign_up(site, address).text
+        assert "Check your inbox" in sign_up(site, address).text
     assert len(mails(site)) == 3
     assert len(list(site.app.store.subscriptions(None, None))) == 3  # and nothing else is kept
     for _ in range(2):
@@ -221,13 +221,13 @@ def test_whoever_did_not_sign_up_is_never_asked_again(site: Any) -> None:
         assert "Never ask this address again?" in page.text
         assert state(site, "b.o+x@gmail.com") is SubscriptionState.PENDING
     for _ in range(2):
-        assert "We will not ask again" in site.http.post(path).text
+        assert "We won't ask again" in site.http.post(path).text
     assert list(site.app.store.subscriptions(None, None)) == []
     assert site.http.post(confirm_path(ask)).status_code == 404
     site.clock.move(days=400)
     site.app.housekeeping()
     answer = sign_up(site, "bo@gmail.com")
-    assert "Check your mail" in answer.text
+    assert "Check your inbox" in answer.text
     assert len(mails(site)) == 1
     with pytest.raises(
         errors.Refused, match="wants no more confirmation mails; `publisher subscribers allow"
@@ -360,7 +360,7 @@ def test_the_trap_answers_as_slowly_as_the_form(site: Any, monkeypatch: pytest.M
     for form, website in zip(forms, ("", "https://spam.example"), strict=True):
         waited.clear()
         data = {**form.fields, "address": f"bo{len(website)}@example.org", "website": website}
-        assert "Check your mail" in site.http.post(form.action, data=data).text
+        assert "Check your inbox" in site.http.post(form.action, data=data).text
         assert {2.0, signup.RESPONSE_INTERVAL} <= {*waited}
     assert [s.address for s in site.app.store.subscriptions(None, None)] == ["bo0@example.org"]
 

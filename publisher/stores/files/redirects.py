@@ -129,7 +129,7 @@ def entry_from_row(row: dict[str, Any]) -> OldEntry:
 
 def _checked_text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
+        raise TypeError(f"{value!r} is not text")
     return value
 
 

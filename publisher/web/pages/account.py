@@ -119,7 +119,7 @@ class AccountPages:
                 Placeholder.ADDRESS, token, subscription, address, address_problem(error)
             )
         except Refused:
-            problem = to_say("Mails go to this address already."), ""
+            problem = to_say("You already get emails at this address."), ""
             return await self._button(Placeholder.ADDRESS, token, subscription, address, problem)
         self._app.wake()
         return await self._page("moving", subscription)

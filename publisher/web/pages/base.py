@@ -117,25 +117,25 @@ def negotiate_language(scope: Scope, languages: Sequence[str]) -> str:
 
 _ERRORS = {
     400: (
-        to_say("Not understood"),
-        to_say("The browser sent something this page cannot read. Go back and try again."),
+        to_say("Invalid request"),
+        to_say("Your browser sent something this page cannot read. Please go back and try again."),
     ),
     404: (
         to_say("Not found"),
-        to_say("There is nothing at this address. It may have been copied only in part."),
+        to_say("We could not find this page. The link may be incomplete."),
     ),
-    405: (to_say("Not possible"), to_say("This address cannot be used in that way.")),
-    410: (to_say("Gone"), to_say("What was at this address is no longer available.")),
-    413: (to_say("Too much"), to_say("More was sent than this page takes.")),
-    500: (to_say("Something went wrong"), to_say("It is not your fault. Try again in a while.")),
+    405: (to_say("Not allowed"), to_say("This page cannot be used that way.")),
+    410: (to_say("No longer available"), to_say("This page has been removed.")),
+    413: (to_say("Too large"), to_say("You sent more data than this page accepts.")),
+    500: (to_say("Something went wrong"), to_say("This is not your fault. Please try again later.")),
 }
 _LIST_CLOSED = (
     to_say("This list has ended"),
-    to_say("It sends no more mails, and there is nothing left to choose or to confirm."),
+    to_say("It sends no more emails, so there is nothing to confirm or change here."),
 )
 _LIST_REMOVED = (
-    to_say("Nothing to choose at the moment"),
-    to_say("This list sends no mails at the moment. The links to unsubscribe in its mails still work."),
+    to_say("Nothing to change right now"),
+    to_say("This list is not sending emails right now. The unsubscribe links in its emails still work."),
 )
 _NOTHING = (to_say("Nothing yet"), to_say("Nothing has been published here yet. Come back soon."))
 

@@ -179,7 +179,7 @@ class SignUp:
             signup.parse_signup_address(self._responses.deps.rules.blocklist, first_value(fields, "address"))
         except AddressError as error:
             return address_problem(error)
-        return None if chosen_lists(lists, fields) else (to_say("Choose at least one of the lists."), "")
+        return None if chosen_lists(lists, fields) else (to_say("Please choose at least one list."), "")
 
 
 async def pad_response_time(work: Awaitable[None]) -> None:
@@ -193,8 +193,8 @@ async def pad_response_time(work: Awaitable[None]) -> None:
 def address_problem(error: AddressError) -> Problem:
     """What is wrong with an address."""
     if isinstance(error, signup.BlockedAddress):
-        return to_say("This address cannot be signed up here. Use another one."), ""
-    return to_say("This address cannot be used. Write it like name@example.com."), f"({error.what})"
+        return to_say("This address cannot be signed up here. Please use another one."), ""
+    return to_say("Please enter a valid email address, such as name@example.com."), f"({error.what})"
 
 
 def chosen_lists(lists: Sequence[MailingList], fields: Fields) -> list[MailingList]:

@@ -269,7 +269,7 @@ class LeavePage:
             self._used.invalidate(token)
             self._refused.count("unsubscribes_by_address_over_the_limit")
             return await self._form(
-                request, typed, (to_say("It is not your fault. Try again in a while."), "")
+                request, typed, (to_say("This is not your fault. Please try again later."), "")
             )
         await asyncio.sleep(wait.total_seconds())
         trapped = bool(first_value(fields, "website"))  # hidden from people; robots get the same answer

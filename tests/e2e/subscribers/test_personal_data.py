@@ -80,7 +80,7 @@ def test_who_waits_for_confirmation_is_asked_once_more(site: Any) -> None:
 
 def test_who_is_erased_is_in_no_table_and_the_ledger_still_adds_up(site: Any) -> None:
     mailed(site)
-    assert "say --yes" in site.run("subscribers", "erase", ANN, code=2).stderr
+    assert "add --yes" in site.run("subscribers", "erase", ANN, code=2).stderr
     assert "would forget" in site.run("subscribers", "erase", ANN, "--dry-run").stderr
     assert (
         "forgot ann@example.org and 1 subscription" in site.run("subscribers", "erase", ANN, "--yes").stderr

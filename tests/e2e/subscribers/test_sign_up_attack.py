@@ -108,7 +108,7 @@ def under_attack(site: Any, server: Any, wait_for: Any, *, sign_ups: int, connec
         answers = list(pool.map(reader, range(20)))
         said = flood.result()
     assert len(said) == sign_ups
-    assert all("Check your mail" in answer for answer in answers)
+    assert all("Check your inbox" in answer for answer in answers)
     wait_for(lambda: {mail["To"] for mail in site.mails()} >= set(honest))
     to = [mail["To"] for mail in site.mails()]
     assert sorted(address for address in to if address in honest) == sorted(honest)

@@ -145,7 +145,7 @@ def test_a_cancelled_mailing_is_made_again_of_its_posts_as_they_are_now(site: Si
     new = site.folder / "posts/new.md"
     new.write_text(new.read_text("utf-8").replace("Words.", "Other words."), encoding="utf-8")
     site.at(NOW).publish()
-    with pytest.raises(UsageError, match="remake: its posts, as they are now, go to 3 readers; say --yes"):
+    with pytest.raises(UsageError, match="remake: its posts, as they are now, go to 3 readers; add --yes"):
         site.run("remake", "1")
     assert "mailing 2 is ready, for 3 readers" in site.run("remake", "1", "--yes").stderr
     assert "no readers are left to mail it to" in site.run("remake", "1", "--yes").stderr
@@ -286,7 +286,7 @@ def test_resolving_needs_a_decision_about_what_is_in_doubt(site: Site) -> None:
     site.deliver()
     assert site.run("resolve", "1", "--accept").stderr == "no outcome is unknown\n"
     assert site.run("resolve", "1", "--resend").stderr == "no outcome is unknown\n"
-    with pytest.raises(UsageError, match=r"nothing to zoe@example\.org is in doubt"):
+    with pytest.raises(UsageError, match=r"no outcome for zoe@example\.org is unknown"):
         site.run("resolve", "1", "--accept", "--only", "zoe@example.org")
 
 
