@@ -62,7 +62,7 @@ def read_about(backup: Path) -> Mapping[str, Any]:
             found = tar.extractfile(ABOUT)
             data = found.read() if found is not None else b"{}"
         except (KeyError, tarfile.TarError) as error:
-            raise StoreError(str(backup), f"is no backup: {ABOUT} is not in it", "take another") from error
+            raise StoreError(str(backup), f"is not a backup: {ABOUT} is not in it", "take another") from error
         return cast("Mapping[str, Any]", json.loads(data))
 
 
@@ -152,7 +152,7 @@ def _open(backup: Path) -> tarfile.TarFile:
         ) from None
     except (tarfile.TarError, OSError) as error:
         raise StoreError(
-            str(backup), f"is no backup ({error})", "name a file of `publisher backup`"
+            str(backup), f"is not a backup ({error})", "name a file of `publisher backup`"
         ) from error
 
 
@@ -163,7 +163,7 @@ def _extract(tar: tarfile.TarFile, backup: Path, name: str, to: Path) -> Path:
     try:
         found = tar.extractfile(name)
     except KeyError as error:
-        raise StoreError(str(backup), f"is no backup: {name} is not in it", "take another") from error
+        raise StoreError(str(backup), f"is not a backup: {name} is not in it", "take another") from error
     if found is None:
         raise StoreError(str(backup), f"is not a backup: {name} in it is not a file", "take another")
     with os.fdopen(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:

@@ -18,7 +18,7 @@ RIDDLES = {
     r"\bhope you, asked\b": "You (or someone using your address) asked",
     r"\bone click left\b|\ba pause\?|\bwhat about\?": "Confirm your subscription, Pause emails, Topics",
     r"\bno reader of it\b|\bon no such list\b": "not subscribed to this list",
-    r"(?<!there )\bis no (reader|draft|digest|address|key|text|folder|file|declaration|selector)\b": "is not a",
+    r"(?<!there )\bis no (reader|draft|digest|address|key|text|folder|file|selector)\b": "is not a",
     r"\bthere is no way back\b": "this cannot be undone",
     r"\bat its next look\b": "at its next check",
     r"\bnothing is in doubt\b|\bno doubt for long\b": "no outcome is unknown",
