@@ -331,7 +331,7 @@ def test_when_the_error_page_fails_too_there_is_plain_text(site: Any) -> None:
     folder = site.app.settings.folder / "templates" / "web"
     folder.mkdir(parents=True)
     shown = '{% extends "packaged/web/error.html" %}{% block main %}{{ super() }}'
-    not_of_the_sample = '{{ message.nothing.at.all if "copied" in message }}{% endblock %}'
+    not_of_the_sample = '{{ message.nothing.at.all if "incomplete" in message }}{% endblock %}'
     (folder / "error.html").write_text(shown + not_of_the_sample)
     answer = site.http.get("/nothing")
     assert answer.status_code == 404
