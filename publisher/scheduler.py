@@ -10,19 +10,25 @@ longer.
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Generator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from publisher.app import App, PublishReport, wall_clock
 from publisher.core.errors import PublisherError
-from publisher.core.publishing.plan import HoldReason, describe_held
+from publisher.core.posts.post import describe_wait
+from publisher.core.publishing.log import LogKind
+from publisher.core.publishing.plan import HoldReason, Plan, changes_of_kind, describe_held
 
 log = logging.getLogger(__name__)
 
 # It warns of each run that it leaves out because one is waiting already, which will do all there is to do.
 logging.getLogger("apscheduler").setLevel(logging.ERROR)
+
+MAX_NAMED = 20
+"""Posts that are named when many are withdrawn or restored at once."""
 
 LONGEST_RECHECK = timedelta(seconds=10)
 """The longest wait before a file that is still being written is checked again."""
@@ -119,12 +125,9 @@ class Ticker:
         self._watched = False
         self._unknown, self._held, self._in_outbox = 0, "", ""
         self._secret_problem, self._moved = "", ""
-        self._held_posts: Collection[str] = ()
-        self._unsent: Collection[str] = ()
         self._reworded: set[str] = set()
-        self._retired: set[str] = set()
-        self._removed_lists: set[str] = set()
         self._settings_changes: set[str] = set()
+        self._faults: dict[tuple[str, str], frozenset[str]] = {}
         self._troubles: Mapping[str, str] = {}
         self._full_scan_at = time.monotonic()
         self._clock_wrong, self._log_ahead = False, ""
@@ -266,10 +269,7 @@ class Ticker:
     def set_watch_problem(self, problem: str) -> None:
         """Records for `status` why the folder cannot be watched; "" clears it."""
         self._watched = not problem
-        try:
-            self.app.set_problem("watch", problem)
-        except PublisherError as error:
-            log.error("note_failed", extra={"area": "watch", "reason": str(error)})
+        self._note("watch", problem)
 
     def publish(self) -> None:
         """One tick: publishes, logs what the report says, and schedules the next tick."""
@@ -277,8 +277,12 @@ class Ticker:
         report = self._publish_what_changed()
         self.app.housekeeping()
         plan = report.published.plan
-        if plan.changes or report.mailings:
-            log.info("published", extra={"changes": len(plan.changes), "mailings": len(report.mailings)})
+        documents = len(report.published.written) + len(report.pages)
+        if plan.changes or report.mailings or documents or plan.recovered:
+            kinds = {kind.value: number for kind, number in Counter(c.kind for c in plan.changes).items()}
+            kinds |= {"recovered": plan.recovered} if plan.recovered else {}
+            log.info("published", extra=kinds | {"documents": documents, "mailings": len(report.mailings)})
+        self._log_visibility(plan)
         if report.ahead and report.ahead != self._log_ahead:
             log.warning("log_is_ahead", extra={"reason": report.ahead})
         self._log_ahead = report.ahead
@@ -296,24 +300,17 @@ class Ticker:
         for line in set(report.reworded) - self._reworded:
             log.warning("mailing_reworded", extra={"reason": line})
         self._reworded = set(report.reworded)
-        retired = {finding.reason for finding in report.published.retired}
-        for reason in retired - self._retired:
-            log.warning("feed_retired", extra={"reason": reason})
-        self._retired = retired
+        self._log_faults("feed_retired", [finding.reason for finding in report.published.retired])
         self._log_settings(report.settings_changes)
         self._settings_changes.clear()  # they have happened
-        for reason in sorted(set(report.removed_lists) - self._removed_lists):
-            log.warning("list_removed", extra={"reason": reason})
-        self._removed_lists = set(report.removed_lists)
-        self._log_unsent({str(error) for error in report.unsent})
+        self._log_faults("list_removed", report.removed_lists)
+        self._log_faults("mail_not_sent", map(str, report.unsent), level=logging.ERROR)
+        self._log_faults("template_broken", map(str, report.broken_templates), level=logging.ERROR)
         if report.public_url:
             log.warning("public_url", extra={"reason": report.public_url})
         held = describe_held([hold for hold in plan.held if hold.reason is not HoldReason.MISSING])
-        for line in [line for line in held if line not in self._held_posts]:
-            log.warning("posts_held", extra={"reason": line})
-        self._held_posts = held
-        for bad in plan.bad:
-            log.warning("bad_post", extra={"path": bad.path, "line": bad.line, "reason": bad.reason})
+        self._log_faults("posts_held", held)
+        self._log_faults("bad_post", map(str, plan.bad))
         for warning in report.warnings:
             fields = {"path": warning.path, "line": warning.line, "reason": warning.reason}
             log.warning("post_warning", extra=fields)
@@ -339,11 +336,34 @@ class Ticker:
                 log.warning("settings_change", extra={"effect": line})
         self._settings_changes.update(changes)
 
-    def _log_unsent(self, reasons: Collection[str]) -> None:
-        """Logs a reason when it is new; `status` shows it for as long as it lasts."""
-        for reason in sorted(set(reasons) - set(self._unsent)):
-            log.error("mail_not_sent", extra={"reason": reason})
-        self._unsent = reasons
+    def _log_visibility(self, plan: Plan) -> None:
+        """Logs which posts readers cease to see, and why, and which they see again."""
+        found = dict(plan.touched)
+        for change in changes_of_kind(plan, LogKind.WITHDRAWN)[:MAX_NAMED]:
+            why = describe_wait(found.get(change.id, change.post), self.app.clock()) or "its file is gone"
+            log.warning("post_withdrawn", extra={"path": change.post.path, "reason": why})
+        for change in changes_of_kind(plan, LogKind.RESTORED)[:MAX_NAMED]:
+            log.warning("post_restored", extra={"path": change.post.path})
+
+    def _log_faults(
+        self,
+        event: str,
+        reasons: Iterable[str],
+        *,
+        area: str = "",
+        level: int = logging.WARNING,
+        error: Exception | None = None,
+    ) -> None:
+        """Logs each fault once, when it begins, with the traceback of an `error`, and when it is over;
+        `status` shows it meanwhile.
+        """
+        where = {"area": area} if area else {}
+        before, now = self._faults.get((event, area), frozenset()), frozenset(reasons)
+        for reason in sorted(now - before):
+            log.log(level, event, extra=where | {"reason": reason}, exc_info=error)
+        for reason in sorted(before - now):
+            log.info("over", extra={"fault": event} | where | {"reason": reason})
+        self._faults[event, area] = now
 
     def _publish_what_changed(self) -> PublishReport:
         """Checks only files that changed. Checks every file once per interval, in case a change was missed,
@@ -429,11 +449,22 @@ class Ticker:
                 return
             work()
         except PublisherError as error:
-            log.error("tick_failed", extra={"area": area, "reason": str(error)})
-            self.app.set_problem(area, str(error))
+            self._log_faults("tick_failed", [str(error)], area=area, level=logging.ERROR)
+            self._note(area, str(error))
         except Exception as error:  # one area's fault must not stop the others, nor its next tick
-            log.exception("tick_failed", extra={"area": area})
-            self.app.set_problem(area, f"{type(error).__name__}: {error}")
+            reason = f"{type(error).__name__}: {error}"
+            self._log_faults("tick_failed", [reason], area=area, level=logging.ERROR, error=error)
+            self._note(area, reason)
         else:
+            self._log_faults("tick_failed", (), area=area)
             self.worked_at[area] = self.app.clock()
-            self.app.set_problem(area)
+            self._note(area, "")
+
+    def _note(self, area: str, problem: str) -> None:
+        """Records a problem for `status`; "" clears it. The store may be what does not work."""
+        failed: list[str] = []
+        try:
+            self.app.set_problem(area, problem)
+        except PublisherError as error:
+            failed = [str(error)]
+        self._log_faults("note_failed", failed, area=area, level=logging.ERROR)

@@ -6,6 +6,7 @@ meantime.
 
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from publisher.services.publishing import publish
     from publisher.services.publishing.folder_snapshot import SnapshotCache
 
+
+LEAST_FREE = 500_000
+"""Bytes that a disk must have left, or `status` says that it is full."""
 
 REST = timedelta(milliseconds=100)
 """How long a file must have been left alone before `run` reads it."""
@@ -336,7 +340,22 @@ class App(OpenSite):
         """What `publisher status` shows."""
         from publisher.app.service import service_status
 
-        return services.status.status(self.deps, self.clock()) | {"service": service_status(self)}
+        found: dict[str, Any] = services.status.status(self.deps, self.clock())
+        found["service"] = service_status(self)
+        now = self.clock()  # a full disk cannot be recorded in the store
+        full = [{"area": "disk", "since": now, "text": text} for text in self._full_disks()]
+        return found | {"problems": [*found["problems"], *full]}
+
+    def _full_disks(self) -> list[str]:
+        """A sentence for each folder of this site on a disk that is almost full."""
+        full: dict[int, str] = {}
+        for folder in (self.state, self.public, self.outbox):
+            with suppress(OSError):
+                disk, free = folder.stat().st_dev, shutil.disk_usage(folder).free
+                if free < LEAST_FREE:
+                    text = f"{folder}: the disk is full, {free // 1000:,} kB are free; free some space"
+                    full.setdefault(disk, text)
+        return list(full.values())
 
     def migrate(self) -> tuple[str, str]:
         """Brings the store to this version's schema and addresses to its keys. Returns the schema before and

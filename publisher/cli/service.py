@@ -220,6 +220,7 @@ class Service:
         """
         watchdog = watchdog_interval()
         every = min(HEARTBEAT, watchdog / 3) if watchdog else HEARTBEAT
+        failed = ""
         while True:
             worked = self._worked()
             served = worked["served_at"]
@@ -227,10 +228,13 @@ class Service:
                 notify(WATCHDOG)
             try:
                 self._register.beat(worked)
+                failed = ""
             except Refused as error:
                 self._end_with(error)
             except PublisherError as error:
-                log.error("heartbeat_failed", extra={"reason": str(error)})
+                if str(error) != failed:
+                    log.error("heartbeat_failed", extra={"reason": str(error)})
+                failed = str(error)
             if self._ended.wait(every.total_seconds()):
                 return
 

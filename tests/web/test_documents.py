@@ -146,6 +146,24 @@ def test_a_date_in_the_future_says_nothing(site: Any) -> None:
     assert site.http.get("/feed.atom", headers={"If-Modified-Since": future}).status_code == 200
 
 
+def test_last_modified_is_never_in_the_future_and_moves_on_with_the_clock(site: Any) -> None:
+    file = site.put("feed.atom", FEED)
+    written = site.clock.now
+    first = site.http.get("/feed.atom")
+    site.clock.now -= timedelta(hours=1)  # it was set back
+    asked = http_date(site.clock.now)
+    for headers in ({}, {"Range": "bytes=0-3"}, {"If-None-Match": first.headers["etag"]}):
+        found = site.http.get("/feed.atom", headers=headers)
+        assert (found.headers.get("last-modified", asked), found.headers["etag"]) == (
+            asked,
+            first.headers["etag"],
+        ), headers
+    assert site.http.get("/feed.atom", headers={"If-Modified-Since": asked}).status_code == 200
+    site.clock.now = written + timedelta(seconds=1)
+    again = site.http.get("/feed.atom", headers={"If-Modified-Since": first.headers["last-modified"]})
+    assert (again.status_code, file) == (304, file)
+
+
 def test_a_failed_if_match_is_412(site: Any) -> None:
     site.put("feed.atom", FEED)
     assert site.http.get("/feed.atom", headers={"If-Match": '"x"'}).status_code == 412

@@ -34,6 +34,7 @@ from publisher.web.documents.request import (
     choose_encoding,
     entity_tags,
     evaluate,
+    http_date,
     parse_http_date,
     parse_range,
     parse_request,
@@ -268,9 +269,9 @@ def respond(
         return plain_response(412, b"", (), request)
     if status == 200:
         if versions and (delta := delta_response(file, request, variant, max_age, encode, versions)):
-            return delta
+            return dated(delta, file, now)
         if coding == IDENTITY and (part := partial_response(file, request, variant, max_age, now)):
-            return part
+            return dated(part, file, now)
     key = (status, coding, request.head, max_age)
     response = file.responses.get(key)
     if response is None:
@@ -286,7 +287,18 @@ def respond(
                 200, (*variant.headers, *kept, *ranges), b"" if request.head else body
             )
         file.responses[key] = response
-    return response
+    return dated(response, file, now)
+
+
+def dated(response: DocumentResponse, file: CachedFile, now: datetime) -> DocumentResponse:
+    """The response for `file`, with a Last-Modified that is not later than now, although the clock may have
+    been set back since (RFC 9110 8.8.2.1).
+    """
+    if file.modified <= now:
+        return response
+    date = http_date(now).encode()
+    headers = tuple((name, date if name == b"last-modified" else value) for name, value in response.headers)
+    return replace(response, headers=headers)
 
 
 def cache_control(file: CachedFile, max_age: int) -> tuple[bytes, bytes]:

@@ -173,3 +173,48 @@ def test_a_job_follows_itself_when_it_is_asked_for_while_it_runs_and_ends_what_i
     go.release()
     scheduler.shutdown(wait=True)
     assert len(runs) == 2
+
+
+def test_a_fault_is_logged_when_it_begins_and_when_it_is_over_not_at_each_tick(
+    ticking: Ticking, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = ticking.posts.with_name("away")
+    ticking.write("second")
+    (ticking.posts / "bad.md").write_text("---\ntitle: [\n---\n")
+    with caplog.at_level(logging.INFO):
+        for _ in range(3):
+            ticking.ticker.files_changed(None)
+            ticking.tick()
+        ticking.posts.rename(away)
+        for _ in range(3):
+            ticking.tick()
+        away.rename(ticking.posts)
+        (ticking.posts / "bad.md").unlink()
+        for _ in range(2):
+            ticking.ticker.files_changed(None)
+            ticking.tick()
+    lines = [(record.message, getattr(record, "fault", "")) for record in caplog.records]
+    names = {"bad_post", "tick_failed", "over"}
+    assert [line for line in lines if line[0] in names] == [
+        ("bad_post", ""),
+        ("tick_failed", ""),
+        ("over", "bad_post"),
+        ("over", "tick_failed"),
+    ]
+    [published] = [record for record in caplog.records if record.message == "published"]
+    assert vars(published)["published"] == 1
+
+
+def test_withdrawn_posts_are_named_with_the_reason(
+    ticking: Ticking, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        (ticking.posts / "first.md").write_text(
+            POST.format("first").replace("---\n", "---\ndraft: true\n", 1)
+        )
+        ticking.ticker.files_changed(None)
+        ticking.tick()
+        ticking.write("first")
+        ticking.tick()
+    said = [(r.message, vars(r)["path"]) for r in caplog.records if r.message.startswith("post_")]
+    assert said == [("post_withdrawn", "first.md"), ("post_restored", "first.md")]
