@@ -106,7 +106,8 @@ def safe_html(
         return commonmark.as_plain(reveal_text(written_math(without_tags(source), formulas)))
     html = sanitize(html, context.base_url, dict(files), unusable)
     if files:
-        html = fragments.with_sizes(html, [place for _, place in files])
+        places = [place for _, place in files]
+        html = fragments.with_originals(fragments.with_sizes(html, places), places)
     if MarkdownExtension.CAPTIONS in extensions:
         html = fragments.with_captions(html)
     if rtl or 'dir="rtl"' in html:

@@ -83,6 +83,12 @@ class Source(Protocol):
         """The bytes of an asset's file; None if it is gone, or may not be published."""
         ...
 
+    def smaller_picture(self, data: bytes) -> bytes:
+        """A picture at most SMALL_WIDTH wide, in the same format and without its metadata; `data` itself if
+        it cannot be made smaller.
+        """
+        ...
+
 
 class Markup(Protocol):
     """Bodies to safe HTML and to text. Pure: no network, no files. Never raises for content. A relative

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from publisher import core
 from publisher.core.errors import SourceError
 from publisher.core.posts.post import BadPost, FileReading, FileStat, ParsedPost
-from publisher.sources.fields.assets import AssetFolder, find_references
+from publisher.sources.fields.assets import AssetFolder, find_references, smaller_picture
 from publisher.sources.file_reading import FileBusy, StabilityCheck, Walk, read_stable, to_file_stat
 from publisher.sources.parallel import (
     PackedStats,
@@ -310,6 +310,10 @@ class FolderSource:
     def file(self, path: str) -> bytes | None:
         """The bytes of the asset at `path`; None if it is gone or may not be published."""
         return self._assets.read(path)
+
+    def smaller_picture(self, data: bytes) -> bytes:
+        """The picture at most SMALL_WIDTH wide; `data` itself if it cannot be made smaller."""
+        return smaller_picture(data)
 
     def _asset_names(self, found: ParsedPost) -> dict[str, int]:
         """The files beside a post that it refers to, with the line of each reference; none where Publisher

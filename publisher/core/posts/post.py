@@ -19,6 +19,18 @@ from publisher.core.site import Person
 ASSETS_FOLDER = "assets/"
 """The folder of assets under public/."""
 
+LARGE_WIDTH, LARGE_BYTES = 2_000, 1_500_000
+"""A picture that is wider, or a photo of more bytes, is made smaller for pages and mails."""
+
+SMALL_WIDTH = 1_600
+"""How wide it is then at most, in pixels: twice the column of a page, for fine screens."""
+
+MAX_RESIZED_PIXELS = 80_000_000
+"""A picture with more is shown as it is: unpacked it would take hundreds of megabytes."""
+
+RESIZABLE = frozenset({"jpeg", "jpg", "png", "webp"})
+"""The suffixes of pictures that can be made smaller."""
+
 _SCHEME = lazy(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _CONTROL = lazy("[\x00-\x1f\x7f\ud800-\udfff]")
 _NOT_PLAIN = lazy(r"[^A-Za-z0-9_-]+")
@@ -40,18 +52,50 @@ class Asset:
     @property
     def document(self) -> str:
         """Its path under public/: equal bytes under one name are one document, changed bytes another."""
+        return self._document("")
+
+    @property
+    def small_document(self) -> str:
+        """The path of the picture that pages and mails show instead, because this one is large; "" if they
+        show this one.
+        """
+        suffix = self.path.rpartition(".")[2].lower()
+        if suffix not in RESIZABLE or not self.width or not self.height:
+            return ""
+        if self.width * self.height > MAX_RESIZED_PIXELS:
+            return ""
+        heavy = self.size > LARGE_BYTES and suffix != "png"
+        return self._document(f"-{SMALL_WIDTH}") if self.width > LARGE_WIDTH or heavy else ""
+
+    def _document(self, mark: str) -> str:
         stem, _, suffix = self.path.rpartition("/")[2].rpartition(".")
         plain = _NOT_PLAIN.sub("-", stem).strip("-")[:60] or "file"
-        return f"{ASSETS_FOLDER}{self.sha256[:16]}-{plain}.{suffix.lower()}"
+        return f"{ASSETS_FOLDER}{self.sha256[:16]}-{plain}{mark}.{suffix.lower()}"
+
+    def location(self, base: str) -> "AssetLocation":
+        """Where readers find it below the URL `base`."""
+        if not self.small_document:
+            return AssetLocation(url=base + self.document, width=self.width, height=self.height)
+        width, height = self.width or 1, self.height or 1
+        shown = min(width, SMALL_WIDTH)
+        return AssetLocation(
+            url=base + self.small_document,
+            width=shown,
+            height=max(1, round(height * shown / width)),
+            original=base + self.document,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetLocation:
-    """Where readers find an asset: an absolute URL, and its size in pixels if known."""
+    """Where readers find an asset: an absolute URL, and its size in pixels if known. `original` is the URL of
+    the picture that it was made smaller from, "" if it is the file itself.
+    """
 
     url: str
     width: int | None = None
     height: int | None = None
+    original: str = ""
 
 
 NO_ASSETS: Mapping[str, AssetLocation] = MappingProxyType({})
@@ -80,7 +124,10 @@ def locate_asset(reference: str, files: Mapping[str, AssetLocation]) -> AssetLoc
     _, mark, fragment = reference.strip().partition("#")
     if found is None or not mark:
         return found
-    return AssetLocation(url=f"{found.url}#{fragment}", width=found.width, height=found.height)
+    original = f"{found.original}#{fragment}" if found.original else ""
+    return AssetLocation(
+        url=f"{found.url}#{fragment}", width=found.width, height=found.height, original=original
+    )
 
 
 def merge_assets(before: tuple[Asset, ...], now: tuple[Asset, ...]) -> tuple[Asset, ...]:

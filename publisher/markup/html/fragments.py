@@ -176,6 +176,23 @@ def with_sizes(source: str, files: Sequence[AssetLocation]) -> str:
     return "".join(parts)
 
 
+def with_originals(source: str, files: Sequence[AssetLocation]) -> str:
+    """`source` in which a picture that was made smaller leads to the original, unless it is in a link."""
+    originals = {file.url: file.original for file in files if file.original}
+    if not originals or "<img" not in source:
+        return source
+    parts: list[str] = []
+    links = 0
+    for piece in pieces(source):
+        raw = piece.raw
+        if piece.tag == "a":
+            links += -1 if piece.closing else 1
+        if piece.tag == "img" and not links and (original := originals.get(piece.get("src"))):
+            raw = f'<a href="{html.escape(original)}">{raw}</a>'
+        parts.append(raw)
+    return "".join(parts)
+
+
 def with_captions(source: str) -> str:
     """Safe HTML in which a picture that has a paragraph for itself is a figure, its title the caption."""
     if "<img" not in source or 'title="' not in source:

@@ -254,7 +254,9 @@ def _percent_encoded(url: str) -> str:
 def resolve(url: str, base: str, files: Mapping[str, AssetLocation], *, image: bool = False) -> str | None:
     """The URL of the post's own file if `url` names one of `files`, else the same as `absolute`."""
     found = locate_asset(url, files) if files else None
-    return found.url if found else absolute(url, base, image=image)
+    if found is None:
+        return absolute(url, base, image=image)
+    return found.url if image or not found.original else found.original
 
 
 def absolute_srcset(srcset: str, base: str, files: Mapping[str, AssetLocation]) -> str | None:

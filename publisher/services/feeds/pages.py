@@ -424,12 +424,23 @@ def redirect_page(deps: Deps, known: PublishedPost, url: str) -> bytes:
 
 
 def asset_documents(deps: Deps, posts: Sequence[PublishedPost]) -> list[DocumentSpec]:
-    """A document for each asset of `posts`, byte for byte the file."""
+    """A document for each asset of `posts`, byte for byte the file, and one more for each large picture."""
     assets = {asset.document: asset for known in posts for asset in known.post.assets}
-    return [
+    specs = [
         DocumentSpec(path=path, fingerprint=asset.sha256, make=partial(asset_bytes, deps, asset))
         for path, asset in sorted(assets.items())
     ]
+    return specs + [
+        DocumentSpec(path=path, fingerprint=asset.sha256, make=partial(small_picture, deps, asset))
+        for asset in assets.values()
+        if (path := asset.small_document)
+    ]
+
+
+def small_picture(deps: Deps, asset: Asset) -> bytes | None:
+    """The bytes of a large picture as pages and mails show it."""
+    data = asset_bytes(deps, asset)
+    return None if data is None else deps.adapters.source().smaller_picture(data)
 
 
 def asset_bytes(deps: Deps, asset: Asset) -> bytes | None:

@@ -135,10 +135,7 @@ def draft_content(deps: Deps, found: ParsedPost, folder: str, now: datetime) -> 
         first_seq=0,
         updated_at=now,
     )
-    files = {
-        asset.name: AssetLocation(url=folder + asset.document, width=asset.width, height=asset.height)
-        for asset in reversed(post.assets)
-    }
+    files = {asset.name: asset.location(folder) for asset in reversed(post.assets)}
     return PostContent(known=known, body=found.body, files=files, markup=deps.adapters.markup)
 
 
@@ -150,10 +147,7 @@ def placed_assets(rules: SiteRules, post: Post) -> Mapping[str, AssetLocation]:
         return NO_ASSETS
     base = rules.site.public_url
     # Reversed, so that of two assets with one name the first wins.
-    return {
-        asset.name: AssetLocation(url=base + asset.document, width=asset.width, height=asset.height)
-        for asset in reversed(post.assets)
-    }
+    return {asset.name: asset.location(base) for asset in reversed(post.assets)}
 
 
 def render_html(markup: Markup, post: Post, body: str, files: Mapping[str, AssetLocation] = NO_ASSETS) -> str:

@@ -12,10 +12,12 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import replace
 from html import unescape
+from io import BytesIO
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from publisher.core.caching import lazy
-from publisher.core.posts.post import Asset, Post, referenced_name
+from publisher.core.posts.post import MAX_RESIZED_PIXELS, SMALL_WIDTH, Asset, Post, referenced_name
 from publisher.sources.file_reading import StabilityCheck, read_stable
 
 ImageSize = tuple[int, int]
@@ -25,6 +27,9 @@ _SEGMENTS = 10_000
 
 MAX_ASSET_BYTES = 25 * 1024 * 1024
 """The most bytes of an asset."""
+
+MAX_SCANS = 100
+"""A JPEG that is unpacked has at most as many scans: each goes over the whole picture."""
 
 ASSET_SUFFIXES = frozenset(
     "aac avif csv epub flac gif ics jpeg jpg m4a m4v mov mp3 mp4 oga ogg ogv opus pdf png srt svg txt vtt wav"  # noqa: SIM905  # a list of suffixes reads better as one line
@@ -40,7 +45,11 @@ _TARGETS = lazy(
     re.MULTILINE | re.IGNORECASE,
 )
 PICTURE_SUFFIXES = frozenset(["avif", "gif", "jpeg", "jpg", "png", "svg", "webp"])
-_SHOWN = lazy(r"<(?:img|source|video)\b[^<>]*$|!\[[^\[\]]*$", re.IGNORECASE)
+NOT_IN_MAILS = frozenset(["avif", "svg"])
+SHOWN_SUFFIXES = PICTURE_SUFFIXES | frozenset(
+    "aac flac m4a m4v mov mp3 mp4 oga ogg ogv opus wav webm".split()  # noqa: SIM905  # as above
+)
+_SHOWN = lazy(r"<(?:audio|img|source|video)\b[^<>]*$|!\[[^\[\]]*$", re.IGNORECASE)
 _LOOKBEHIND = 2_000
 """How many characters before a URL are searched for the beginning of its picture."""
 
@@ -133,7 +142,7 @@ def find_references(body: str) -> dict[str, int]:
             at = match.start()
             shown_as_picture = (
                 line < 0
-                and suffix_of(name) in PICTURE_SUFFIXES
+                and suffix_of(name) in SHOWN_SUFFIXES
                 and (kind == "wiki" or _SHOWN.search(body, max(0, at - _LOOKBEHIND), at))
             )
             if shown_as_picture:
@@ -169,9 +178,16 @@ class AssetFolder:
                     assets.append(found)
                 if found is not None:
                     break
-            if found is None and line >= 0 and suffix_of(name) in PICTURE_SUFFIXES:
-                where = f"line {line}: " if line else ""
+            suffix, where = suffix_of(name), f"line {line}: " if line > 0 else ""
+            if line < 0:
+                continue
+            if found is None and suffix in PICTURE_SUFFIXES:
                 warnings.append(f"{where}{name}: no such picture beside the post; add it or fix its name")
+            elif found is None:
+                warnings.append(f"{where}{name}: no such file beside the post; add it or fix its name")
+            elif suffix in NOT_IN_MAILS:
+                what = f"mails show its words instead, because few mail programs know .{suffix} pictures"
+                warnings.append(f"{where}{name}: {what}; use PNG or JPEG")
         return assets, warnings
 
     def read(self, path: str) -> bytes | None:
@@ -234,6 +250,43 @@ def read_asset(real: Path, rest: StabilityCheck | None = None) -> tuple[bytes] |
             os.close(handle)
     except OSError as error:
         return error.strerror or str(error)
+
+
+def smaller_picture(data: bytes) -> bytes:
+    """A JPEG, PNG or WebP at most SMALL_WIDTH wide, as it is meant to be turned, without its metadata. `data`
+    itself if it is moving, broken or too large to be unpacked, or would gain nothing.
+    """
+    size = image_size(data)
+    if size is None or size[0] * size[1] > MAX_RESIZED_PIXELS or data.count(b"\xff\xda") > MAX_SCANS:
+        return data
+    from PIL import Image, ImageOps  # only large pictures need it
+
+    made = BytesIO()
+    try:
+        with Image.open(BytesIO(data), formats=("JPEG", "PNG", "WEBP")) as picture:
+            if getattr(picture, "n_frames", 1) > 1 or picture.width * picture.height > MAX_RESIZED_PIXELS:
+                return data
+            kind, profile = picture.format, picture.info.get("icc_profile")
+            picture.draft("RGB", (2 * SMALL_WIDTH, 2 * SMALL_WIDTH))  # a JPEG is unpacked smaller
+            shown = ImageOps.exif_transpose(picture)
+            has_alpha = shown.mode in ("LA", "PA", "RGBA") or "transparency" in shown.info
+            if shown.mode not in ("L", "RGB", "RGBA"):
+                profile = None if shown.mode == "CMYK" else profile
+                shown = shown.convert("RGBA" if has_alpha and kind != "JPEG" else "RGB")
+            width = min(size[0], SMALL_WIDTH)
+            shown = shown.resize((width, max(1, round(size[1] * width / size[0]))), Image.Resampling.LANCZOS)
+            options: dict[str, Any] = {"icc_profile": profile} if profile else {}
+            match kind:
+                case "JPEG":
+                    options |= {"quality": 82, "optimize": True, "progressive": True}
+                case "WEBP":
+                    options |= {"quality": 80}
+                case _:
+                    options |= {"optimize": True}
+            shown.save(made, kind, **options)
+    except Exception:  # whatever is wrong with a file from outside: readers get it as it is
+        return data
+    return made.getvalue() if made.tell() < len(data) else data
 
 
 class CodeRanges:

@@ -187,8 +187,12 @@ class DraftPages:
             draft, _ = await run_in_threadpool(self._draft, request.path_params["token"], self._app.clock())
         except TokenError:
             return await self._responses.error(404, request.scope)
-        path = next((asset.path for asset in draft.post.assets if asset.document == name), "")
-        data = await run_in_threadpool(self._app.source.as_it_is().file, path) if path else None
+        shown = (asset for asset in draft.post.assets if name in (asset.document, asset.small_document))
+        asset = next(shown, None)
+        source = self._app.source.as_it_is()
+        data = await run_in_threadpool(source.file, asset.path) if asset else None
+        if data is not None and asset is not None and name == asset.small_document:
+            data = await run_in_threadpool(source.smaller_picture, data)
         if data is None:
             return await self._responses.error(404, request.scope)
         return Response(data, media_type=content_type(name), headers=HEADERS)
