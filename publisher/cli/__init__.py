@@ -9,6 +9,8 @@ from importlib import import_module
 import click
 
 from publisher import __version__
+from publisher.cli.help import HelpContext, options_of_every_command
+from publisher.cli.terminal import STYLE, colored, paint_labels
 from publisher.core.errors import PublisherError
 
 COMMANDS = {
@@ -69,6 +71,8 @@ _HARMFUL_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]
 class LazyGroup(click.Group):
     """Lists its commands without importing them."""
 
+    context_class = HelpContext
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
@@ -115,9 +119,13 @@ def publisher(site: str | None) -> None:
         os.environ["PUBLISHER_SITE"] = site  # which the command's own --site overrides
 
 
+publisher.params += options_of_every_command()
+
+
 def main() -> None:
     """The program: exit 0 done, 1 failed or findings, 2 wrong usage; errors are one line."""
     debug = "--debug" in sys.argv
+    STYLE.reset()
     # Values make no cycles, and going over them costs: the 120,000 of a start would be gone over twice.
     gc.set_threshold(200_000, 20, 50)
     try:
@@ -125,7 +133,7 @@ def main() -> None:
     except PublisherError as error:
         if debug:
             raise
-        click.echo(printable(f"publisher: {error}"), err=True)
+        say_error(str(error))
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.stderr.close()
@@ -135,10 +143,15 @@ def main() -> None:
             raise
         text = " ".join(str(error).split())
         what = f"unexpected {type(error).__name__}: {text}"
-        click.echo(printable(f"publisher: {what}; --debug shows where"), err=True)
+        say_error(f"{what}; --debug shows where")
         sys.exit(1)
     finally:
         gc.freeze()  # the process ends: nothing that is left need be gone over once more
+
+
+def say_error(text: str) -> None:
+    """Prints the one line of an error on stderr."""
+    click.echo(paint_labels(printable(f"publisher: {text}"), sys.stderr), err=True, color=colored(sys.stderr))
 
 
 def printable(text: str) -> str:

@@ -7,10 +7,11 @@ import click
 from publisher.app import App
 from publisher.app import backup as keeping
 from publisher.cli.common import SiteOptions, confirm_or_refuse, count, say, show_json, site_options, utc
+from publisher.cli.help import command
 from publisher.core.errors import UsageError
 
 
-@click.command()
+@command(examples=(("Save a site to one file, even while it runs", "publisher backup mysite.backup"),))
 @site_options(as_json=True)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--yes", is_flag=True, help="Replace FILE if it exists.")
@@ -25,7 +26,15 @@ def backup(site: SiteOptions, as_json: bool, file: Path, yes: bool) -> None:
         show_json(dict(about) | {"file": str(file), "bytes": file.stat().st_size})
 
 
-@click.command()
+@command(
+    examples=(
+        ("Look into a backup", "publisher restore mysite.backup --dry-run"),
+        (
+            "Restore it, then replay what happened since",
+            "publisher restore mysite.backup --yes && publisher reconcile",
+        ),
+    )
+)
 @site_options(as_json=True)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Show what FILE holds; change nothing.")
@@ -49,7 +58,13 @@ def restore(site: SiteOptions, as_json: bool, file: Path, dry_run: bool, yes: bo
         show_json(dict(about) | {"kept": str(old) if old else None})
 
 
-@click.command()
+@command(
+    examples=(
+        ("See what the store lacks", "publisher reconcile --dry-run"),
+        ("Replay it", "publisher reconcile"),
+        ("Accept the clock after it was wrong", "publisher reconcile --clock"),
+    )
+)
 @site_options(at=True, as_json=True)
 @click.option("--dry-run", is_flag=True, help="Show what the store lacks; change nothing.")
 @click.option("--clock", is_flag=True, help="Accept the clock as it is, although the log is ahead of it.")

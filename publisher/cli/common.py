@@ -2,9 +2,10 @@
 
 import ipaddress
 import json
+import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,10 +15,12 @@ import click
 
 from publisher.app import App, fixed, wall_clock
 from publisher.cli import printable, printable_json
+from publisher.cli.help import did_you_mean
+from publisher.cli.terminal import STYLE, colored, is_urgent, paint_labels, table_lines
 from publisher.config import RawSettings, Settings, load, load_with_source
 from publisher.core.errors import OutputError, PublisherError, SettingsError, UsageError
 from publisher.core.subscribers.subscription import MailingList
-from publisher.core.times import TIME_FORMS, parse_time
+from publisher.core.times import TIME_FORMS, local_time, parse_time
 
 LISTEN = "127.0.0.1:8000"
 """Where a site listens that does not say."""
@@ -168,20 +171,18 @@ def choose_listen(listen: str) -> str:
 def site_options(
     *, at: bool = False, as_json: bool = False
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Adds --site and --debug, and on request --at and --json. The command gets `site: SiteOptions`."""
+    """Adds --site, and on request --at and --json. The command gets `site: SiteOptions`."""
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(**given: Any) -> Any:
-            given.pop("debug")
+            if STYLE.verbose:
+                log_to_stderr(every_detail=STYLE.verbose > 1)
             given["site"] = SiteOptions(Path(given.pop("site")), given.pop("at", None))
             return command(**given)
 
         wrapped.__name__, wrapped.__doc__ = command.__name__, command.__doc__
         wrapped.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]  # click's own
         decorated: Callable[..., Any] = wrapped
-        decorated = click.option("--debug", is_flag=True, help="Show the full traceback of an error.")(
-            decorated
-        )
         if as_json:
             decorated = click.option("--json", "as_json", is_flag=True, help="Print JSON.")(decorated)
         if at:
@@ -202,12 +203,28 @@ def echo(text: object, *, err: bool = False, nl: bool = True) -> None:
     """Prints data for people on stdout. All text for the terminal goes through here, so that control
     characters in what authors, readers and servers wrote never reach it.
     """
-    click.echo(printable(str(text)), err=err, nl=nl)
+    stream = sys.stderr if err else sys.stdout
+    click.echo(paint_labels(printable(str(text)), stream), err=err, nl=nl, color=colored(stream))
 
 
 def say(text: str) -> None:
-    """Prints a message on stderr, so that stdout has only data."""
-    echo(text, err=True)
+    """Prints a message on stderr, so that stdout has only data. With --quiet only warnings, errors and what
+    waits for a person are shown.
+    """
+    if not STYLE.quiet or is_urgent(text):
+        echo(text, err=True)
+
+
+def show_help(command: click.Command, context: click.Context) -> None:
+    """Prints the help of a command on stdout."""
+    click.echo(command.get_help(context), color=colored(sys.stdout))
+
+
+def show_table(headers: Sequence[str], rows: Iterable[Sequence[object]], *, cut: Sequence[str] = ()) -> None:
+    """Prints a table on stdout; see `terminal.table_lines`."""
+    cells = ([printable(str(cell)) for cell in row] for row in rows)
+    for line in table_lines(headers, cells, cut=cut):
+        click.echo(line, color=colored(sys.stdout))
 
 
 def confirm(question: str, *, err: bool = False) -> None:
@@ -267,15 +284,52 @@ def utc(value: datetime | None) -> str | None:
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if value else None
 
 
+def local(app: App, value: datetime | None) -> str:
+    """An instant for people, by the clock of the site: "2026-11-25 09:00 CET"; "" for None."""
+    return local_time(value, app.settings.site.timezone) if value else ""
+
+
 def count(number: int, one: str, many: str = "") -> str:
     """ "1 post", "2 posts"."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def the_list(app: App, slug: str) -> MailingList:
-    """The list with that slug. Raises UsageError, which names the lists there are."""
+def the_list(app: App, slug: str, where: str = "--list") -> MailingList:
+    """The list with that slug. `where` is the option or argument that named it. Raises UsageError, which
+    names the lists there are.
+    """
     for spec in app.settings.lists:
         if spec.slug == slug:
             return spec
-    names = ", ".join(spec.slug for spec in app.settings.lists) or "none"
-    raise UsageError("--list", f"no list {slug!r}", f"publisher.toml has: {names}")
+    there = [spec.slug for spec in app.settings.lists]
+    raise UsageError(where, f"no list {slug!r}", did_you_mean(slug, there, "publisher.toml has"))
+
+
+def check_feed(app: App, slug: str, where: str) -> None:
+    """Raises UsageError, which names the feeds there are, if there is none with that slug."""
+    there = [spec.slug for spec in app.deps.rules.feeds]
+    if slug not in there:
+        raise UsageError(where, f"no feed {slug!r}", did_you_mean(slug, there, "publisher.toml has"))
+
+
+class FieldFormatter(logging.Formatter):
+    """`LEVEL event key=value`: constant event names, values as fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        known = logging.makeLogRecord({}).__dict__.keys() | {"message", "asctime", "taskName"}
+        fields: dict[str, Any] = {k: v for k, v in record.__dict__.items() if k not in known}
+        text = " ".join(
+            [record.levelname.lower(), record.getMessage(), *(f"{k}={v}" for k, v in fields.items())]
+        )
+        trace = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
+        return printable(" ".join(text.split("\n")) + trace)
+
+
+def log_to_stderr(*, every_detail: bool = False) -> None:
+    """Sends the log to stderr, one line for each event."""
+    root = logging.getLogger("publisher")
+    root.setLevel(logging.DEBUG if every_detail else logging.INFO)
+    if not any(isinstance(handler.formatter, FieldFormatter) for handler in root.handlers):
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(FieldFormatter())
+        root.addHandler(handler)

@@ -5,10 +5,19 @@ from pathlib import Path
 import click
 
 from publisher.cli.common import count, echo, say, show_json
+from publisher.cli.help import command
 from publisher.convert.blog import PLATFORMS, Conversion, convert_blog, read_export, write_folder
 
 
-@click.command()
+@command(
+    examples=(
+        (
+            "See what would be written, and what cannot be carried over",
+            "publisher convert ghost export.json posts --dry-run",
+        ),
+        ("Convert, with pictures", "publisher convert ghost export.json posts --pictures content/images"),
+    )
+)
 @click.argument("platform", type=click.Choice(list(PLATFORMS)))
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))

@@ -12,6 +12,7 @@ import click
 
 from publisher.app import App, fixed, packaged, wall_clock
 from publisher.cli.common import LISTEN, choose_listen, count, parse_listen_option, say
+from publisher.cli.help import command
 from publisher.cli.service import serve
 from publisher.config import Settings, load
 from publisher.core.posts.post import ParsedPost, wait_reason
@@ -29,7 +30,12 @@ NEW_POSTS = 4
 """How many of the newest posts the demo publishes as new; the others are there before the reader."""
 
 
-@click.command()
+@command(
+    examples=(
+        ("Look around", "publisher demo"),
+        ("Only make the site, on another port later", "publisher demo tryout --no-serve --listen 8001"),
+    )
+)
 @click.argument("folder", type=click.Path(path_type=Path), default="publisher-demo", metavar="[DIR]")
 @click.option(
     "--listen",
@@ -38,8 +44,7 @@ NEW_POSTS = 4
     help=f"Serve it there. Default: {LISTEN}, or where the site in DIR listens.",
 )
 @click.option("--no-serve", is_flag=True, help="Publish and mail, then exit.")
-@click.option("--debug", is_flag=True, help="Show the full traceback of an error.")
-def demo(folder: Path, listen: str | None, no_serve: bool, debug: bool) -> None:
+def demo(folder: Path, listen: str | None, no_serve: bool) -> None:
     """Create an example site in DIR, publish it, mail its digest to the outbox, and serve it all."""
     new = not (folder / "publisher.toml").exists()
     listen = listen or (LISTEN if new else listen_of(folder))

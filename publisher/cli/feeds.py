@@ -6,15 +6,28 @@ from typing import Any
 import click
 
 from publisher.app import App
-from publisher.cli.common import SiteOptions, count, echo, say, show_json, site_options, utc
+from publisher.cli.common import (
+    SiteOptions,
+    check_feed,
+    count,
+    echo,
+    local,
+    say,
+    show_json,
+    show_table,
+    site_options,
+    utc,
+)
+from publisher.cli.help import command, did_you_mean, group
 from publisher.core.errors import UsageError
 from publisher.core.feeds.redirects import Redirect
 from publisher.services.feeds import pages, redirects
 from publisher.services.feeds.feeds import rebuild_archives
+from publisher.services.feeds.retired_feeds import retired_feeds
 from publisher.services.feeds.server_snippets import SERVERS, server_config
 
 
-@click.command("snippet")
+@command("snippet", examples=(("Let nginx serve public/", "publisher feeds snippet nginx > feeds.conf"),))
 @site_options()
 @click.argument("server", metavar="SERVER", type=click.Choice(list(SERVERS)))
 def snippet_(site: SiteOptions, server: str) -> None:
@@ -40,12 +53,12 @@ def ping_and_say(app: App) -> list[dict[str, Any]]:
     return rows + [{"hub": p.hub, "topic": p.topic, "told": False, "reply": p.reply} for p in pinged.failed]
 
 
-@click.group()
+@group()
 def feeds() -> None:
     """List feeds; move or end one; notify hubs."""
 
 
-@feeds.command("list")
+@feeds.command("list", examples=(("See every document, and addresses that moved", "publisher feeds list"),))
 @site_options(as_json=True)
 def list_(site: SiteOptions, as_json: bool) -> None:
     """List each document of each feed, and every address that moved or ended."""
@@ -60,16 +73,23 @@ def list_(site: SiteOptions, as_json: bool) -> None:
         ended = [{"path": m.path, "fate": m.kind, "target": m.target, "at": utc(m.at)} for m in moves]
         show_json({"documents": values, "moves": ended})
         return
-    for row in rows:
-        kind = "archive " if row.archive else ""
-        echo(f"{row.url}  {kind}{count(row.entries, 'entry', 'entries')}, changed {utc(row.changed)}")
-    for move in moves:
-        echo(redirect_in_words(app, move))
+    base = app.settings.site.public_url
+    table = [
+        (row.url, "archive" if row.archive else "feed", f"{row.entries:,}", local(app, row.changed), "")
+        for row in rows
+    ]
+    table += [(f"{base}{m.path}", m.kind.value, "", local(app, m.at), target_of(app, m)) for m in moves]
+    show_table(("address", "kind", "entries", "changed", "leads to"), table)
     if not rows:
         say("no feed yet: `publisher publish` writes them")
 
 
-@feeds.command()
+@feeds.command(
+    examples=(
+        ("See what would move", "publisher feeds move feed https://news.example.org/ --dry-run"),
+        ("Redirect a feed to another host", "publisher feeds move feed https://news.example.org/"),
+    )
+)
 @site_options(at=True)
 @click.argument("old", metavar="SLUG|OLDPATH")
 @click.argument("new", metavar="NEW")
@@ -81,6 +101,8 @@ def move(site: SiteOptions, old: str, new: str, dry_run: bool) -> None:
     NEW is a folder (it ends in /), the documents of a feed keep their names there.
     """
     app = site.open()
+    for name in (old, new):
+        check_feed_or_path(app, name, "feeds move")
     if dry_run:
         for path in redirects.redirect_sources(app.deps, old):
             echo(f"{path} would lead to {new}")
@@ -90,7 +112,12 @@ def move(site: SiteOptions, old: str, new: str, dry_run: bool) -> None:
     print_redirects(app, made)
 
 
-@feeds.command()
+@feeds.command(
+    examples=(
+        ("End a feed", "publisher feeds end notes"),
+        ("Take that back", "publisher feeds end notes --undo"),
+    )
+)
 @site_options(at=True)
 @click.argument("old", metavar="SLUG|PATH")
 @click.option("--undo", is_flag=True, help="Undo a move or an end.")
@@ -98,6 +125,8 @@ def move(site: SiteOptions, old: str, new: str, dry_run: bool) -> None:
 def end(site: SiteOptions, old: str, undo: bool, dry_run: bool) -> None:
     """End a feed or an address (410 Gone), so that feed readers stop requesting it."""
     app = site.open()
+    if not undo:
+        check_feed_or_path(app, old, "feeds end")
     if dry_run:
         for path in redirects.redirect_sources(app.deps, old):
             echo(f"{path} would {'be as before' if undo else 'end'}")
@@ -111,7 +140,7 @@ def end(site: SiteOptions, old: str, undo: bool, dry_run: bool) -> None:
     print_redirects(app, made)
 
 
-@feeds.command()
+@feeds.command(examples=(("Rebuild the archives of one feed", "publisher feeds rebuild feed"),))
 @site_options(at=True, as_json=True)
 @click.argument("slugs", metavar="[SLUG...]", nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Name the feeds; change nothing.")
@@ -121,11 +150,9 @@ def rebuild(site: SiteOptions, as_json: bool, slugs: tuple[str, ...], dry_run: b
     Archives keep what they said when they were full; use this for a change that must reach them too.
     """
     app = site.open()
-    there = [spec.slug for spec in app.settings.feeds]
     for slug in slugs:
-        if slug not in there:
-            raise UsageError("feeds rebuild", f"no feed {slug!r}", f"publisher.toml has: {', '.join(there)}")
-    chosen = list(slugs or there)
+        check_feed(app, slug, "feeds rebuild")
+    chosen = list(slugs or (spec.slug for spec in app.settings.feeds))
     if dry_run:
         echo("\n".join(chosen))
         return
@@ -139,7 +166,7 @@ def rebuild(site: SiteOptions, as_json: bool, slugs: tuple[str, ...], dry_run: b
     say(f"wrote {count(len(written), 'document')} of {', '.join(chosen)}")
 
 
-@feeds.command()
+@feeds.command(examples=(("After uploading public/", "publisher feeds ping"),))
 @site_options(as_json=True)
 def ping(site: SiteOptions, as_json: bool) -> None:
     """Notify hubs of changed feeds now, after uploading the documents."""
@@ -154,6 +181,15 @@ def ping(site: SiteOptions, as_json: bool) -> None:
 feeds.add_command(snippet_)
 
 
+def check_feed_or_path(app: App, name: str, where: str) -> None:
+    """Raises UsageError for a word that is no feed's slug: a path has a dot or a slash."""
+    there = [spec.slug for spec in app.deps.rules.feeds]
+    known = {*there, *(feed.slug for feed in retired_feeds(app.deps))}
+    if name not in known and not {".", "/"} & set(name):
+        do = f"{did_you_mean(name, there, 'publisher.toml has')}; begin a path with /"
+        raise UsageError(where, f"no feed {name!r}", do)
+
+
 def print_redirects(app: App, moves: Sequence[Redirect]) -> None:
     """Prints each redirect that was made, and what to do next."""
     for move in moves:
@@ -163,6 +199,11 @@ def print_redirects(app: App, moves: Sequence[Redirect]) -> None:
 
 def redirect_in_words(app: App, move: Redirect) -> str:
     """Where a redirect leads from and to."""
-    base = app.settings.site.public_url
-    target = move.target if "://" in move.target or not move.target else base + move.target
-    return f"{base}{move.path}  {move.kind}{f' to {target}' if target else ''}"
+    target = target_of(app, move)
+    return f"{app.settings.site.public_url}{move.path}  {move.kind}{f' to {target}' if target else ''}"
+
+
+def target_of(app: App, move: Redirect) -> str:
+    """The address that a redirect leads to; "" if it leads nowhere any more."""
+    inside = move.target and "://" not in move.target
+    return f"{app.settings.site.public_url}{move.target}" if inside else move.target

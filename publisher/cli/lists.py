@@ -8,24 +8,26 @@ from publisher.cli.common import (
     SiteOptions,
     confirm_or_refuse,
     count,
-    echo,
+    local,
     say,
     show_json,
+    show_table,
     site_options,
     utc,
 )
+from publisher.cli.help import group
 from publisher.core.subscribers.subscription import SubscriptionState
 from publisher.services.digests import archive_pages
 from publisher.services.feeds import redirects
 from publisher.services.subscribers import lists as verbs
 
 
-@click.group()
+@group()
 def lists() -> None:
     """List mailing lists; rename or close one that you took out of publisher.toml."""
 
 
-@lists.command("list")
+@lists.command("list", examples=(("See every list and its readers", "publisher lists list"),))
 @site_options(as_json=True)
 def list_(site: SiteOptions, as_json: bool) -> None:
     """List every list there is or was, with its readers."""
@@ -41,17 +43,32 @@ def list_(site: SiteOptions, as_json: bool) -> None:
             row["readers"] = {str(state): one.readers.get(state, 0) for state in SubscriptionState}
         show_json(rows)
         return
-    for one in found:
-        state = one.status + (f" to {one.to}" if one.to else "") + (f" at {utc(one.at)}" if one.at else "")
-        numbers = ", ".join(f"{number:,} {state}" for state, number in one.readers.items()) or "no readers"
-        echo(f"{one.slug}  {numbers}  {one.title}{f'  ({state})' if state else ''}")
+    show_table(
+        ("list", "readers", "title", "status", "since"),
+        [
+            (
+                one.slug,
+                ", ".join(f"{number:,} {state}" for state, number in one.readers.items()) or "no readers",
+                one.title,
+                one.status + (f" to {one.to}" if one.to else ""),
+                local(app, one.at),
+            )
+            for one in found
+        ],
+        cut=("readers", "title"),
+    )
     for line in verbs.describe_removed(app.deps.rules, app.store):
         say(line)
     if not found:
         say("no list: publisher.toml has no [[lists]]")
 
 
-@lists.command()
+@lists.command(
+    examples=(
+        ("See how many readers would move", "publisher lists rename former weekly --dry-run"),
+        ("Give the readers of a renamed list to the new one", "publisher lists rename former weekly"),
+    )
+)
 @site_options(at=True, as_json=True)
 @click.argument("old", metavar="OLD")
 @click.argument("new", metavar="NEW")
@@ -85,7 +102,12 @@ def rename(site: SiteOptions, old: str, new: str, as_json: bool, dry_run: bool) 
         say(f"{count(done.had_left, 'reader')} had left {new}, and get no more mail of it")
 
 
-@lists.command()
+@lists.command(
+    examples=(
+        ("See what would end", "publisher lists close ended --dry-run"),
+        ("End a list that you took out of publisher.toml", "publisher lists close ended --yes"),
+    )
+)
 @site_options(at=True, as_json=True)
 @click.argument("slug", metavar="LIST")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")

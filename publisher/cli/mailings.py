@@ -14,12 +14,15 @@ from publisher.cli.common import (
     confirm_or_refuse,
     count,
     echo,
+    local,
     say,
     show_json,
     show_json_with,
+    show_table,
     site_options,
     utc,
 )
+from publisher.cli.help import group
 from publisher.cli.progress import after_cancel, bar, counts_text, mailing_json, state_text
 from publisher.cli.unsent import outbox, release, remake, resend
 from publisher.core.delivery.bounces import REFUSAL_HOLDS, Severity
@@ -71,7 +74,7 @@ LOGGED_IN_WORDS = {
 }
 
 
-@click.group()
+@group()
 def mailings() -> None:
     """List digests and confirmations; approve, pause, cancel or remake one."""
 
@@ -80,7 +83,13 @@ for _command in (outbox, remake, release, resend):
     mailings.add_command(_command)
 
 
-@mailings.command("list")
+@mailings.command(
+    "list",
+    examples=(
+        ("See every mailing", "publisher mailings list"),
+        ("Count those of a list", "publisher mailings list | cut -f3 | sort | uniq -c"),
+    ),
+)
 @site_options(as_json=True)
 def list_(site: SiteOptions, as_json: bool) -> None:
     """List every mailing, newest first."""
@@ -89,14 +98,18 @@ def list_(site: SiteOptions, as_json: bool) -> None:
     if as_json:
         show_json([mailing_json(mailing) for mailing in every])
         return
-    for mailing in every:
-        facts = f"{mailing.list}  {state_text(mailing)}  {counts_text(mailing)}  {mailing.subject}"
-        echo(f"{mailing.id:>5}  {utc(mailing.created_at)}  {facts}")
+    show_table(
+        ("id", "created", "list", "state", "deliveries", "subject"),
+        ((m.id, local(app, m.created_at), m.list, state_text(m), counts_text(m), m.subject) for m in every),
+        cut=("deliveries", "subject"),
+    )
     if not every:
         say("no mailing yet")
 
 
-@mailings.command("show")
+@mailings.command(
+    "show", examples=(("See who got mailing 1, and what servers replied", "publisher mailings show 1"),)
+)
 @site_options(as_json=True)
 @click.argument("id", type=int)
 def show(site: SiteOptions, as_json: bool, id: int) -> None:
@@ -145,7 +158,7 @@ def refusal_lines(app: App, mailing: Mailing) -> Iterator[str]:
         yield f"mailboxes {' and '.join(said)}: {REFUSALS_COUNTED[counts]}"
 
 
-def add_command(order: MailingCommand, help: str, *, asks: bool = False) -> None:
+def add_command(order: MailingCommand, help: str, example: str, *, asks: bool = False) -> None:
     """Adds the command of that name. One that cannot be undone asks for confirmation, or needs --yes."""
 
     def command(site: SiteOptions, id: int, **options: bool) -> None:
@@ -160,7 +173,8 @@ def add_command(order: MailingCommand, help: str, *, asks: bool = False) -> None
         decorated = click.option("--count-refusals", is_flag=True, help=text)(decorated)
     decorated = click.option("--dry-run", is_flag=True, help="Show its state; change nothing.")(decorated)
     decorated = click.argument("id", type=int)(decorated)
-    mailings.command(order.value)(site_options(at=True, as_json=True)(decorated))
+    examples = ((example, f"publisher mailings {order} 3{' --yes' * asks}"),)
+    mailings.command(order.value, examples=examples)(site_options(at=True, as_json=True)(decorated))
 
 
 def change_mailing(
@@ -198,15 +212,33 @@ def change_mailing(
         show_json(mailing_json(mailing))
 
 
-add_command(MailingCommand.APPROVE, "Approve a mailing that is waiting for approval.")
 add_command(
-    MailingCommand.PAUSE, "Pause a mailing before its next message, even while another process sends it."
+    MailingCommand.APPROVE,
+    "Approve a mailing that is waiting for approval.",
+    "Let a mailing go that you have read",
 )
-add_command(MailingCommand.RESUME, "Resume a paused mailing.")
-add_command(MailingCommand.CANCEL, "Cancel a mailing: what has not been sent never will be.", asks=True)
+add_command(
+    MailingCommand.PAUSE,
+    "Pause a mailing before its next message, even while another process sends it.",
+    "Stop a mailing at once",
+)
+add_command(MailingCommand.RESUME, "Resume a paused mailing.", "Continue")
+add_command(
+    MailingCommand.CANCEL,
+    "Cancel a mailing: what has not been sent never will be.",
+    "Send no more of it",
+    asks=True,
+)
 
 
-@mailings.command("resolve")
+@mailings.command(
+    "resolve",
+    examples=(
+        ("List what is unknown about mailing 1", "publisher mailings resolve 1 --dry-run"),
+        ("Let the log of Postfix decide", "publisher mailings resolve 1 --log mail.log"),
+        ("Record all of it as delivered", "publisher mailings resolve 1 --accept"),
+    ),
+)
 @site_options(at=True, as_json=True)
 @click.argument("id", type=int)
 @click.option(
@@ -340,7 +372,15 @@ def say_log_report(mailing: Mailing, read: "LogReport", zone: str, *, dry_run: b
         say(f"still unknown: {number}; a log that does not name a message does not prove that it was lost")
 
 
-@mailings.command("rebuild")
+@mailings.command(
+    "rebuild",
+    examples=(
+        (
+            "Prove that mailing 1 can be rendered again, byte for byte",
+            "publisher mailings rebuild 1 --verify",
+        ),
+    ),
+)
 @site_options(as_json=True)
 @click.argument("id", type=int)
 @click.option("--verify", is_flag=True, help="Compare with what is frozen; write nothing.")

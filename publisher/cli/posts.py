@@ -7,7 +7,18 @@ from typing import Any
 import click
 
 from publisher.app import App
-from publisher.cli.common import SiteOptions, count, echo, say, show_json, site_options, utc
+from publisher.cli.common import (
+    SiteOptions,
+    count,
+    echo,
+    local,
+    say,
+    show_json,
+    show_table,
+    site_options,
+    utc,
+)
+from publisher.cli.help import command, group
 from publisher.core.errors import Refused, UsageError
 from publisher.core.posts.post import BadPost, Post, PostOptions, WaitReason, describe_wait
 from publisher.core.publishing.adoption import OldEntry
@@ -33,12 +44,18 @@ NO_VALUES: dict[str, Any] = {
 }
 
 
-@click.group()
+@group()
 def posts() -> None:
     """Inspect the files in the posts folder."""
 
 
-@posts.command("list")
+@posts.command(
+    "list",
+    examples=(
+        ("See which files are published, and why others are not", "publisher posts list"),
+        ("See where each value of a post comes from", "publisher posts list --explain posts/hello.md"),
+    ),
+)
 @site_options(at=True, as_json=True)
 @click.option("--explain", metavar="PATH", help="Only this file: each value, and the rule that decided it.")
 def list_posts(site: SiteOptions, as_json: bool, explain: str | None) -> None:
@@ -51,8 +68,20 @@ def list_posts(site: SiteOptions, as_json: bool, explain: str | None) -> None:
     if as_json:
         show_json([item_json(item) for item in found])
         return
-    for item in found:
-        echo(line_of(item))
+    show_table(
+        ("state", "file", "date", "title", "why"),
+        (
+            (
+                state_of(item),
+                item.path,
+                local(app, item.post.instant if item.post else None),
+                item.title,
+                item.why,
+            )
+            for item in found
+        ),
+        cut=("file", "why", "title"),
+    )
     say(f"{count(sum(not item.why for item in found), 'post')} of {count(len(found), 'file')} served")
 
 
@@ -79,19 +108,17 @@ def post_values(post: Post) -> dict[str, Any]:
     }
 
 
-def line_of(item: ListedPost) -> str:
-    """One file in words: served or not, and why."""
+def state_of(item: ListedPost) -> str:
+    """One word for what becomes of a file."""
     if item.unread:
-        return f"unread  {item.path}: {item.why}"
+        return "unread"
     if item.post is None:
-        return f"bad     {item.path}: {item.why}"
+        return "bad"
     if item.why.startswith(WaitReason.PAGE_ONLY):
-        return f"page    {item.path}: {item.why}"
-    if item.why:
-        return f"hidden  {item.path}: {item.why}"
-    if item.post.options.mail_only:
-        return f"mailed  {item.path}: {utc(item.post.instant)} {item.post.title} (mail: only)"
-    return f"served  {item.path}: {utc(item.post.instant)} {item.post.title}"
+        return "page"
+    if not item.why and item.post.options.mail_only:
+        return "mailed"
+    return "hidden" if item.why else "served"
 
 
 def explain_post(app: App, given: str, *, as_json: bool) -> None:
@@ -183,7 +210,7 @@ def path_in_posts(app: App, given: str, where: str = "--explain") -> str:
     raise UsageError(where, f"no file {given!r} in {folder}", "see `publisher posts list`")
 
 
-@click.command()
+@command(examples=(("Show somebody a draft for a week", "publisher share posts/draft.md"),))
 @site_options(at=True, as_json=True)
 @click.argument("file", metavar="FILE")
 @click.option(
@@ -220,7 +247,12 @@ def share(site: SiteOptions, as_json: bool, file: str, days: int) -> None:
     )
 
 
-@click.command()
+@command(
+    examples=(
+        ("See what would be taken over from the old blog's feed", "publisher adopt old-feed.xml --dry-run"),
+        ("Take it over, before the first publish", "publisher adopt old-feed.xml"),
+    )
+)
 @site_options(as_json=True)
 @click.argument("sources", metavar="URL|FILE...", nargs=-1, required=True)
 @click.option("--dry-run", is_flag=True, help="Show what would be taken over; change nothing.")

@@ -21,16 +21,23 @@ from publisher.cli.common import (
     utc,
 )
 from publisher.cli.due_readers import skipped_json
+from publisher.cli.help import command
 from publisher.core.mail.lint.rules import LintProblem
 from publisher.core.mail.message import SendVerdict
-from publisher.core.times import parse_duration
+from publisher.core.times import local_time, parse_duration
 from publisher.services.digests.preview import send_test
 from publisher.services.operations.simulate import SimulatedEvent
 
 MIN_PERIOD = timedelta(minutes=1)
 
 
-@click.command()
+@command(
+    examples=(
+        ("Write the next digest of a list to preview/daily", "publisher preview daily"),
+        ("Edit templates with the digest in a browser", "publisher preview daily --serve"),
+        ("See what one reader would get", "publisher preview daily --as ann@example.org"),
+    )
+)
 @site_options(at=True)
 @click.argument("list_slug", metavar="LIST")
 @click.option(
@@ -56,7 +63,7 @@ def preview(
         serve_preview(site, list_slug, reader, port)
         return
     app = site.open(reads=True)
-    spec = the_list(app, list_slug)
+    spec = the_list(app, list_slug, "preview")
     drawn = app.preview(spec, reader)
     if drawn.note:
         say(drawn.note)
@@ -68,7 +75,9 @@ def preview(
     say_problems(drawn.problems)
 
 
-@click.command("test-send")
+@command(
+    "test-send", examples=(("Send yourself the next digest", "publisher test-send daily you@example.org"),)
+)
 @site_options(at=True)
 @click.argument("list_slug", metavar="LIST")
 @click.argument("address", metavar="ADDRESS")
@@ -76,7 +85,7 @@ def preview(
 def test_send(site: SiteOptions, list_slug: str, address: str, dry_run: bool) -> None:
     """Send the next digest of LIST to ADDRESS, with [Test] in its subject. It changes no reader's mail."""
     app = site.open(reads=dry_run)
-    spec = the_list(app, list_slug)
+    spec = the_list(app, list_slug, "test-send")
     drawn, outcome = send_test(app.deps, spec, address, app.clock(), dry_run=dry_run)
     say_problems(drawn.problems)
     if outcome is None:
@@ -98,14 +107,14 @@ def serve_preview(site: SiteOptions, list_slug: str, reader: str, port: int) -> 
     from publisher.web.preview import PreviewFiles, PreviewServer
 
     opened = site.open(reads=True)
-    spec = the_list(opened, list_slug)
+    spec = the_list(opened, list_slug, "preview")
     watched = [*opened.template_folders, site.folder / "publisher.toml", opened.public / "manifest.json"]
     opened.close()
 
     def draw() -> PreviewFiles:
         app = site.load()  # anew: settings may have changed
         try:
-            drawn = app.preview(the_list(app, list_slug), reader)
+            drawn = app.preview(the_list(app, list_slug, "preview"), reader)
         finally:
             app.close()
         files: Mapping[str, bytes] = drawn.files()
@@ -136,7 +145,15 @@ def parse_period_option(_ctx: click.Context, _param: click.Parameter, value: str
     return period
 
 
-@click.command()
+@command(
+    examples=(
+        ("See the coming week", "publisher simulate --to +7d"),
+        (
+            "See what a timer at 08:05 every day would do",
+            "publisher simulate --from 08:05 --to +7d --every 24h",
+        ),
+    )
+)
 @site_options(as_json=True)
 @click.option(
     "--from", "start", callback=parse_time_option, metavar="TIME", help="When to start (default: now)."
@@ -164,16 +181,16 @@ def simulate(site: SiteOptions, as_json: bool, start: str | None, end: str, ever
         show_json([event_json(event) for event in happening])
         failed = any(event.problem for event in happening)
     else:
-        failed = print_events(events)
+        failed = print_events(events, zone)
     if failed:
         raise SystemExit(1)
 
 
-def print_events(events: Iterable[SimulatedEvent]) -> bool:
+def print_events(events: Iterable[SimulatedEvent], zone: str) -> bool:
     """Prints a line for each event. Returns whether any of them is a failure."""
     quiet, failed = True, False
     for event in events:
-        quiet, at = False, utc(event.at)
+        quiet, at = False, local_time(event.at, zone)
         for change in event.changes:
             note = " (backfill: mails nobody)" if change.backfill else ""
             echo(f"{at}  {change.kind:<10} {change.post.path}: {change.post.title}{note}")
@@ -182,8 +199,10 @@ def print_events(events: Iterable[SimulatedEvent]) -> bool:
             readers = count(mailing.planned, "reader")
             echo(f"{at}  mail       {mailing.list} to {readers}{note}: {mailing.subject}")
         for one in event.skipped:
-            readers, next_at = count(one.readers, "reader"), utc(one.next_at)
-            echo(f"{at}  skipped    {one.list} for {readers}: due {utc(one.due)}, goes {next_at}")
+            readers, next_at = count(one.readers, "reader"), local_time(one.next_at, zone)
+            echo(
+                f"{at}  skipped    {one.list} for {readers}: due {local_time(one.due, zone)}, goes {next_at}"
+            )
         if event.problem:
             failed = True
             say(f"{at}  {event.problem}")

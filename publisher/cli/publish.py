@@ -11,8 +11,10 @@ import click
 from publisher.app import App, PublishReport
 from publisher.cli.common import (
     SiteOptions,
+    check_feed,
     count,
     echo,
+    local,
     say,
     show_json,
     site_options,
@@ -23,11 +25,12 @@ from publisher.cli.common import (
 )
 from publisher.cli.due_readers import say_skipped, say_waiting, skipped_json, waiting_json
 from publisher.cli.feeds import ping_and_say
+from publisher.cli.help import command
 from publisher.cli.progress import delivery_progress
 from publisher.core.delivery.holds import describe_hold
 from publisher.core.errors import UsageError
 from publisher.core.mail.lint.rules import LintRule
-from publisher.core.posts.post import describe_wait
+from publisher.core.posts.post import WaitReason, describe_wait, wait_reason
 from publisher.core.publishing.log import LogKind
 from publisher.core.publishing.plan import (
     REMEDIES,
@@ -49,6 +52,9 @@ Command = Callable[..., Any]
 
 MAX_POSTS_NAMED = 20
 """How many posts that are withdrawn at once are named; more are counted."""
+
+MAX_OF_A_KIND = 10
+"""How many posts of a kind are named when a plan is stopped, or posts are not published; more are counted."""
 
 
 def guard_options(*, mail: bool) -> Callable[[Command], Command]:
@@ -94,7 +100,12 @@ def guard_options(*, mail: bool) -> Callable[[Command], Command]:
 RULES = (*(rule.value for rule in LintRule), PUBLIC_URL)
 
 
-@click.command()
+@command(
+    examples=(
+        ("See what would be published and mailed now", "publisher plan"),
+        ("See who would get mail tomorrow at 9", "publisher plan --who --at 'tomorrow 09:00'"),
+    )
+)
 @site_options(at=True, as_json=True)
 @guard_options(mail=False)
 @click.option(
@@ -129,7 +140,13 @@ def plan(
     exit_on_findings(publish_plan)
 
 
-@click.command()
+@command(
+    examples=(
+        ("Publish, and mail what is due", "publisher publish"),
+        ("Publish without mailing", "publisher publish --no-mail"),
+        ("Do not wait for the schedule of a list", "publisher publish --send daily"),
+    )
+)
 @site_options(at=True, as_json=True)
 @guard_options(mail=True)
 @click.option("--plan", "expect", metavar="HASH", help="Publish only if the plan still has this hash.")
@@ -165,13 +182,11 @@ def publish(
     Exits with 1 if a post is bad, the plan is stopped, or the mail server fails and mail waits.
     """
     app = site.open()
-    now_due = [the_list(app, slug).slug for slug in send]
+    now_due = [the_list(app, slug, "--send").slug for slug in send]
     if send and no_mail:
         raise UsageError("publish", "--send and --no-mail exclude each other", "give one of them")
-    unknown = [slug for slug in widen if slug not in {spec.slug for spec in app.deps.rules.feeds}]
-    if unknown:
-        names = ", ".join(spec.slug for spec in app.deps.rules.feeds)
-        raise UsageError("--widen", f"no feed {unknown[0]!r}", f"publisher.toml has: {names}")
+    for slug in widen:
+        check_feed(app, slug, "--widen")
     if dry_run:
         warn_of_clock(app)
         publish_plan, reports = app.plan(backfill=backfill, overrides=overrides, answers=answers)
@@ -193,6 +208,7 @@ def publish(
         forced=forced,
     )
     say_report(app, report)
+    say_nothing_owed(app, report, now_due)
     waiting = [] if no_mail or report.mailings or report.unsent else app.backlog()
     say_waiting(app, waiting)
     hubs = [] if no_ping else ping_and_say(app)
@@ -221,23 +237,30 @@ def print_plan(app: App, publish_plan: Plan, reports: "tuple[DueReport, ...]", *
     """Prints a plan: every change, what stops it, and who is due."""
     from publisher.cli.due_readers import print_due_report
 
-    for change in publish_plan.changes:
-        note = " (backfill: mails nobody)" if change.backfill else ""
-        echo(f"{change.kind:<10} {change.post.path}: {change.post.title}{note}")
-    for move in publish_plan.renamed:
+    for stop in publish_plan.stops:
+        echo(f"stop       {stop}; {REMEDIES[stop.guard]}")
+    most = MAX_OF_A_KIND if publish_plan.stops else None
+    for kind in LogKind:
+        changes = changes_of_kind(publish_plan, kind)
+        for change in changes[:most]:
+            note = " (backfill: mails nobody)" if change.backfill else ""
+            echo(f"{kind:<10} {change.post.path}: {change.post.title}{note}")
+        if most and len(changes) > most:
+            echo(f"{kind:<10} {count(len(changes) - most, 'more post')}; --json lists them all")
+    for move in publish_plan.renamed[:most]:
         echo(f"renamed    {move.old} -> {move.new}")
+    if most and len(publish_plan.renamed) > most:
+        echo(f"renamed    {count(len(publish_plan.renamed) - most, 'more post')}; --json lists them all")
     if publish_plan.read_anew:
         echo(f"read anew  {read_anew_in_words(publish_plan)}")
-    for line in kept_dates_in_words(publish_plan):
+    for line in kept_dates_in_words(app, publish_plan):
         echo(f"date kept  {line}")
     for line in describe_held(publish_plan.held):
         echo(f"held       {line}")
-    for stop in publish_plan.stops:
-        echo(f"stop       {stop}; {REMEDIES[stop.guard]}")
     if publish_plan.nothing:
         echo("nothing to publish")
-    if publish_plan.next_at:
-        echo(f"next       a post waits for {utc(publish_plan.next_at)}")
+    for label, text in not_public_in_words(app, publish_plan):
+        echo(f"{label:<10} {text}")
     for line in app.settings_changes():
         echo(f"settings   {line}")
     if documents := str(app.document_changes()):
@@ -284,8 +307,10 @@ def say_report(app: App, report: PublishReport) -> None:
         say(f"warning: {report.public_url}")
     say_skipped(app, report.skipped)
     say_withdrawn(publish_plan, app.clock())
-    for line in kept_dates_in_words(publish_plan):
+    for line in kept_dates_in_words(app, publish_plan):
         say(f"date kept: {line}")
+    for label, text in not_public_in_words(app, publish_plan):
+        say(f"{label}: {text}")
     for line in report.reworded:
         say(line)
     for line in describe_held(publish_plan.held):
@@ -310,6 +335,14 @@ def say_report(app: App, report: PublishReport) -> None:
                 say(f"held: mailing {id}: {words}")
 
 
+def say_nothing_owed(app: App, report: PublishReport, slugs: Sequence[str]) -> None:
+    """Says of each list in --send that got no mailing why: nobody there waits for a post."""
+    mailed = {mailing.list for id in report.mailings if (mailing := app.store.mailing(id)) is not None}
+    for slug in slugs:
+        if slug not in mailed and not report.unsent:
+            say(f"nothing to send to {slug}: its readers have every post")
+
+
 def say_withdrawn(publish_plan: Plan, now: datetime) -> None:
     """Names withdrawn posts, and why each was withdrawn: its file says so, or is gone."""
     withdrawn, found = changes_of_kind(publish_plan, LogKind.WITHDRAWN), dict(publish_plan.touched)
@@ -320,17 +353,36 @@ def say_withdrawn(publish_plan: Plan, now: datetime) -> None:
         say(f"withdrawn: {len(withdrawn) - MAX_POSTS_NAMED} more")
 
 
+def not_public_in_words(app: App, publish_plan: Plan) -> Iterator[tuple[str, str]]:
+    """Lines on posts that are not published, each with its label: which wait and until when, which have no
+    date, and which their author hides or has let expire. At most MAX_OF_A_KIND of each are named.
+    """
+    now, zone = app.clock(), app.settings.site.timezone
+    kinds: dict[str, list[str]] = {"waits": [], "no date": [], "skipped": []}
+    for post in sorted(publish_plan.not_public, key=lambda post: (post.due or now, post.path)):
+        if wait_reason(post, now) is WaitReason.FUTURE and post.due is not None:
+            kinds["waits"].append(f"{post.path} until {local_time(post.due, zone)}")
+        elif (why := describe_wait(post, now)) == "no date":
+            kinds["no date"].append(f"{post.path}; give it a `date` in its front matter to publish it")
+        else:
+            kinds["skipped"].append(f"{post.path}: {why}")
+    for label, lines in kinds.items():
+        yield from ((label, line) for line in lines[:MAX_OF_A_KIND])
+        if (more := len(lines) - MAX_OF_A_KIND) > 0:
+            yield label, f"{count(more, 'more post')}; `publisher posts list` names them all"
+
+
 def read_anew_in_words(publish_plan: Plan) -> str:
     """How many posts are refreshed because of an upgrade."""
     posts = count(len(publish_plan.read_anew), "post")
     return f"{posts} that this version of Publisher reads differently (not an update)"
 
 
-def kept_dates_in_words(publish_plan: Plan) -> list[str]:
+def kept_dates_in_words(app: App, publish_plan: Plan) -> list[str]:
     """Posts whose date this version reads differently: which date readers see, and how to change it."""
     lines = [
-        f"{post.path}: stays {utc(post.instant)}, as it was published; its file is now read as "
-        f"{utc(post.dated)}: edit the file to take that"
+        f"{post.path}: stays {local(app, post.instant)}, as it was published; its file is now read as "
+        f"{local(app, post.dated)}: edit the file to take that"
         for post in publish_plan.kept_dates[:MAX_POSTS_NAMED]
     ]
     more = len(publish_plan.kept_dates) - MAX_POSTS_NAMED
@@ -356,6 +408,10 @@ def plan_json(publish_plan: Plan) -> dict[str, Any]:
     stops = [
         {"guard": s.guard, "text": s.text, "examples": list(s.examples), "do": REMEDIES[s.guard]}
         for s in publish_plan.stops
+    ]
+    value["not_public"] = [
+        {"path": post.path, "title": post.title, "until": utc(post.due), "hidden": post.hidden}
+        for post in publish_plan.not_public
     ]
     return value | {"stop": publish_plan.stop, "stops": stops, "next_at": utc(publish_plan.next_at)}
 

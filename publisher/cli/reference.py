@@ -1,25 +1,37 @@
-"""Generates docs/reference/commands.md from the commands; `python -m publisher.cli.reference` prints it."""
+"""What is written of the commands beside their own help: topics of `publisher help`, manual pages (man(7)),
+and docs/reference/commands.md, which `python -m publisher.cli.reference` prints.
+"""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 
 import click
 
-from publisher.cli import publisher
+from publisher import __version__
+from publisher.cli import SECTIONS, publisher
 from publisher.cli.common import echo
+from publisher.cli.help import Command, Examples, Group
 
 HEAD = """\
 # Commands
 
-Written from the code by `make docs`. `publisher COMMAND --help` says the same on a terminal.
+Written from the code by `make docs`. `publisher COMMAND --help` says the same on a terminal, and so does
+`man publisher-COMMAND` where the package was installed with pip.
 
 - `--site DIR`, or `PUBLISHER_SITE` in the environment, names the site's folder. The default is the current
-  folder.
+  folder. It may also stand before the command: `publisher --site blog plan`.
 - `--at TIME` runs a command as if it were that time: an ISO 8601 time such as `2026-05-01T08:00:00Z`, UTC
   unless it has an offset; or, in the time zone of the site, `tomorrow` (this time of day), `tomorrow 08:00`,
   or `08:00` (the next time the clock shows it); or `+1d`, `+12h`, `+30m` from now. With SMTP a future time is
   refused. Commands that write refuse a time more than 5 minutes before the log's last entry; commands that
   read warn.
-- `publisher completion bash`, `zsh` or `fish` prints the script that completes commands and options.
+- On a terminal, lists are tables with a header. Piped, the rows have no header, and tabs between their cells.
+  Times are in the site's time zone.
+- `--color auto`, `always` or `never` decides about colors; `NO_COLOR` is respected.
+- `-q`, `--quiet` leaves out messages, except warnings and errors. `-v`, `--verbose` shows the log too, `-vv`
+  every detail.
+- `publisher completion bash`, `zsh` or `fish` prints the script that completes commands, options, lists,
+  feeds and posts.
 - `--json` prints one JSON document. Data goes to stdout, messages to stderr.
 - `--dry-run` shows what would happen and changes nothing.
 - `--debug` shows the full traceback of an error. Without it an error is one line.
@@ -28,40 +40,258 @@ Written from the code by `make docs`. `publisher COMMAND --help` says the same o
 """
 
 
+TOPICS: Mapping[str, tuple[str, str]] = {
+    "times": (
+        "The forms of TIME and PERIOD.",
+        """\
+--at, --from and --to take a TIME:
+
+  2026-05-01T08:00:00Z     an ISO 8601 time; UTC unless it has an offset
+  08:00                    the next time the clock shows this, in the site's time zone
+  tomorrow                 this time of day tomorrow
+  tomorrow 08:00           that time tomorrow
+  +1d, +12h, +1d12h, +30m  that much later than now
+
+With mail.transport = "smtp" a command that sends refuses a time in the future: what has left cannot
+be taken back. Commands that write refuse a time more than 5 minutes before the log's last entry.
+Commands that only read warn.
+
+--every takes a PERIOD such as 24h, 1d or 30m.
+
+Times are shown in the site's time zone: 2026-11-25 09:00 CET. JSON has them in UTC:
+2026-11-25T08:00:00Z.""",
+    ),
+    "output": (
+        "Tables, JSON, colors, quiet and verbose output.",
+        """\
+Data goes to stdout, messages go to stderr.
+
+On a terminal, lists are tables with a header, cut to the window. Piped, the same rows have no
+header, and tabs between cells that are not cut:
+
+  publisher subscribers list | cut -f1
+
+--json prints one JSON document. New keys may be added; those that are there keep their meaning.
+
+--color auto, the default, uses colors on a terminal, unless NO_COLOR is set or TERM is dumb. always
+and never decide it.
+
+-q, --quiet leaves out messages; warnings, errors and data stay. -v, --verbose also shows the log: a
+line for each event. -vv shows every detail.
+
+--dry-run, where a command has it, shows what would happen and changes nothing.""",
+    ),
+    "exit-codes": (
+        "What the exit codes 0, 1 and 2 mean.",
+        """\
+  0  done
+  1  failed, or with findings: a bad post, a stopped plan, mail that could not be sent
+  2  wrong usage: an unknown command, option, list or feed; nothing was changed
+
+An error is one line on stderr: where, what is wrong, what to do. --debug shows the full traceback.""",
+    ),
+    "site": (
+        "Which site a command works on.",
+        """\
+A site is a folder with a publisher.toml. A command works on, in this order:
+
+  --site DIR               also before the command: publisher --site blog plan
+  PUBLISHER_SITE           in the environment
+  the current folder
+
+Every setting can also come from the environment: PUBLISHER_MAIL__TRANSPORT=smtp is transport in
+[mail]. config/publisher.toml and docs/reference/settings.md list them all.""",
+    ),
+}
+"""`publisher help TOPIC`: what it is about, and the text, in which indented lines are not
+wrapped."""
+
+
 def markdown() -> str:
     """docs/reference/commands.md: a section for each command, in the order of `publisher --help`."""
-    context = click.Context(publisher, info_name="publisher")
-    return "\n".join([HEAD, *sections(publisher, context, "##")])
+    return "\n".join([HEAD, *(section(*one) for one in commands_of(publisher, _root(), "##"))])
 
 
-def sections(group: click.Group, context: click.Context, mark: str) -> Iterator[str]:
-    """A section for each command of a group, and for those within it."""
+def _root() -> click.Context:
+    return click.Context(publisher, info_name="publisher")
+
+
+def commands_of(
+    group: click.Group, context: click.Context, mark: str
+) -> Iterator[tuple[click.Command, click.Context, str]]:
+    """Each command of a group and those within it, depth first, with a `mark` that grows with the depth."""
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         if command is None:
             continue
         inner = click.Context(command, info_name=name, parent=context)
-        yield section(command, inner, mark)
+        yield command, inner, mark
         if isinstance(command, click.Group):
-            yield from sections(command, inner, mark + "#")
+            yield from commands_of(command, inner, f"{mark}#")
 
 
 def section(command: click.Command, context: click.Context, mark: str) -> str:
-    """One command: its usage, its help, and a table of its options but --help, in the order of --help."""
-    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
-    help = " ".join((command.help or "").split())
-    lines = [f"{mark} {context.command_path}", "", *([help, ""] if help else [])]
-    lines += ["```console", f"$ {usage}", "```"]
-    rows: list[str] = []
-    for parameter in command.get_params(context):
-        if isinstance(parameter, click.Option) and "--help" not in parameter.opts:
-            record = parameter.get_help_record(context)
-            if record is not None:
-                cells = (f"`{record[0]}`", " ".join(record[1].split()))
-                rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    if rows:
-        lines += ["", "| Option | What it does |", "|---|---|", *rows]
+    """One command: its usage, its help, a table of its own options, and its examples."""
+    lines = [f"{mark} {context.command_path}", ""]
+    if help := " ".join((command.help or "").split()):
+        lines += [help, ""]
+    lines += ["```text", usage_of(command, context), "```"]
+    if rows := own_options(command, context):
+        lines += ["", "| Option | What it does |", "|---|---|"]
+        for names, what in rows:
+            cells = (f"`{names}`", " ".join(what.split()))
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    if examples := examples_of(command):
+        lines += ["", "```console"]
+        for what, typed in examples:
+            lines += [f"# {what}", f"$ {typed}"]
+        lines.append("```")
     return "\n".join(lines) + "\n"
+
+
+def usage_of(command: click.Command, context: click.Context) -> str:
+    """ "publisher plan [OPTIONS]"."""
+    return " ".join([context.command_path, *command.collect_usage_pieces(context)])
+
+
+def own_options(command: click.Command, context: click.Context) -> list[tuple[str, str]]:
+    """The options of a command without those that every command has, in the order of --help."""
+    shared = ("--color", "--quiet", "--verbose", "--debug", "--help")
+    options = (one for one in command.get_params(context) if isinstance(one, click.Option))
+    own = (one for one in options if not set(shared) & set(one.opts))
+    return [record for one in own if (record := one.get_help_record(context)) is not None]
+
+
+def examples_of(command: click.Command) -> Examples:
+    """The examples of a command."""
+    return command.examples if isinstance(command, (Command, Group)) else ()
+
+
+def write_topic(text: str, formatter: click.HelpFormatter) -> None:
+    """The text of a topic: paragraphs are wrapped, indented lines are not."""
+    for place, block in enumerate(text.split("\n\n")):
+        if place:
+            formatter.write_paragraph()
+        if block.startswith("  "):
+            formatter.write(f"{block}\n")
+        else:
+            formatter.write_text(block)
+
+
+def man_pages() -> Mapping[str, str]:
+    """The manual pages by name, without ".1": publisher, and one for each command with those within it."""
+    pages = {"publisher": main_page()}
+    root = _root()
+    for name in publisher.list_commands(root):
+        command = publisher.get_command(root, name)
+        if command is not None:
+            pages[f"publisher-{name}"] = command_page(
+                command, click.Context(command, info_name=name, parent=root)
+            )
+    return pages
+
+
+def main_page() -> str:
+    """publisher(1)."""
+    root = _root()
+    lines = [*_title("publisher", "turn a folder of Markdown posts into feeds and email digests")]
+    lines += [
+        ".SH SYNOPSIS",
+        ".B publisher",
+        _roff("[--site DIR] COMMAND [OPTIONS] [ARGS]..."),
+        ".SH DESCRIPTION",
+    ]
+    lines += list(_paragraphs(publisher.help or ""))
+    lines.append(".SH COMMANDS")
+    for title, names in SECTIONS.items():
+        lines.append(f".SS {_roff(title)}")
+        for name in names:
+            command = publisher.get_command(root, name)
+            if command is not None:
+                lines += [
+                    ".TP",
+                    f"\\fBpublisher\\-{_roff(name)}\\fR(1)",
+                    _roff(command.get_short_help_str(200)),
+                ]
+    lines.append(".SH OPTIONS")
+    lines += _option_list(publisher, root, publisher.get_params(root))
+    for name, (_, text) in TOPICS.items():
+        title = {"exit-codes": "EXIT STATUS", "site": "THE SITE"}.get(name, name.upper())
+        lines += [f".SH {title}", *_paragraphs(text)]
+    return "\n".join([*lines, *_see_also("")]) + "\n"
+
+
+def command_page(command: click.Command, context: click.Context) -> str:
+    """publisher-COMMAND(1)."""
+    name = context.info_name or ""
+    lines = [*_title(f"publisher-{name}", command.get_short_help_str(200).rstrip("."))]
+    inner = [(command, context, "")]
+    if isinstance(command, click.Group):
+        inner = list(commands_of(command, context, ""))
+    lines.append(".SH SYNOPSIS")
+    for place, (one, at, _) in enumerate(inner):
+        lines += [".br"] * bool(place) + [f"\\fB{_roff(at.command_path)}\\fR", *_words(one, at)]
+    lines += [".SH DESCRIPTION", *_paragraphs(command.help or "")]
+    if isinstance(command, click.Group):
+        lines.append(".SH COMMANDS")
+        for one, at, _ in inner:
+            lines += [f".SS {_roff(usage_of(one, at))}", *_paragraphs(one.help or "")]
+            lines += _option_list(one, at, [p for p in one.get_params(at) if isinstance(p, click.Option)])
+    else:
+        lines += [".SH OPTIONS", *_option_list(command, context, command.get_params(context))]
+    lines.append(".SH EXAMPLES")
+    for one, _, _ in inner:
+        for what, typed in examples_of(one):
+            lines += [".PP", f"{_roff(what)}:", ".PP", ".RS 4", ".EX", _roff(typed), ".EE", ".RE"]
+    return "\n".join([*lines, *_see_also(name)]) + "\n"
+
+
+def _title(name: str, what: str) -> list[str]:
+    day = "2026\\-11\\-30"
+    return [
+        f'.TH {name.upper()} 1 {day} "Publisher {_roff(__version__)}" "Publisher"',
+        ".SH NAME",
+        f"{_roff(name)} \\- {_roff(what[:1].lower() + what[1:])}",
+    ]
+
+
+def _words(command: click.Command, context: click.Context) -> list[str]:
+    words = " ".join(command.collect_usage_pieces(context))
+    return [_roff(words)] if words else []
+
+
+def _option_list(
+    command: click.Command, context: click.Context, parameters: Iterable[click.Parameter]
+) -> list[str]:
+    lines: list[str] = []
+    for one in parameters:
+        if isinstance(one, click.Option) and (record := one.get_help_record(context)) is not None:
+            lines += [".TP", f"\\fB{_roff(record[0])}\\fR", _roff(" ".join(record[1].split()))]
+    return lines
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    """A text as paragraphs; one whose lines are indented is set as it is."""
+    for place, block in enumerate(re.split(r"\n\s*\n", text.strip("\n"))):
+        if block.startswith("  "):
+            yield from (".PP", ".RS 4", ".EX", *map(_roff, map(str.strip, block.splitlines())), ".EE", ".RE")
+            continue
+        if place:
+            yield ".PP"
+        yield _roff(" ".join(block.split()))
+
+
+def _see_also(name: str) -> list[str]:
+    """The other pages: of a command publisher(1), of that one none, since it lists them all."""
+    return [".SH SEE ALSO", "\\fBpublisher\\fR(1)"] if name else []
+
+
+def _roff(text: str) -> str:
+    """Text for a line of man(7): backslashes and hyphens as they are typed, no line that looks like a
+    request.
+    """
+    escaped = text.replace("\\", "\\e").replace("-", "\\-").replace("`", "\\`").replace("'", "\\(aq")
+    return f"\\&{escaped}" if escaped[:1] in (".", "'") else escaped
 
 
 if __name__ == "__main__":

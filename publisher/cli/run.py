@@ -17,6 +17,7 @@ from publisher.cli.common import (
     site_options,
     warn_of_readable,
 )
+from publisher.cli.help import command
 from publisher.cli.progress import delivery_progress
 from publisher.core.delivery.holds import describe_hold
 from publisher.core.errors import Refused
@@ -27,7 +28,12 @@ MAX_HELD_SHOWN = 3
 """Mailings that are held, of which a person is told when nothing is due."""
 
 
-@click.command()
+@command(
+    examples=(
+        ("Publish, send and serve until stopped", "publisher run"),
+        ("Serve on port 8080 of this machine", "publisher run --listen 8080"),
+    )
+)
 @site_options()
 @click.option("--web-only", is_flag=True, help="Only serve; neither publish nor deliver.")
 @click.option(
@@ -55,7 +61,7 @@ def run(site: SiteOptions, web_only: bool, listen: str | None, last_good: bool, 
     serve(site.folder, os.environ, listen, web_only=web_only, take_over=take_over, last_good=last_good)
 
 
-@click.command()
+@command(examples=(("After editing publisher.toml", "publisher reload"),))
 @site_options()
 def reload(site: SiteOptions) -> None:
     """Make `publisher run` take up changed settings now. It also does so by itself, within two seconds."""
@@ -76,7 +82,12 @@ def reload(site: SiteOptions) -> None:
         say(f"{' and '.join(after.restart)}: restart `publisher run` to use the new value")
 
 
-@click.command()
+@command(
+    examples=(
+        ("See how much is due", "publisher deliver --dry-run"),
+        ("Send it", "publisher deliver"),
+    )
+)
 @site_options(at=True, as_json=True)
 @click.option("--dry-run", is_flag=True, help="Show what is due; send nothing.")
 def deliver(site: SiteOptions, as_json: bool, dry_run: bool) -> None:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from publisher.app import REST, SCHEDULE, App
 from publisher.app.reload import (
@@ -27,8 +27,7 @@ from publisher.app.reload import (
     remove_copies,
 )
 from publisher.app.service import ServiceRegister
-from publisher.cli import printable
-from publisher.cli.common import say, warn_of_readable
+from publisher.cli.common import log_to_stderr, say, warn_of_readable
 from publisher.core.errors import PublisherError, Refused, SettingsError, TemplateError
 from publisher.core.service_record import HEARTBEAT, SILENT
 
@@ -357,25 +356,3 @@ def make_watcher(app: App, ticker: "Ticker") -> "Watcher":
         skip=(app.state, app.public, app.outbox, *ours),
         problem=ticker.set_watch_problem,
     )
-
-
-class FieldFormatter(logging.Formatter):
-    """`LEVEL event key=value`: constant event names, values as fields."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        known = logging.makeLogRecord({}).__dict__.keys() | {"message", "asctime", "taskName"}
-        fields: dict[str, Any] = {k: v for k, v in record.__dict__.items() if k not in known}
-        text = " ".join(
-            [record.levelname.lower(), record.getMessage(), *(f"{k}={v}" for k, v in fields.items())]
-        )
-        trace = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
-        return printable(" ".join(text.split("\n")) + trace)
-
-
-def log_to_stderr() -> None:
-    """Sends the log to stderr, one line for each event."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(FieldFormatter())
-    root = logging.getLogger("publisher")
-    root.setLevel(logging.INFO)
-    root.addHandler(handler)

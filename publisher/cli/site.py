@@ -21,6 +21,7 @@ from publisher.cli.common import (
     site_options,
 )
 from publisher.cli.due_readers import wait_in_words, waiting_json
+from publisher.cli.help import command, group
 from publisher.config import problems
 from publisher.core.delivery.holds import describe_hold
 from publisher.core.errors import OutputError, SettingsError
@@ -34,7 +35,15 @@ MAX_TXT_STRING = 255
 """Octets in one string of a TXT record (RFC 1035 3.3.14)."""
 
 
-@click.command()
+@command(
+    examples=(
+        ("Create a site in the folder mysite", "publisher init mysite"),
+        (
+            "Answer the questions beforehand",
+            'publisher init news --title "Low Water" --url https://example.org/ --timezone Europe/Berlin',
+        ),
+    )
+)
 @click.argument("folder", type=click.Path(path_type=Path), default=".", metavar="[DIR]")
 @click.option("--title", help="The site's title (default: made from the folder's name).")
 @click.option(
@@ -42,8 +51,7 @@ MAX_TXT_STRING = 255
 )
 @click.option("--timezone", default="UTC", show_default=True, help="An IANA time zone such as Europe/Berlin.")
 @click.option("--from", "sender", help="The sender of its mail.")
-@click.option("--debug", is_flag=True, help="Show the full traceback of an error.")
-def init(folder: Path, title: str | None, url: str, timezone: str, sender: str | None, debug: bool) -> None:
+def init(folder: Path, title: str | None, url: str, timezone: str, sender: str | None) -> None:
     """Create a site with two example posts in DIR."""
     from publisher.init_site import NewSiteOptions, start_site
 
@@ -68,7 +76,16 @@ def init(folder: Path, title: str | None, url: str, timezone: str, sender: str |
     )
 
 
-@click.command()
+@command(
+    examples=(
+        ("Check everything before you publish", "publisher check"),
+        ("Check as if it were tomorrow, and show every warning", "publisher check --at tomorrow --all"),
+        (
+            "Write the schema that editors complete publisher.toml with",
+            "publisher check --schema > publisher.schema.json",
+        ),
+    )
+)
 @site_options(at=True, as_json=True)
 @click.option(
     "--force-ok",
@@ -133,7 +150,12 @@ def print_wrong_settings(wrong: Sequence[SettingsError], *, as_json: bool) -> No
     say(f"{count(len(wrong), 'wrong setting')}; posts and mails were not checked")
 
 
-@click.command()
+@command(
+    examples=(
+        ("See what is due, queued and wrong", "publisher status"),
+        ("Let a monitor read it", "publisher status --json"),
+    )
+)
 @site_options(as_json=True, at=True)
 def status(site: SiteOptions, as_json: bool) -> None:
     """Show the head of the log, what is due and queued, and the last errors."""
@@ -235,7 +257,7 @@ def value_in_words(what: Any, zone: str) -> str:
             return str(what)
 
 
-@click.command()
+@command(examples=(("After an upgrade", "publisher migrate"),))
 @site_options()
 def migrate(site: SiteOptions) -> None:
     """Upgrade the store to this version's schema. Safe to run again."""
@@ -247,12 +269,17 @@ def migrate(site: SiteOptions) -> None:
     say(f"the store is at schema {after}" + ("" if before == after else f" (was {before or 'empty'})"))
 
 
-@click.group()
+@group()
 def keys() -> None:
     """Create the keys that sign mail, and new keys of the secret behind links in mails."""
 
 
-@keys.command()
+@keys.command(
+    examples=(
+        ("See which keys the secret has", "publisher keys secret"),
+        ("Sign with a new key from now on", "publisher keys secret --new"),
+    )
+)
 @site_options(as_json=True)
 @click.option("--new", is_flag=True, help="Add a key that signs from now on; the others still verify.")
 @click.option("--yes", is_flag=True, help="Do not ask, where the keys so far are lost.")
@@ -281,7 +308,7 @@ def secret(site: SiteOptions, as_json: bool, new: bool, yes: bool) -> None:
         say("links in mails sent so far no longer work; keep a copy of the file: `publisher backup`")
 
 
-@keys.command()
+@keys.command(examples=(("Create keys and print their DNS records", "publisher keys dkim news2026"),))
 @click.argument("selector")
 @site_options(as_json=True)
 def dkim(selector: str, site: SiteOptions, as_json: bool) -> None:

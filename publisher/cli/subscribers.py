@@ -15,13 +15,16 @@ from publisher.cli.common import (
     confirm,
     count,
     echo,
+    local,
     say,
     show_json,
     show_json_rows,
+    show_table,
     site_options,
     the_list,
     utc,
 )
+from publisher.cli.help import group
 from publisher.cli.subscribers_import import import_, suppress_files
 from publisher.core.errors import UsageError
 from publisher.core.subscribers.csv_cells import EXPORT_COLUMNS, guard_formula, to_cells
@@ -39,7 +42,7 @@ SIGNUP_RESULTS = {
 }
 
 
-@click.group()
+@group()
 def subscribers() -> None:
     """Add, list, import and export subscribers; show or erase what is kept about one."""
 
@@ -47,7 +50,16 @@ def subscribers() -> None:
 subscribers.add_command(import_)
 
 
-@subscribers.command("add")
+@subscribers.command(
+    "add",
+    examples=(
+        ("Ask somebody to confirm", "publisher subscribers add ann@example.org --list daily"),
+        (
+            "Add somebody who has agreed already",
+            "publisher subscribers add bob@example.org --list daily --confirmed",
+        ),
+    ),
+)
 @site_options(at=True)
 @click.argument("address")
 @click.option("--list", "list_slug", required=True, metavar="LIST", help="The list's slug.")
@@ -66,7 +78,16 @@ def add(site: SiteOptions, address: str, list_slug: str, confirmed: bool) -> Non
         app.deliver()
 
 
-@subscribers.command("list")
+@subscribers.command(
+    "list",
+    examples=(
+        ("See everybody", "publisher subscribers list"),
+        (
+            "Count the active readers of a list",
+            "publisher subscribers list --list daily --state active | wc -l",
+        ),
+    ),
+)
 @site_options(as_json=True)
 @click.option("--list", "list_slug", metavar="LIST", help="Only this list.")
 @click.option("--state", type=click.Choice([str(s) for s in SubscriptionState]), help="Only this state.")
@@ -90,12 +111,20 @@ def list_(site: SiteOptions, as_json: bool, list_slug: str | None, state: str | 
         )
         show_json_rows(rows)
         return
-    for s in found:
-        due = f"  due {utc(s.next_due_at)}" if s.state is SubscriptionState.ACTIVE else ""
-        echo(f"{s.address}  {s.list}  {s.state}{due}")
+    show_table(
+        ("address", "list", "state", "next digest"),
+        (
+            (s.address, s.list, s.state, local(app, s.next_due_at) * (s.state is SubscriptionState.ACTIVE))
+            for s in found
+        ),
+        cut=("address",),
+    )
 
 
-@subscribers.command("show")
+@subscribers.command(
+    "show",
+    examples=(("Answer a reader who asks what you keep", "publisher subscribers show ann@example.org"),),
+)
 @site_options(as_json=True)
 @click.argument("address")
 def show(site: SiteOptions, as_json: bool, address: str) -> None:
@@ -106,35 +135,35 @@ def show(site: SiteOptions, as_json: bool, address: str) -> None:
         show_json(dossier)
         return
     for one in dossier["subscriptions"]:
-        due = f", due {utc(one['next_due'])}" if one["next_due"] else ""
-        echo(f"{one['list']}  {one['state']} since {utc(one['since'])}{due}")
+        due = f", due {local(app, one['next_due'])}" if one["next_due"] else ""
+        echo(f"{one['list']}  {one['state']} since {local(app, one['since'])}{due}")
         for name, value in one["choices"].items():
             if value:
-                echo(f"    {name}: {cell_text(value)}")
+                echo(f"    {name}: {value_text(app, value)}")
         for name, value in one["consent"].items():
             echo(f"    consent {name}: {value}")
         for mail in one["mail"]:
-            echo(f"    {utc(mail['since'])}  {mail['state']}  {mail['subject']}")
+            echo(f"    {local(app, mail['since'])}  {mail['state']}  {mail['subject']}")
     for block in dossier["suppressions"]:
-        echo(f"{block['list'] or 'every list'}  {block['kind']} since {utc(block['since'])}")
-    for line in refusal_lines(dossier):
+        echo(f"{block['list'] or 'every list'}  {block['kind']} since {local(app, block['since'])}")
+    for line in refusal_lines(app, dossier):
         echo(line)
     asked = dossier["confirmation_mails"]
     if asked:
         echo(f"confirmation mails sent to this mailbox lately: {len(asked['sent'])}")
         for sent in asked["sent"]:
-            echo(f"    {utc(sent)}")
+            echo(f"    {local(app, sent)}")
         if asked["never_again_since"]:
-            echo(f"    its owner wants no more since {utc(asked['never_again_since'])}")
+            echo(f"    its owner wants no more since {local(app, asked['never_again_since'])}")
     if not dossier["subscriptions"] and not dossier["suppressions"] and not asked:
         say(f"nothing is known of {dossier['address']}")
         raise SystemExit(1)
 
 
-def refusal_lines(dossier: Mapping[str, Any]) -> Iterator[str]:
+def refusal_lines(app: App, dossier: Mapping[str, Any]) -> Iterator[str]:
     """Lines on what an address refused, and what happens then."""
     for one in dossier["refusals"]:
-        what = f"{one['severity']} refusal  {utc(one['at'])}  mailing {one['mailing']}"
+        what = f"{one['severity']} refusal  {local(app, one['at'])}  mailing {one['mailing']}"
         yield f"{what}  {_COUNTING[one['counts']]}: {one['reply']}"
     if any(block["kind"] == "bounce" for block in dossier["suppressions"]):
         yield f"its mailbox refused too much; `publisher subscribers allow {dossier['address']}` lifts that"
@@ -146,7 +175,10 @@ def refusal_lines(dossier: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-@subscribers.command("unsubscribe")
+@subscribers.command(
+    "unsubscribe",
+    examples=(("A reader asked by mail to leave", "publisher subscribers unsubscribe ann@example.org"),),
+)
 @site_options(at=True)
 @click.argument("address")
 @click.option("--list", "list_slug", metavar="LIST", help="Only this list (default: all).")
@@ -158,7 +190,19 @@ def unsubscribe(site: SiteOptions, address: str, list_slug: str | None) -> None:
     say(f"{address}: left {said}" if ended else f"{address}: is not subscribed to this list; nothing changed")
 
 
-@subscribers.command("suppress")
+@subscribers.command(
+    "suppress",
+    examples=(
+        (
+            "Send nothing to an address, whoever signs it up",
+            "publisher subscribers suppress troll@example.net",
+        ),
+        (
+            "Carry over the suppressions of another service",
+            "publisher subscribers suppress --file bounced.csv",
+        ),
+    ),
+)
 @site_options(at=True)
 @click.argument("address", required=False)
 @click.option(
@@ -187,7 +231,10 @@ def suppress(
     say(f"{address}: {'would get' if dry_run else 'gets'} no mail {what}")
 
 
-@subscribers.command("allow")
+@subscribers.command(
+    "allow",
+    examples=(("A reader wants mail again after a bounce", "publisher subscribers allow ann@example.org"),),
+)
 @site_options(at=True)
 @click.argument("address")
 def allow(site: SiteOptions, address: str) -> None:
@@ -201,7 +248,12 @@ def allow(site: SiteOptions, address: str) -> None:
     say(f"{address}: {said}")
 
 
-@subscribers.command("resend-confirmation")
+@subscribers.command(
+    "resend-confirmation",
+    examples=(
+        ("A confirmation mail got lost", "publisher subscribers resend-confirmation carl@example.org"),
+    ),
+)
 @site_options(at=True)
 @click.argument("address")
 @click.option("--list", "list_slug", metavar="LIST", help="Only this list (default: all).")
@@ -216,7 +268,13 @@ def resend_confirmation(site: SiteOptions, address: str, list_slug: str | None) 
     app.deliver()
 
 
-@subscribers.command("erase")
+@subscribers.command(
+    "erase",
+    examples=(
+        ("See what would be erased", "publisher subscribers erase ann@example.org --dry-run"),
+        ("Erase it", "publisher subscribers erase ann@example.org --yes"),
+    ),
+)
 @site_options(at=True)
 @click.argument("address")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
@@ -236,7 +294,9 @@ def erase(site: SiteOptions, address: str, yes: bool, dry_run: bool) -> None:
     say(f"forgot {address} and {count(erased, 'subscription')}")
 
 
-@subscribers.command("export")
+@subscribers.command(
+    "export", examples=(("Save every subscription", "publisher subscribers export > subscribers.csv"),)
+)
 @site_options()
 @click.option("--list", "list_slug", metavar="LIST", help="Only this list (default: all).")
 def export(site: SiteOptions, list_slug: str | None) -> None:
@@ -256,13 +316,13 @@ def csv_row(one: Subscription) -> Mapping[str, str]:
     return facts | to_cells(one.choices)
 
 
-def cell_text(value: Any) -> str:
+def value_text(app: App, value: Any) -> str:
     """A value as text, empty where there is none."""
     match value:
         case None:
             return ""
         case datetime():
-            return utc(value) or ""
+            return local(app, value)
         case list():
             return "; ".join(map(str, cast("list[object]", value)))
         case bool():

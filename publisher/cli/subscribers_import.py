@@ -12,6 +12,7 @@ import click
 from publisher.app import App
 from publisher.app.simulation import on_a_copy
 from publisher.cli.common import SiteOptions, count, say, show_json, site_options, the_list
+from publisher.cli.help import command
 from publisher.cli.progress import bar
 from publisher.core.errors import UsageError
 from publisher.core.subscribers.cadences import CADENCES
@@ -46,7 +47,20 @@ EVERYBODY_LEFT = "\0"
 """The value of `--left` without a file: everybody in FILE has left."""
 
 
-@click.command("import")
+@command(
+    "import",
+    examples=(
+        (
+            "See what would become of each row",
+            "publisher subscribers import members.csv --list daily --dry-run",
+        ),
+        ("Import an export of another service", "publisher subscribers import members.csv --list daily"),
+        (
+            "Import readers who have agreed, and those who left",
+            "publisher subscribers import members.csv --left left.csv --list daily --confirmed",
+        ),
+    ),
+)
 @site_options(at=True, as_json=True)
 @click.argument("files", nargs=-1, type=click.Path(dir_okay=False, allow_dash=True), metavar="[FILE]...")
 @click.option("--list", "list_slug", required=True, metavar="LIST", help="The list's slug.")

@@ -2,15 +2,23 @@
 
 import click
 
-from publisher.cli.common import SiteOptions, echo, say, show_json, site_options
+from publisher.cli.common import (
+    SiteOptions,
+    echo,
+    say,
+    show_json,
+    show_table,
+    site_options,
+)
+from publisher.cli.help import group
 
 
-@click.group()
+@group()
 def templates() -> None:
     """Look at the templates of mails and pages, and make them your own."""
 
 
-@templates.command("list")
+@templates.command("list", examples=(("See every template", "publisher templates list"),))
 @site_options(as_json=True)
 def templates_list(site: SiteOptions, as_json: bool) -> None:
     """List every template, and say which are your own."""
@@ -18,12 +26,17 @@ def templates_list(site: SiteOptions, as_json: bool) -> None:
     if as_json:
         show_json([{"name": one.name, "own": one.own, "outdated": one.outdated} for one in files])
         return
-    for one in files:
-        note = "  own" if one.own else ""
-        echo(f"{one.name}{note}{'; the packaged one has changed since you copied it' * one.outdated}")
+    outdated = "the packaged one has changed since you copied it"
+    show_table(
+        ("template", "whose", "note"),
+        [(one.name, "own" if one.own else "packaged", outdated * one.outdated) for one in files],
+        cut=("template", "note"),
+    )
 
 
-@templates.command("show")
+@templates.command(
+    "show", examples=(("Read a packaged template", "publisher templates show email/digest/body.html"),)
+)
 @site_options()
 @click.argument("name")
 def templates_show(site: SiteOptions, name: str) -> None:
@@ -31,7 +44,9 @@ def templates_show(site: SiteOptions, name: str) -> None:
     echo(site.open(reads=True).site_templates.show(name), nl=False)
 
 
-@templates.command("copy")
+@templates.command(
+    "copy", examples=(("Change a template", "publisher templates copy email/digest/body.html"),)
+)
 @site_options()
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 def templates_copy(site: SiteOptions, names: tuple[str, ...]) -> None:
@@ -41,7 +56,9 @@ def templates_copy(site: SiteOptions, names: tuple[str, ...]) -> None:
         say(f"copied to {app.site_templates.copy(name.removeprefix('templates/'))}")
 
 
-@templates.command("diff")
+@templates.command(
+    "diff", examples=(("See what you changed, and what an upgrade changed", "publisher templates diff"),)
+)
 @site_options()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 def templates_diff(site: SiteOptions, names: tuple[str, ...]) -> None:

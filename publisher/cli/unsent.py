@@ -11,12 +11,13 @@ from publisher.cli.common import (
     SiteOptions,
     confirm_or_refuse,
     count,
-    echo,
+    local,
     say,
     show_json,
+    show_table,
     site_options,
-    utc,
 )
+from publisher.cli.help import command, group
 from publisher.cli.progress import counts_text, mailing_json, state_text
 from publisher.core.delivery.mailing import DeliveryState, Mailing, MailingHold
 from publisher.core.errors import Refused
@@ -26,7 +27,7 @@ from publisher.services.operations.mailings import UNSENT_STATES, Unsent, find_m
 _NEXT = "`publisher run` sends it at its next check; `publisher deliver` sends it now"
 
 
-@click.command()
+@command(examples=(("Mail the posts of mailing 2 as they are now", "publisher mailings remake 2 --yes"),))
 @site_options(at=True, as_json=True)
 @click.argument("id", type=int)
 @click.option("--dry-run", is_flag=True, help="Show how many readers it would go to; change nothing.")
@@ -56,7 +57,9 @@ def remake(site: SiteOptions, as_json: bool, id: int, dry_run: bool, yes: bool) 
         show_json(mailing_json(made or find_mailing(app.store, id)))
 
 
-@click.command()
+@command(
+    examples=(("Put the posts of mailing 2 into the next digest", "publisher mailings release 2 --yes"),)
+)
 @site_options(at=True, as_json=True)
 @click.argument("id", type=int)
 @click.option("--dry-run", is_flag=True, help="Show for how many readers; change nothing.")
@@ -80,7 +83,15 @@ def release(site: SiteOptions, as_json: bool, id: int, dry_run: bool, yes: bool)
         show_json(mailing_json(find_mailing(app.store, id)))
 
 
-@click.command()
+@command(
+    examples=(
+        (
+            "See how many readers have nothing of mailing 2",
+            "publisher mailings resend 2 --only unsent --dry-run",
+        ),
+        ("Send it to them", "publisher mailings resend 2 --only unsent --yes"),
+    )
+)
 @site_options(at=True, as_json=True)
 @click.argument("id", type=int)
 @click.option(
@@ -133,12 +144,12 @@ def _but_unknown(mailing: Mailing) -> str:
     )
 
 
-@click.group()
+@group()
 def outbox() -> None:
     """Decide what becomes of messages in the outbox, after mail.transport was changed to smtp."""
 
 
-@outbox.command("list")
+@outbox.command("list", examples=(("See what waits for a decision", "publisher mailings outbox list"),))
 @site_options(as_json=True)
 def outbox_list(site: SiteOptions, as_json: bool) -> None:
     """Show how many messages of each mailing wait in the outbox for a decision."""
@@ -147,15 +158,23 @@ def outbox_list(site: SiteOptions, as_json: bool) -> None:
     if as_json:
         show_json([{"mailing": id, "messages": number} for id, number in waiting.items()])
         return
-    for id, number in waiting.items():
-        mailing = find_mailing(app.store, id)
-        facts = f"{mailing.list}  {number:,} in the outbox  {mailing.subject}"
-        echo(f"{id:>5}  {utc(mailing.created_at)}  {facts}")
+    found = [(find_mailing(app.store, id), number) for id, number in waiting.items()]
+    show_table(
+        ("mailing", "created", "list", "messages", "subject"),
+        [(one.id, local(app, one.created_at), one.list, number, one.subject) for one, number in found],
+        cut=("subject",),
+    )
     if not waiting:
         say("no message waits in the outbox for a decision")
 
 
-@outbox.command("send")
+@outbox.command(
+    "send",
+    examples=(
+        ("See what would be sent", "publisher mailings outbox send --dry-run"),
+        ("Send it", "publisher mailings outbox send --yes"),
+    ),
+)
 @site_options(at=True, as_json=True)
 @click.argument("ids", type=int, nargs=-1, metavar="[ID]...")
 @click.option("--dry-run", is_flag=True, help="Show which messages; change nothing.")
@@ -179,7 +198,7 @@ def outbox_send(site: SiteOptions, as_json: bool, ids: tuple[int, ...], dry_run:
     say_taken(chosen, sent, f"{of} queued; {next_step}", as_json=as_json)
 
 
-@outbox.command("keep")
+@outbox.command("keep", examples=(("Keep all of it", "publisher mailings outbox keep"),))
 @site_options(at=True, as_json=True)
 @click.argument("ids", type=int, nargs=-1, metavar="[ID]...")
 @click.option("--dry-run", is_flag=True, help="Show which messages; change nothing.")

@@ -218,7 +218,8 @@ class Plan:
     the ids of posts with the hash of the file each stands for now, where the log does not know it yet, and
     `reader` the version that read them. `kept_dates` are those of `touched` that keep the date they were
     published with from now on (`Post.dated`). `readdressed` are paths under public/ of pages that are
-    elsewhere from now on, with the ids of their posts.
+    elsewhere from now on, with the ids of their posts. `not_public` are the posts that were never published
+    and are not now: dated in the future, hidden by their author, without a date, or expired.
     """
 
     head: int
@@ -239,6 +240,7 @@ class Plan:
     reader: str = ""
     kept_dates: tuple[Post, ...] = ()
     readdressed: tuple[tuple[str, str], ...] = ()
+    not_public: tuple[Post, ...] = ()
 
     @property
     def stop(self) -> str:

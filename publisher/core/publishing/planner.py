@@ -107,6 +107,7 @@ def make_plan(
         reader=readings.version,
         kept_dates=tuple(post for id, post in touched if post.dated not in (None, before[id].dated)),
         readdressed=_moved_pages(posts, matches) if rules.pages else (),
+        not_public=tuple(p for p in waiting if not p.page_only and not matches.knows(p)),
     )
 
 

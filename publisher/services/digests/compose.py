@@ -71,6 +71,9 @@ _CUT_SIZES = (
 SAMPLE = "x" * TOKEN_LENGTH
 """As long as a token; it stands for each of a reader's own values."""
 
+MAX_BLAMED = 30
+"""Posts of a digest up to which each is looked at alone, to name those that bring a problem into it."""
+
 Mail = tuple[EmailContent, tuple[Segment, ...]]
 
 HARMLESS = frozenset({LintRule.PLACEHOLDER, LintRule.LINK, LintRule.ALT})
@@ -285,6 +288,25 @@ def lint_digest(deps: Deps, digest: Digest, mailing: int | None, *, own: bool = 
     if mail is not None and (_errors(neutral_problems) or not _errors(blocking)):
         return LintedMail(digest=digest, letter=mail[0], message=mail[1], problems=blocking)
     return _without_spoilers(deps, digest, make, neutral_problems)
+
+
+def posts_to_blame(deps: Deps, digest: Digest, problems: Sequence[LintProblem]) -> Mapping[str, list[str]]:
+    """The ids of the posts that bring a problem into a mail, by the problem's text: those whose own mail has
+    it while a mail without authors' text has not. Renders each post, so it is for people who look.
+    """
+    if not problems or len(digest.posts) > MAX_BLAMED:
+        return {}
+
+    def found(shown: Digest) -> set[str]:
+        mail, its_problems = _make_and_lint(deps, shown, partial(compose_mail, deps, mailing=None))
+        return {str(problem) for problem in its_problems} if mail else set()
+
+    asked = {str(problem) for problem in problems} - found(without_author_text(digest))
+    blamed: dict[str, list[str]] = {}
+    for post in digest.posts if asked else ():
+        for text in sorted(asked & found(replace(digest, posts=(post,)))):
+            blamed.setdefault(text, []).append(post.id)
+    return blamed
 
 
 def mail_problems(deps: Deps, letter: EmailContent, segments: Sequence[Segment]) -> tuple[LintProblem, ...]:

@@ -19,12 +19,13 @@ from publisher.core.mail.lint.rules import LintProblem
 from publisher.core.mail.message import EmailContent, Placeholder
 from publisher.core.mail.mime import compose
 from publisher.core.posts.post import BadPost, ParsedPost, Post, WaitReason, describe_wait, wait_reason
+from publisher.core.publishing.incremental import PostKeys
 from publisher.core.publishing.log import PublishedPost, mint
 from publisher.core.publishing.plan import Plan
 from publisher.core.publishing.planner import make_plan
 from publisher.core.subscribers.subscription import MailingList
 from publisher.services.deps import Deps
-from publisher.services.digests.compose import lint_digest, mail_problems
+from publisher.services.digests.compose import lint_digest, mail_problems, posts_to_blame
 from publisher.services.digests.due_readers import DigestMaterial, due_report
 from publisher.services.digests.planner import cohort_digests
 from publisher.services.feeds.documents import static_documents
@@ -36,8 +37,8 @@ from publisher.services.publishing.scan import plan_rules
 from publisher.services.subscribers.account import LINKS
 from publisher.services.subscribers.lists import describe_removed
 
-MailProblem = tuple[str, LintProblem | PublisherError]
-"""The name of a mail, and what is wrong with it."""
+MailProblem = tuple[str, LintProblem | PublisherError, list[str]]
+"""The name of a mail, what is wrong with it, and the paths of the posts that bring this into it."""
 
 RECENT = 5
 """How many of the newest posts are in the digest that is linted if no reader waits for one."""
@@ -192,13 +193,17 @@ def _mail_findings(deps: Deps, items: list[ParsedPost], plan: Plan, now: datetim
         do = f"`publisher templates diff {name}` shows how"
         yield Finding(path=f"templates/{name}", line=0, reason=f"{reason}; {do}", error=False)
     said = set(map(str, broken))
-    for name, found in _mail_problems(deps, items, plan, now):
+    for name, found, posts in _mail_problems(deps, items, plan, now):
         if str(found) in said:
             continue
         error = not isinstance(found, LintProblem) or (
             found.error and found.rule.value not in deps.process.overridden_rules
         )
-        yield Finding(path=name, line=0, reason=str(found), error=error)
+        if posts:
+            more = f" (and in {len(posts) - 1} more)" if len(posts) > 1 else ""
+            yield Finding(path=posts[0], line=0, reason=f"{name}: {found}{more}", error=error)
+        else:
+            yield Finding(path=name, line=0, reason=str(found), error=error)
 
 
 def _unusual_addresses(deps: Deps) -> Iterator[Finding]:
@@ -228,6 +233,7 @@ def _mail_problems(
     log = DigestMaterial(deps, project_log(plan, now))
     for spec in deps.rules.lists:
         found: dict[str, LintProblem | PublisherError] = {}
+        blamed: dict[str, list[str]] = {}
         try:
             # What readers would get if all of them were due.
             report = due_report(deps, spec, now, at_once=True, everyone=True, log=log)
@@ -247,11 +253,17 @@ def _mail_problems(
                     )
                 ]
             for digest in pending:
-                found |= {str(problem): problem for problem in lint_digest(deps, digest, None).problems}
+                problems = lint_digest(deps, digest, None).problems
+                found |= {str(problem): problem for problem in problems}
+                blamed |= posts_to_blame(deps, digest, problems)
         except PublisherError as error:
             found[str(error)] = error
-        for problem in found.values():
-            yield f"digest of {spec.slug}", problem
+        for text, problem in found.items():
+            ids = blamed.get(text, [])
+            known = deps.adapters.store.posts_matching(PostKeys(ids=frozenset(ids))) if ids else ()
+            paths = {one.id: one.post.path for one in known}
+            paths |= {change.id: change.post.path for change in plan.changes}
+            yield f"digest of {spec.slug}", problem, sorted(paths.get(id, id) for id in ids)
         yield from _transactional(
             deps, spec, [_digest_post(deps, item, Layout.SUMMARY, now) for item in newest]
         )
@@ -279,7 +291,7 @@ def _transactional(deps: Deps, spec: MailingList, posts: Sequence[DigestPost]) -
         except PublisherError as error:
             found = [error]
         for problem in found:
-            yield f"{name} of {spec.slug}", problem
+            yield f"{name} of {spec.slug}", problem, []
 
 
 def _digest_post(deps: Deps, item: ParsedPost, layout: Layout, now: datetime) -> DigestPost:

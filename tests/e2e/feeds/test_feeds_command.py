@@ -32,7 +32,7 @@ def test_the_list_says_what_readers_find(published: Any) -> None:
         "changed": AT,
     }
     assert {"feed.atom", "feed.xml", "feed.json"} <= set(rows)
-    assert "https://harbour.example/feed.atom  2 entries, changed 2024-10-20T03:00:00Z\n" in (
+    assert "https://harbour.example/feed.atom\tfeed\t2\t2024-10-20 10:00 +07\t\n" in (
         published.run("feeds", "list").stdout
     )
 

@@ -1,6 +1,7 @@
 """What a person types, and what stands around a site: ports, addresses that are none, damage, folders."""
 
 import json
+import os
 import re
 import signal
 import stat
@@ -12,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+import warm
 
 POST = "---\ntitle: Good\ndate: 2024-10-01\n---\nWords.\n"
 RELAY = '[mail]\ntransport = "smtp"\n[[mail.relays]]\nhost = "127.0.0.1"\nsecurity = "none"\n'
@@ -48,8 +50,7 @@ def test_an_address_that_is_none_is_one_line_wherever_it_is_typed(site: Any, tmp
     for address in ("http://[x", "http://host:port/"):
         [line] = site.run("adopt", address, code=1).stderr.splitlines()
         assert line.startswith(f"publisher: {address}: not a web address")
-        command = [sys.executable, "-m", "publisher", "init", str(tmp_path / "new"), "--url", address]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = warm.run(["init", str(tmp_path / "new"), "--url", address], os.environ)
         assert (done.returncode, "site.url is" in done.stderr, "unexpected" in done.stderr) == (
             2,
             True,
@@ -200,10 +201,9 @@ def test_the_preview_in_a_browser_answers_every_request(site: Any) -> None:
             process.kill()
 
 
-def test_the_command_line_answers_as_people_expect(site: Any, tmp_path: Path) -> None:
+def test_the_command_line_answers_as_people_expect(site: Any) -> None:
     def typed(*words: str, code: int = 0) -> str:
-        command = [sys.executable, "-m", "publisher", *words]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        done = warm.run(words, os.environ)
         assert done.returncode == code, done.stderr
         return done.stdout + done.stderr
 
@@ -213,13 +213,13 @@ def test_the_command_line_answers_as_people_expect(site: Any, tmp_path: Path) ->
     assert json.loads(typed("--site", str(site.folder), "status", "--json"))["log_head"] == 0
     assert typed("help", "mailings", "list") == typed("mailings", "list", "--help")
     assert "has no commands of its own" in typed("help", "status", "more", code=2)
+    assert "tomorrow 08:00" in typed("help", "times")
+    assert "no page 'plam'; did you mean 'plan'?" in typed("help", "--man", "plam", code=2)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_loads_in_the_shell(shell: str) -> None:
-    script = subprocess.run(
-        [sys.executable, "-m", "publisher", "completion", shell], capture_output=True, text=True, check=True
-    ).stdout
+    script = warm.run(["completion", shell], os.environ).stdout
     assert "_PUBLISHER_COMPLETE" in script
     if which(shell) is None:
         pytest.skip(f"{shell} is not here")

@@ -94,8 +94,9 @@ def published(site: Any) -> list[str]:
 def test_help_loads_no_command_and_no_store() -> None:
     found = loaded("--help")
     ours = sorted(it for it in found if it.startswith("publisher."))
-    assert ours == ["publisher.cli", "publisher.core", "publisher.core.errors"]
-    assert among(found, ("sqlalchemy", "yaml", *OF_MAKING, *OF_OTHERS)) == []
+    cli = ["publisher.cli", "publisher.cli.help", "publisher.cli.terminal"]
+    assert ours == [*cli, "publisher.core", "publisher.core.errors"]
+    assert among(found, ("sqlalchemy", "yaml", "logging", "dataclasses", *OF_MAKING, *OF_OTHERS)) == []
 
 
 def test_status_loads_nothing_that_reads_posts(site: Any) -> None:

@@ -121,7 +121,7 @@ def test_a_key_of_feeds_leaves_the_page_alone(mailed: Any) -> None:
     site.publish("2024-10-21T03:00:00Z")
     assert all(name.startswith("posts/") for name in speaking(site, "Rare words"))
     assert speaking(site, "Rare words")
-    assert "page    rare.md: page only (rss: false)" in site.run("posts", "list").stdout
+    assert "\tRare tides\tpage only (rss: false)" in site.run("posts", "list").stdout
     assert "1 page only" in site.run("check").stderr
 
 

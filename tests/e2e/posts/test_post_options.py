@@ -34,7 +34,7 @@ def test_a_post_that_is_only_mailed_reaches_readers_and_no_feed_or_page(site: An
         "Hidden words.",
     )
     site.publish(NIGHT)
-    assert "mailed  secret.md: 2024-10-19T17:00:00Z Secret (mail: only)" in site.run("posts", "list").stdout
+    assert "mailed\tsecret.md\t2024-10-20 00:00 +07\tSecret" in site.run("posts", "list").stdout
     site.publish(DAY)
     [mail] = site.mails()
     html = mail.get_body(("html",)).get_content()
