@@ -38,7 +38,7 @@ docs: .venv/.dev ## write what is generated from the code: settings in config/, 
 messages: .venv/.dev ## collect what mails and pages say into messages.pot, for translators
 	$(BIN)/pybabel -q extract -F scripts/messages.cfg -k text -k plural:1,2 -k to_say --no-location --no-wrap -o messages.pot .
 
-oracles: .venv/.dev ## have real generators build our small blogs and real parsers read our feeds, and compare (WRITE=--write, ONLY=hugo)
+oracles: .venv/.dev ## have real generators, feed parsers, verifiers and spam filters judge what we write (WRITE=--write, ONLY=hugo)
 	@$(BIN)/python tests/oracles/run.py $(WRITE) $(ONLY)
 
 bench: .venv/.dev ## measure: start-up and throughput, against their limits

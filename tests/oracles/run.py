@@ -1,6 +1,6 @@
 """Builds the small blogs with their real generators, and compares: `make oracles`.
 
-    python tests/oracles/run.py [--write] [GENERATOR|parsers ...]
+    python tests/oracles/run.py [--write] [GENERATOR|parsers|mails ...]
 
 Generators are installed by name and pinned version from their registries into .oracles/, which Git ignores. A
 golden file that a generator would write differently is an error; --write writes it anew.
@@ -28,8 +28,8 @@ sys.path[:0] = [
 from oracles import compare, golden, sites  # noqa: E402  the path is set above
 
 CACHE = ROOT / ".oracles"
-OTHERS = ("parsers",)
-"""Folders whose run.py asks programs about what we write: parsers of feeds."""
+OTHERS = ("parsers", "mails")
+"""Folders whose run.py asks programs about what we write: parsers of feeds, verifiers and filters of mail."""
 
 
 def main() -> int:

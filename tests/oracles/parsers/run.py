@@ -9,9 +9,7 @@ writes that anew. Known faults of parsers are listed in differs.json, any other 
 
 import argparse
 import json
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -22,22 +20,17 @@ sys.path[:0] = [
     str(ROOT),
     str(ROOT / "tests/support"),
     str(ROOT / "tests/support/site"),
-    str(Path(__file__).parent),
+    str(ROOT / "tests/oracles"),
 ]
 
 import parsed_feeds as feeds  # noqa: E402  the path is set above
+from installed import Missing, debian, go, kept, npm, ran  # noqa: E402
 
 PROGRAMS = Path(__file__).parent / "programs"
-CACHE = ROOT / ".oracles/parsers"
 JARS = [f"/usr/share/java/{name}.jar" for name in ("rome", "rome-utils", "jdom2", "slf4j-api", "slf4j-nop")]
-GO_PATH = "/usr/share/gocode"
 
 Read = Callable[[Sequence[Path]], str]
 """Has a parser read documents: prints a JSON array of entries for each, a line each."""
-
-
-class Missing(Exception):
-    """A parser is not installed and cannot be; says why."""
 
 
 def main() -> int:
@@ -53,11 +46,11 @@ def main() -> int:
             install, formats = PARSERS[name]
             try:
                 read = install()
-            except (Missing, OSError, subprocess.CalledProcessError) as error:
+            except Missing as error:
                 print(f"{name:<11} skipped: {error}")
                 continue
             found = {site: rows_of(read, public, formats) for site, public in sites.items()}
-            failed += kept(name, found, write=options.write)
+            failed += kept(feeds.GOLDENS / f"{name}.json", feeds.golden(found), write=options.write)
             found |= {blog: rows_of(read, public, formats) for blog, public in blogs.items()}
             for site, rows in found.items():
                 faults = feeds.compare(name, site, rows, {**sites, **blogs}[site])
@@ -78,75 +71,24 @@ def rows_of(read: Read, public: Path, formats: Sequence[str]) -> feeds.Rows:
     }
 
 
-def kept(name: str, found: dict[str, feeds.Rows], *, write: bool) -> int:
-    """Compares with the golden file; returns whether it differs, unless it is written."""
-    text, file = feeds.golden(found), feeds.GOLDENS / f"{name}.json"
-    if write:
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(text, "utf-8")
-    same = file.exists() and file.read_text("utf-8") == text
-    if not same:
-        print(f"{name:<11} differs from its golden file: read the difference, then WRITE=--write")
-    return not same
-
-
-def ran(command: Sequence[str], **environ: str) -> str:
-    """What a command printed. Raises Missing with the last line it said where it fails."""
-    env = os.environ | {"TZ": "UTC", "LC_ALL": "C.UTF-8"} | environ
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise Missing(f"{command[0]}: {(done.stderr.strip().splitlines() or ['failed'])[-1]}")
-    return done.stdout
-
-
-def debian(*packages: str) -> None:
-    """Installs packages of Debian, as root."""
-    if shutil.which("apt-get") is None or os.geteuid() != 0:
-        raise Missing(f"{', '.join(packages)} of Debian are not installed, and only root could install them")
-    ran(["apt-get", "update", "-qq"])
-    ran(
-        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages],
-        DEBIAN_FRONTEND="noninteractive",
-    )
-
-
 def gofeed() -> Read:
-    if shutil.which("go") is None or not Path(GO_PATH, "src/github.com/mmcdole/gofeed").is_dir():
-        debian("golang-go", "golang-github-mmcdole-gofeed-dev")
-    program = CACHE / "gofeed"
-    CACHE.mkdir(parents=True, exist_ok=True)
-    ran(
-        ["go", "build", "-o", str(program), str(PROGRAMS / "gofeed.go")],
-        GO111MODULE="off",
-        GOPATH=GO_PATH,
-        GOCACHE=str(CACHE / "go"),
-        GOFLAGS="-mod=mod",
+    program = go(
+        "gofeed", PROGRAMS / "gofeed.go", "golang-github-mmcdole-gofeed-dev", "github.com/mmcdole/gofeed"
     )
-    return lambda paths: ran([str(program), *map(str, paths)])
+    return lambda paths: ran([program, *paths])
 
 
 def rome() -> Read:
-    if shutil.which("java") is None or not all(Path(jar).exists() for jar in JARS):
-        debian("default-jdk-headless", "librome-java", "libslf4j-java")
+    have = shutil.which("java") is not None and all(Path(jar).exists() for jar in JARS)
+    debian("default-jdk-headless", "librome-java", "libslf4j-java", have=have)
     command = ["java", "-Dfile.encoding=UTF-8", "-cp", ":".join(JARS), str(PROGRAMS / "Rome.java")]
-    return lambda paths: ran([*command, *map(str, paths)])
+    return lambda paths: ran([*command, *paths])
 
 
 def of_npm(name: str) -> Callable[[], Read]:
     def install() -> Read:
-        if shutil.which("npm") is None:
-            raise Missing("npm is not installed")
-        folder = CACHE / "npm"
-        folder.mkdir(parents=True, exist_ok=True)
-        pinned = (PROGRAMS / "npm/package-lock.json").read_bytes()
-        known = folder / "package-lock.json"
-        fresh = not known.exists() or known.read_bytes() != pinned
-        for file in (PROGRAMS / "npm").iterdir():
-            shutil.copy(file, folder / file.name)
-        if fresh or not (folder / "node_modules").is_dir():
-            quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
-            ran(["npm", "ci", "--prefix", str(folder), *quiet])
-        return lambda paths: ran(["node", str(folder / f"{name}.mjs"), *map(str, paths)])
+        folder = npm("parsers", PROGRAMS / "npm")
+        return lambda paths: ran(["node", folder / f"{name}.mjs", *paths])
 
     return install
 

@@ -62,6 +62,13 @@ postlog unix-dgram n - n - 1 postlogd
 """
 
 
+SECOND_HOP = """
+smtp unix - - n - - smtp
+127.0.0.1:{port} inet n - n - - smtpd
+  -o smtpd_discard_ehlo_keywords=8bitmime,smtputf8,chunking,dsn
+"""
+
+
 def why_not() -> str:
     """Why there can be no Postfix here; "" where there can."""
     if not shutil.which("postfix", path=f"{os.environ.get('PATH', '')}:/usr/sbin"):
@@ -70,9 +77,12 @@ def why_not() -> str:
 
 
 class Postfix:
-    """The server; entering it starts it."""
+    """The server; entering it starts it. With `second_hop` it hands each message to a hop that takes 7 bits
+    only, which delivers it.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, *, second_hop: bool = False) -> None:
+        self._second_hop = second_hop
         self.folder = Path(tempfile.mkdtemp(prefix="publisher-postfix-"))
         self.folder.chmod(0o755)
         with socket.socket() as free:
@@ -87,7 +97,14 @@ class Postfix:
         shutil.chown(self.folder / "mail", "nobody")
         main = MAIN.format(folder=self.folder, domain=DOMAIN, uid=nobody.pw_uid, gid=nobody.pw_gid)
         (self.folder / "etc" / "main.cf").write_text(main)
-        (self.folder / "etc" / "master.cf").write_text(MASTER.format(port=self.port))
+        master = MASTER.format(port=self.port)
+        if self._second_hop:
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                port = int(free.getsockname()[1])
+            filtered = f"smtpd -o content_filter=smtp:[127.0.0.1]:{port}"
+            master = master.replace(" smtpd\n", f" {filtered}\n") + SECOND_HOP.format(port=port)
+        (self.folder / "etc" / "master.cf").write_text(master)
         self._run("start")
         return self
 
