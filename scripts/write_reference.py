@@ -16,6 +16,7 @@ if __name__ == "__main__":
         (ROOT / "docs/reference/settings.md", settings.markdown()),
         (ROOT / "docs/reference/commands.md", commands.markdown()),
         (ROOT / "docs/reference/templates.md", templates.markdown(ROOT / "templates")),
+        *((ROOT / f"docs/man/{name}.1", text) for name, text in commands.man_pages().items()),
         (ROOT / "docs/reference/front-matter.md", front_matter_reference()),
     ):
         path.parent.mkdir(parents=True, exist_ok=True)

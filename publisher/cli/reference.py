@@ -4,6 +4,8 @@ and docs/reference/commands.md, which `python -m publisher.cli.reference` prints
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from inspect import cleandoc
+from textwrap import wrap
 
 import click
 
@@ -105,6 +107,13 @@ Every setting can also come from the environment: PUBLISHER_MAIL__TRANSPORT=smtp
 }
 """`publisher help TOPIC`: what it is about, and the text, in which indented lines are not
 wrapped."""
+
+
+WRITTEN = "2026-11-30"
+"""The day that man(7) wants in a page: when the form of the pages last changed."""
+
+COLUMNS = 70
+"""Of a line of a page's source, which is filled when the page is shown."""
 
 
 def markdown() -> str:
@@ -211,7 +220,7 @@ def main_page() -> str:
                 lines += [
                     ".TP",
                     f"\\fBpublisher\\-{_roff(name)}\\fR(1)",
-                    _roff(command.get_short_help_str(200)),
+                    *_text(command.get_short_help_str(200)),
                 ]
     lines.append(".SH OPTIONS")
     lines += _option_list(publisher, root, publisher.get_params(root))
@@ -242,16 +251,16 @@ def command_page(command: click.Command, context: click.Context) -> str:
     lines.append(".SH EXAMPLES")
     for one, _, _ in inner:
         for what, typed in examples_of(one):
-            lines += [".PP", f"{_roff(what)}:", ".PP", ".RS 4", ".EX", _roff(typed), ".EE", ".RE"]
+            lines += [".PP"] * (lines[-1] != ".SH EXAMPLES") + [*_text(f"{what}:"), ".PP"]
+            lines += [".RS 4", ".EX", _roff(typed), ".EE", ".RE"]
     return "\n".join([*lines, *_see_also(name)]) + "\n"
 
 
 def _title(name: str, what: str) -> list[str]:
-    day = "2026\\-11\\-30"
     return [
-        f'.TH {name.upper()} 1 {day} "Publisher {_roff(__version__)}" "Publisher"',
+        f'.TH {name.upper()} 1 {WRITTEN} "Publisher {_roff(__version__)}" "Publisher"',
         ".SH NAME",
-        f"{_roff(name)} \\- {_roff(what[:1].lower() + what[1:])}",
+        *_text(f"{name} \0 {what[:1].lower()}{what[1:]}"),
     ]
 
 
@@ -266,24 +275,31 @@ def _option_list(
     lines: list[str] = []
     for one in parameters:
         if isinstance(one, click.Option) and (record := one.get_help_record(context)) is not None:
-            lines += [".TP", f"\\fB{_roff(record[0])}\\fR", _roff(" ".join(record[1].split()))]
+            lines += [".TP", f"\\fB{_roff(record[0])}\\fR", *_text(record[1])]
     return lines
 
 
 def _paragraphs(text: str) -> Iterator[str]:
     """A text as paragraphs; one whose lines are indented is set as it is."""
-    for place, block in enumerate(re.split(r"\n\s*\n", text.strip("\n"))):
+    for place, block in enumerate(re.split(r"\n\s*\n", cleandoc(text))):
         if block.startswith("  "):
-            yield from (".PP", ".RS 4", ".EX", *map(_roff, map(str.strip, block.splitlines())), ".EE", ".RE")
+            shown = map(_roff, map(str.strip, block.splitlines()))
+            yield from (*[".PP"] * bool(place), ".RS 4", ".EX", *shown, ".EE", ".RE")
             continue
         if place:
             yield ".PP"
-        yield _roff(" ".join(block.split()))
+        yield from _text(block)
 
 
 def _see_also(name: str) -> list[str]:
     """The other pages: of a command publisher(1), of that one none, since it lists them all."""
     return [".SH SEE ALSO", "\\fBpublisher\\fR(1)"] if name else []
+
+
+def _text(text: str) -> list[str]:
+    """Running text as lines of man(7). NUL stands for the dash between a name and what it is."""
+    lines = wrap(" ".join(text.split()), COLUMNS, break_long_words=False, break_on_hyphens=False)
+    return [_roff(line).replace("\0", "\\-") for line in lines]
 
 
 def _roff(text: str) -> str:

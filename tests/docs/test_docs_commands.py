@@ -13,7 +13,7 @@ from paths import ROOT
 
 from publisher.cli import COMMANDS, publisher
 from publisher.cli import SECTIONS as COMMAND_SECTIONS
-from publisher.cli.reference import markdown
+from publisher.cli.reference import man_pages, markdown
 from publisher.config.sections import SECTIONS
 
 COMMANDS_PAGE = ROOT / "docs/reference/commands.md"
@@ -48,6 +48,18 @@ def calls(page: Path) -> list[str]:
 
 def test_the_commands_page_is_up_to_date() -> None:
     assert markdown() == COMMANDS_PAGE.read_text(encoding="utf-8"), "stale: run make docs"
+
+
+def test_the_manual_pages_are_up_to_date_and_well_formed() -> None:
+    pages = man_pages()
+    there = {file.stem: file.read_text(encoding="utf-8") for file in (ROOT / "docs/man").iterdir()}
+    assert there == dict(pages), "stale: run make docs"
+    assert {f"publisher-{name}" for name in COMMANDS} | {"publisher"} == pages.keys()
+    if shutil.which("mandoc") is None:
+        pytest.skip("mandoc is not here")
+    files = sorted(map(str, (ROOT / "docs/man").iterdir()))
+    done = subprocess.run(["mandoc", "-T", "lint", *files], capture_output=True, text=True, check=False)
+    assert [line for line in done.stdout.splitlines() if "referenced manual not found" not in line] == []
 
 
 def test_every_command_and_option_is_documented() -> None:

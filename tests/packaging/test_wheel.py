@@ -52,10 +52,15 @@ def test_the_wheel_holds_all_the_program_and_its_data(wheel: Path) -> None:
 
 def test_the_wheel_holds_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    assert {name.split("/")[0] for name in names} == {"publisher", "publisher-0.1.0.dist-info"}
+    folders = {"publisher", "publisher-0.1.0.dist-info", "publisher-0.1.0.data"}
+    assert {name.split("/")[0] for name in names} == folders
+    pages = [name.partition("/share/man/man1/")[2] for name in names if "0.data/" in name]
+    assert {"publisher.1", "publisher-plan.1"} <= set(pages)
+    assert all(pages), "where man(1) looks for them"
     assert not [name for name in names if ".publisher/" in name or "__pycache__" in name or "/tests/" in name]
-    # The program is 2.7 MB of it, the nine catalogues of languages 0.2 MB, the example's pictures 0.1 MB.
-    assert sum(item.file_size for item in zipfile.ZipFile(wheel).infolist()) < 3_500_000
+    # The program is 2.7 MB of it, the nine catalogues of languages 0.2 MB, the example's pictures 0.1 MB,
+    # the manual pages 0.1 MB.
+    assert sum(item.file_size for item in zipfile.ZipFile(wheel).infolist()) < 3_600_000
 
 
 def test_an_installed_publisher_finds_its_data(wheel: Path, tmp_path: Path) -> None:
