@@ -130,12 +130,18 @@ def _adapted(
     open_levels: list[int] = []  # the author's levels of the headings above the current position
     level, dropped = top, False
     scrolls = ' tabindex="0"' if page else ""
+    seen: set[str] = set()
 
     def tag(match: re.Match[str]) -> str:
         nonlocal level, dropped
         slash, name, attrs = match.group(1), match.group(2).lower(), _attributes(match.group(3))
         if prefix and attrs:
             attrs = _with_prefix(attrs, prefix)
+        if "id" in attrs:  # of several the first counts, and they must be unique (HTML 3.2.6)
+            if attrs["id"] in seen:
+                del attrs["id"]
+            else:
+                seen.add(attrs["id"])
         if len(name) == 2 and name[0] == "h" and name[1] in "123456":
             if not slash:
                 while open_levels and open_levels[-1] >= int(name[1]):

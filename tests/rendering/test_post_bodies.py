@@ -10,7 +10,7 @@ from publisher.core.digests.digest import DigestPost
 from publisher.core.posts.post import Image
 from publisher.rendering.display_text import clip, machine, script, time
 from publisher.rendering.languages import Languages
-from publisher.rendering.post_bodies import id_prefix, mail_body, shows_picture
+from publisher.rendering.post_bodies import id_prefix, mail_body, page_body, shows_picture
 
 
 @pytest.mark.parametrize(
@@ -72,6 +72,13 @@ def test_no_two_posts_of_a_mail_share_an_id(post: Callable[..., DigestPost]) -> 
         assert [*re.findall(r'href="#([^"]+)"', text), *re.findall(r'headers="([^"]+)"', text)] == ids
     assert not set(re.findall(r' id="([^"]+)"', made[0])) & set(re.findall(r' id="([^"]+)"', made[1]))
     assert id_prefix(post(html="<p>none</p>")) == ""
+
+
+def test_an_id_that_a_post_uses_twice_stays_where_it_was_first() -> None:
+    html = '<p id="a">One</p><p id="a">Two</p><h2 id="b">Head</h2><p><a href="#a">up</a></p>'
+    for made in (mail_body(html, prefix="p-"), page_body(html)):
+        assert re.findall(r' id="([^"]*)"', made) in (["p-a", "p-b"], ["a", "b"])
+        assert "Two" in made
 
 
 def test_tables_get_a_box_that_scrolls() -> None:
