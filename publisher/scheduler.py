@@ -151,6 +151,7 @@ class Ticker:
 
     def start(self) -> None:
         """Starts ticking with a publish, for what became due while no process was running."""
+        self.check_clock(running_seconds())  # what later readings are compared with
         self._scheduler.start()
         threading.Thread(target=self._watch_clock, name="clock", daemon=True).start()
 

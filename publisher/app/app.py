@@ -83,7 +83,7 @@ class App(OpenSite):
 
     @cached_property
     def _snapshots(self) -> "SnapshotCache":
-        return services.folder_snapshot.SnapshotCache()
+        return services.folder_snapshot.SnapshotCache(secrets.randbelow(1000) / 1000)
 
     def with_settings(self, settings: "Settings", own_templates: Path | None = None) -> Self:
         other = super().with_settings(settings, own_templates)
@@ -271,7 +271,7 @@ class App(OpenSite):
             must_be_up_to_date(self)
             self.time_to_write()
             process = replace(self.deps.process, run_id=secrets.token_hex(8))
-            deps = replace(self.deps, process=process)  # what a failed run left is nobody's
+            deps = replace(self.sending_deps, process=process)  # what a failed run left is nobody's
             unknown = services.deliver.recover(deps, self.clock(), alone=True)
             for line in services.planner.remake_withdrawn(deps, self.clock()):
                 self.say(line)
@@ -290,6 +290,7 @@ class App(OpenSite):
     def ping(self) -> "documents.PingReport":
         """Notifies hubs of changed feeds; failures of a hub are part of the report. Raises StoreError."""
         if not self.settings.websub.hubs:
+            self.set_problem(services.documents.PROBLEM_AREA)  # of hubs that settings no longer name
             return services.documents.PingReport()
         return services.documents.send_pings(self.deps, self.clock())
 
@@ -313,7 +314,7 @@ class App(OpenSite):
         ]
         if note := self.outbox_note():
             secret.append(services.content.Finding(path="outbox", line=0, reason=note, error=False))
-        deps = self.make_deps(sends=False)
+        deps = self.make_deps()
         deps = replace(deps, process=replace(deps.process, overridden_rules=forced))
         found = services.check.check(deps, self.clock())
         return replace(found, findings=(*secret, *found.findings))

@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from importlib import import_module
@@ -38,7 +39,7 @@ from publisher.config import Settings
 if TYPE_CHECKING:
     from publisher.core.delivery.throttling import ThrottlingRules
     from publisher.core.tokens import KeyRing
-    from publisher.ports import Clock, Signer, Store
+    from publisher.ports import Clock, Signer, Store, Transport
     from publisher.rendering.renderer import OwnTemplates
     from publisher.services.deps import Adapters, Deps, SiteRules
     from publisher.sources import FolderSource
@@ -160,15 +161,22 @@ class OpenSite:
 
     @cached_property
     def deps(self) -> "Deps":
-        """What the services work with."""
+        """What the services work with. Passwords are not read: what does not send must work without them."""
         return self.make_deps()
 
-    def make_deps(self, *, sends: bool = True) -> "Deps":
-        """What the services work with. Without `sends` no password is read. Raises SettingsError."""
+    @cached_property
+    def sending_deps(self) -> "Deps":
+        """`deps` with a transport that can log in. Raises SettingsError: a password cannot be read."""
+        deps = self.deps
+        transport = self._transport(deps.rules.throttling, deps.process.run_id, sends=True)
+        return replace(deps, adapters=replace(deps.adapters, transport=transport))
+
+    def make_deps(self) -> "Deps":
+        """As `deps`, made anew. Raises SettingsError."""
         from publisher.services.deps import Deps, Process
 
         rules, run_id = self._site_rules(), secrets.token_hex(8)
-        adapters = self._adapters(rules.throttling, run_id, sends=sends)
+        adapters = self._adapters(rules.throttling, run_id)
         process = Process(
             clock=self.clock,
             monotonic=time.monotonic,
@@ -204,21 +212,25 @@ class OpenSite:
             checked_public_url=settings.site.public_url if settings.mail.transport.leaves_machine else "",
         )
 
-    def _adapters(self, throttling: "ThrottlingRules", run_id: str, *, sends: bool) -> "Adapters":
+    def _transport(self, throttling: "ThrottlingRules", run_id: str, *, sends: bool) -> "Transport":
+        from publisher.transports import TRANSPORTS
+
+        mail, quotas = self.settings.mail, None
+        if throttling.quotas:
+            from publisher.services.delivery.safeguards import StoredRelayQuotas
+
+            quotas = StoredRelayQuotas(lambda: self.store, run_id, self.clock)
+        return TRANSPORTS[mail.transport](self.outbox, make_relays(mail, sends=sends), quotas)
+
+    def _adapters(self, throttling: "ThrottlingRules", run_id: str) -> "Adapters":
         from publisher.formats import FORMATS, opml
         from publisher.markup import SafeMarkup
         from publisher.rendering import JinjaRenderer
         from publisher.services.deps import Adapters
         from publisher.stores.files.journal import FileJournal
         from publisher.stores.files.public_folder import PublicDirectory
-        from publisher.transports import TRANSPORTS
 
-        settings, quotas = self.settings, None
-        if throttling.quotas:
-            from publisher.services.delivery.safeguards import StoredRelayQuotas
-
-            quotas = StoredRelayQuotas(lambda: self.store, run_id, self.clock)
-        make_transport = TRANSPORTS[settings.mail.transport]
+        settings = self.settings
         return Adapters(
             store=self.store,
             journal=FileJournal(self.state / "journal"),
@@ -229,7 +241,7 @@ class OpenSite:
             formats=FORMATS,
             write_opml=opml,
             renderer=JinjaRenderer(self.template_folders, settings.site, settings.lists),
-            transport=make_transport(self.outbox, make_relays(settings.mail, sends=sends), quotas),
+            transport=self._transport(throttling, run_id, sends=False),
             signer=lambda: self.signer,
             adopted_ids=adopted_ids_file(settings),
             feed_redirects=feed_redirects_file(settings),
@@ -283,6 +295,7 @@ class OpenSite:
             self.store.close()
             self.__dict__.pop("store")
             self.__dict__.pop("deps", None)
+            self.__dict__.pop("sending_deps", None)
 
 
 @contextmanager

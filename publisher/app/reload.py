@@ -215,7 +215,7 @@ def check_site(app: "App", *, starting: bool = False) -> None:
         if not starting:
             raise broken
         log.error("template_broken", extra={"reason": str(broken)})
-    _ = app.signer
+    _ = app.signer, app.sending_deps
 
 
 def record_first_generation(app: "App", environ: Mapping[str, str]) -> None:

@@ -237,6 +237,21 @@ def follow_service(
     raise Refused(service.name, what, do)
 
 
+def refuse_another_store(site: "OpenSite") -> None:
+    """Raises Refused if a service works on the site with another store than `site`, whose `store.url` changed
+    since.
+    """
+    if not is_locked(site.state / "run.lock"):
+        return
+    try:
+        record = site.store.service() if size_of(site.settings.store.url) else None
+    except PublisherError:
+        return  # the command itself reports what is wrong with the store
+    if record is None or record.stopped_at is not None:
+        what = f"`publisher run` works on this site with another store than {site.settings.store.url}"
+        raise Refused("store.url", what, "restart it to use this one, or set store.url back")
+
+
 def _generation_digest(site: "OpenSite", service: ServiceRecord) -> str:
     found = site.store.generation(service.generation)
     return found.digest if found else ""

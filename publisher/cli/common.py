@@ -85,10 +85,12 @@ def follow_service(app: App, source: RawSettings, *, ask: bool = True) -> None:
     if not (app.state / "run.lock").exists():
         return  # there never was one, and nothing more need be loaded
     from publisher.app.reload import hash_of_templates
-    from publisher.app.service import follow_service, running_service
+    from publisher.app.service import follow_service, refuse_another_store, running_service
     from publisher.config.layers import effective_values
 
-    if running_service(app) is not None:
+    if running_service(app) is None:
+        refuse_another_store(app)
+    else:
         follow_service(app, effective_values(source), hash_of_templates(app.settings.folder), ask=ask)
 
 

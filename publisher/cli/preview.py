@@ -86,7 +86,8 @@ def test_send(site: SiteOptions, list_slug: str, address: str, dry_run: bool) ->
     """Send the next digest of LIST to ADDRESS, with [Test] in its subject. It changes no reader's mail."""
     app = site.open(reads=dry_run)
     spec = the_list(app, list_slug, "test-send")
-    drawn, outcome = send_test(app.deps, spec, address, app.clock(), dry_run=dry_run)
+    deps = app.deps if dry_run else app.sending_deps
+    drawn, outcome = send_test(deps, spec, address, app.clock(), dry_run=dry_run)
     say_problems(drawn.problems)
     if outcome is None:
         say(f"would send to {address}: {drawn.letter.subject}")

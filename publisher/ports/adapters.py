@@ -79,6 +79,12 @@ class Source(Protocol):
         """
         ...
 
+    def hashes(self, paths: Sequence[str]) -> Mapping[str, str]:
+        """The hash of the bytes of each of these files that can be read now and is not being written, as
+        `read_many` names it.
+        """
+        ...
+
     def file(self, path: str) -> bytes | None:
         """The bytes of an asset's file; None if it is gone, or may not be published."""
         ...

@@ -70,7 +70,7 @@ class TemplateCheck:
     def problems(self) -> tuple[TemplateError, ...]:
         """Everything that is wrong, each once, by file."""
         own = self._own_files()
-        if self._site is None or not own:
+        if self._site is None or not (own or self._has_subjects):
             return ()
         found: dict[str, TemplateError] = {}
         for error in (*map(self._source_fault, own), *self._results()):
@@ -100,7 +100,7 @@ class TemplateCheck:
                 yield self.page(name, language)
 
     def _verdict(self, key: tuple[str, ...], judge: Callable[[], Verdict]) -> Verdict:
-        if self._site is None or not self._own_files():
+        if self._site is None or not (self._own_files() or self._has_subjects):
             return None
         if key not in self._verdicts:
             try:
@@ -108,6 +108,11 @@ class TemplateCheck:
             except TemplateError as error:
                 self._verdicts[key] = error
         return self._verdicts[key]
+
+    @property
+    def _has_subjects(self) -> bool:
+        """Whether a list has a subject line of its own, which is a template too."""
+        return any(spec.subject for spec in self._lists)
 
     def _own_files(self) -> tuple[str, ...]:
         """The site's own templates and catalogs. Forgets every verdict if one has changed."""

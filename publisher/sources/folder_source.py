@@ -307,6 +307,11 @@ class FolderSource:
             return "", ""
         return found.post.url, found.post.title
 
+    def hashes(self, paths: Sequence[str]) -> Mapping[str, str]:
+        """The hash of the bytes of each of these files that can be read now and is not being written."""
+        found = ((path, self._read_bytes(path)[1]) for path in paths)
+        return {path: hashlib.sha256(data).hexdigest() for path, data in found if isinstance(data, bytes)}
+
     def file(self, path: str) -> bytes | None:
         """The bytes of the asset at `path`; None if it is gone or may not be published."""
         return self._assets.read(path)

@@ -84,6 +84,10 @@ class Application:
         site_state = SiteStateCache(app)
 
         async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
+            if await run_in_threadpool(documents_are_away, app):
+                later = {**PLAIN_HEADERS, "Retry-After": "60"}
+                await PlainTextResponse(UNAVAILABLE, 503, later)(scope, receive, send)
+                return
             missing = responses.nothing_yet(scope) if scope["path"] == "/" else responses.error(404, scope)
             await (await missing)(scope, receive, send)
 
@@ -291,3 +295,13 @@ def moment(at: datetime) -> str:
 def mask_token(path: str) -> str:
     """A path for the log, without its token, which is a key."""
     return TOKEN_PATHS.sub(r"\1…", path)
+
+
+def documents_are_away(app: App) -> bool:
+    """Whether what was published cannot be served for now: public/, or the site's folder, was moved away. A
+    feed reader that gets a 404 may give the feed up.
+    """
+    try:
+        return bool(app.opened.problem()) or not (app.public.is_dir() or app.store.head().baseline_at is None)
+    except PublisherError:  # the store is away too
+        return True

@@ -36,9 +36,10 @@ def lock(
 
     If somebody else holds it: with `wait`, calls `on_wait` once with a name of the holder and waits, at most
     LONGEST_WAIT, else raises Refused with the holder's process id. Raises OutputError if the file cannot be
-    created.
+    created, or the site's folder, above that of the lock, is gone.
     """
     try:
+        path.parent.parent.stat()  # one that was moved away is not made again
         private_folder(path.parent)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:

@@ -103,6 +103,7 @@ class PublicDirectory:
         target = self._file_inside(path)
         written = [target]
         try:
+            self.folder.parent.stat()  # the site's: one that was moved away is not made again
             target.parent.mkdir(parents=True, exist_ok=True)
             _refuse_folder(target)
             _write(target, data)

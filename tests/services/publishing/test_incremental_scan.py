@@ -21,7 +21,11 @@ from publisher.core.publishing.plan import Plan, PlanRules
 from publisher.core.publishing.planner import make_plan
 from publisher.ports import Store
 from publisher.services.deps import Deps
-from publisher.services.publishing.folder_snapshot import FolderSnapshot, SnapshotCache
+from publisher.services.publishing.folder_snapshot import (
+    COMPARED_FILES,
+    FolderSnapshot,
+    SnapshotCache,
+)
 from publisher.services.publishing.post_ids import rename_verdicts
 from publisher.services.publishing.preflight import log_stays_ahead
 from publisher.services.publishing.publish import update_log
@@ -89,6 +93,9 @@ class Folder:
         for path in sorted(paths, reverse=True):
             bad = _unreadable(path)
             yield bad if self.files_now[path] == bad else FileStat(path, 1, self.stamps[path])
+
+    def hashes(self, paths: Sequence[str]) -> Mapping[str, str]:
+        return {path: body_hash(repr(self.files_now[path])) for path in paths}
 
     def read_many(self, paths: Sequence[str], hashes: Mapping[str, str]) -> Iterator[FileReading]:
         for path in paths:
@@ -332,6 +339,20 @@ def test_a_touched_file_is_read_once_and_changes_nothing(site: Site) -> None:
     assert site.publish().plan.nothing
     assert site.publish().plan.nothing
     assert site.folder.read == ["a.md"]
+
+
+def test_an_edit_that_keeps_size_and_time_is_found_by_content_a_few_files_at_a_time(site: Site) -> None:
+    names = [f"{number:03}.md" for number in range(COMPARED_FILES + 3)]
+    for name in names:
+        site.folder.write(name, a_post(name))
+    site.publish()
+    site.folder.files_now[names[-1]] = a_post(names[-1], title="Silently edited")
+    site.cache = SnapshotCache()
+    for found in (False, True, False):  # the first few, the rest, and from the beginning again
+        site.folder.read.clear()
+        done = update_log(site.deps(site.folder), site.now, site.cache, None)
+        assert [change.post.title for change in done.plan.changes] == ["Silently edited"] * found
+        assert site.folder.read == [names[-1]] * found
 
 
 def test_other_rules_read_every_file_again(site: Site) -> None:
