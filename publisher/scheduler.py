@@ -73,7 +73,7 @@ class RepeatedJob:
         self.turn = threading.Lock()
         self._scheduler, self._work, self._every = scheduler, work, every
         self._lock = threading.Lock()
-        self._waiting = False
+        self._waiting = self._stopped = False
         self._job: Any = scheduler.add_job(
             self._run, "interval", seconds=every.total_seconds(), next_run_time=wall_clock() + first
         )
@@ -88,8 +88,15 @@ class RepeatedJob:
         """Does the work after `wait`, or earlier if it is due earlier."""
         at = wall_clock() + wait
         with self._lock:
-            if at < self._next_run:
+            if not self._stopped and at < self._next_run:
                 self._job.modify(next_run_time=at)
+
+    def stop(self) -> None:
+        """Asks for nothing more. A scheduler that shuts down holds its lock until running work has ended, and
+        that would wait for the lock.
+        """
+        with self._lock:
+            self._stopped = True
 
     @property
     def waits(self) -> timedelta:
@@ -158,6 +165,8 @@ class Ticker:
     def stop(self) -> None:
         """Stops ticking; returns when running jobs have finished."""
         self._stopping.set()
+        for job in (*self._paced, self._archive):
+            job.stop()
         self._scheduler.shutdown(wait=True)
 
     @contextmanager

@@ -77,6 +77,7 @@ def gaps(server: Any) -> list[tuple[str, int]]:
     ]
 
 
+@pytest.mark.soak
 @needs_faketime
 def test_a_clock_set_back_an_hour_stops_no_tick_and_one_set_forward_catches_up_once(
     site: Any, running: Any, wait_for: Any, clock: Clock

@@ -272,7 +272,7 @@ TRIALS = (
          command("mailings", "list", PUBLISHER_SITE__TITLE="X")],
     ),
     Trial(
-        "A command has a variable that is no setting",
+        "A command has a variable that names no setting",
         "The command names the variable and changes nothing.",
         [command("publish", code=1, says="PUBLISHER_SITE__TITEL", PUBLISHER_SITE__TITEL="X")],
     ),
@@ -369,7 +369,7 @@ TRIALS = (
          news("one"), mail_has("DKIM-Signature:", "one"), rename("kept", "a.pem"), fine()],
     ),
     Trial(
-        "Write something that is no key into the file of a DKIM key",
+        "Overwrite the file of a DKIM key with anything else",
         "Mail goes on with the key that was loaded, and `status` names the file.",
         [dkim_key("a", "a.pem"), edit(DKIM), logs("mail.dkim"), dkim_key("b", "b.pem"),
          file("a.pem", "none\n"), problem("a.pem"), news("one"), mail_has("DKIM-Signature:", "one"),

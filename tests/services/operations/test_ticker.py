@@ -175,6 +175,30 @@ def test_a_job_follows_itself_when_it_is_asked_for_while_it_runs_and_ends_what_i
     assert len(runs) == 2
 
 
+def test_work_that_asks_for_more_while_the_scheduler_shuts_down_comes_to_its_end() -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        go.wait()
+        job.run_within()
+
+    hour = timedelta(hours=1)
+    scheduler = make_scheduler()
+    job = RepeatedJob(scheduler, work, hour, hour)
+    scheduler.start()
+    job.run_within()
+    begun.wait()
+    job.stop()
+    ending = threading.Thread(target=scheduler.shutdown, daemon=True)
+    ending.start()
+    while scheduler.running:
+        threading.Event().wait(0.001)
+    go.set()
+    ending.join(30)
+    assert not ending.is_alive()
+
+
 def test_a_fault_is_logged_when_it_begins_and_when_it_is_over_not_at_each_tick(
     ticking: Ticking, caplog: pytest.LogCaptureFixture
 ) -> None:
