@@ -146,6 +146,7 @@ class Ticker:
         self._publish = self._job("schedule", self.publish, every, now)
         self._deliver = self._job("mail", self.deliver, every, every)
         self._ping = self._job("hubs", self.ping, every, every)
+        self._bounces = self._job("bounces", self.read_bounces, every, now)
         self._archive = self._job("ledger", self.archive, timedelta(hours=1), now)
 
     def _job(self, area: str, work: Callable[[], None], every: timedelta, first: timedelta) -> RepeatedJob:
@@ -154,7 +155,7 @@ class Ticker:
     @property
     def _paced(self) -> tuple[RepeatedJob, ...]:
         """The jobs that follow schedule.publish_every."""
-        return self._publish, self._deliver, self._ping
+        return self._publish, self._deliver, self._ping, self._bounces
 
     def start(self) -> None:
         """Starts ticking with a publish, for what became due while no process was running."""
@@ -414,6 +415,14 @@ class Ticker:
         if note and note != self._in_outbox:
             log.warning("mail_in_outbox", extra={"reason": note})
         self._in_outbox = note
+
+    def read_bounces(self) -> None:
+        """Reads the mail that came back since the last time."""
+        tally = self.app.read_bounces(stopping=self._must_end)
+        for (kind, effect), number in sorted(tally.read.items()) if tally else ():
+            log.info("mail_came_back", extra={"kind": kind, "effect": effect, "messages": number})
+        if tally and tally.suppressed:
+            log.warning("addresses_suppressed", extra={"addresses": tally.suppressed})
 
     def archive(self) -> None:
         """Archives old deliveries in the background, in small transactions that let others write."""

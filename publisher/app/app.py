@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from publisher.core.publishing.plan import Guard, Plan
     from publisher.core.subscribers.subscription import MailingList
     from publisher.core.times import ClockLag
-    from publisher.services.delivery import deliver
+    from publisher.services.delivery import deliver, returned_mail
     from publisher.services.deps import Deps
     from publisher.services.digests import due_readers, preview
     from publisher.services.digests.planner import Skipped
@@ -392,9 +392,40 @@ class App(OpenSite):
         """Records a problem in an area for `status`; an empty one clears it."""
         self.store.set_problems(area, [problem] if problem else [], self.clock())
 
+    def read_bounce(self, raw: bytes) -> "returned_mail.ReadMessage":
+        """Does what one message tells that came back. Raises StoreError, OutputError: try it again."""
+        from publisher.imports.returned_mail import legacy_verdict
+
+        must_be_up_to_date(self)
+        return services.returned_mail.read_returned_mail(self.deps, raw, self.clock(), legacy_verdict)
+
+    def read_bounces(self, *, stopping: Callable[[], bool]) -> "returned_mail.MailboxTally | None":
+        """Reads what is new in the mailbox that mail comes back to; None if settings name none. Raises as
+        `read_maildir` does.
+        """
+        source = self.settings.mail.bounces.source
+        return None if source is None else self.read_maildir(source, stopping=stopping)
+
+    def read_maildir(
+        self, folder: Path, *, seen: bool = False, stopping: Callable[[], bool] = lambda: False
+    ) -> "returned_mail.MailboxTally":
+        """Does what the new messages of a Maildir tell, and with `seen` the others; removes those that it
+        understood. Raises SourceError, StoreError, OutputError.
+        """
+        from publisher.imports.returned_mail import legacy_verdict, maildir_messages
+
+        must_be_up_to_date(self)
+        messages = maildir_messages(folder, seen=seen)
+        with closing(messages):
+            return services.returned_mail.read_mailbox(
+                self.deps, messages, self.clock(), legacy_verdict, stopping=stopping
+            )
+
     def housekeeping(self) -> None:
-        """Deletes pending sign-ups that nobody confirmed."""
-        services.subscribe.forget_pending(self.store, self.clock())
+        """Deletes pending sign-ups that nobody confirmed, and mail that came back once its time is over."""
+        now = self.clock()
+        services.subscribe.forget_pending(self.store, now)
+        self.store.forget_reports(now - self.settings.mail.bounces.retention, now)
 
     def archive_deliveries(
         self, *, most: int | None = None, pause: Callable[[float], bool] = lambda _: False

@@ -204,6 +204,7 @@ class OpenSite:
             post_pages=settings.posts.pages,
             batch_size=settings.queue.batch,
             bounce_address=settings.mail.bounces.address,
+            unsubscribe_address=settings.mail.bounces.address if settings.mail.bounces.source else "",
             legacy_links=settings.web.legacy_unsubscribe,
             bounce_limits=settings.mail.bounces.limits,
             blocklist=make_blocklist(settings),

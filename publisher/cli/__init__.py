@@ -36,6 +36,7 @@ COMMANDS = {
     "subscribers": ("publisher.cli.subscribers", "Add, list, import and export subscribers."),
     "mailings": ("publisher.cli.mailings", "List mailings; approve, pause, resume, cancel or remake one."),
     "lists": ("publisher.cli.lists", "List mailing lists; rename or close one."),
+    "bounce": ("publisher.cli.bounce", "Read mail that came back: bounces and complaints."),
     "deliver": ("publisher.cli.run", "Send everything that is due, then exit."),
     "run": ("publisher.cli.run", "Publish, send and serve the site until stopped."),
     "reload": ("publisher.cli.run", "Make `publisher run` take up changed settings now."),
@@ -53,7 +54,7 @@ SECTIONS = {
     "Begin": ("init", "demo", "adopt", "convert"),
     "Write and publish": ("check", "posts", "plan", "simulate", "preview", "test-send", "share", "publish",
                           "feeds", "templates"),
-    "Readers and mail": ("subscribers", "lists", "mailings", "deliver"),
+    "Readers and mail": ("subscribers", "lists", "mailings", "deliver", "bounce"),
     "Keep a site running": (
         "run", "reload", "status", "keys", "backup", "restore", "reconcile", "migrate",
     ),

@@ -1,14 +1,15 @@
 """mailings: what was sent, to how many, and which outcomes are unknown; and commands for mailings."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from datetime import UTC
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from publisher.app import App
+from publisher.cli.bounce import bounces
 from publisher.cli.common import (
     SiteOptions,
     confirm_or_refuse,
@@ -79,7 +80,7 @@ def mailings() -> None:
     """List digests and confirmations; approve, pause, cancel or remake one."""
 
 
-for _command in (outbox, remake, release, resend):
+for _command in (bounces, outbox, remake, release, resend):
     mailings.add_command(_command)
 
 
@@ -125,7 +126,12 @@ def show(site: SiteOptions, as_json: bool, id: int) -> None:
             for (severity, counts), number in app.store.count_refusals(id).items()
         ]
         rows = (unknown_json(app, mailing, delivery) for delivery in doubts)
-        show_json_with(mailing_json(mailing) | {"replies": reply_rows, "refusals": refused}, "in_doubt", rows)
+        show_json_with(
+            mailing_json(mailing)
+            | {"replies": reply_rows, "refusals": refused, "reports": report_counts(app, id)},
+            "in_doubt",
+            rows,
+        )
         return
     echo(f"mailing {mailing.id} of {mailing.list}: {mailing.subject}")
     planned = count(mailing.planned, "delivery", "deliveries")
@@ -142,6 +148,8 @@ def show(site: SiteOptions, as_json: bool, id: int) -> None:
         echo(f"in doubt  {more:,} more; --json lists them all")
     for line in refusal_lines(app, mailing):
         echo(line)
+    if reports := report_counts(app, id):
+        echo(f"came back {', '.join(count(number, kind) for kind, number in reports.items())}")
     for text, number in replies:
         echo(f"{number:>9,}  {text}")
 
@@ -155,7 +163,21 @@ def refusal_lines(app: App, mailing: Mailing) -> Iterator[str]:
         said = [
             f"{count(numbers[severity], f'{severity} refusal')}" for severity in Severity if numbers[severity]
         ]
-        yield f"mailboxes {' and '.join(said)}: {REFUSALS_COUNTED[counts]}"
+        what = REFUSALS_COUNTED[counts]
+        if counts is None and mailing.state in (MailingState.DONE, MailingState.CANCELLED):
+            what = (
+                "very many, which may be the relay's fault; "
+                f"`publisher mailings bounces {mailing.id} --count` or `--ignore` decides"
+            )
+        yield f"mailboxes {' and '.join(said)}: {what}"
+
+
+def report_counts(app: App, id: int) -> Mapping[str, int]:
+    """How many messages of each kind came back about a mailing."""
+    found = Counter[str]()
+    for (kind, _), number in app.store.count_reports(datetime.min.replace(tzinfo=UTC), mailing=id).items():
+        found[kind] += number
+    return dict(found)
 
 
 def add_command(order: MailingCommand, help: str, example: str, *, asks: bool = False) -> None:

@@ -1,7 +1,7 @@
 """The site as a whole: init, check, status, migrate, keys."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -188,6 +188,9 @@ def status(site: SiteOptions, as_json: bool) -> None:
         elif name == "outbox":
             if what:
                 echo(f"outbox      {what}")
+        elif name == "bounces":
+            for line in bounces_in_words(what):
+                echo(f"bounces     {line}")
         elif name == "public_url":
             if what:
                 asked = local_time(what["asked_at"], zone)
@@ -241,6 +244,20 @@ def quota_in_words(relay: Mapping[str, Any], zone: str) -> str:
     ]
     again = f"; takes more at {local_time(relay['goes_on'], zone)}" if relay["goes_on"] else ""
     return f"{relay['relay']}: {', '.join(taken)}{again}"
+
+
+def bounces_in_words(bounces: Mapping[str, Any]) -> Iterator[str]:
+    """What came back by mail lately, and what an operator should look at."""
+    parts = [count(number, kind) for kind, number in bounces["read"].items()]
+    parts += [f"{bounces['kept']:,} kept aside"] if bounces["kept"] else []
+    if parts:
+        yield f"{', '.join(parts)} in {bounces['days']} days"
+    for one in bounces["to_decide"]:
+        id = one["mailing"]
+        yield (
+            f"mailing {id}: reports say that {one['refused']:,} mailboxes refused it, which may be the "
+            f"relay's fault; `publisher mailings bounces {id} --count` or `--ignore` decides"
+        )
 
 
 def value_in_words(what: Any, zone: str) -> str:

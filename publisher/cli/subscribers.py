@@ -148,6 +148,9 @@ def show(site: SiteOptions, as_json: bool, address: str) -> None:
         echo(f"{block['list'] or 'every list'}  {block['kind']} since {local(app, block['since'])}")
     for line in refusal_lines(app, dossier):
         echo(line)
+    for one in dossier["reports"]:
+        reply = f": {one['reply']}" if one["reply"] else ""
+        echo(f"{one['kind']} reported  {utc(one['at'])}  mailing {one['mailing']}  {one['effect']}{reply}")
     asked = dossier["confirmation_mails"]
     if asked:
         echo(f"confirmation mails sent to this mailbox lately: {len(asked['sent'])}")

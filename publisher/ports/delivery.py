@@ -6,7 +6,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from publisher.core.delivery.bounces import MailboxRefusal, RefusedMailing, Severity
+from publisher.core.delivery.bounces import (
+    MailboxRefusal,
+    RefusedMailing,
+    ReportedDelivery,
+    ReportEffect,
+    ReportKind,
+    Severity,
+    StoredReport,
+)
 from publisher.core.delivery.holds import DeclinedCommand, MailingCommand, MailingStatus
 from publisher.core.delivery.mailing import (
     Batch,
@@ -16,6 +24,7 @@ from publisher.core.delivery.mailing import (
     Mailing,
     MailingHold,
     RecomposeResult,
+    RefusalRuling,
     Route,
     Transition,
     UnknownDelivery,
@@ -286,6 +295,39 @@ class BounceStore(Protocol):
 
     def decide_refusals(self, mailing: int, *, count: bool, keys: Sequence[str] | None = None) -> int:
         """Decides whether a mailing's open refusals count: all, or those of `keys`. Returns how many."""
+        ...
+
+    def rule_on_refusals(self, mailing: int, ruling: RefusalRuling) -> None:
+        """Records an operator's ruling: whether the refusals of a mailing count, open and later ones."""
+        ...
+
+    def reported_delivery(self, mailing: int, n: int) -> ReportedDelivery | None:
+        """A delivery and its reader, archived or not. None: there is none, or it was archived by a version
+        that kept no number of it."""
+        ...
+
+    def report_result(self, digest: str) -> tuple[ReportKind, ReportEffect] | None:
+        """What the message with this SHA-256 was and did, if it was read before and stored."""
+        ...
+
+    def record_report(self, report: StoredReport, delivery: ReportedDelivery | None) -> bool:
+        """Stores a message that came back and, with its `severity`, the refusal it tells, in one transaction.
+        False, and nothing is changed, if it was stored before. Of those about no delivery some are kept."""
+        ...
+
+    def reports_of(self, key: str) -> Sequence[StoredReport]:
+        """The reports about an address, the oldest first."""
+        ...
+
+    def count_reports(
+        self, since: datetime, *, mailing: int | None = None
+    ) -> Mapping[tuple[ReportKind, ReportEffect], int]:
+        """(kind, effect) -> number of the messages that came back from `since` on, about a mailing or all."""
+        ...
+
+    def forget_reports(self, bodies_before: datetime, now: datetime) -> int:
+        """Forgets the messages themselves that came before then, and reports too old to matter. Returns how
+        many rows changed."""
         ...
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from publisher.services.delivery import deliver as deliver
+    from publisher.services.delivery import returned_mail as returned_mail
     from publisher.services.digests import archive_pages as archive_pages
     from publisher.services.digests import due_readers as due_readers
     from publisher.services.digests import planner as planner
@@ -39,6 +40,7 @@ _ROOMS = {
     "preview": "digests",
     "publish": "publishing",
     "retired_feeds": "feeds",
+    "returned_mail": "delivery",
     "scan": "publishing",
     "settings_changes": "operations",
     "status": "operations",

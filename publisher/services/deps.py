@@ -60,6 +60,8 @@ class SiteRules:
     """Deliveries that a worker claims at once."""
     bounce_address: str
     """Where undeliverable mail comes back to; "" for the address of From."""
+    unsubscribe_address: str
+    """Where mail unsubscribes its reader; "" if nobody reads what comes to `bounce_address`."""
     bounce_limits: BounceLimits
     blocklist: Blocklist
     throttling: ThrottlingRules

@@ -74,7 +74,7 @@ def typed(example: str) -> Iterator[list[str]]:
     """The words after each `publisher` of an example, up to a pipe or a redirection."""
     inner = re.search(r"\$\((.*)\)", example)
     for part in (inner[1] if inner else example).split("&&"):
-        words = shlex.split(re.split(r"[|>]", part)[0])
+        words = shlex.split(re.split(r"[|<>]", part)[0])
         assert words[0] == "publisher", example
         yield words[1:]
 
@@ -113,6 +113,8 @@ def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (site / "left.csv").write_text("email\neve@example.org\n")
     (site / "bounced.csv").write_text("email\neve@example.org\n")
     (site / "mail.log").write_text("")
+    for name in ("new", "cur", "tmp"):
+        (site / "Maildir" / name).mkdir(parents=True)
     (site / "export.json").write_text(json.dumps({"db": [{"data": {"posts": [], "tags": [], "users": []}}]}))
     [url] = (
         one["url"] for one in json.loads(call("posts", "list", "--json").stdout) if "hello" in one["url"]

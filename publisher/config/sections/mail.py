@@ -50,6 +50,9 @@ SHORTEST_RETENTION = timedelta(days=7)
 
 LONGEST_RETENTION = timedelta(days=36_500)
 
+LONGEST_BODY_RETENTION = timedelta(days=30)
+"""They hold what strangers wrote, and the mail that they return."""
+
 
 def read_rate(value: object) -> float:
     """Messages a second."""
@@ -96,6 +99,29 @@ def read_bounce_address(value: object) -> str:
             f"expected at most {MAX_LOCAL_PART} letters, digits, dots and hyphens before the @"
         )
     return str(address)
+
+
+def read_bounce_source(value: object) -> Path | None:
+    """The Maildir that mail comes back to; None: nothing is read."""
+    kind, colon, rest = read_filled(value).partition(":")
+    if kind == "none" and not colon:
+        return None
+    if kind != "maildir" or not rest.strip():
+        raise InvalidValue
+    return Path(rest.strip()).expanduser()
+
+
+def locate_source(source: Path | None, folder: Path) -> Path | None:
+    """The Maildir, seen from the site in `folder`."""
+    return None if source is None else folder / source
+
+
+def read_body_retention(value: object) -> timedelta:
+    """How long messages that came back are kept."""
+    kept = read_duration(value)
+    if not timedelta(days=1) <= kept <= LONGEST_BODY_RETENTION:
+        raise InvalidValue
+    return kept
 
 
 def read_retention(value: object) -> timedelta | None:
@@ -174,6 +200,15 @@ BOUNCE_ADDRESS = SettingType(
     'an address such as "bounces@example.org"',
     read_bounce_address,
     text_schema(f"[A-Za-z0-9._-]{{1,{MAX_LOCAL_PART}}}@.+"),
+)
+BOUNCE_SOURCE = SettingType(
+    '"none", or "maildir:" and a folder, such as "maildir:/var/mail/bounces"',
+    read_bounce_source,
+    either({"enum": ["none"]}, text_schema("maildir:.+")),
+    locate=locate_source,
+)
+BODY_RETENTION = SettingType(
+    'a duration from "1d" to "30d"', read_body_retention, text_schema(DURATION_PATTERN)
 )
 RETENTION = SettingType(
     'a duration of at least "7d", such as "400d", or "forever"',
@@ -318,6 +353,19 @@ class BounceSettings(SectionValues):
         help="Stop mailing an address after this many mailings within 30 days were refused for other "
         "reasons, such as a full mailbox, and none was accepted in between.",
         default=5,
+    )
+
+    source: Path | None = setting(
+        BOUNCE_SOURCE,
+        help='Where `publisher run` reads what comes back: "maildir:PATH" for a Maildir. "none": nowhere; a '
+        "mail server can hand it to `publisher bounce`.",
+        default="none",
+    )
+    retention: timedelta = setting(
+        BODY_RETENTION,
+        help="How long the messages that came back are kept, at most 30 days. What they told stays longer: "
+        "180 days.",
+        default="30d",
     )
 
     @property

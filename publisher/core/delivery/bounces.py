@@ -20,6 +20,10 @@ Return paths (VERP): each message has its own envelope sender, so a bounce tells
     bounces+aaaaa2yaaaayc5tnu4q...@example.org
             key(1) mailing(4) n(4) mac(10), in lower-case base32 without padding: 31 characters
 
+A returned message also tells it by its Message-ID, mailing.n.seal@example.org. And mail to the address in its
+List-Unsubscribe (`unsubscribe_tag`), which looks like a return path and has a MAC for that purpose, ends the
+subscription.
+
 Base32, because some mail servers change the case of a local part. The MAC is HMAC-SHA256 under a key of the
 site, bound to this purpose, so nobody can forge a bounce for a mail they never saw.
 """
@@ -35,9 +39,16 @@ from hmac import compare_digest
 
 from publisher.core.addresses import Address
 from publisher.core.caching import lazy
-from publisher.core.delivery.mailing import GIVEN_UP, MailingHold, MailingState, RefusalRuling
+from publisher.core.delivery.mailing import (
+    GIVEN_UP,
+    DeliveryState,
+    MailingHold,
+    MailingKind,
+    MailingState,
+    RefusalRuling,
+)
 from publisher.core.errors import TokenError
-from publisher.core.tokens import KeyRing, keyed_hash
+from publisher.core.tokens import KeyRing, keyed_hash, opaque_id
 
 _CODE = lazy(r"\b5\.(\d{1,3})\.(\d{1,3})\b")
 
@@ -100,6 +111,7 @@ REFUSAL_HOLDS = frozenset({MailingHold.REFUSALS, MailingHold.CANARY})
 
 _LAYOUT = struct.Struct(">BII")
 _MAC = 10
+_ENVELOPE, _UNSUBSCRIBE = b"envelope\0", b"unsubscribe by mail\0"
 _LENGTH = 31
 _LARGEST = 2**32 - 1
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
@@ -175,7 +187,8 @@ def bounce_severity(reply: str) -> Severity | None:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailboxRefusal:
     """A mailing that an address refused, recorded once. `counts` is None while the mailing is under way or
-    held, and False if it never will count because very many were refused at once.
+    held, and False if it never will count because very many were refused at once. `reported`: a report told
+    it after the relay had taken the message.
     """
 
     mailing: int
@@ -183,6 +196,7 @@ class MailboxRefusal:
     at: datetime
     reply: str = ""
     counts: bool | None = None
+    reported: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +228,64 @@ def limit_reached(refusals: Sequence[MailboxRefusal], limits: BounceLimits) -> S
     return Severity.SOFT if count_refusals(refusals, Severity.SOFT) >= limits.soft else None
 
 
+class ReportKind(StrEnum):
+    """What came back by mail."""
+
+    BOUNCE = "bounce"  # the message was not delivered, and nobody tries again
+    COMPLAINT = "complaint"  # the reader called it spam
+    DELAY = "delay"  # a server still tries
+    DELIVERED = "delivered"
+    AUTO_REPLY = "auto-reply"
+    UNSUBSCRIBE = "unsubscribe"  # mail to the address of `unsubscribe_tag`
+    OTHER = "other"
+
+
+class ReportEffect(StrEnum):
+    """What a message that came back changed."""
+
+    COUNTED = "counted"  # as a refusal of that mailing
+    SUPPRESSED = "suppressed"
+    UNSUBSCRIBED = "unsubscribed"
+    NOTHING = "nothing"
+    KEPT = "kept"  # aside, for an operator: nothing in it is signed by this site, or it is no report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedDelivery:
+    """The delivery that a report is about, and its reader. `at` is when it was sent. `returned`: the reader
+    has left and subscribed again since. An archived one is ACCEPTED.
+    """
+
+    mailing: int
+    n: int
+    kind: MailingKind
+    list: str
+    subscription: int
+    generation: int
+    address: str
+    address_key: str
+    state: DeliveryState
+    at: datetime
+    returned: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredReport:
+    """A message that came back, as the store keeps it. `digest` is its SHA-256. `mailing` and `n` are what it
+    is about, None if nothing in it is signed. `message` is None once its time is over.
+    """
+
+    digest: str
+    at: datetime
+    kind: ReportKind
+    effect: ReportEffect
+    mailing: int | None = None
+    n: int | None = None
+    severity: Severity | None = None
+    reply: str = ""
+    message: bytes | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusalShare:
     """How many messages have a final reply (`tried`), how many of these were refused because of the mailbox,
@@ -238,7 +310,7 @@ def is_mass_refusal(share: RefusalShare) -> bool:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedMailing:
     """A mailing with refusals that are not decided yet. `untried`: some of it was not tried yet. While
-    `canary` its sample is out, which decides by a rule of its own.
+    `canary` its sample is out, which decides by a rule of its own. `reported`: reports told some of them.
     """
 
     mailing: int
@@ -248,10 +320,13 @@ class RefusedMailing:
     hold: MailingHold | None = None
     ruling: RefusalRuling | None = None
     canary: bool = False
+    reported: bool = False
 
 
 def refusal_ruling(refused: RefusedMailing) -> RefusalRuling | None:
-    """Whether the refusals of a mailing count; None: not decided yet."""
+    """Whether the refusals of a mailing count; None: not decided yet. Very many that came as reports are for
+    an operator to decide: those of SMTP are never counted.
+    """
     if refused.ruling is not None:
         return refused.ruling
     if refused.hold in REFUSAL_HOLDS and refused.state is MailingState.PAUSED:
@@ -259,24 +334,53 @@ def refusal_ruling(refused: RefusedMailing) -> RefusalRuling | None:
     if refused.canary and refused.state is not MailingState.CANCELLED:
         return None
     if is_mass_refusal(refused.share):
-        return RefusalRuling.IGNORE
+        return None if refused.reported else RefusalRuling.IGNORE
     under_way = refused.state not in (MailingState.DONE, MailingState.CANCELLED)
     return None if under_way and refused.untried else RefusalRuling.COUNT
 
 
 def return_path(bounces: Address, mailing: int, n: int, ring: KeyRing) -> str:
     """The addr-spec that bounces of the delivery (`mailing`, `n`) are sent to."""
-    if not (0 <= mailing <= _LARGEST and 0 <= n <= _LARGEST):
-        raise ValueError("no delivery has such a number")
-    body = _LAYOUT.pack(ring.current, mailing, n)
-    opaque = _base32(body + _mac(body, ring.keys[ring.current]))
-    return f"{bounces.local}+{opaque}@{bounces.domain}"
+    return f"{bounces.local}+{_signed_delivery(mailing, n, ring, _ENVELOPE)}@{bounces.domain}"
 
 
 def parse_return_path(recipient: str, ring: KeyRing) -> tuple[int, int]:
     """(mailing, n) of the delivery that a bounce to `recipient` is about, whatever the address's case. Raises
     TokenError if the address is not one of ours, or was altered.
     """
+    return _named_delivery(recipient, ring, _ENVELOPE)
+
+
+def unsubscribe_tag(mailing: int, n: int, ring: KeyRing) -> str:
+    """What follows the "+" of the address to which a delivery's reader may write to unsubscribe."""
+    return _signed_delivery(mailing, n, ring, _UNSUBSCRIBE)
+
+
+def parse_unsubscribe_address(recipient: str, ring: KeyRing) -> tuple[int, int]:
+    """(mailing, n) of the delivery whose reader unsubscribes by mail to `recipient`. Raises TokenError."""
+    return _named_delivery(recipient, ring, _UNSUBSCRIBE)
+
+
+def parse_message_id(message_id: str, ring: KeyRing) -> tuple[int, int]:
+    """(mailing, n) of the delivery that has this Message-ID, without its <>. Raises TokenError if it is none
+    of ours, or was altered.
+    """
+    mailing, _, rest = message_id.rpartition("@")[0].partition(".")
+    n, _, seal = rest.partition(".")
+    plain = all(part.isascii() and part.isdecimal() and len(part) <= 10 for part in (mailing, n))
+    if not plain or not seal.isascii() or not compare_digest(seal, opaque_id(ring, int(mailing), int(n))):
+        raise _refused()
+    return int(mailing), int(n)
+
+
+def _signed_delivery(mailing: int, n: int, ring: KeyRing, purpose: bytes) -> str:
+    if not (0 <= mailing <= _LARGEST and 0 <= n <= _LARGEST):
+        raise ValueError("no delivery has such a number")
+    body = _LAYOUT.pack(ring.current, mailing, n)
+    return _base32(body + _mac(body, ring.keys[ring.current], purpose))
+
+
+def _named_delivery(recipient: str, ring: KeyRing, purpose: bytes) -> tuple[int, int]:
     opaque = recipient.strip().rpartition("@")[0].rpartition("+")[2]
     if len(opaque) != _LENGTH or not opaque.isascii():
         raise _refused()
@@ -286,7 +390,7 @@ def parse_return_path(recipient: str, ring: KeyRing) -> tuple[int, int]:
         raise _refused() from None
     body, said_mac = raw[: _LAYOUT.size], raw[_LAYOUT.size :]
     key, mailing, n = _LAYOUT.unpack(body)
-    if not compare_digest(said_mac, _mac(body, ring.keys.get(key, b""))) or key not in ring.keys:
+    if not compare_digest(said_mac, _mac(body, ring.keys.get(key, b""), purpose)) or key not in ring.keys:
         raise _refused()
     if _base32(raw) != opaque.lower():
         raise _refused()  # the last character has spare bits; each address has one spelling
@@ -301,8 +405,8 @@ def _base32(raw: bytes) -> str:
     return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS]) + _LETTERS[number & 31]
 
 
-def _mac(body: bytes, key: bytes) -> bytes:
-    return keyed_hash(key, b"envelope\0", body)[:_MAC]
+def _mac(body: bytes, key: bytes, purpose: bytes) -> bytes:
+    return keyed_hash(key, purpose, body)[:_MAC]
 
 
 def _refused() -> TokenError:

@@ -32,6 +32,7 @@ class Placeholder(StrEnum):
     ERASE = "erase"  # the token, not the URL
     ADDRESS = "address"  # the token, not the URL
     NEVER_ASK = "never-ask"  # the token, not the URL
+    UNSUBSCRIBE_TAG = "unsubscribe-tag"  # what `unsubscribe_tag` makes: follows the "+" of a local part
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +176,8 @@ class EmailContent:
 
     `sender` and `reply_to` are RFC 5322 mailboxes ("Name <local@domain>"). `list_id` is the dotted id of
     RFC 2919, empty for transactional mail, which has no List-* headers and is not bulk. `unsubscribe` is the
-    one-click URL. `marks` maps the marks in content and URLs to the placeholders that replace them.
-    `feedback_id` identifies no reader.
+    one-click URL, and mail to `unsubscribe_mailbox` (local part, domain) unsubscribes too. `marks` maps the
+    marks in content and URLs to the placeholders that replace them. `feedback_id` identifies no reader.
     """
 
     subject: str
@@ -187,6 +188,7 @@ class EmailContent:
     list_id: str = ""
     list_title: str = ""
     unsubscribe: str = ""
+    unsubscribe_mailbox: tuple[str, str] | None = None
     help: str = ""
     archive: str = ""
     feedback_id: str = ""

@@ -142,7 +142,8 @@ def _list_fields(content: EmailContent) -> list[Segment]:
     title = phrase(content.list_title, MAX_ENCODED_LINE - len("List-Id: "))
     segments: list[Segment] = [*automatic, field("List-Id", [*title, f"<{content.list_id}>"])]
     if content.unsubscribe:
-        segments += _unsubscribe_field(split_at_marks(content.unsubscribe, content.marks))
+        pieces = split_at_marks(content.unsubscribe, content.marks)
+        segments += _unsubscribe_field(pieces, content.unsubscribe_mailbox)
         segments.append(field("List-Unsubscribe-Post", ["List-Unsubscribe=One-Click"]))
     for name, url in (("List-Help", content.help), ("List-Archive", content.archive)):
         if url:
@@ -153,9 +154,9 @@ def _list_fields(content: EmailContent) -> list[Segment]:
     return segments
 
 
-def _unsubscribe_field(pieces: Sequence[str | Placeholder]) -> list[Segment]:
-    """List-Unsubscribe on one line, however long: folding or encoding the URL breaks one-click
-    unsubscribe.
+def _unsubscribe_field(pieces: Sequence[str | Placeholder], mailbox: tuple[str, str] | None) -> list[Segment]:
+    """List-Unsubscribe with the URL on one line, however long: folding or encoding it breaks one-click
+    unsubscribe. An address follows it for mail programs that know no other way (RFC 2369 3.2).
     """
     url = [piece if isinstance(piece, Placeholder) else uri(piece) for piece in pieces]
     longest = "".join("x" * _MAX_VALUE if isinstance(piece, Placeholder) else piece for piece in url)
@@ -163,7 +164,12 @@ def _unsubscribe_field(pieces: Sequence[str | Placeholder]) -> list[Segment]:
     inner: list[Segment] = [
         piece if isinstance(piece, Placeholder) else piece.encode("ascii") for piece in url
     ]
-    return [b"List-Unsubscribe: <", *inner, b">\r\n"]
+    whole: list[Segment] = [b"List-Unsubscribe: <", *inner]
+    if mailbox is None:
+        return [*whole, b">\r\n"]
+    local, domain = (part.encode("ascii") for part in mailbox)
+    rest = b"@" + domain + b"?subject=unsubscribe>\r\n"
+    return [*whole, b">,\r\n <mailto:" + local + b"+", Placeholder.UNSUBSCRIBE_TAG, rest]
 
 
 def _part_head(boundary: str, kind: str, encoding: str) -> bytes:

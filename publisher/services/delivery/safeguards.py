@@ -14,7 +14,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 
-from publisher.core.delivery.bounces import is_mass_refusal, limit_reached, refusal_ruling
+from publisher.core.delivery.bounces import (
+    RefusedMailing,
+    is_mass_refusal,
+    limit_reached,
+    refusal_ruling,
+)
 from publisher.core.delivery.mailing import Batch, MailingHold, MailingKind, MailingState, RefusalRuling
 from publisher.core.delivery.relays import RESERVATION_TIME, QuotaUse, Relay, quota_of
 from publisher.core.delivery.throttling import (
@@ -270,6 +275,17 @@ def count_bounces(deps: Deps, now: datetime) -> int:
         elif ruling is RefusalRuling.COUNT:
             suppressed += _count_refusals(deps, refused.mailing, now)
     return suppressed
+
+
+def refusals_to_decide(store: Store, now: datetime) -> Sequence[RefusedMailing]:
+    """Mailings that are over, and that so many reports say were refused that an operator must decide whether
+    they count.
+    """
+    return [
+        refused
+        for refused in store.mailings_with_undecided_refusals(now - RECENT)
+        if refused.state in (MailingState.DONE, MailingState.CANCELLED) and refusal_ruling(refused) is None
+    ]
 
 
 def _count_refusals(deps: Deps, mailing: int, now: datetime) -> int:

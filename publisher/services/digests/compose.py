@@ -160,7 +160,7 @@ def compose_mail(deps: Deps, digest: Digest, mailing: int | None, *, own: bool =
     )
     content = fit_content(deps, with_addresses(digest, links.view), links)
     letter = replace(
-        list_letter(spec, content, links, f"{mailing or 0}:{spec.slug}:digest"),
+        list_letter(deps, spec, content, links, f"{mailing or 0}:{spec.slug}:digest"),
         marks={mark: Placeholder.UNSUBSCRIBE, choosing: Placeholder.PREFERENCES, viewing: Placeholder.VIEW},
     )
     return letter, compose(letter)

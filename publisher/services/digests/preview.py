@@ -129,6 +129,7 @@ def _rendered(
         Placeholder.TO: to_value(address),
         Placeholder.DATE: date_value(now),
         Placeholder.MESSAGE_ID: b"preview",
+        Placeholder.UNSUBSCRIBE_TAG: b"preview",
         **reader_tokens(deps.process.keyring(), placeholders, reader, now),
     }
     return RenderedPreview(

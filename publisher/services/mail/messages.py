@@ -12,7 +12,7 @@ from typing import Protocol
 
 from publisher.core.addresses import is_common_address, parse_address, parse_mailbox
 from publisher.core.caching import LruCache
-from publisher.core.delivery.bounces import return_path
+from publisher.core.delivery.bounces import return_path, unsubscribe_tag
 from publisher.core.delivery.mailing import Batch, Delivery, Mailing
 from publisher.core.digests.digest import DigestContent, DigestLinks, DigestPost, Layout, LetterKind
 from publisher.core.mail.dkim import CanonicalMessage, canonical_message
@@ -103,6 +103,7 @@ class _CohortMessages:
     signable: CanonicalMessage | None
     dotless: bool
     plain: bool
+    unsubscribes_by_mail: bool
 
 
 class PendingMessage:
@@ -179,6 +180,8 @@ class MessageBuilder:
             if purpose is Purpose.NEVER_ASK:
                 numbers = split_mailbox_key(mailbox_key(parse_address(address), ring))
             values[place] = sign_fields(purpose, *numbers, expires, ring).encode("ascii")
+        if cohort.unsubscribes_by_mail:
+            values[Placeholder.UNSUBSCRIBE_TAG] = unsubscribe_tag(row.mailing, row.n, ring).encode("ascii")
         # Bounces come back to an address of this delivery's own (VERP), else to that of From.
         mail_from = row.sender
         if self._bounces is not None:
@@ -199,6 +202,7 @@ class MessageBuilder:
             signable=canonical_message(segments) if signer else None,
             dotless=is_dotless(segments),
             plain=all(not isinstance(it, bytes) or it.isascii() for it in segments),
+            unsubscribes_by_mail=Placeholder.UNSUBSCRIBE_TAG in form.places,
         )
 
 
@@ -276,7 +280,7 @@ def welcome_letter(deps: Deps, spec: MailingList, posts: Sequence[DigestPost], l
         LetterKind.WELCOME, spec, links, site=deps.rules.site, language=language, posts=posts
     )
     return replace(
-        list_letter(spec, content, links, f"0:{spec.slug}:welcome"),
+        list_letter(deps, spec, content, links, f"0:{spec.slug}:welcome"),
         marks={mark: Placeholder.UNSUBSCRIBE, choosing: Placeholder.PREFERENCES},
     )
 
@@ -322,13 +326,18 @@ def account_letter(deps: Deps, spec: MailingList, place: Placeholder, language: 
     return replace(email_content(spec, content), marks={mark: place})
 
 
-def list_letter(spec: MailingList, content: DigestContent, links: DigestLinks, feedback: str) -> EmailContent:
+def list_letter(
+    deps: Deps, spec: MailingList, content: DigestContent, links: DigestLinks, feedback: str
+) -> EmailContent:
     """A mail to subscribers: headers name the list and unsubscribe in one click (RFC 2369, 2919, 8058)."""
+    by_mail = deps.rules.unsubscribe_address
+    mailbox = parse_address(by_mail) if by_mail else None
     return replace(
         email_content(spec, content),
         list_id=f"{spec.slug}.{parse_mailbox(spec.sender).address.domain}",
         list_title=spec.title,
         unsubscribe=links.unsubscribe,
+        unsubscribe_mailbox=(mailbox.local, mailbox.domain) if mailbox else None,
         help=links.subscribe,
         archive=links.archive,
         feedback_id=f"{feedback}:publisher",

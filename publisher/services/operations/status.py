@@ -4,11 +4,13 @@ from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
+from publisher.core.delivery.bounces import ReportEffect
 from publisher.core.delivery.mailing import DeliveryState, Mailing, MailingState
 from publisher.core.delivery.relays import DAY, HOUR, Quota, messages_used, next_send_at
 from publisher.core.delivery.throttling import SERVER_SCOPE, DeliveryRate, forecast, scope_mailing
 from publisher.core.mail.message import MailTransport
 from publisher.ports import Store
+from publisher.services.delivery.safeguards import refusals_to_decide
 from publisher.services.deps import Deps
 from publisher.services.digests.due_readers import backlog
 from publisher.services.publishing.preflight import clock_behind, describe_log_ahead, last_answer
@@ -20,6 +22,9 @@ RATE_WINDOW = timedelta(minutes=5)
 
 MAX_NAMED = 10
 """Mailings that a message names; it counts the others."""
+
+BOUNCES_WINDOW = timedelta(days=7)
+"""The window over which mail that came back is counted."""
 
 _IN_FLIGHT = (DeliveryState.CLAIMED, DeliveryState.SENDING)
 _UNSENT = (DeliveryState.QUEUED, *_IN_FLIGHT)
@@ -91,6 +96,24 @@ def _problems(deps: Deps, now: datetime) -> list[dict[str, Any]]:
     ]
 
 
+def _bounces(store: Store, now: datetime) -> dict[str, Any]:
+    """What came back by mail within `BOUNCES_WINDOW`, and what of it waits for an operator."""
+    counted = store.count_reports(now - BOUNCES_WINDOW)
+    kinds, kept = Counter[str](), 0
+    for (kind, effect), number in counted.items():
+        if effect is ReportEffect.KEPT:
+            kept += number
+        else:
+            kinds[kind] += number
+    waiting = refusals_to_decide(store, now)
+    return {
+        "days": BOUNCES_WINDOW.days,
+        "read": dict(kinds),
+        "kept": kept,
+        "to_decide": [{"mailing": one.mailing, "refused": one.share.refused} for one in waiting],
+    }
+
+
 def status(deps: Deps, now: datetime) -> dict[str, Any]:
     """The log's head, readers by state, what is due, queued or of unknown outcome, and the last problems."""
     store = deps.adapters.store
@@ -125,6 +148,7 @@ def status(deps: Deps, now: datetime) -> dict[str, Any]:
         "relays": [_relay(store, quota, now) for quota in deps.rules.throttling.quotas],
         "mailings": {"all": mailings, "under way": len(active)},
         "deliveries": {state.value: count for state, count in deliveries.items()},
+        "bounces": _bounces(store, now),
         "outbox": describe_outbox(store, deps.adapters.transport.name) or None,
         "public_url": probed
         and {

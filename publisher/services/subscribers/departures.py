@@ -146,6 +146,18 @@ def export_data(deps: Deps, address: str) -> dict[str, Any]:
             }
             for one in refusals
         ],
+        "reports": [
+            {
+                "at": one.at,
+                "kind": one.kind,
+                "effect": one.effect,
+                "mailing": one.mailing,
+                "severity": one.severity,
+                "reply": one.reply,
+                "message": None if one.message is None else one.message.decode("utf-8", "replace"),
+            }
+            for one in store.reports_of(key)
+        ],
         "refusals_left": {
             severity: max(most - count_refusals(counted, severity), 0) for severity, most in limits.items()
         },

@@ -27,6 +27,8 @@ OF_IMPORTS = (
 )
 OF_SENDING = ("uvloop", "publisher.services.delivery.worker", "publisher.transports.smtp")
 OF_OTHERS = (
+    "flufl",
+    "publisher.core.delivery.bounce_reports",
     "alembic",
     "starlette",
     "uvicorn",

@@ -38,7 +38,7 @@ virtual_mailbox_maps = static:all/
 virtual_uid_maps = static:{uid}
 virtual_gid_maps = static:{gid}
 virtual_minimum_uid = 1
-default_transport = error:nothing leaves this machine
+default_transport = {elsewhere}
 """
 MASTER = """
 127.0.0.1:{port} inet n - n - - smtpd
@@ -54,6 +54,7 @@ flush unix n - n 1000? 0 flush
 proxymap unix - - n - - proxymap
 error unix - - n - - error
 retry unix - - n - - error
+smtp unix - - n - - smtp
 discard unix - - n - - discard
 virtual unix - n n - - virtual
 anvil unix - - n - 1 anvil
@@ -63,7 +64,6 @@ postlog unix-dgram n - n - 1 postlogd
 
 
 SECOND_HOP = """
-smtp unix - - n - - smtp
 127.0.0.1:{port} inet n - n - - smtpd
   -o smtpd_discard_ehlo_keywords=8bitmime,smtputf8,chunking,dsn
 """
@@ -78,11 +78,13 @@ def why_not() -> str:
 
 class Postfix:
     """The server; entering it starts it. With `second_hop` it hands each message to a hop that takes 7 bits
-    only, which delivers it.
+    only, which delivers it. `elsewhere` is the transport of mail to other domains.
     """
 
-    def __init__(self, *, second_hop: bool = False) -> None:
-        self._second_hop = second_hop
+    def __init__(
+        self, *, second_hop: bool = False, elsewhere: str = "error:nothing leaves this machine"
+    ) -> None:
+        self._second_hop, self._elsewhere = second_hop, elsewhere
         self.folder = Path(tempfile.mkdtemp(prefix="publisher-postfix-"))
         self.folder.chmod(0o755)
         with socket.socket() as free:
@@ -95,7 +97,9 @@ class Postfix:
             (self.folder / name).mkdir()
         shutil.chown(self.folder / "data", "postfix")
         shutil.chown(self.folder / "mail", "nobody")
-        main = MAIN.format(folder=self.folder, domain=DOMAIN, uid=nobody.pw_uid, gid=nobody.pw_gid)
+        main = MAIN.format(
+            folder=self.folder, domain=DOMAIN, uid=nobody.pw_uid, gid=nobody.pw_gid, elsewhere=self._elsewhere
+        )
         (self.folder / "etc" / "main.cf").write_text(main)
         master = MASTER.format(port=self.port)
         if self._second_hop:

@@ -1,7 +1,14 @@
-"""Refusals by address: which mailings a mailbox refused, and whether it counts."""
+"""Refusals by address: which mailings a mailbox refused, and whether it counts; and the mail that came back.
+
+A refusal is a server's reply by SMTP, or was told by a report after the relay had accepted the message. An
+acceptance by the relay ends what counted softly by SMTP, but nothing that was reported: it was accepted then
+too. What was reported softly ends when a later message was accepted and `REPORT_TIME` has passed without a
+report about it.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from dataclasses import fields
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -11,6 +18,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    LargeBinary,
     Row,
     Table,
     and_,
@@ -30,24 +38,37 @@ from publisher.core.delivery.bounces import (
     MailboxRefusal,
     RefusalShare,
     RefusedMailing,
+    ReportedDelivery,
+    ReportEffect,
+    ReportKind,
     Severity,
+    StoredReport,
     bounce_severity,
 )
-from publisher.core.delivery.mailing import DeliveryState, MailingKind, Transition, TransitionCause
+from publisher.core.delivery.mailing import (
+    DeliveryState,
+    MailingKind,
+    RefusalRuling,
+    Transition,
+    TransitionCause,
+)
+from publisher.core.subscribers.subscription import SubscriptionState
 from publisher.stores.sql.database import Database, insert_new, slices
 from publisher.stores.sql.delivery.batches import counts_by_mailing, deliveries_of
+from publisher.stores.sql.delivery.retention import receipts
 from publisher.stores.sql.delivery.throttle_state import rates
 from publisher.stores.sql.schema.columns import (
     NOT_OVER,
     EnumMember,
     HexDigest,
     HumanText,
+    Id,
     Instant,
     allowed_values,
     index_where,
     metadata,
 )
-from publisher.stores.sql.schema.subscriber_tables import subscribers
+from publisher.stores.sql.schema.subscriber_tables import NOBODY, subscribers, subscriptions
 from publisher.stores.sql.schema.tables import batches, deliveries, mailings
 
 bounces = Table(
@@ -59,10 +80,43 @@ bounces = Table(
     Column("at", Instant, nullable=False),
     Column("reply", HumanText, nullable=False),
     Column("counts", Boolean),  # null: not decided yet
+    Column("reported", Boolean),  # whether a report told it; null: no
     allowed_values("severity", Severity),
     sqlite_with_rowid=False,
 )
 index_where("ix_bounces_undecided", bounces.c.counts.is_(None), bounces.c.mailing)
+
+
+bounce_reports = Table(
+    "bounce_reports",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("digest", HexDigest, nullable=False, unique=True),
+    Column("at", Instant, nullable=False, index=True),
+    Column("kind", EnumMember(ReportKind), nullable=False),
+    Column("effect", EnumMember(ReportEffect), nullable=False),
+    Column("address_key", HexDigest),  # null: nothing in it is signed by this site
+    Column("mailing", BigInteger, index=True),
+    Column("n", BigInteger),
+    Column("severity", EnumMember(Severity)),
+    Column("reply", HumanText, nullable=False),
+    Column("message", LargeBinary),  # as it came; null: mail.bounces.retention has passed
+    allowed_values("kind", ReportKind),
+    allowed_values("effect", ReportEffect),
+)
+index_where(
+    "ix_bounce_reports_address_key", bounce_reports.c.address_key.is_not(None), bounce_reports.c.address_key
+)
+index_where("ix_bounce_reports_bodies", bounce_reports.c.message.is_not(None), bounce_reports.c.at)
+
+MAX_KEPT = 1_000
+"""Messages that nothing could be made of, which are kept for an operator; of more, the newest."""
+
+REPORT_TIME = timedelta(days=6)
+"""After this time no report is expected: servers try for five days (RFC 5321 4.5.4.1)."""
+
+_REPORTED = tuple(field.name for field in fields(ReportedDelivery))
+_REPORT = ("digest", "at", "kind", "effect", "mailing", "n", "severity", "reply", "message")
 
 
 class BounceRecords:
@@ -114,6 +168,125 @@ class BounceRecords:
                 decided += connection.execute(some.values(counts=count)).rowcount
         return decided
 
+    def rule_on_refusals(self, mailing: int, ruling: RefusalRuling) -> None:
+        with self._db.write() as connection:
+            this = update(mailings).where(mailings.c.id == mailing)
+            connection.execute(this.values(refusals=ruling))
+
+    def reported_delivery(self, mailing: int, n: int) -> ReportedDelivery | None:
+        names = ("mailing", "n", "subscription", "generation")
+        rest = (mailings.c.kind, mailings.c.list, subscribers.c.address, subscribers.c.address_key)
+        subscribed = subscriptions.c.state != SubscriptionState.UNSUBSCRIBED
+        with self._db.read() as connection:
+            for table, state, at in (
+                (deliveries, deliveries.c.state, deliveries.c.changed_at),
+                (receipts, literal(DeliveryState.ACCEPTED, deliveries.c.state.type), mailings.c.created_at),
+            ):
+                what = [table.c[name] for name in names]
+                again = and_(subscribed, subscriptions.c.generation != table.c.generation)
+                query = select(*what, *rest, state.label("state"), at.label("at"), again.label("returned"))
+                query = query.join(mailings, mailings.c.id == table.c.mailing)
+                query = query.join(subscriptions, subscriptions.c.id == table.c.subscription)
+                query = query.join(subscribers, subscribers.c.id == subscriptions.c.subscriber)
+                query = query.where(table.c.mailing == mailing, table.c.n == n)
+                query = query.where(subscribers.c.address.not_like(f"%@{NOBODY}"))
+                if (row := connection.execute(query).first()) is not None:
+                    return ReportedDelivery(**{name: getattr(row, name) for name in _REPORTED})
+        return None
+
+    def report_result(self, digest: str) -> tuple[ReportKind, ReportEffect] | None:
+        known = select(bounce_reports.c.kind, bounce_reports.c.effect)
+        with self._db.read() as connection:
+            row = connection.execute(known.where(bounce_reports.c.digest == digest)).first()
+        return None if row is None else (row[0], row[1])
+
+    def record_report(self, report: StoredReport, delivery: ReportedDelivery | None) -> bool:
+        values: dict[str, Any] = {name: getattr(report, name) for name in _REPORT}
+        values["address_key"] = delivery.address_key if delivery else None
+        with self._db.write() as connection:
+            if not connection.execute(insert_new(bounce_reports), values).rowcount:
+                return False
+            if delivery is None:
+                kept = select(bounce_reports.c.id).where(bounce_reports.c.address_key.is_(None))
+                old = kept.order_by(bounce_reports.c.id.desc()).offset(MAX_KEPT)
+                connection.execute(delete(bounce_reports).where(bounce_reports.c.id.in_(old)))
+            elif report.severity is not None:
+                _record_reported(connection, report, report.severity, delivery)
+        return True
+
+    def reports_of(self, key: str) -> Sequence[StoredReport]:
+        query = (
+            select(bounce_reports).where(bounce_reports.c.address_key == key).order_by(bounce_reports.c.id)
+        )
+        with self._db.read() as connection:
+            rows = connection.execute(query).all()
+        return [StoredReport(**{name: getattr(row, name) for name in _REPORT}) for row in rows]
+
+    def count_reports(
+        self, since: datetime, *, mailing: int | None = None
+    ) -> Mapping[tuple[ReportKind, ReportEffect], int]:
+        what = (bounce_reports.c.kind, bounce_reports.c.effect)
+        query = select(*what, func.count()).where(bounce_reports.c.at >= since).group_by(*what)
+        if mailing is not None:
+            query = query.where(bounce_reports.c.mailing == mailing)
+        with self._db.read() as connection:
+            return {(row[0], row[1]): row[2] for row in connection.execute(query)}
+
+    def forget_reports(self, bodies_before: datetime, now: datetime) -> int:
+        bodies = and_(bounce_reports.c.message.is_not(None), bounce_reports.c.at < bodies_before)
+        old = bounce_reports.c.at < now - HARD_WINDOW
+        with self._db.read() as connection:  # usually there is none: keep nobody from writing
+            if (
+                connection.execute(select(bounce_reports.c.id).where(or_(bodies, old)).limit(1)).first()
+                is None
+            ):
+                return 0
+        with self._db.write() as connection:
+            unread = and_(bodies, bounce_reports.c.address_key.is_(None))
+            gone = connection.execute(delete(bounce_reports).where(or_(old, unread))).rowcount
+            return (
+                gone + connection.execute(update(bounce_reports).where(bodies).values(message=None)).rowcount
+            )
+
+
+def delete_reports(connection: Connection, key: str, address: str = "") -> None:
+    """Deletes the reports about an address, and those kept for an operator that hold it."""
+    connection.execute(delete(bounce_reports).where(bounce_reports.c.address_key == key))
+    if address:
+        holds = func.instr(bounce_reports.c.message, address.encode()) > 0
+        connection.execute(delete(bounce_reports).where(bounce_reports.c.address_key.is_(None), holds))
+
+
+def _record_reported(
+    connection: Connection, report: StoredReport, severity: Severity, delivery: ReportedDelivery
+) -> None:
+    """Records what a report tells: once for each address and mailing, with the time the message was sent, so
+    that reports about the mail of two days count as two although they are read in one minute.
+    """
+    key = delivery.address_key
+    sent_at = min(delivery.at, report.at)
+    if severity is Severity.SOFT:
+        theirs = deliveries.join(subscriptions, subscriptions.c.id == deliveries.c.subscription)
+        theirs = theirs.join(subscribers, subscribers.c.id == subscriptions.c.subscriber)
+        other = bounces.alias()
+        arrived_since = (
+            exists()
+            .select_from(theirs)
+            .where(
+                subscribers.c.address_key == key,
+                deliveries.c.state == DeliveryState.ACCEPTED,
+                deliveries.c.changed_at > bounces.c.at,
+                deliveries.c.changed_at < sent_at,
+                deliveries.c.changed_at < report.at - REPORT_TIME,
+                deliveries.c.mailing.not_in(select(other.c.mailing).where(other.c.address_key == key)),
+            )
+        )
+        soft = (bounces.c.address_key == key, bounces.c.severity == Severity.SOFT, bounces.c.reported)
+        delete_refusals(connection, *soft, arrived_since.correlate(bounces))
+    values = {"address_key": key, "mailing": delivery.mailing, "severity": severity, "at": sent_at}
+    values |= {"reply": report.reply, "counts": None, "reported": True}
+    connection.execute(insert_new(bounces), values)
+
 
 def record_refusals(connection: Connection, results: Sequence[Transition], now: datetime) -> None:
     """Writes down what was refused, once for each address and mailing; and after an acceptance forgets what
@@ -121,7 +294,7 @@ def record_refusals(connection: Connection, results: Sequence[Transition], now: 
     """
     for result in results:
         if result.cause in (TransitionCause.ACCEPT, TransitionCause.FOUND_ACCEPTED):
-            soft = bounces.c.severity == Severity.SOFT
+            soft = and_(bounces.c.severity == Severity.SOFT, bounces.c.reported.is_not(True))
             connection.execute(delete(bounces).where(bounces.c.address_key == result.key, soft))
         elif result.cause in (TransitionCause.REJECT, TransitionCause.FOUND_REJECTED) and (
             severity := bounce_severity(result.reply)
@@ -147,13 +320,17 @@ def is_expired(now: datetime) -> ColumnElement[bool]:
 
 def has_soft_refusal() -> ColumnElement[bool]:
     """Whether a row of `subscribers` refused something for a temporary reason."""
-    soft = and_(bounces.c.address_key == subscribers.c.address_key, bounces.c.severity == Severity.SOFT)
+    soft = and_(
+        bounces.c.address_key == subscribers.c.address_key,
+        bounces.c.severity == Severity.SOFT,
+        bounces.c.reported.is_not(True),
+    )
     return exists().where(soft).correlate(subscribers)
 
 
 def _refusal(row: Row[Any]) -> MailboxRefusal:
     names = ("mailing", "severity", "at", "reply", "counts")
-    return MailboxRefusal(**{name: getattr(row, name) for name in names})
+    return MailboxRefusal(**{name: getattr(row, name) for name in names}, reported=bool(row.reported))
 
 
 def _refused_mailing(connection: Connection, row: Row[Any], alone: RefusalShare | None) -> RefusedMailing:
@@ -167,6 +344,9 @@ def _refused_mailing(connection: Connection, row: Row[Any], alone: RefusalShare 
         or_(deliveries.c.state != DeliveryState.QUEUED, deliveries.c.attempts == 0)
     ).limit(1)
     untried = connection.execute(waiting).first() is not None
+    reported = select(bounces.c.mailing).where(
+        bounces.c.mailing == row.id, bounces.c.counts.is_(None), bounces.c.reported
+    )
     return RefusedMailing(
         mailing=row.id,
         state=row.state,
@@ -175,6 +355,7 @@ def _refused_mailing(connection: Connection, row: Row[Any], alone: RefusalShare 
         canary=row.canary,
         share=share,
         untried=untried,
+        reported=connection.execute(reported.limit(1)).first() is not None,
     )
 
 

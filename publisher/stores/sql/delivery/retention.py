@@ -46,7 +46,7 @@ from publisher.core.delivery.mailing import (
 )
 from publisher.stores.sql.database import Database, upsert
 from publisher.stores.sql.delivery.batches import deliveries_of
-from publisher.stores.sql.schema.columns import BatchState, is_, metadata
+from publisher.stores.sql.schema.columns import BatchState, index_where, is_, metadata
 from publisher.stores.sql.schema.subscriber_tables import subscriptions
 from publisher.stores.sql.schema.tables import TALLIED, batches, cohort_keys, deliveries, mailings
 
@@ -57,8 +57,10 @@ receipts = Table(  # what is left of an archived delivery that was accepted
     Column("mailing", BigInteger, primary_key=True, autoincrement=False),
     Column("cohort", Integer, nullable=False),
     Column("generation", Integer, nullable=False),
+    Column("n", BigInteger),  # its number in the mailing; null: an older version archived it
     sqlite_with_rowid=False,
 )
+index_where("ix_receipts_delivery", receipts.c.n.is_not(None), receipts.c.mailing, receipts.c.n)
 
 reply_archive = Table(  # what servers replied to archived deliveries
     "said",

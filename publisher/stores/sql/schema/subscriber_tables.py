@@ -27,6 +27,9 @@ from publisher.stores.sql.schema.columns import (
     reference,
 )
 
+NOBODY = "erased.invalid"
+"""The domain of an erased address that the ledger still counts deliveries to (RFC 2606 2)."""
+
 subscribers = Table(
     "subscribers",
     metadata,

@@ -31,12 +31,12 @@ from publisher.core.delivery.mailing import DeliveryState, MailingKind, Transiti
 from publisher.core.subscribers.subscription import Subscription, SubscriptionState
 from publisher.stores.sql.database import Database, slices
 from publisher.stores.sql.delivery.batches import batch_with, recount_batches
-from publisher.stores.sql.delivery.bounces import bounces, delete_refusals
+from publisher.stores.sql.delivery.bounces import bounces, delete_refusals, delete_reports
 from publisher.stores.sql.delivery.released_posts import delete_released
 from publisher.stores.sql.delivery.retention import delete_receipts, has_receipt, receipts, reply_archive
 from publisher.stores.sql.delivery.transitions import update_for
 from publisher.stores.sql.schema.columns import is_
-from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions, suppressions
+from publisher.stores.sql.schema.subscriber_tables import NOBODY, subscribers, subscriptions, suppressions
 from publisher.stores.sql.schema.tables import (
     batches,
     cohort_keys,
@@ -102,10 +102,6 @@ def delete_addresses(connection: Connection, ids: list[int]) -> None:
     connection.execute(delete(subscribers).where(subscribers.c.id.in_(ids), ~elsewhere))
 
 
-NOBODY = "erased.invalid"
-"""The domain of an erased address that the ledger still counts deliveries to (RFC 2606 2)."""
-
-
 class PersonalData:
     """`ports.SubscriberStore`: what is known of a person."""
 
@@ -150,6 +146,7 @@ def erase_person(connection: Connection, key: str, now: datetime) -> int:
     delete_refusals(connection, bounces.c.address_key == key)
     mine = select_subscriptions().where(subscribers.c.address_key == key)
     rows: Sequence[Row[Any]] = connection.execute(mine).all()
+    delete_reports(connection, key, rows[0].address if rows else "")
     ids = [row.id for row in rows]
     if not ids:
         return 0

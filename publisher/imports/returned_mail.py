@@ -1,0 +1,95 @@
+"""Where mail that came back lies: a mail server's pipe, or a Maildir; and what a message of an old server is.
+
+A Maildir (https://cr.yp.to/proto/maildir.html) has complete messages in new/, and in cur/ those that some
+program has seen. What was understood is removed once its effect is in the store. The rest stays, in cur/.
+"""
+
+import email
+import logging
+import os
+import stat
+from collections.abc import Callable, Generator
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from publisher.core.delivery.bounces import ReportKind
+from publisher.core.errors import SourceError
+
+MAX_READ = 1024 * 1024
+"""Bytes of a message that are read. No report is that long; a message that it returns may be."""
+
+MAX_JUDGED = 64 * 1024
+"""Bytes of an old server's message that are judged."""
+
+Returned = tuple[bytes, Callable[[bool], None]]
+"""A message, and what to call when it is dealt with: with True to remove it, with False to leave it there."""
+
+
+def read_pipe(stream: BinaryIO) -> bytes:
+    """The message on `stream`, or its beginning; reads to the end, as a mail server expects of a pipe."""
+    message = stream.read(MAX_READ)
+    while stream.read(MAX_READ):
+        pass
+    return message
+
+
+def maildir_messages(folder: Path, *, seen: bool = False) -> Generator[Returned, None, None]:
+    """The messages of a Maildir, the oldest first; with `seen`, those in cur/ too. Raises SourceError if it
+    is none, or if a message cannot be read or removed.
+    """
+    if not (folder / "new").is_dir() or not (folder / "cur").is_dir():
+        raise SourceError(str(folder), "not a Maildir: it has no folders new and cur")
+    paths: list[Path] = []  # all of them first: what stays is moved to cur/
+    for name in ("new", "cur") if seen else ("new",):
+        try:
+            found = sorted(entry.name for entry in os.scandir(folder / name) if entry.name[0] != ".")
+        except OSError as error:
+            raise SourceError(str(folder / name), f"cannot be read: {error.strerror}") from None
+        paths += [folder / name / file for file in found]
+    for path in paths:
+        message = _read_file(path)
+        if message is not None:
+            yield message, partial(_finish, path)
+
+
+def _read_file(path: Path) -> bytes | None:
+    """The message in a file; None if it has gone meanwhile, or is no regular file."""
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(number, "rb") as file:
+            return file.read(MAX_READ) if stat.S_ISREG(os.fstat(number).st_mode) else None
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if path.is_symlink():
+            return None
+        raise SourceError(str(path), f"cannot be read: {error.strerror}") from None
+
+
+def _finish(path: Path, remove: bool) -> None:  # called as Returned says
+    try:
+        if remove:
+            path.unlink()
+        elif path.parent.name == "new":
+            path.rename(path.parent.parent / "cur" / f"{path.name.partition(':')[0]}:2,")
+    except FileNotFoundError:
+        return  # another program was faster
+    except OSError as error:
+        raise SourceError(str(path), f"was read and cannot be removed: {error.strerror}") from None
+
+
+def legacy_verdict(raw: bytes) -> ReportKind:
+    """What a message of a mail server is that writes no report, as flufl.bounce knows them."""
+    from flufl.bounce import all_failures  # pyright: ignore[reportUnknownVariableType]  # loaded when needed
+
+    logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it logs what a stranger wrote
+    try:
+        temporary, permanent = all_failures(email.message_from_bytes(raw[:MAX_JUDGED]))
+    except Exception:
+        # Its detectors and the standard parser may raise anything for a message that nobody foresaw, such as
+        # RecursionError for one that is nested deeply.
+        return ReportKind.OTHER
+    if permanent:
+        return ReportKind.BOUNCE
+    return ReportKind.DELAY if temporary else ReportKind.OTHER
