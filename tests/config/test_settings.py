@@ -7,10 +7,12 @@ import pytest
 from declared import feed_spec, relay
 
 from publisher.config import check_settings, load
+from publisher.config.types import quoted_choices
 from publisher.core.delivery.relays import DomainLimit, Security
 from publisher.core.errors import SettingsError
 from publisher.core.posts.filters import PostFilter, TermKind
 from publisher.core.site import Person
+from publisher.formats import FORMATS
 
 LEAST = '[site]\ntitle = "Low Water"\nurl = "https://Low.Example/blog"\n'
 
@@ -162,6 +164,7 @@ def test_a_wrong_file_names_line_key_value_and_what_is_expected(tmp_path: Path, 
 @pytest.mark.parametrize(("variable", "said"), cases("wrong_variables.txt"))
 def test_a_wrong_variable_is_named(tmp_path: Path, variable: str, said: str) -> None:
     name, _, value = variable.partition("=")
+    said = said.replace("{formats}", quoted_choices(list(FORMATS)))
     assert refusal(site(tmp_path), {name: value}) == f"{name}: {said}"
 
 

@@ -25,7 +25,11 @@ SCHEMAS = SHARED / "schema"
 AT = datetime(2024, 10, 25, 8, 38, 59, 880000, tzinfo=UTC)
 NS = {"a": "http://www.w3.org/2005/Atom", "media": "http://search.yahoo.com/mrss/"}
 
+READABLE = ("atom", "rss", "json")
+"""The formats that `read` reads back: of any other only what all promise is asked."""
+
 every_format = pytest.mark.parametrize("name", FORMATS)
+readable_format = pytest.mark.parametrize("name", READABLE)
 
 
 def entry(number: int = 1, **fields: Any) -> FeedEntry:
@@ -164,7 +168,7 @@ def meant(e: FeedEntry) -> Read:
     )
 
 
-@every_format
+@readable_format
 def test_every_field_reads_back_as_it_was_meant(name: str) -> None:
     about, entries = read(name, FORMATS[name].write(FULL))
     assert about == {
@@ -182,7 +186,7 @@ def test_ids_dates_order_and_content_are_the_same_in_all_formats() -> None:
     assert atom == rss == js
 
 
-@every_format
+@readable_format
 def test_bylines_hold_the_authors_of_an_entry_alone(name: str) -> None:
     """Miniflux adds the feed's author to each byline, and feedparser shows it instead of several."""
     ann, bo, cy = Person(name="Ann"), Person(name="Bo"), Person(name="Cy")
@@ -210,7 +214,7 @@ def test_documents_are_utf8_without_a_bom_and_end_with_a_newline(name: str) -> N
     assert data.endswith(b"\n")
 
 
-@every_format
+@readable_format
 def test_characters_outside_xml_are_stripped_and_not_replaced(name: str) -> None:
     bad = feed(entry(title="a\0b\x0bc\ufffed\ud800e\tf", content="<p>\x1b[0m\uffff</p>", summary="x\r\ny"))
     read_back = read(name, FORMATS[name].write(bad))[1][0]
@@ -219,24 +223,25 @@ def test_characters_outside_xml_are_stripped_and_not_replaced(name: str) -> None
 
 @every_format
 def test_an_empty_feed_is_a_feed(name: str) -> None:
-    assert read(name, FORMATS[name].write(feed()))[1] == []
+    data = FORMATS[name].write(feed())
+    assert name not in READABLE or read(name, data)[1] == []
 
 
-@every_format
+@readable_format
 def test_right_to_left_content_is_wrapped_also_where_the_whole_feed_is_so(name: str) -> None:
     read_back = read(name, FORMATS[name].write(feed(entry(content="<p>שלום</p>"), language="he")))[1][0]
     assert read_back.content == '<div dir="rtl"><p>שלום</p></div>'
     assert read_back.language == "he"
 
 
-@every_format
+@readable_format
 def test_an_entry_is_never_updated_before_it_was_published(name: str) -> None:
     early = entry(updated=AT - timedelta(days=9))
     read_back = read(name, FORMATS[name].write(feed(early)))[1][0]
     assert read_back.updated == read_back.published
 
 
-@every_format
+@readable_format
 def test_the_generator_is_named_without_a_version(name: str) -> None:
     data = FORMATS[name].write(FULL)
     assert name == "json" or b"<generator>Publisher</generator>" in data
@@ -248,7 +253,7 @@ def test_equal_feeds_give_equal_bytes(name: str) -> None:
     assert FORMATS[name].write(FULL) == FORMATS[name].write(replace(FULL, self_urls=dict(FULL.self_urls)))
 
 
-@every_format
+@readable_format
 def test_nameless_authors_and_malformed_languages_are_left_out(name: str) -> None:
     odd = feed(entry(authors=(Person(name=" "), Person(name="Bo")), language="quite English"))
     read_back = read(name, FORMATS[name].write(odd))[1][0]
@@ -256,12 +261,12 @@ def test_nameless_authors_and_malformed_languages_are_left_out(name: str) -> Non
 
 
 def test_each_format_has_its_name_suffix_and_media_type() -> None:
-    assert [(f.name, f.suffix, f.media_type) for f in FORMATS.values()] == [
+    assert [(f.name, f.suffix, f.media_type) for f in map(FORMATS.__getitem__, READABLE)] == [
         ("atom", "atom", "application/atom+xml"),
         ("rss", "xml", "application/rss+xml"),
         ("json", "json", "application/feed+json"),
     ]
-    assert list(FORMATS) == list(FeedFormat) == ["atom", "rss", "json"]
+    assert list(FORMATS) == list(FeedFormat)
 
 
 MEANT = History(
@@ -292,17 +297,17 @@ def links(name: str, rel: str) -> list[str]:
     return [link.href for link in feedparser.parse(data).feed.links if link.rel == rel]
 
 
-@every_format
+@readable_format
 def test_websub_4_every_hub_is_named(name: str) -> None:
     assert links(name, "hub") == list(EVERYTHING.hubs)
 
 
-@every_format
+@readable_format
 def test_rfc_5005_4_and_json_feed_next_url_the_archive_before_is_named(name: str) -> None:
     assert links(name, "prev-archive") == [MEANT.previous[name]]
 
 
-@every_format
+@readable_format
 def test_an_enclosure_has_its_address_type_and_true_length(name: str) -> None:
     data = FORMATS[name].write(EVERYTHING)
     if name == "json":
@@ -373,14 +378,14 @@ def test_rss_profile_content_encoded_always_follows_a_description() -> None:
     assert tags.index("description") < tags.index("encoded")
 
 
-@every_format
+@readable_format
 def test_control_characters_and_marks_of_lost_letters_do_not_reach_readers(name: str) -> None:
     bad = feed(entry(title="a\x7fb\x85c\ufffdd", content="<p>\x9f\ufffd</p>"))
     read_back = read(name, FORMATS[name].write(bad))[1][0]
     assert (read_back.title, read_back.content) == ("abcd", None)
 
 
-@every_format
+@readable_format
 @pytest.mark.parametrize(
     "nothing", ["", " \n", "<p></p>", "<p>&nbsp;\u200b</p>\n<ul><li></li></ul>", "\x00", '<a href="/x"> </a>']
 )
@@ -394,7 +399,7 @@ def test_content_that_shows_nothing_is_left_out_and_the_summary_is_given(name: s
         assert not [one for one in etree.fromstring(data).iter("{*}content", "{*}encoded") if not len(one)]
 
 
-@every_format
+@readable_format
 @pytest.mark.parametrize(
     "something", ["0", "<p>&amp;</p>", '<p><img src="https://example.org/a.png" alt=""></p>', "<hr>", "a<br>"]
 )

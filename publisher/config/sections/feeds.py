@@ -36,6 +36,13 @@ from publisher.core.subscribers.cadences import CADENCES
 from publisher.core.subscribers.subscription import WEEKDAYS, ListChoice, MailingList
 
 FORMAT_NAMES = [format.value for format in FeedFormat]
+LATEST = ", ".join(
+    f"{f'{late.days}d' if late.days else f'{late.seconds // 3600}h'} for {name}"
+    for name, late in ((name, cadence.max_late) for name, cadence in CADENCES.items())
+    if late is not None
+)
+"""How late a digest of each cadence may be, in words."""
+DEFAULT_FORMATS = ["atom", "rss", "json"]
 LAST_DAY = 28
 """Of a month: the last that every month has."""
 
@@ -158,7 +165,7 @@ class FeedSettings(SectionValues):
     slug: str = setting(SLUG, help="Its name in file names and links.", default="feed")
     title: str | None = setting(LINE, help="Default: the site's title.", shown='"My site"')
     formats: tuple[str, ...] = setting(
-        some_of(*FORMAT_NAMES), help="The formats it is written in.", default=FORMAT_NAMES
+        some_of(*FORMAT_NAMES), help="The formats it is written in.", default=DEFAULT_FORMATS
     )
     limit: int = setting(
         whole(1, 10_000),
@@ -270,7 +277,7 @@ class ListSettings(SectionValues):
     max_late: timedelta | None = setting(
         DURATION,
         help="While `publisher run` works, a digest that would be later than this waits for the next "
-        "one; never two in a row. Default: 12h for daily, 3d for weekly, 10d for monthly.",
+        f"one; never two in a row. Default: {LATEST}.",
         shown='"12h"',
     )
     delay: timedelta = setting(

@@ -133,7 +133,7 @@ def test_topics_are_read_as_people_write_them_too() -> None:
 @pytest.mark.parametrize(
     ("cell", "value", "said"),
     [
-        ("cadence", "hourly", "cadence is 'hourly'; use one of immediate, daily, weekly, monthly"),
+        ("cadence", "hourly", f"cadence is 'hourly'; use one of {', '.join(CADENCES)}"),
         ("on", "29", "on is '29'; use a weekday such as mon, or a day of the month, 1 to 28"),
         ("at", "8pm", "at is '8pm'; use an hour such as 18:30"),
         ("at", "25:00", "at is '25:00'; use an hour such as 18:30"),
