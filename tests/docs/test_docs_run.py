@@ -68,6 +68,7 @@ FILES: Mapping[str, bytes] = {
 PLACES: Mapping[str, str] = {
     "/srv/mysite": "fresh",
     "/backups/mysite.backup": "mysite.backup",
+    "/var/mail/bounces": "bounces",
     "/var/log/mail.log": "mail.log",
     "/var/log/mail.log.1.gz": "mail.log.1.gz",
     "mysite/posts": "posts",
@@ -138,6 +139,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = folder / "publisher.toml"
     chosen = settings.read_text("utf-8").replace('at = "08:00"', 'at = "08:00"\nreaders_choose = ["topics"]')
     settings.write_text(chosen, "utf-8")
+    for name in ("new", "cur", "tmp"):
+        (folder / "bounces" / name).mkdir(parents=True)
     for name, data in FILES.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(data)
