@@ -166,7 +166,9 @@ def build_post(
         warnings.append(_PELICAN_META)
     if address.unknown and hidden is None and dates.instant is not None:
         # Publishing a guess would put a dead link into every feed.
-        raise FrontMatterError(address.unknown, front.line_of("permalink"))
+        raise FrontMatterError(
+            address.unknown, front.line_of("permalink" if front.text("permalink") else "slug")
+        )
     modified, expires, opens = find_other_dates(front, dates.instant, zones, warnings, rules)
     post = Post(
         path=path, title=title, instant=dates.instant, permalink=address.permalink, url=address.url,

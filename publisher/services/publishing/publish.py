@@ -282,6 +282,7 @@ def site_documents(
         *feed_pages(deps, feeds),
         home_page(deps),
     ]
-    paths, clashes = page_paths(shown, [spec.path for spec in specs])
+    others = {*(spec.path for spec in specs), *(path for feed in retired for path in feed.paths)}
+    paths, clashes = page_paths(shown, others)
     specs = [*asset_documents(deps, shown), *post_pages(deps, shown, paths), *specs]
     return specs + retired_documents(deps, retired, {spec.path for spec in specs}), paths, clashes

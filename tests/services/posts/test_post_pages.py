@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import struct
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -158,6 +159,12 @@ def test_pages_stand_at_the_root_where_posts_permalink_says_so(site: Site) -> No
     app.close()
     assert leads["ebb/index.html"] == leads["old.html"] == "low%20tide/"
     assert leads["tides/index.html"] == leads["posts/2026/10/01/tides/index.html"] == ""
+    shutil.rmtree(site.folder / ".publisher")
+    site.publish(later)
+    app = site.app(later)
+    leads = {move.path: move.target for move in app.store.all_redirects()}
+    app.close()
+    assert leads["ebb/index.html"] == leads["posts/2026/10/01/ebb/index.html"] == "low%20tide/"
 
 
 def test_addresses_of_publisher_itself_are_refused_by_name(site: Site) -> None:
