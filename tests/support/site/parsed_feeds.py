@@ -87,12 +87,12 @@ def seen(row: Mapping[str, Any]) -> Seen:
 
 
 def words(text: str) -> str:
-    """The words that HTML shows, and what stands in for each picture, sound and film."""
+    """The words that HTML shows, and what kind of thing each picture, formula, sound and film is."""
     if not text.strip():
         return ""
     root = lxml_html.fragment_fromstring(text, create_parent="div")
     shown = [str(part) for part in root.itertext()]
-    media = [f"[{el.tag} {el.get('src') or ''}]" for el in root.iter("img", "audio", "video", "math", "svg")]
+    media = [f"[{el.tag}]" for el in root.iter("img", "audio", "video", "math", "svg")]
     return " ".join(" ".join([*shown, *media]).split())
 
 
