@@ -259,8 +259,9 @@ def share(site: SiteOptions, as_json: bool, file: str, days: int) -> None:
 def adopt(site: SiteOptions, as_json: bool, sources: tuple[str, ...], dry_run: bool) -> None:
     """Take over the ids of an existing feed, so that no old post looks new after a move.
 
-    The feed may be Atom, RSS or JSON Feed, at a URL or in a file. Archives and further pages that it names
-    are read too. For a web page, the feed that it names is used.
+    The feed may be Atom, RSS or JSON Feed, at a URL or in a file, or an export of Ghost or WordPress.
+    Archives and further pages that it names are read too; of a folder, every feed in it. For a web page, the
+    feed that it names is used.
     """
     app = site.open(reads=dry_run)
     read = [post_ids.fetch_feed(app.deps.adapters, source) for source in sources]

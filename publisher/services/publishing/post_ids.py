@@ -14,6 +14,7 @@ if a plan has both, so other publishes cost nothing more.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,6 +52,9 @@ from publisher.services.feeds.feeds import feed_path
 
 MAX_PAGES = 200
 """The most documents of one feed that are fetched."""
+
+FEED_SUFFIXES = frozenset({".xml", ".atom", ".rss", ".rdf", ".json"})
+"""What the names of feed files end in."""
 
 MAX_ARCHIVES = 10_000
 """The most archive documents of one feed under public/ that are read."""
@@ -93,10 +97,12 @@ class AdoptionPlan:
 
 
 def fetch_feed(adapters: Adapters, source: str) -> FetchedFeed:
-    """Reads a feed from a file, or from a URL together with the older documents it links to. A web page at
-    the URL is searched for its feed. Raises Refused, OutputError.
+    """Reads a feed from a file, from all feeds in a folder, or from a URL together with the older documents
+    it links to. A web page at the URL is searched for its feed. Raises Refused, OutputError.
     """
     if "://" not in source:
+        if Path(source).is_dir():
+            return _read_folder(adapters, source)
         try:
             data = Path(source).read_bytes()
         except OSError as error:
@@ -112,6 +118,29 @@ def fetch_feed(adapters: Adapters, source: str) -> FetchedFeed:
     if linked := adapters.feed_reader().related(data, url) if is_page else "":
         url, data = adapters.http_client().get(linked, trusted)
     return _fetch_older(adapters, source, adapters.feed_reader().feed(data, url), trusted)
+
+
+def _read_folder(adapters: Adapters, folder: str) -> FetchedFeed:
+    """Every feed in a folder and the folders below it: archives, pages, or a copy of an old site. Other files
+    are left out. Raises Refused: there is no feed.
+    """
+    pages: list[OldFeed] = []
+    for file in sorted(Path(folder).rglob("*")):
+        if file.suffix.lower() in FEED_SUFFIXES and file.is_file():
+            with suppress(Refused, OSError):  # a sitemap, or data of another kind
+                pages.append(adapters.feed_reader().feed(file.read_bytes(), str(file)))
+    if not pages:
+        what = f"there is no feed in it ({', '.join(sorted(FEED_SUFFIXES))})"
+        raise Refused(folder, what, "name the folder that holds the old feeds")
+    newest_first = sorted(pages, key=_newest, reverse=True)
+    entries = tuple(entry for page in newest_first for entry in page.entries)
+    return FetchedFeed(source=folder, title=newest_first[0].title, pages=len(pages), entries=entries)
+
+
+def _newest(feed: OldFeed) -> datetime:
+    """When the newest entry of a feed was published."""
+    never = datetime.min.replace(tzinfo=UTC)
+    return max((entry.published or never for entry in feed.entries), default=never)
 
 
 def _fetch_older(adapters: Adapters, source: str, first: OldFeed, trusted: set[str]) -> FetchedFeed:

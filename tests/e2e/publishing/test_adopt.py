@@ -159,6 +159,25 @@ def test_rss_writes_an_adopted_id_as_the_old_feed_did(site: Any, tmp_path: Path)
     assert site.read("feed.xml").decode() == written
 
 
+def test_a_folder_of_old_feeds_is_read_whole(blog: Any, tmp_path: Path) -> None:
+    """Archives and pages of the old feed, beside what is no feed."""
+    folder = tmp_path / "old"
+    (folder / "archive").mkdir(parents=True)
+    (folder / "feed.xml").write_bytes(jekyll(newest(4)))
+    (folder / "archive/1.xml").write_bytes(jekyll(newest(6, 6)))
+    (folder / "archive/2.atom").write_bytes(jekyll(newest(7, 12)))
+    (folder / "sitemap.xml").write_text("<urlset xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'/>")
+    (folder / "package.json").write_text("{}")
+    found = blog.json("adopt", str(folder))
+    assert (len(found["found"]), found["derived"], found["ambiguous"]) == (15, [], [])
+    assert [(read["documents"], read["title"]) for read in found["sources"]] == [(3, "Old")]
+    said = blog.run("adopt", str(folder / "archive/.."), "--dry-run")
+    assert f"read {folder / 'archive/..'}: 17 entries of Old" in said.stderr
+    (tmp_path / "none").mkdir()
+    said = blog.run("adopt", str(tmp_path / "none"), code=1)
+    assert said.stderr.startswith(f"publisher: {tmp_path / 'none'}: there is no feed in it (")
+
+
 def test_what_was_adopted_survives_a_lost_store_and_a_renamed_file(blog: Any, tmp_path: Path) -> None:
     (tmp_path / "feed.xml").write_bytes(jekyll(newest(10)))
     blog.run("adopt", str(tmp_path / "feed.xml"))
