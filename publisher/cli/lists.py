@@ -74,10 +74,11 @@ def list_(site: SiteOptions, as_json: bool) -> None:
 @click.argument("new", metavar="NEW")
 @click.option("--dry-run", is_flag=True, help="Show how many readers would move; change nothing.")
 def rename(site: SiteOptions, old: str, new: str, as_json: bool, dry_run: bool) -> None:
-    """Give the readers of OLD to NEW, after you renamed the list in publisher.toml.
+    """Move the readers of OLD to NEW, after you renamed the list in publisher.toml.
 
-    Readers keep their preferences and get each post once; links in mails they have keep working; who left OLD
-    has left NEW. What was planned for OLD and not sent goes out. Pages of its digests move, with redirects.
+    Readers keep their preferences and get each post once. Links in earlier mails keep working, and readers who
+    unsubscribed from OLD are unsubscribed from NEW. Mail already planned for OLD still goes out. The pages of
+    its digests move, with redirects.
     """
     app = site.open()
     if dry_run:

@@ -114,7 +114,7 @@ def list_(site: SiteOptions, as_json: bool) -> None:
 @site_options(as_json=True)
 @click.argument("id", type=int)
 def show(site: SiteOptions, as_json: bool, id: int) -> None:
-    """Show counts by state, the deliveries in doubt, and the servers' replies."""
+    """Show counts by state, unknown outcomes, and the servers' replies."""
     app = site.open(reads=True, last_good=True)
     mailing = verbs.find_mailing(app.store, id)
     doubts = unknown_deliveries(app.store, id)
@@ -289,7 +289,7 @@ def resolve(
     dry_run: bool,
     yes: bool,
 ) -> None:
-    """Resolve deliveries in doubt: did they arrive or not?
+    """Resolve unknown outcomes: did the messages arrive or not?
 
     With --log, the log of the mail server that took them decides: of Postfix or Exim, or JSON with a
     Message-ID on each line, compressed or not. What it does not prove stays in doubt and is listed.
@@ -405,9 +405,9 @@ def say_log_report(mailing: Mailing, read: "LogReport", zone: str, *, dry_run: b
 )
 @site_options(as_json=True)
 @click.argument("id", type=int)
-@click.option("--verify", is_flag=True, help="Compare with what is frozen; write nothing.")
+@click.option("--verify", is_flag=True, help="Compare with the stored messages; write nothing.")
 def rebuild(site: SiteOptions, as_json: bool, id: int, verify: bool) -> None:
-    """Render a mailing's content again and compare it, byte for byte, with what was frozen."""
+    """Render a mailing's content again and compare it, byte for byte, with the stored messages."""
     if not verify:
         raise UsageError(
             "mailings rebuild", "what is frozen is never replaced", "add --verify to compare them"

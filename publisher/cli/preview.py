@@ -83,7 +83,7 @@ def preview(
 @click.argument("address", metavar="ADDRESS")
 @click.option("--dry-run", is_flag=True, help="Show what would be sent; send nothing.")
 def test_send(site: SiteOptions, list_slug: str, address: str, dry_run: bool) -> None:
-    """Send the next digest of LIST to ADDRESS, with [Test] in its subject. It changes no reader's mail."""
+    """Send the next digest of LIST to ADDRESS, with [Test] in its subject. It does not affect any reader."""
     app = site.open(reads=dry_run)
     spec = the_list(app, list_slug, "test-send")
     deps = app.deps if dry_run else app.sending_deps

@@ -44,7 +44,7 @@ SIGNUP_RESULTS = {
 
 @group()
 def subscribers() -> None:
-    """Add, list, import and export subscribers; show or erase what is kept about one."""
+    """Add, list, import and export subscribers; show or erase what is stored about one."""
 
 
 subscribers.add_command(import_)
@@ -128,7 +128,7 @@ def list_(site: SiteOptions, as_json: bool, list_slug: str | None, state: str | 
 @site_options(as_json=True)
 @click.argument("address")
 def show(site: SiteOptions, as_json: bool, address: str) -> None:
-    """Show everything that is kept about ADDRESS, to answer a reader who asks."""
+    """Show everything that is stored about ADDRESS, for a reader who asks."""
     app = site.open(reads=True, last_good=True)
     dossier = departures.export_data(app.deps, address)
     if as_json:

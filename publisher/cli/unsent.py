@@ -33,10 +33,10 @@ _NEXT = "`publisher run` sends it at its next check; `publisher deliver` sends i
 @click.option("--dry-run", is_flag=True, help="Show how many readers it would go to; change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def remake(site: SiteOptions, as_json: bool, id: int, dry_run: bool, yes: bool) -> None:
-    """Mail the posts of a mailing, as they are now, to those of its readers who have nothing of it.
+    """Mail the current posts of a mailing to those of its readers who have received nothing of it.
 
-    For a mailing that is paused, cancelled, or that servers refused. What is left of it is cancelled. Readers
-    with an unknown outcome may have it, so they get nothing: decide with `mailings resolve` first.
+    Use it for a mailing that was paused, cancelled or refused by servers. What is left of it is cancelled.
+    Readers with an unknown outcome may have it, so they get nothing: decide with `mailings resolve` first.
     """
     app = site.open()
     mailing = _find(app, id)
@@ -65,9 +65,9 @@ def remake(site: SiteOptions, as_json: bool, id: int, dry_run: bool, yes: bool) 
 @click.option("--dry-run", is_flag=True, help="Show for how many readers; change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def release(site: SiteOptions, as_json: bool, id: int, dry_run: bool, yes: bool) -> None:
-    """Put the posts of a mailing into the next digest of those of its readers who have nothing of it.
+    """Put the posts of a mailing into the next digest of those of its readers who have received nothing of it.
 
-    For a mailing that is paused, cancelled, or that servers refused. What is left of it is cancelled.
+    Use it for a mailing that was paused, cancelled or refused by servers. What is left of it is cancelled.
     """
     app = site.open()
     mailing = _find(app, id)
@@ -180,7 +180,7 @@ def outbox_list(site: SiteOptions, as_json: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Show which messages; change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def outbox_send(site: SiteOptions, as_json: bool, ids: tuple[int, ...], dry_run: bool, yes: bool) -> None:
-    """Send them by SMTP: those of these mailings, or all."""
+    """Send messages from the outbox by SMTP: those of the given mailings, or all."""
     app = site.open()
     if not app.settings.mail.transport.leaves_machine:
         what = f'mail.transport is "{app.settings.mail.transport}", so nothing leaves this machine'
@@ -203,7 +203,7 @@ def outbox_send(site: SiteOptions, as_json: bool, ids: tuple[int, ...], dry_run:
 @click.argument("ids", type=int, nargs=-1, metavar="[ID]...")
 @click.option("--dry-run", is_flag=True, help="Show which messages; change nothing.")
 def outbox_keep(site: SiteOptions, as_json: bool, ids: tuple[int, ...], dry_run: bool) -> None:
-    """Leave them in the outbox: those of these mailings, or all."""
+    """Leave messages in the outbox: those of the given mailings, or all."""
     app = site.open()
     chosen, of = choose_from_outbox(app, ids)
     if dry_run:
