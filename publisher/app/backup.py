@@ -1,10 +1,17 @@
-"""Backup, restore and reconcile. No copy of a site's store mails anybody twice."""
+"""Copies of a site's store: backup, restore and reconcile, so that no copy mails anybody twice; and what
+would happen up to a future date, tried on a copy, so that the site itself stays as it is.
+"""
 
+import tempfile
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from publisher import __version__
-from publisher.core.errors import Refused
+from publisher import __version__, services
+from publisher.core.errors import Refused, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,6 +20,7 @@ if TYPE_CHECKING:
     from publisher.core.times import ClockLag
     from publisher.services.deps import Deps
     from publisher.services.operations import reconcile
+    from publisher.services.operations.simulate import SimulatedEvent
 
 
 def save(site: "OpenSite", target: Path) -> "Mapping[str, object]":
@@ -113,3 +121,56 @@ def _manifest(site: "OpenSite") -> bytes | None:
 
 def _key_files(site: "OpenSite") -> list[Path]:
     return [site.settings.secret_file, *(file for _, file in site.settings.mail.dkim.keys)]
+
+
+@contextmanager
+def on_a_copy(site: "OpenSite") -> "Generator[Deps, None, None]":
+    """What services work with, over a temporary copy of a site's store. Whatever they journal, publish and
+    send there is discarded. Raises StoreError, OutputError.
+    """
+    from publisher.core.mail.message import MailTransport
+    from publisher.stores import backup, open_store
+    from publisher.stores.files.journal import FileJournal
+    from publisher.stores.files.public_folder import PublicDirectory
+    from publisher.transports import TRANSPORTS
+
+    site.store.head()  # a new site has one from here on
+    with tempfile.TemporaryDirectory(prefix=".simulate.", dir=site.state) as name:
+        folder = Path(name)
+        store = open_store(backup.copy_store(site.settings.store.url, folder / "publisher.db"), create=False)
+        try:
+            deps = site.deps
+            yield replace(
+                deps,
+                rules=replace(deps.rules, hubs=(), checked_public_url=""),
+                adapters=replace(
+                    deps.adapters,
+                    store=store,
+                    journal=FileJournal(folder / "journal"),
+                    public_folder=PublicDirectory(folder / "public", site.failpoint),
+                    transport=TRANSPORTS[MailTransport.OUTBOX](folder / "outbox", []),
+                ),
+            )
+        finally:
+            store.close()
+
+
+def simulated(
+    site: "OpenSite", start: datetime, end: datetime, every: timedelta | None = None
+) -> "Iterator[SimulatedEvent]":
+    """What would be published and mailed from `start` to `end`, by `publisher run` or, with `every`, by a
+    timer that runs `publisher publish` at `start` and then at that interval. Raises UsageError if something
+    was published after `start` or `end` comes first, and whatever `publish` raises.
+    """
+    from publisher.services.operations.simulate import simulate
+
+    head = site.store.head().at
+    if head is not None and start < head and not services.preflight.log_stays_ahead(site.store, start):
+        what = f"{start:%Y-%m-%d %H:%M} UTC is past: something was published at {head:%Y-%m-%d %H:%M}"
+        raise UsageError("--from", what, "begin after that")
+    if end < start:
+        raise UsageError("--to", f"{end:%Y-%m-%d %H:%M} UTC comes before --from", "give a later time")
+    with on_a_copy(site) as deps:
+        with_journal = replace(deps.adapters, journal=site.deps.adapters.journal)
+        must_be_up_to_date(site, replace(deps, adapters=with_journal))
+        yield from simulate(deps, start, end, every)

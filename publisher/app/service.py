@@ -19,7 +19,7 @@ from publisher import __version__
 from publisher.config import RawSettings, Settings, load_with_source
 from publisher.config.layers import EffectiveValue
 from publisher.core.errors import PublisherError, Refused, SettingsError
-from publisher.core.service_record import ServiceRecord, differences
+from publisher.core.site import ServiceRecord, differences
 from publisher.stores import size_of
 from publisher.stores.files import output_error, private_folder, write_all
 from publisher.stores.files.locks import is_locked

@@ -47,8 +47,8 @@ COMMANDS = {
     "reconcile": ("publisher.cli.backup", "After a restore, replay unsubscribes and sends since the backup."),
     "migrate": ("publisher.cli.site", "Upgrade the store to this version's schema."),
     "demo": ("publisher.cli.demo", "Create an example site and serve it."),
-    "completion": ("publisher.cli.shell", "Print the script that completes commands in your shell."),
-    "help": ("publisher.cli.shell", "Show the help of a command."),
+    "completion": ("publisher.cli.reference", "Print the script that completes commands in your shell."),
+    "help": ("publisher.cli.reference", "Show the help of a command."),
 }
 SECTIONS = {
     "Begin": ("init", "demo", "adopt", "convert"),

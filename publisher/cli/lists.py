@@ -76,9 +76,9 @@ def list_(site: SiteOptions, as_json: bool) -> None:
 def rename(site: SiteOptions, old: str, new: str, as_json: bool, dry_run: bool) -> None:
     """Move the readers of OLD to NEW, after you renamed the list in publisher.toml.
 
-    Readers keep their preferences and get each post once. Links in earlier mails keep working, and readers who
-    unsubscribed from OLD are unsubscribed from NEW. Mail already planned for OLD still goes out. The pages of
-    its digests move, with redirects.
+    Readers keep their preferences and get each post once. Links in earlier mails keep working, and readers
+    who unsubscribed from OLD are unsubscribed from NEW. Mail already planned for OLD still goes out. The
+    pages of its digests move, with redirects.
     """
     app = site.open()
     if dry_run:

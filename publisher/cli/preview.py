@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from publisher.app.simulation import simulated
+from publisher.app.backup import simulated
 from publisher.cli.common import (
     SiteOptions,
     count,
@@ -22,8 +22,7 @@ from publisher.cli.common import (
 )
 from publisher.cli.due_readers import skipped_json
 from publisher.cli.help import command
-from publisher.core.mail.lint.rules import LintProblem
-from publisher.core.mail.message import SendVerdict
+from publisher.core.mail.message import LintProblem, SendVerdict
 from publisher.core.times import local_time, parse_duration
 from publisher.services.digests.preview import send_test
 from publisher.services.operations.simulate import SimulatedEvent

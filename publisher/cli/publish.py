@@ -29,7 +29,7 @@ from publisher.cli.help import command
 from publisher.cli.progress import delivery_progress
 from publisher.core.delivery.holds import describe_hold
 from publisher.core.errors import UsageError
-from publisher.core.mail.lint.rules import LintRule
+from publisher.core.mail.message import LintRule
 from publisher.core.posts.post import WaitReason, describe_wait, wait_reason
 from publisher.core.publishing.log import LogKind
 from publisher.core.publishing.plan import (

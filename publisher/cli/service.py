@@ -29,7 +29,7 @@ from publisher.app.reload import (
 from publisher.app.service import ServiceRegister
 from publisher.cli.common import log_to_stderr, say, warn_of_readable
 from publisher.core.errors import PublisherError, Refused, SettingsError, TemplateError
-from publisher.core.service_record import HEARTBEAT, SILENT
+from publisher.core.site import HEARTBEAT, SILENT
 
 if TYPE_CHECKING:
     from publisher.file_watcher import Watcher

@@ -25,7 +25,7 @@ from publisher.cli.help import command, group
 from publisher.config import problems
 from publisher.core.delivery.holds import describe_hold
 from publisher.core.errors import OutputError, SettingsError
-from publisher.core.mail.lint.rules import LintRule
+from publisher.core.mail.message import LintRule
 from publisher.core.times import local_time
 
 if TYPE_CHECKING:

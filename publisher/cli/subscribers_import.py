@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from publisher.app import App
-from publisher.app.simulation import on_a_copy
+from publisher.app.backup import on_a_copy
 from publisher.cli.common import SiteOptions, count, say, show_json, site_options, the_list
 from publisher.cli.help import command
 from publisher.cli.progress import bar

@@ -65,7 +65,7 @@ def remake(site: SiteOptions, as_json: bool, id: int, dry_run: bool, yes: bool) 
 @click.option("--dry-run", is_flag=True, help="Show for how many readers; change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def release(site: SiteOptions, as_json: bool, id: int, dry_run: bool, yes: bool) -> None:
-    """Put the posts of a mailing into the next digest of those of its readers who have received nothing of it.
+    """Put the posts of a mailing into the next digest of its readers who have received nothing of it.
 
     Use it for a mailing that was paused, cancelled or refused by servers. What is left of it is cancelled.
     """

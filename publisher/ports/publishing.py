@@ -25,7 +25,7 @@ from publisher.core.publishing.adoption import OldEntry
 from publisher.core.publishing.incremental import IndexUpdate, PostKeys
 from publisher.core.publishing.log import LogHead, LogKind, LogRow, PublishedPost
 from publisher.core.publishing.plan import Plan
-from publisher.core.service_record import ServiceRecord, SettingsGeneration
+from publisher.core.site import ServiceRecord, SettingsGeneration
 from publisher.core.times import LastEntry
 
 

@@ -6,8 +6,7 @@ import pytest
 
 from publisher.core.digests.digest import DigestLinks, DigestPost, LetterKind
 from publisher.core.mail.lint import lint
-from publisher.core.mail.lint.rules import Letterhead
-from publisher.core.mail.message import EmailContent, Placeholder, fill
+from publisher.core.mail.message import EmailContent, Letterhead, Placeholder, fill
 from publisher.core.mail.mime import compose
 from publisher.core.site import Site
 from publisher.core.subscribers.subscription import MailingList

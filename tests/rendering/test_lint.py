@@ -9,8 +9,7 @@ import pytest
 from publisher.core.digests.digest import Digest, DigestLinks, DigestPost, Layout
 from publisher.core.mail.lint import lint
 from publisher.core.mail.lint.client_support_table import SUPPORT, TESTED
-from publisher.core.mail.lint.rules import Letterhead, LintProblem, LintRule
-from publisher.core.mail.message import EmailContent, Placeholder, fill
+from publisher.core.mail.message import EmailContent, Letterhead, LintProblem, LintRule, Placeholder, fill
 from publisher.core.mail.mime import compose
 from publisher.core.site import Palette
 from publisher.rendering import JinjaRenderer

@@ -24,9 +24,11 @@ from publisher.core.errors import LintError, TemplateError, TokenError
 from publisher.core.mail.lint import lint
 from publisher.core.mail.lint.author_text import post_without_author_text, without_author_text
 from publisher.core.mail.lint.html import MAX_HTML_BYTES, sent_bytes, why_unreachable
-from publisher.core.mail.lint.rules import Letterhead, LintProblem, LintRule
 from publisher.core.mail.message import (
     EmailContent,
+    Letterhead,
+    LintProblem,
+    LintRule,
     MailTransport,
     Placeholder,
     Segment,

@@ -12,10 +12,10 @@ from publisher.core.addresses import Address, parse_address, parse_mailbox
 from publisher.core.digests.digest import CohortKey, DigestSelector, ReaderStatus
 from publisher.core.errors import Refused
 from publisher.core.mail.dkim import canonical_message
-from publisher.core.mail.lint.rules import LintProblem
 from publisher.core.mail.message import (
     EmailContent,
     Envelope,
+    LintProblem,
     Message,
     Outcome,
     Placeholder,

@@ -15,8 +15,7 @@ from publisher.core.mail.lint.author_text import (
     post_without_author_text,
     site_without_author_text,
 )
-from publisher.core.mail.lint.rules import LintProblem
-from publisher.core.mail.message import EmailContent, Placeholder
+from publisher.core.mail.message import EmailContent, LintProblem, Placeholder
 from publisher.core.mail.mime import compose
 from publisher.core.posts.post import BadPost, ParsedPost, Post, WaitReason, describe_wait, wait_reason
 from publisher.core.publishing.incremental import PostKeys

@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError
 
 from publisher.core.digests.digest import DEFAULT_CONTENT_ID
 from publisher.core.errors import OutputError, StoreError
-from publisher.core.service_record import ServiceRecord, SettingsGeneration
+from publisher.core.site import ServiceRecord, SettingsGeneration
 from publisher.stores.files import private_folder
 from publisher.stores.sql.database import Database, upsert
 from publisher.stores.sql.delivery.bounces import BounceRecords

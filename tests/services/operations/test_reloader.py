@@ -10,7 +10,7 @@ from publisher.app import App
 from publisher.app.reload import FileContents, SettingsReloader, read_settings
 from publisher.app.service import ServiceRegister, comparable, digest_of, recall, why_not
 from publisher.core.errors import PublisherError
-from publisher.core.service_record import ServiceRecord, differences
+from publisher.core.site import ServiceRecord, differences
 
 TOML = '[site]\ntitle = "T"\nurl = "https://x.example/"\n'
 WORKS, COPY = "works on this site", "this is a copy of"

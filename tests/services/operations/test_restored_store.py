@@ -16,7 +16,7 @@ from mailsite import MailSite, readers
 from smtp_server import SmtpServer
 
 from publisher.app import backup
-from publisher.app.simulation import simulated
+from publisher.app.backup import simulated
 from publisher.cli import publisher
 from publisher.core.delivery.mailing import DeliveryState
 from publisher.core.errors import OutputError, Refused, StoreError, UsageError

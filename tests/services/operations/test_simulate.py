@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from publisher.app import App
-from publisher.app.simulation import simulated
+from publisher.app.backup import simulated
 from publisher.cli.preview import simulate
 from publisher.config import load
 from publisher.core.errors import UsageError

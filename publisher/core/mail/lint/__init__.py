@@ -10,7 +10,7 @@ The rules for the header are those of RFC 5322 3.6, RFC 8058, RFC 2919 and large
 import re
 from collections.abc import Iterator
 
-from publisher.core.mail.lint.rules import Letterhead, LintProblem, LintRule
+from publisher.core.mail.message import Letterhead, LintProblem, LintRule
 
 __all__ = ["MAX_TEXT_COLUMNS", "Letterhead", "LintProblem", "LintRule", "lint"]
 

@@ -14,7 +14,7 @@ from hashlib import sha256
 
 from publisher.core.digests.digest import Digest, DigestPost
 from publisher.core.mail.lint.dom import Tree
-from publisher.core.mail.lint.rules import LintProblem, LintRule
+from publisher.core.mail.message import LintProblem, LintRule
 from publisher.core.site import Person, Site
 from publisher.core.subscribers.subscription import MailingList
 

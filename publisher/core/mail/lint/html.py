@@ -29,7 +29,7 @@ from publisher.core.mail.lint.dom import (
     selects,
     style_rules,
 )
-from publisher.core.mail.lint.rules import Letterhead, LintProblem, LintRule
+from publisher.core.mail.message import Letterhead, LintProblem, LintRule
 from publisher.core.site import MIN_CONTRAST, contrast
 
 LINK_SCHEMES = frozenset({"https", "http", "mailto", "tel", "sms", "geo", "xmpp", "irc", "magnet"})
