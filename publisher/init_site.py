@@ -1,9 +1,13 @@
-"""Makes a new site from the packaged one, with a permanent id authority."""
+"""Makes a new site from the packaged one, with a permanent id authority; around it there may be a blog, whose
+posts it then publishes.
+"""
 
 import json
+import os
 import re
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,13 +19,90 @@ from publisher.core.errors import OutputError, Refused, SettingsError, UsageErro
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSiteOptions:
-    """The options of `init`; everything else is set in publisher.toml. `listen` is "" for the default."""
+    """The options of `init`; everything else is set in publisher.toml. `listen` is "" for the default. With
+    `blog` the site publishes its posts, and gets no example posts.
+    """
 
     title: str
     url: str
     timezone: str = "UTC"
     sender: str = ""
     listen: str = ""
+    blog: "FoundBlog | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundBlog:
+    """A blog of a generator that Publisher knows, and what its configuration says ("" if it does not)."""
+
+    root: Path
+    generator: str
+    title: str = ""
+    url: str = ""
+    timezone: str = ""
+
+
+SITE_IN_BLOG = "_publisher"
+"""The folder of a site that is made in the root of a blog: no generator publishes a folder of that name."""
+
+OWN_POSTS = """\
+# Publisher makes a page of each post. Take it away where another program makes them.
+[posts]
+pages = true
+
+# What your Markdown may hold beyond the usual: :tada:, ==marked==, H~2~O, x^2^.
+[posts.markdown]
+emoji = true
+mark = true
+subscript = true
+superscript = true
+captions = true"""
+
+POSTS_OF_BLOG = """\
+# The posts of the blog, which makes their pages.
+[posts]
+dir = {dir}
+
+# Where readers reach `publisher run`, for links in mails.
+# [web]
+# public_url = "https://news.example.org/\""""
+
+_WRITTEN = r"""\b{}\s*:\s*["']([^"'\n]+)["']"""
+"""A text in a configuration that is code, by its name."""
+
+
+def find_blog(folder: Path) -> FoundBlog | None:
+    """The blog that `folder` is in or the root of; None if no generator's configuration is there or above,
+    up to the root of the repository.
+    """
+    from publisher.sources.generators.detect import detect_config
+    from publisher.sources.site_config import folders_above
+    from publisher.sources.source_rules import read_config_map, read_text
+
+    for root in folders_above(folder, None):
+        config = detect_config(root)
+        if config is None:
+            continue
+        top: Mapping[str, object] = read_config_map(root / config.file)
+        literals = {**{name.lower(): value for name, value in config.pelican_settings.items()}, **top}
+        if not literals:
+            text = read_text(root / config.file)
+            found = {name: re.search(_WRITTEN.format(name), text) for name in ("title", "url", "site")}
+            literals = {name: match[1] for name, match in found.items() if match}
+        given = [literals.get(name) for name in ("url", "baseurl", "siteurl", "site")]
+        url = next((text for text in given if isinstance(text, str) and text.startswith("http")), "")
+        path = literals.get("baseurl")
+        if url and isinstance(path, str) and path.startswith("/"):  # Jekyll's
+            url = url.rstrip("/") + path
+        title = literals.get("title") or literals.get("sitename") or ""
+        return FoundBlog(
+            root=root,
+            generator=config.profile,
+            title=title if isinstance(title, str) else "",
+            url=f"{url.rstrip('/')}/" if url else "",
+            timezone=config.timezone,
+        )
+    return None
 
 
 def start_site(folder: Path, options: NewSiteOptions, now: datetime) -> None:
@@ -33,6 +114,10 @@ def start_site(folder: Path, options: NewSiteOptions, now: datetime) -> None:
     with tempfile.TemporaryDirectory() as elsewhere:
         made = Path(elsewhere) / (folder.name or "site")
         copy_site(packaged("config") / "init", made)
+        if options.blog:
+            shutil.rmtree(made / "posts")
+            place = os.path.relpath(options.blog.root, folder.resolve())
+            values["posts_section"] = POSTS_OF_BLOG.format(dir=json.dumps(place))
         for file in (made / "publisher.toml", *(made / "posts").glob("*.md")):
             text = file.read_text(encoding="utf-8")
             filled = re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), text)
@@ -41,7 +126,7 @@ def start_site(folder: Path, options: NewSiteOptions, now: datetime) -> None:
             with (made / "publisher.toml").open("a", encoding="utf-8") as settings:
                 settings.write(f"\n[web]\nlisten = {json.dumps(options.listen)}\n")
         try:
-            load(made, {})
+            load(made, {} if options.blog is None else {"PUBLISHER_POSTS__DIR": str(options.blog.root)})
         except SettingsError as error:
             raise UsageError("init", error.what, error.do) from None
         copy_site(made, folder)
@@ -62,6 +147,7 @@ def placeholder_values(options: NewSiteOptions, now: datetime) -> dict[str, str]
         "id_authority": authority,
     }
     values = {name: json.dumps(value, ensure_ascii=False) for name, value in quoted.items()}
+    values["posts_section"] = OWN_POSTS
     values["now"] = f"{now:%Y-%m-%dT%H:%M:%SZ}"
     values["today"] = f"{now:%Y-%m-%d}"
     values["yesterday"] = f"{now - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"

@@ -234,6 +234,19 @@ def confirm(question: str, *, err: bool = False) -> None:
     click.confirm(printable(question), abort=True, err=err)
 
 
+def ask(question: str, default: str, parse: Callable[[str], str]) -> str:
+    """Asks on the terminal until `parse`, which raises ValueError, takes the answer. Enter is `default`."""
+
+    def value_of(text: str) -> str:
+        try:
+            return parse(text.strip())
+        except ValueError as error:
+            raise click.UsageError(printable(str(error))) from None
+
+    answer: str = click.prompt(printable(question), default=printable(default), value_proc=value_of, err=True)
+    return answer
+
+
 def confirm_or_refuse(where: str, what: str, *, yes: bool) -> None:
     """Asks for confirmation. Without a terminal, --yes is needed. Raises UsageError, or ends the command if
     the answer is no.

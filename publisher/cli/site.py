@@ -1,10 +1,13 @@
 """The site as a whole: init, check, status, migrate, keys."""
 
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
@@ -12,6 +15,7 @@ from publisher.app import wall_clock
 from publisher.cli.common import (
     LISTEN,
     SiteOptions,
+    ask,
     choose_listen,
     confirm_or_refuse,
     count,
@@ -45,28 +49,45 @@ MAX_TXT_STRING = 255
     )
 )
 @click.argument("folder", type=click.Path(path_type=Path), default=".", metavar="[DIR]")
-@click.option("--title", help="The site's title (default: made from the folder's name).")
-@click.option(
-    "--url", default="https://example.org/", show_default=True, help="Where readers reach the site."
-)
-@click.option("--timezone", default="UTC", show_default=True, help="An IANA time zone such as Europe/Berlin.")
+@click.option("--title", help="The site's title (default: the blog's, or made from the folder's name).")
+@click.option("--url", help="Where readers reach the site (default: the blog's, or https://example.org/).")
+@click.option("--timezone", help="An IANA time zone such as Europe/Berlin (default: the blog's, or UTC).")
 @click.option("--from", "sender", help="The sender of its mail.")
-def init(folder: Path, title: str | None, url: str, timezone: str, sender: str | None) -> None:
-    """Create a site with two example posts in DIR."""
-    from publisher.init_site import NewSiteOptions, start_site
+@click.option("--no-blog", is_flag=True, help="Do not publish the posts of the blog that DIR is in.")
+def init(
+    folder: Path, title: str | None, url: str | None, timezone: str | None, sender: str | None, no_blog: bool
+) -> None:
+    """Create a site in DIR, with two example posts or for the blog around it.
 
-    name = title or folder.resolve().name.replace("-", " ").replace("_", " ").strip().capitalize()
+    On a terminal, asks for the title, the address and the time zone that no option gives. If DIR is in a blog
+    made with a generator that Publisher knows, the site publishes its posts; in the root of such a blog, the
+    site is made in the folder _publisher.
+    """
+    from publisher.init_site import SITE_IN_BLOG, NewSiteOptions, find_blog, start_site
+
+    blog = None if no_blog else find_blog(folder.resolve())
+    name = folder.resolve().name.replace("-", " ").replace("_", " ").strip().capitalize() or "My site"
+    if blog is not None:
+        say(f"found a blog made with {blog.generator.capitalize()} in {blog.root}: its posts are published")
+        name = blog.title or blog.root.name
+        folder = folder / SITE_IN_BLOG if folder.resolve() == blog.root else folder
+    asks = sys.stdin.isatty() and sys.stderr.isatty()
+    if asks and not (folder / "publisher.toml").exists():
+        title = title or ask("Title", name, str)
+        url = url or ask("Address of the site", (blog and blog.url) or "https://example.org/", web_address)
+        timezone = timezone or ask("Time zone", (blog and blog.timezone) or local_zone(), time_zone)
     listen = LISTEN
     try:
         listen = choose_listen(LISTEN)
     except OutputError as error:
         say(f"note: {error}")
     options = NewSiteOptions(
-        title=name or "My site",
-        url=url,
-        timezone=timezone,
+        title=title or name,
+        url=url or (blog and blog.url) or "https://example.org/",
+        timezone=timezone or (blog and blog.timezone) or "UTC",
         sender=sender or "",
         listen="" if listen == LISTEN else listen,
+        blog=blog,
     )
     start_site(folder, options, wall_clock())
     echo(folder)
@@ -74,6 +95,32 @@ def init(folder: Path, title: str | None, url: str, timezone: str, sender: str |
     say(
         f"a site is in {folder}: edit publisher.toml, then `publisher publish{where}`, `publisher run{where}`"
     )
+
+
+def web_address(text: str) -> str:
+    """`text`, if it is an address of a site. Raises ValueError."""
+    parts = urlsplit(text if "://" in text else f"https://{text}")
+    if parts.scheme not in ("http", "https") or not parts.hostname or " " in text:
+        raise ValueError(f"{text!r} is no web address such as https://example.org/")
+    return f"{parts.geturl().rstrip('/')}/"
+
+
+def time_zone(text: str) -> str:
+    """`text`, if it is a time zone. Raises ValueError."""
+    try:
+        return ZoneInfo(text).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{text!r} is no IANA time zone such as Europe/Berlin") from None
+
+
+def local_zone() -> str:
+    """The time zone of this machine, as /etc/localtime names it; else UTC."""
+    try:
+        return time_zone(
+            os.environ.get("TZ") or str(Path("/etc/localtime").readlink()).partition("zoneinfo/")[2]
+        )
+    except (OSError, ValueError):
+        return "UTC"
 
 
 @command(

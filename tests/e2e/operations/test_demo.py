@@ -169,9 +169,10 @@ def test_a_demo_that_is_there_already_goes_on(demo: Demo, tmp_path: Path) -> Non
         assert "digests/news/1/" in done.stderr
 
 
-def run_on_terminal(args: list[str], until: bytes) -> str:
+def run_on_terminal(args: list[str], until: bytes, answers: bytes = b"") -> str:
     """What a command says on a terminal of its own, up to a line that holds `until`."""
     ours, theirs = pty.openpty()
+    os.write(ours, answers)
     process = subprocess.Popen(args, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
     said = b""
@@ -217,9 +218,13 @@ def test_a_new_site_listens_at_a_free_port(tmp_path: Path) -> None:
             busy.bind(("127.0.0.1", 8000))
             busy.listen()
         args = [sys.executable, "-m", "publisher", "init", str(tmp_path / "s")]
-        said = run_on_terminal(args, b"a site is in")
+        said = run_on_terminal(args, b"a site is in", b"\nexample.org\nMars\nEurope/Berlin\n")
     assert "port 8000 is in use: using" in said
-    assert 'listen = "127.0.0.1:80' in (tmp_path / "s" / "publisher.toml").read_text()
+    assert "'Mars' is no IANA time zone" in said
+    made = (tmp_path / "s" / "publisher.toml").read_text()
+    assert 'listen = "127.0.0.1:80' in made
+    assert 'url = "https://example.org/"\ndescription' in made
+    assert 'timezone = "Europe/Berlin"' in made
 
 
 def test_the_start_page_of_a_local_run_links_to_itself_and_check_wants_one_address(tmp_path: Path) -> None:
@@ -248,3 +253,34 @@ def test_the_start_page_of_a_local_run_links_to_itself_and_check_wants_one_addre
         bare.replace("pages = true", "pages = false") + '\n[web]\npublic_url = "https://n.example.org/"\n'
     )
     assert call(publisher, ["check", "--site", str(folder)]).exit_code == 0
+
+
+def test_a_site_in_a_blog_publishes_the_posts_of_the_blog(tmp_path: Path) -> None:
+    """Each kind of configuration gives what it says, and the site is where no generator publishes it."""
+    blogs = {
+        "hugo.toml": ('title = "Tides"\nbaseURL = "https://tides.example/"\n', "content/posts/low.md"),
+        "_config.yml": ("title: Tides\nurl: https://tides.example\n", "_posts/2024-05-01-low.md"),
+        "pelicanconf.py": ("SITENAME = 'Tides'\nSITEURL = 'https://tides.example'\n", "content/low.md"),
+        "docusaurus.config.js": (
+            "export default { title: 'Tides', url: 'https://tides.example' };\n", "blog/2024-05-01-low.md"
+        ),
+    }  # fmt: skip
+    call = CliRunner().invoke
+    for n, (name, (config, post)) in enumerate(blogs.items()):
+        root = tmp_path / str(n)
+        (root / post).parent.mkdir(parents=True)
+        (root / name).write_text(config)
+        date = "" if name == "pelicanconf.py" else "---\n"
+        (root / post).write_text(f"{date}title: Low\ndate: 2024-05-01\n{date}\nWords.\n")
+        done = call(publisher, ["init", str(root)])
+        assert done.exit_code == 0, done.output
+        site = root / "_publisher"
+        toml = (site / "publisher.toml").read_text()
+        assert 'title = "Tides"\nurl = "https://tides.example/"' in toml, toml
+        assert 'dir = ".."' in toml
+        assert not (site / "posts").exists()
+        [row] = json.loads(call(publisher, ["posts", "list", "--json", "--site", str(site)]).stdout)
+        assert (row["title"], row["served"]) == ("Low", True), row
+        assert row["url"].startswith("https://tides.example/")
+    assert call(publisher, ["init", str(tmp_path / "0" / "own"), "--no-blog"]).exit_code == 0
+    assert (tmp_path / "0" / "own" / "posts" / "hello.md").exists()

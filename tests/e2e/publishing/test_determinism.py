@@ -51,7 +51,7 @@ def test_publishing_in_steps_ends_in_the_same_feeds(twice: tuple[Any, Any]) -> N
     for at in ("2099-05-01T00:00:00Z", "2099-05-02T00:00:00Z"):
         stepped = made(two, at, **THERE)
     assert stepped == whole
-    assert two.publish("2099-05-03T00:00:00Z", "--no-mail", **HERE) == "nothing new\n"
+    assert two.publish("2099-05-03T00:00:00Z", "--no-mail", **HERE).startswith("nothing new\n")
 
 
 SETTINGS = """

@@ -67,7 +67,8 @@ def test_a_real_terminal_shows_it_in_one_line_and_is_left_clean(
     assert bars
     assert all(len(text) < columns for text in bars)
     assert ("\x1b[32m" in shown) == colour
-    assert shown.endswith("\r\x1b[Kdelivered: 300 accepted\r\n")
+    said = "\x1b[32mdelivered\x1b[0m" if colour else "delivered"
+    assert shown.endswith(f"\r\x1b[K{said}: 300 accepted\r\n")
     assert "\x1b[?25l" not in shown, "a kill must not leave the terminal without a cursor"
 
 

@@ -150,10 +150,10 @@ def test_the_command_tells_what_a_timer_would_do(desk: Desk) -> None:
     said = CliRunner().invoke(simulate, ["--site", str(desk.folder), *times, "--every", "1d"])
     assert said.exit_code == 0, said.output
     assert [line.split("  ")[0] for line in said.stdout.splitlines() if " daily to " in line] == [
-        "2024-10-25T05:00:00Z",  # who gets each post at once
-        "2024-10-26T05:00:00Z",  # by the timer of 7:00 what was due at 8:00 the day before
-        "2024-10-27T05:00:00Z",
-        "2024-10-28T05:00:00Z",
+        "2024-10-25 07:00 CEST",  # who gets each post at once
+        "2024-10-26 07:00 CEST",  # by the timer of 7:00 what was due at 8:00 the day before
+        "2024-10-27 06:00 CET",
+        "2024-10-28 06:00 CET",
     ]
     for wrong in ("0h", "30s", "soon", "-1d"):
         said = CliRunner().invoke(simulate, ["--site", str(desk.folder), *times, "--every", wrong])
@@ -165,11 +165,11 @@ def test_the_command_tells_it_in_order(desk: Desk) -> None:
     said = CliRunner().invoke(simulate, given)
     assert said.exit_code == 0, said.output
     assert said.stdout.splitlines() == [
-        "2024-10-24T22:00:00Z  published  0.md: Post 0",
-        "2024-10-24T22:00:00Z  mail       daily to 1 reader: Post 0",
-        "2024-10-25T06:00:00Z  mail       daily to 1 reader: Post 0",
-        "2024-10-26T09:00:00Z  published  1.md: Post 1",
-        "2024-10-26T09:00:00Z  mail       daily to 1 reader: Post 1",
+        "2024-10-25 00:00 CEST  published  0.md: Post 0",
+        "2024-10-25 00:00 CEST  mail       daily to 1 reader: Post 0",
+        "2024-10-25 08:00 CEST  mail       daily to 1 reader: Post 0",
+        "2024-10-26 11:00 CEST  published  1.md: Post 1",
+        "2024-10-26 11:00 CEST  mail       daily to 1 reader: Post 1",
     ]
     told = json.loads(CliRunner().invoke(simulate, [*given, "--json"]).stdout)
     assert [(row["at"], len(row["changes"]), len(row["mailings"])) for row in told] == [
