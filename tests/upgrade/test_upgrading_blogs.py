@@ -230,7 +230,7 @@ def test_a_date_that_is_read_differently_now_is_taken_when_its_file_is_edited(
     assert blog.run("migrate").returncode == 0
     for args in (("plan", "--at", UPGRADED), ("publish", "--at", UPGRADED)):
         done = blog.run(*args)
-        both = "stays 2026-11-20T00:00:00Z, as it was published; its file is now read as 2026-11-20T18:30:00Z"
+        both = "stays 2026-11-20 00:00 UTC, as it was published; its file is now read as 2026-11-20 18:30 UTC"
         assert f"2026-11-12-a.md: {both}: edit the file to take that\n" in done.stdout + done.stderr
     [before_it] = blog.entries().values()
     assert json.loads(blog.run("plan", "--at", NEXT_DAY, "--json").stdout)["kept_dates"] == []
@@ -241,6 +241,28 @@ def test_a_date_that_is_read_differently_now_is_taken_when_its_file_is_edited(
         ("2026-11-20T00:00:00Z", "2026-11-20T00:00:00Z"),
         ("2026-11-20T18:30:00Z", NEXT_DAY),
     )
+
+
+def test_pages_move_to_the_root_without_news_where_their_permalink_is_set(
+    tmp_path: Path, before: VersionBefore
+) -> None:
+    """The version before had all pages under /posts/: ids and times stay, and the old addresses lead on."""
+    blog = Blog(tmp_path / "blog")
+    (blog.folder / "posts").mkdir(parents=True)
+    settings = SETTINGS.format(name="R", zone="UTC", posts="posts")
+    pages = '[posts]\npages = true\npermalink = "/:slug/"\n'
+    (blog.folder / "publisher.toml").write_text(settings.replace("[posts]\n", pages))
+    for name in ("tides", "ebb", "subscribe", "d", "e", "f", "g"):
+        text = f"---\ntitle: {name}\ndate: 2026-11-12\n---\nBody of {name}.\n"
+        (blog.folder / f"posts/{name}.md").write_text(text)
+    assert lived_in(blog, before)
+    public = blog.folder / "public"
+    assert (public / "posts/tides/index.html").is_file()
+    assert upgrade(blog) == 0, "no post is hidden"
+    assert "Body of tides." in (public / "tides/index.html").read_text()
+    assert 'url=https://blog.example/tides/"' in (public / "posts/tides/index.html").read_text()
+    assert "Body of subscribe." in (public / "posts/subscribe/index.html").read_text()
+    assert not (public / "subscribe").exists()
 
 
 def test_an_upgrade_of_small_sites_from_the_field_is_no_news(tmp_path: Path, before: VersionBefore) -> None:
