@@ -17,6 +17,7 @@ run: .venv/.run ## make a demo site, publish it, mail its digest, serve it on 12
 test: .venv/.dev lint ## lint, contracts, types, and every test
 	@scripts/browser
 	@scripts/postfix
+	@scripts/dovecot
 	@scripts/servers
 	@scripts/clients
 	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist worksteal

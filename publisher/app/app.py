@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from publisher import services
 from publisher.app.backup import must_be_up_to_date
-from publisher.app.container import make_id_rules, template_fingerprint
+from publisher.app.container import make_id_rules, read_password, template_fingerprint
 from publisher.app.open_site import OpenSite, gc_paused, reading_ahead
 from publisher.core.errors import PublisherError, Refused, TemplateError
 from publisher.core.publishing.plan import NO_ANSWERS, HeldFileAnswers
@@ -399,27 +399,28 @@ class App(OpenSite):
         must_be_up_to_date(self)
         return services.returned_mail.read_returned_mail(self.deps, raw, self.clock(), legacy_verdict)
 
-    def read_bounces(self, *, stopping: Callable[[], bool]) -> "returned_mail.MailboxTally | None":
-        """Reads what is new in the mailbox that mail comes back to; None if settings name none. Raises as
-        `read_maildir` does.
+    def read_bounces(
+        self, maildir: Path | None = None, *, stopping: Callable[[], bool] = lambda: False
+    ) -> "returned_mail.MailboxTally | None":
+        """Does what the messages of a Maildir tell, or what is new in the mailbox that settings name; removes
+        those it understood. None if no mailbox is named. Raises SettingsError, SourceError, StoreError,
+        OutputError.
         """
-        source = self.settings.mail.bounces.source
-        return None if source is None else self.read_maildir(source, stopping=stopping)
-
-    def read_maildir(
-        self, folder: Path, *, seen: bool = False, stopping: Callable[[], bool] = lambda: False
-    ) -> "returned_mail.MailboxTally":
-        """Does what the new messages of a Maildir tell, and with `seen` the others; removes those that it
-        understood. Raises SourceError, StoreError, OutputError.
-        """
-        from publisher.imports.returned_mail import legacy_verdict, maildir_messages
+        bounces = self.settings.mail.bounces
+        source = maildir or bounces.source
+        if source is None:
+            return None
+        from publisher.imports.returned_mail import imap_messages, legacy_verdict, maildir_messages
 
         must_be_up_to_date(self)
-        messages = maildir_messages(folder, seen=seen)
+        if isinstance(source, Path):
+            messages = maildir_messages(source, seen=maildir is not None)
+        else:
+            password = read_password(bounces.password_file, "the mailbox") if bounces.password_file else ""
+            messages = imap_messages(source, password)
+        read, now = services.returned_mail.read_mailbox, self.clock()
         with closing(messages):
-            return services.returned_mail.read_mailbox(
-                self.deps, messages, self.clock(), legacy_verdict, stopping=stopping
-            )
+            return read(self.deps, messages, now, legacy_verdict, stopping=stopping)
 
     def housekeeping(self) -> None:
         """Deletes pending sign-ups that nobody confirmed, and mail that came back once its time is over."""

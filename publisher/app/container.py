@@ -129,14 +129,20 @@ def make_relays(mail: "MailSettings", *, sends: bool = True) -> "list[Relay]":
     for item in mail.relays_in_use:
         password = ""
         if sends and not item.password and item.password_file is not None:
-            try:
-                password = item.password_file.read_text("utf-8").strip("\r\n")
-            except (OSError, UnicodeDecodeError) as error:
-                why = error.strerror if isinstance(error, OSError) else "it is not text"
-                do = "put the password of the relay into it"
-                raise SettingsError(str(item.password_file), f"cannot be read ({why})", do) from None
+            password = read_password(item.password_file, "the relay")
         found.append(item.relay(password))
     return found
+
+
+def read_password(file: Path, of: str) -> str:
+    """The password in a file. Raises SettingsError."""
+    try:
+        return file.read_text("utf-8").strip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise SettingsError(
+            str(file), f"cannot be read ({why})", f"put the password of {of} into it"
+        ) from None
 
 
 def make_source(settings: "Settings", rest: timedelta = timedelta()) -> "FolderSource":

@@ -37,7 +37,10 @@ def secret_findings(site: "OpenSite") -> list[Finding]:
     for item in mail.relays:
         if item.password_file is not None and not item.password:
             name = _relative_name(site, item.password_file)
-            found += _password_findings(name, item.password_file, used=item in mail.relays_in_use)
+            used = item in mail.relays_in_use
+            found += _password_findings(name, item.password_file, "the relay", used=used)
+    if (file := mail.bounces.password_file) is not None:
+        found += _password_findings(_relative_name(site, file), file, "the mailbox", used=True)
     return found
 
 
@@ -127,22 +130,22 @@ def _key_problem(selector: str, file: Path, good: "list[DkimKey]") -> str:
     return ""
 
 
-def _password_findings(name: str, file: Path, *, used: bool) -> Iterator[Finding]:
-    problem = _read_problem(file, "put the password of the relay into it") or _password_problem(file)
+def _password_findings(name: str, file: Path, of: str, *, used: bool) -> Iterator[Finding]:
+    problem = _read_problem(file, f"put the password of {of} into it") or _password_problem(file, of)
     if problem:
         yield _finding(name, problem, error=used)
     yield from _permission_findings(name, file)
 
 
-def _password_problem(file: Path) -> str:
+def _password_problem(file: Path, of: str) -> str:
     try:
         text = file.read_bytes().decode("utf-8").strip("\r\n")
     except UnicodeDecodeError:
-        return "not UTF-8 text; put only the relay's password into it"
+        return f"not UTF-8 text; put only the password of {of} into it"
     if not text.strip():
-        return "is empty; put the relay's password into it"
+        return f"is empty; put the password of {of} into it"
     if len(text.splitlines()) > 1 or not text.isprintable():
-        return "has more than a password in it; put only the relay's password into it"
+        return f"has more than a password in it; put only the password of {of} into it"
     if text != text.strip():
         return "the password begins or ends with a space; remove it unless it is part of the password"
     return ""

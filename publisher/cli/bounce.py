@@ -91,15 +91,18 @@ def _try_again(what: str) -> NoReturn:
     type=click.Path(path_type=Path),
     help="Read the messages of this Maildir, new and seen; remove those that are understood.",
 )
-def bounce(site: SiteOptions, as_json: bool, maildir: Path | None) -> None:
+@click.option("--source", is_flag=True, help="Read what is new in mail.bounces.source, once.")
+def bounce(site: SiteOptions, as_json: bool, maildir: Path | None, source: bool) -> None:
     """Read mail that came back: bounces, complaints, and mail that unsubscribes.
 
-    Reads one message on standard input, as a mail server's pipe sends it, or a Maildir. Exits with 0 when
+    Reads one message on standard input, as a mail server's pipe sends it, or a mailbox. Exits with 0 when
     everything is read or kept aside, with 75 when it should be tried again, and with nothing else.
     """
     app = site.open(alone=True, last_good=True)
-    if maildir is not None:
-        tally = app.read_maildir(maildir, seen=True)
+    if maildir is not None or source:
+        tally = app.read_bounces(maildir)
+        if tally is None:
+            raise UsageError("--source", "mail.bounces.source names no mailbox", "set it")
         app.housekeeping()
         print_tally(tally, as_json=as_json)
         return

@@ -24,7 +24,7 @@ from publisher.config.sections.web import (
 )
 from publisher.config.types import InvalidValue
 from publisher.core.addresses import parse_mailbox
-from publisher.core.delivery.relays import Security
+from publisher.core.delivery.relays import ImapAccount, Security
 from publisher.core.errors import SettingsError
 from publisher.core.feeds.feed import PART_PLACEHOLDER, FeedSpec
 from publisher.core.mail.message import MailTransport
@@ -197,6 +197,7 @@ def check_together(raw: RawSettings, values: ReadTables) -> None:
     for section in (FEEDS, LISTS):
         _check_slugs(raw, section)
     _check_relays(raw, values)
+    _check_bounces(raw, values)
     _check_senders(raw, values)
     _check_days(raw, values)
     _check_feed_paths(raw, values["feeds"])
@@ -230,6 +231,13 @@ def _check_relays(raw: RawSettings, values: ReadTables) -> None:
             where = raw.where("mail.relays", number, "security")
             what = f'{label}.security is "none", and {shown(relay["host"])} is not this machine'
             raw.refuse(where, what, "a password goes through TLS only: use starttls or tls")
+
+
+def _check_bounces(raw: RawSettings, values: ReadTables) -> None:
+    bounces = values["mail.bounces"][0]
+    if isinstance(bounces["source"], ImapAccount) and not bounces["password_file"]:
+        what = "mail.bounces.source is a mailbox, but there is no password for it"
+        raw.refuse(raw.where("mail.bounces", 0, "source"), what, "add password_file")
 
 
 def _is_this_machine(host: str | None) -> bool:

@@ -1,23 +1,31 @@
-"""Where mail that came back lies: a mail server's pipe, or a Maildir; and what a message of an old server is.
+"""Where mail that came back lies: a mail server's pipe, a Maildir, or an IMAP mailbox; and what a message of
+an old server is.
 
 A Maildir (https://cr.yp.to/proto/maildir.html) has complete messages in new/, and in cur/ those that some
 program has seen. What was understood is removed once its effect is in the store. The rest stays, in cur/.
 """
 
 import email
+import imaplib
 import logging
 import os
+import ssl
 import stat
 from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from publisher.core.delivery.bounces import ReportKind
+from publisher.core.delivery.relays import ImapAccount
 from publisher.core.errors import SourceError
 
 MAX_READ = 1024 * 1024
 """Bytes of a message that are read. No report is that long; a message that it returns may be."""
+
+IMAP_TIMEOUT = 60.0
+"""Seconds that an IMAP server may take to answer."""
 
 MAX_JUDGED = 64 * 1024
 """Bytes of an old server's message that are judged."""
@@ -77,6 +85,58 @@ def _finish(path: Path, remove: bool) -> None:  # called as Returned says
         return  # another program was faster
     except OSError as error:
         raise SourceError(str(path), f"was read and cannot be removed: {error.strerror}") from None
+
+
+def imap_messages(account: ImapAccount, password: str) -> Generator[Returned, None, None]:
+    """The messages of an IMAP mailbox that nobody has seen, the oldest first. Those that are not removed are
+    marked as seen. Raises SourceError if the server cannot be reached, its certificate is not trusted, or it
+    refuses something.
+    """
+    from imap_tools import AND, MailBox  # loaded by sites that read one
+
+    with _imap_errors(account):
+        box = MailBox(account.host, account.port, IMAP_TIMEOUT, ssl_context=ssl.create_default_context())
+        login = box.login if (account.username + password).isascii() else box.login_utf8
+        with login(account.username, password, account.folder):
+            for uid in box.uids(AND(seen=False)):
+                data = _command(box.client, "FETCH", uid, f"(BODY.PEEK[]<0.{MAX_READ}>)")
+                for item in data:
+                    if isinstance(item, tuple):  # (what follows, the message); the rest closes brackets
+                        yield item[1], partial(_finish_on_server, account, box.client, uid)
+
+
+def _finish_on_server(account: ImapAccount, client: imaplib.IMAP4, uid: str, remove: bool) -> None:
+    with _imap_errors(account):
+        _command(client, "STORE", uid, "+FLAGS.SILENT", r"(\Deleted)" if remove else r"(\Seen)")
+        if remove and b"UIDPLUS" in b" ".join(client.capability()[1]).upper().split():
+            _command(client, "EXPUNGE", uid)  # this one alone, whatever else is marked (RFC 4315)
+        elif remove:
+            client.expunge()
+
+
+def _command(client: imaplib.IMAP4, name: str, uid: str, *words: str) -> "list[tuple[bytes, bytes] | bytes]":
+    """Carries out a command on one message. Raises ValueError if the server refuses it."""
+    state, data = client.uid(name, uid, *words)
+    if state != "OK":
+        raise ValueError(f"{name}: {data}")
+    return data
+
+
+@contextmanager
+def _imap_errors(account: ImapAccount) -> Generator[None, None, None]:
+    """What the library, the standard one below it and the network raise, as SourceError."""
+    from imap_tools.errors import ImapToolsError, MailboxFolderSelectError, MailboxLoginError
+
+    try:
+        yield
+    except MailboxLoginError:
+        do = "check the user name in mail.bounces.source and what is in password_file"
+        raise SourceError(str(account), "the server refuses the login", do) from None
+    except MailboxFolderSelectError:
+        raise SourceError(str(account), "there is no such mailbox", "check mail.bounces.source") from None
+    except (ImapToolsError, imaplib.IMAP4.error, OSError, ValueError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise SourceError(str(account), f"cannot be read: {why}") from None
 
 
 def legacy_verdict(raw: bytes) -> ReportKind:

@@ -8,7 +8,7 @@ from declared import feed_spec, relay
 
 from publisher.config import check_settings, load
 from publisher.config.types import quoted_choices
-from publisher.core.delivery.relays import DomainLimit, Security
+from publisher.core.delivery.relays import DomainLimit, ImapAccount, Security
 from publisher.core.errors import SettingsError
 from publisher.core.posts.filters import PostFilter, TermKind
 from publisher.core.site import Person
@@ -318,3 +318,36 @@ def test_a_feed_may_be_filtered_split_and_stand_elsewhere(tmp_path: Path) -> Non
 )
 def test_what_a_feed_cannot_be_is_refused(tmp_path: Path, feed: str, said: str) -> None:
     assert said in refusal(site(tmp_path, f"{LEAST}[[feeds]]\n{feed}\n"))
+
+
+def test_mail_comes_back_to_a_maildir_or_to_a_mailbox_over_tls_with_a_password_in_a_file(
+    tmp_path: Path,
+) -> None:
+    file = 'password_file = "secret"\n'
+    for text, rest, source in (
+        ("none", "", None),
+        ("maildir:back", "", tmp_path / "back"),
+        ("maildir:/var/mail/back", "", Path("/var/mail/back")),
+        (
+            "imaps://back%40example.org@imap.example.org",
+            file,
+            ImapAccount(host="imap.example.org", port=993, username="back@example.org", folder="INBOX"),
+        ),
+        (
+            "imaps://back@[::1]:9930/News/back%20here",
+            file,
+            ImapAccount(host="::1", port=9930, username="back", folder="News/back here"),
+        ),
+    ):
+        (tmp_path / "publisher.toml").write_text(f'{LEAST}[mail.bounces]\nsource = "{text}"\n{rest}')
+        assert load(tmp_path, {}).mail.bounces.source == source
+    for text, rest, words in (
+        ("imap://back@imap.example.org", file, "imaps://"),
+        ("imaps://imap.example.org", file, "imaps://"),
+        ("imaps://back@imap.example.org:99999", file, "imaps://"),
+        ("imaps://back:secret@imap.example.org", file, "expected no password in it"),
+        ("imaps://back@imap.example.org", "", "there is no password for it; add password_file"),
+        ("maildir:", "", "maildir:"),
+    ):
+        (tmp_path / "publisher.toml").write_text(f'{LEAST}[mail.bounces]\nsource = "{text}"\n{rest}')
+        assert words in refusal(tmp_path), text

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from publisher.config.declaration import Section, SectionValues, fill, setting
 from publisher.config.types import (
@@ -30,6 +31,7 @@ from publisher.config.types import (
     read_duration,
     read_fields,
     read_filled,
+    read_host,
     read_table,
     read_time_of_day,
     table_schema,
@@ -38,7 +40,7 @@ from publisher.config.types import (
 )
 from publisher.core.addresses import parse_address
 from publisher.core.delivery.bounces import MAX_LOCAL_PART, BounceLimits
-from publisher.core.delivery.relays import DEFAULT_PORTS, DomainLimit, Relay, Security
+from publisher.core.delivery.relays import DEFAULT_PORTS, DomainLimit, ImapAccount, Relay, Security
 from publisher.core.delivery.throttling import Canary, QuietHours, WarmUp
 from publisher.core.mail.message import MailTransport
 
@@ -49,6 +51,8 @@ SHORTEST_RETENTION = timedelta(days=7)
 """Servers try for up to five days (RFC 5321 4.5.4.1), and what comes back then names a delivery."""
 
 LONGEST_RETENTION = timedelta(days=36_500)
+
+IMAPS_PORT = 993
 
 LONGEST_BODY_RETENTION = timedelta(days=30)
 """They hold what strangers wrote, and the mail that they return."""
@@ -101,19 +105,29 @@ def read_bounce_address(value: object) -> str:
     return str(address)
 
 
-def read_bounce_source(value: object) -> Path | None:
-    """The Maildir that mail comes back to; None: nothing is read."""
+def read_bounce_source(value: object) -> Path | ImapAccount | None:
+    """The Maildir or the IMAP mailbox that mail comes back to; None: nothing is read."""
     kind, colon, rest = read_filled(value).partition(":")
     if kind == "none" and not colon:
         return None
-    if kind != "maildir" or not rest.strip():
+    if kind == "maildir" and rest.strip():
+        return Path(rest.strip()).expanduser()
+    try:
+        url = urlsplit(read_filled(value))
+        host, port = read_host(url.hostname or ""), url.port or IMAPS_PORT
+    except ValueError:
+        raise InvalidValue from None
+    if url.password is not None:
+        raise InvalidValue("expected no password in it: put it into a file, and name that as password_file")
+    if url.scheme != "imaps" or not url.username or url.query or url.fragment:
         raise InvalidValue
-    return Path(rest.strip()).expanduser()
+    folder = unquote(url.path.removeprefix("/")) or "INBOX"
+    return ImapAccount(host=host, port=port, username=unquote(url.username), folder=folder)
 
 
-def locate_source(source: Path | None, folder: Path) -> Path | None:
-    """The Maildir, seen from the site in `folder`."""
-    return None if source is None else folder / source
+def locate_source(source: Path | ImapAccount | None, folder: Path) -> Path | ImapAccount | None:
+    """The source, seen from the site in `folder`."""
+    return folder / source if isinstance(source, Path) else source
 
 
 def read_body_retention(value: object) -> timedelta:
@@ -202,9 +216,9 @@ BOUNCE_ADDRESS = SettingType(
     text_schema(f"[A-Za-z0-9._-]{{1,{MAX_LOCAL_PART}}}@.+"),
 )
 BOUNCE_SOURCE = SettingType(
-    '"none", or "maildir:" and a folder, such as "maildir:/var/mail/bounces"',
+    '"none", "maildir:" and a folder, or a mailbox such as "imaps://bounces%40example.org@imap.example.org"',
     read_bounce_source,
-    either({"enum": ["none"]}, text_schema("maildir:.+")),
+    either({"enum": ["none"]}, text_schema("(maildir:|imaps://).+")),
     locate=locate_source,
 )
 BODY_RETENTION = SettingType(
@@ -355,11 +369,15 @@ class BounceSettings(SectionValues):
         default=5,
     )
 
-    source: Path | None = setting(
+    source: Path | ImapAccount | None = setting(
         BOUNCE_SOURCE,
-        help='Where `publisher run` reads what comes back: "maildir:PATH" for a Maildir. "none": nowhere; a '
-        "mail server can hand it to `publisher bounce`.",
+        help='Where `publisher run` reads what comes back: "maildir:PATH" for a Maildir, '
+        '"imaps://USER@HOST/MAILBOX" for a mailbox (an @ in USER is %40). "none": nowhere; a mail server can '
+        "hand it to `publisher bounce`.",
         default="none",
+    )
+    password_file: Path | None = setting(
+        PATH, help="A file that holds only the password of that mailbox.", shown='".publisher/imap-password"'
     )
     retention: timedelta = setting(
         BODY_RETENTION,

@@ -24,6 +24,19 @@ DEFAULT_PORTS: Mapping[Security, int] = {Security.STARTTLS: 587, Security.TLS: 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImapAccount:
+    """The mailbox that mail comes back to, read by IMAP over TLS (`mail.bounces.source`)."""
+
+    host: str
+    port: int
+    username: str
+    folder: str
+
+    def __str__(self) -> str:
+        return f"imaps://{self.host}:{self.port}/{self.folder}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DomainLimit:
     """Limits for one recipient domain: connections, and messages a second. None: no limit."""
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dovecot import PASSWORD, Dovecot
+from dovecot import why_not as why_no_dovecot
 from postfix import Postfix, why_not
 from returned import SAMPLES, fields, report
 from smtp_server import Say, SmtpServer
@@ -150,3 +152,29 @@ def test_a_real_postfix_bounces_to_a_maildir_and_the_reader_is_suppressed(site: 
     assert kinds(site) == ["bounce"]
     [first, second] = site.json("subscribers", "show", READER)["refusals"]
     assert (first["severity"], second["reply"]) == ("hard", "550 5.1.1 no such user here")
+
+
+def test_a_real_dovecot_s_mailbox_is_read_by_imap_and_keeps_what_is_no_report(site: Any) -> None:
+    if why := why_no_dovecot():
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(why)
+    with Dovecot() as dovecot:
+        secret = site.folder / "imap-password"
+        secret.write_text(PASSWORD + "\n")
+        source = f"imaps://back%40example.org@127.0.0.1:{dovecot.port}"
+        ring = mailed(site, 2, f'{BOUNCES}source = "{source}"\npassword_file = "imap-password"\n')
+        for mailing in (1, 2):
+            dovecot.put(f"{mailing}.host", bounced(ring, mailing))
+        dovecot.put("3.host", b"To: back@example.org\nSubject: Hello\n\nIs anybody there?\n")
+        trust = {"SSL_CERT_FILE": str(dovecot.authority)}
+        untrusted = site.run("bounce", "--source", code=75).stderr
+        assert "certificate verify failed" in untrusted
+        value = json.loads(site.run("bounce", "--source", "--json", **trust).stdout)
+        assert (value["read"], value["suppressed"]) == (3, 1)
+        assert kinds(site) == ["bounce"]
+        [left] = dovecot.mail.glob("*/*.host*")
+        assert b"Is anybody there?" in left.read_bytes()
+        assert json.loads(site.run("bounce", "--source", "--json", **trust).stdout)["read"] == 0
+        secret.write_text("wrong")
+        refused = site.run("bounce", "--source", code=75, **trust).stderr
+        assert "the server refuses the login; check the user name" in refused
+        assert "wrong" not in refused

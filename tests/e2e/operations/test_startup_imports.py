@@ -28,6 +28,7 @@ OF_IMPORTS = (
 OF_SENDING = ("uvloop", "publisher.services.delivery.worker", "publisher.transports.smtp")
 OF_OTHERS = (
     "flufl",
+    "imap_tools",
     "publisher.core.delivery.bounce_reports",
     "alembic",
     "starlette",

@@ -169,16 +169,16 @@ def test_selectors_and_kinds_of_keys_are_looked_at_together(site: Site) -> None:
     ("data", "why"),
     [
         (None, "there is no such file; put the password of the relay into it"),
-        ("\n", "is empty; put the relay's password into it"),
+        ("\n", "is empty; put the password of the relay into it"),
         (
             f"{SECRET}\n{SECRET}\n",
-            "has more than a password in it; put only the relay's password into it",
+            "has more than a password in it; put only the password of the relay into it",
         ),
         (
             f" {SECRET}",
             "the password begins or ends with a space; remove it unless it is part of the password",
         ),
-        (b"\xff\xfe", "not UTF-8 text; put only the relay's password into it"),
+        (b"\xff\xfe", "not UTF-8 text; put only the password of the relay into it"),
     ],
 )
 def test_what_is_no_password_is_an_error_where_it_is_needed(
