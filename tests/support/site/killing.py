@@ -153,7 +153,9 @@ def _deliver(order: dict[str, Any], there: int) -> None:
         os.environ["SSL_CERT_FILE"] = order["authority"]
     app = App(load(Path(order["site"])), clock=lambda: now, environ={})
     app.failpoint = _reach(order, there)
-    if order["do"] == "act":
+    if order["do"] == "publish":
+        app.publish()
+    elif order["do"] == "act":
         _act(app, order["act"], *order["words"])
     elif order["do"] == "fold":
         app.archive_deliveries()
