@@ -7,6 +7,7 @@ meantime.
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
@@ -48,6 +49,13 @@ REST = timedelta(milliseconds=100)
 """How long a file must have been left alone before `run` reads it."""
 
 
+AT_ONCE = timedelta(microseconds=1)
+"""As REST, for a command: what was written a moment ago counts, what is still open for writing does not."""
+
+LONGEST_WRITING = timedelta(seconds=3)
+"""How long a command waits for files that are being written."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishReport:
     """What one publish did to the log and the documents, and the mailings that became ready. `unsent` tells
@@ -77,6 +85,7 @@ class PublishReport:
 class App(OpenSite):
     """One site and what can be done with it."""
 
+    _wait_for: Callable[[Collection[str]], None] | None = None
     _next_post: datetime | None = None
     _published = False
     _page_only: "Sequence[Post]" = ()
@@ -84,6 +93,18 @@ class App(OpenSite):
     @cached_property
     def _snapshots(self) -> "SnapshotCache":
         return services.folder_snapshot.SnapshotCache(secrets.randbelow(1000) / 1000)
+
+    def wait_for_writers(self) -> None:
+        """From now on a publish waits a moment for files that are being written, and then leaves them for the
+        next one. To be called before anything else.
+        """
+        self.rest, self._wait_for = AT_ONCE, self._wait_until_written
+
+    def _wait_until_written(self, paths: Collection[str]) -> None:
+        self.say(f"waiting for {', '.join(sorted(paths))}: being written")
+        until = time.monotonic() + LONGEST_WRITING.total_seconds()
+        while time.monotonic() < until and len(self.source.hashes([*paths])) < len(paths):
+            time.sleep(0.1)
 
     def with_settings(self, settings: "Settings", own_templates: Path | None = None) -> Self:
         other = super().with_settings(settings, own_templates)
@@ -183,6 +204,7 @@ class App(OpenSite):
                 answers=self._in_posts_dir(answers),
                 cache=self._snapshots,
                 changed_paths=self._in_posts(changed_paths),
+                wait_for=self._wait_for,
             )
             self._next_post, self._published = done.plan.next_at, True
             reworded = services.planner.remake_withdrawn(deps, now)

@@ -182,6 +182,7 @@ def publish(
     Exits with 1 if a post is bad, the plan is stopped, or the mail server fails and mail waits.
     """
     app = site.open()
+    app.wait_for_writers()
     now_due = [the_list(app, slug, "--send").slug for slug in send]
     if send and no_mail:
         raise UsageError("publish", "--send and --no-mail exclude each other", "give one of them")
@@ -282,6 +283,8 @@ def candidates_of(app: App, report: "DueReport", *, who: bool) -> "Iterator[Read
 def say_report(app: App, report: PublishReport) -> None:
     """Says what a publish did."""
     publish_plan = report.published.plan
+    for path in publish_plan.unsettled:
+        say(f"{path}: is being written; the next publish takes it")
     said: list[str] = []
     for kind in LogKind:
         changes = changes_of_kind(publish_plan, kind)

@@ -13,7 +13,7 @@ log.
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -160,11 +160,13 @@ def publish(
     answers: HeldFileAnswers = NO_ANSWERS,
     cache: SnapshotCache | None = None,
     changed_paths: Collection[str] | None = None,
+    wait_for: Callable[[Collection[str]], None] | None = None,
 ) -> PublishResult:
     """Brings log and documents up to `now`. With `expect`, only if the plan's hash is still that one. Guards
     in `overrides` do not stop it; `answers` are the author's decisions about held files. If `changed_paths`
     names everything that may have changed since the last publish with this `cache`, only that is looked at;
-    None: the whole folder is.
+    None: the whole folder is. `wait_for` is called with files that are being written, and waits for them;
+    then everything is looked at once more.
 
     Raises Refused (plan changed, or the churn guard), UsageError (answers about other files), Conflict,
     SourceError, StoreError, OutputError.
@@ -181,6 +183,7 @@ def publish(
         expect=expect,
         overrides=overrides,
         answers=answers,
+        wait_for=wait_for,
     )
     plan = scan.plan
     journal_withdrawals(deps.adapters)
@@ -209,12 +212,21 @@ def update_log(
     expect: str | None = None,
     overrides: frozenset[Guard] = frozenset(),
     answers: HeldFileAnswers = NO_ANSWERS,
+    wait_for: Callable[[Collection[str]], None] | None = None,
 ) -> ScanResult:
     """Brings the log and the file index up to `now`, and writes no document; as in `publish`."""
-    snapshot = cache.take(deps.adapters.source(), deps.adapters.store, changed_paths)
-    scan = scan_folder(
-        deps, now, snapshot, backfill=backfill, overrides=overrides, answers=answers, keep_bodies=True
-    )
+
+    def scanned(paths: Collection[str] | None) -> tuple[FolderSnapshot, ScanResult]:
+        snapshot = cache.take(deps.adapters.source(), deps.adapters.store, paths)
+        found = scan_folder(
+            deps, now, snapshot, backfill=backfill, overrides=overrides, answers=answers, keep_bodies=True
+        )
+        return snapshot, found
+
+    snapshot, scan = scanned(changed_paths)
+    if scan.plan.unsettled and wait_for is not None:
+        wait_for(scan.plan.unsettled)
+        snapshot, scan = scanned(None)
     plan = scan.plan
     if expect is not None and expect != plan.hash:
         raise Refused(

@@ -1,9 +1,12 @@
 """Copies of posts, and many new posts at once, wait for their author and are named; nothing else waits."""
 
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
 
 WORDS = " ".join(f"word{n} of the old harbour wall" for n in range(20))
 DAY = "2024-10-2{}T0{}:00:00Z"
@@ -108,3 +111,30 @@ def test_the_limit_is_a_setting_and_a_first_publish_and_a_backfill_have_none(sit
         post(site, f"later/more-{n}.md")
     assert "held: 3 new posts at once" in site.publish(DAY.format(1, 4))
     assert "published 3 posts (3 as backfill" in site.publish(DAY.format(1, 5), "--backfill")
+
+
+def test_a_command_waits_a_moment_for_a_file_that_is_being_written_and_then_leaves_it(begun: Any) -> None:
+    file = post(begun, "half.md", "Half of it")
+    post(begun, "whole.md")
+    with file.open("a") as writer:
+        said = begun.run("publish").stderr
+        assert "waiting for half.md: being written" in said
+        assert "half.md: is being written; the next publish takes it" in said
+        assert titles(begun) == ["harbour.md", "whole.md"]
+        command = ["publish", "--site", str(begun.folder)]
+        process = warm.start(command, dict(os.environ), stderr=subprocess.PIPE)
+        assert process.stderr is not None
+        assert "waiting for half.md" in process.stderr.readline()
+        writer.write(" and the other half.")
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert titles(begun) == ["half.md", "harbour.md", "whole.md"]
+    assert "the other half" in begun.read("feed.json").decode()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file to another user")
+def test_a_command_waits_until_a_file_of_another_user_was_left_alone(begun: Any) -> None:
+    file = post(begun, "theirs.md")
+    os.chown(file, 65534, 65534)
+    assert "is being written" not in begun.run("publish").stderr.replace("waiting for theirs.md: being", "")
+    assert "theirs.md" in titles(begun)

@@ -2,6 +2,8 @@
 away is neither made again nor given up.
 """
 
+import shutil
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -64,6 +66,25 @@ def test_a_service_whose_site_was_moved_away_makes_no_folder_and_asks_readers_to
         away.rename(folder)
         assert server.http.get("/feed.atom").status_code == 200
     assert server.stop() == 0
+
+
+def test_an_outbox_that_is_deleted_is_made_again_and_nothing_is_mailed_twice(
+    site: Any, running: Any, wait_for: Any
+) -> None:
+    toml = (site.folder / "publisher.toml").read_text()
+    site.settings(toml.replace('"daily"\nat = "16:00"', '"immediate"\nmin_gap = "0m"'))
+    site.run("publish")
+    site.run("subscribers", "add", "ann@example.org", "--list", "daily", "--confirmed")
+    server = running()
+    for title in ("One", "Two"):
+        at = datetime.now(UTC).isoformat()
+        site.post(f"{title}.md", f"---\ntitle: {title}\ndate: {at}\n---\n{title}.\n")
+        wait_for(lambda title=title: [mail["Subject"] for mail in site.mails()] == [title])
+        wait_for(lambda: server.http.get("/readyz").status_code == 200)
+        shutil.rmtree(site.outbox)
+    assert server.stop() == 0
+    assert site.mails() == []
+    assert "Traceback" not in "".join(server.said)
 
 
 def test_another_store_beside_a_service_is_refused_and_not_begun(

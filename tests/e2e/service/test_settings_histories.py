@@ -167,7 +167,7 @@ def runner() -> Iterator[Runner]:
         yield made
 
 
-@settings(max_examples=examples(3, 400), suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(2, 400), suppress_health_check=list(HealthCheck))
 @given(st.lists(steps, min_size=4, max_size=14))
 def test_no_list_that_exists_is_silent_none_that_does_not_is_mailed_and_nobody_is_mailed_twice(
     runner: Runner, history: Sequence[tuple[str, object]]

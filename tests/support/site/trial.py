@@ -70,7 +70,7 @@ def toml(values: Mapping[str, Any], more: str = "") -> str:
         if value is not None:
             sections[section].append(f"{key} = {inline(value)}")
     heads = {name: f"[[{name}]]" if name in TABLES else f"[{name}]" for name in sections}
-    ordered = sorted(sections, key=lambda name: (name.count("."), name))
+    ordered = sorted(filter(sections.get, sections), key=lambda name: (name.count("."), name))
     return "\n".join("\n".join([heads[name], *sections[name], ""]) for name in ordered) + more
 
 
