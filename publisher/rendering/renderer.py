@@ -8,6 +8,7 @@ can show what its own file has gained.
 """
 
 import difflib
+import logging
 import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ from publisher.core.site import Site
 from publisher.core.subscribers.subscription import MailingList
 from publisher.rendering.template_check import TemplateCheck
 from publisher.rendering.template_output import TemplateOutput
+
+log = logging.getLogger(__name__)
 
 KINDS = ("email", "languages", "web")
 ORIGINALS = ".packaged"
@@ -170,7 +173,8 @@ class JinjaRenderer:
 
     A site's own templates are judged by what they make of sample content before they are used. With a broken
     one, a digest raises TemplateError, and so does a page that is a document; letters to one reader and all
-    other pages are made by the packaged templates, because somebody waits for them. `site` and `lists` are
+    other pages are made by the packaged templates, because somebody waits for them. So are those whose own
+    template fails on what only real values hold. `site` and `lists` are
     what the sample content is for; without `site`, nothing is judged.
     """
 
@@ -199,10 +203,13 @@ class JinjaRenderer:
         posts: Sequence[DigestPost] = (),
     ) -> DigestContent:
         broken = self._check.letter(occasion.value, spec, language)
-        output = self._packaged if broken else self._output
-        return output.letter(
-            f"email/{occasion.value}", spec, links, site=site, language=language, posts=posts
-        )
+        name = f"email/{occasion.value}"
+        if broken is None:
+            try:
+                return self._output.letter(name, spec, links, site=site, language=language, posts=posts)
+            except TemplateError as error:
+                log.error("template_failed", extra={"template": name, "reason": str(error)})
+        return self._packaged.letter(name, spec, links, site=site, language=language, posts=posts)
 
     def page(self, name: str, values: Mapping[str, object]) -> str:
         if self._only_packaged.get():
@@ -211,8 +218,13 @@ class JinjaRenderer:
         language = str(values.get("language") or (site.language if isinstance(site, Site) else ""))
         error = self._check.page(name, language)
         if error is None:
-            return self._output.page(name, values)
-        if name in DOCUMENT_PAGES:
+            try:
+                return self._output.page(name, values)
+            except TemplateError as failed:  # with these values, although not with the samples
+                if name in DOCUMENT_PAGES:
+                    raise
+                log.error("template_failed", extra={"template": f"web/{name}.html", "reason": str(failed)})
+        elif name in DOCUMENT_PAGES:
             raise error
         return self._packaged.page(name, values)
 

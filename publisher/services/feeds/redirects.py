@@ -210,7 +210,10 @@ def undo(deps: Deps, old: str) -> Sequence[Redirect]:
     """Undoes a move or an end; returns the redirects it removed. Raises Refused if there are none."""
     asked = _asked_redirects(deps)
     # A feed that left the settings is known by the names of its documents.
-    paths = {*redirect_sources(deps, old), *(m.path for m in asked if m.path.rpartition(".")[0] == old)}
+    paths = {
+        *redirect_sources(deps, old),
+        *(m.path for m in asked if m.path.rpartition(".")[0] == old or m.path.startswith(f"{old}/")),
+    }
     taken = [move for move in asked if move.path in paths]
     if not taken:
         raise Refused("feeds", f"{old} neither moved nor ended", "`publisher feeds list` names what did")

@@ -1,8 +1,18 @@
 """Broken templates of a site, through the real commands: what is broken is named, and the rest goes on."""
 
 import json
+import re
+import shutil
 import signal
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import pytest
+from broken import BROKEN, Broken, write
+from click.testing import CliRunner
+from paths import ROOT
+
+from publisher.cli import publisher
 
 TWO_LISTS = """
 [[lists]]
@@ -74,3 +84,92 @@ def test_a_run_with_templates_that_never_end_serves_and_stops(site: Any, running
     server.process.send_signal(signal.SIGTERM)
     server.process.communicate(timeout=30)
     assert server.process.returncode == 0
+
+
+def told(*args: str) -> str:
+    """What one of our commands says when it finds something, in this process."""
+    done = CliRunner().invoke(publisher, list(args), env={"PUBLISHER_SITE": None})
+    assert done.exit_code == 1, done.output
+    return f"{done.output}{done.exception}"
+
+
+def try_each(site: Any, table: tuple[Broken, ...]) -> None:
+    """Breaks one template after another, with a new post each day: each is named, feeds and pages go on, and
+    in the end every reader has got every post once.
+    """
+    site.settings((site.folder / "publisher.toml").read_text() + TWO_LISTS)
+    own, kept = site.folder / "templates", site.folder / "kept"
+    for part in ("subject.txt", "body.txt", "body.html"):
+        (kept / "email/notes").mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / "templates/email/digest" / part, kept / "email/notes" / part)
+    shutil.copytree(kept, own)
+    now, where = datetime(2024, 10, 1, 10, tzinfo=UTC), ("--site", str(site.folder))
+    site.publish(f"{now:%FT%TZ}")
+    for name in ("daily", "notes"):
+        added = ("subscribers", "add", f"{name}@example.org", "--list", name, "--confirmed")
+        site.run(*added, "--at", f"{now:%FT%TZ}")
+    wrong: list[str] = []
+    for number, broken in enumerate(table):
+        now += timedelta(days=1)
+        write(own, ROOT / "templates", broken)
+        shutil.copytree(kept, own, dirs_exist_ok=True)
+        title = f"Post{number}x"
+        site.post(f"p{number}.md", f"---\ntitle: {title}\ndate: {now:%F}\n---\n{title} body.\n")
+        before = len(list(site.outbox.glob("*.eml")))
+        for command in (("check",), ("publish", "--at", f"{now:%FT%TZ}")):
+            said = told(*command, *where)
+            if said.count(broken.said) != 1 or "Traceback" in said:
+                wrong.append(f"{broken}: {command[0]}: {said}")
+        if title not in [item["title"] for item in site.feed()["items"]]:
+            wrong.append(f"{broken}: the feed has no {title}")
+        pages = ("index.html", "feed.html")
+        wrong += [f"{broken}: {page}" for page in pages if b"</main>" not in site.read(page)]
+        mails = sorted(site.outbox.glob("*.eml"))[before:]
+        wrong += [f"{broken}: {mail}" for mail in mails if f"{title} body".encode() not in mail.read_bytes()]
+    assert wrong == [], "\n".join(wrong)
+    shutil.rmtree(own)
+    shutil.copytree(kept, own)
+    site.publish(f"{now + timedelta(days=1):%FT%TZ}")
+    for name in ("daily", "notes"):
+        got = [title for mail in site.mails_to(f"{name}@example.org") for title in titles(mail)]
+        assert sorted(got) == sorted(f"Post{number}x" for number in range(len(table)))
+
+
+def titles(mail: Any) -> set[str]:
+    return set(re.findall(r"(Post\d+x) body", mail.get_body(("plain",)).get_content()))
+
+
+def test_whatever_template_is_broken_the_rest_goes_on(site: Any) -> None:
+    try_each(site, BROKEN[::9])
+
+
+@pytest.mark.soak
+def test_whichever_template_of_the_table_is_broken_the_rest_goes_on(site: Any) -> None:
+    assert len(BROKEN) >= 40
+    try_each(site, BROKEN)
+
+
+def test_a_run_serves_its_pages_whatever_template_is_broken(site: Any, running: Any) -> None:
+    site.post("one.md", POST.format("One", 1))
+    site.publish("2024-10-01T00:00:00Z")
+    server = running("--web-only")
+    wrong: list[str] = []
+    for broken in BROKEN:
+        write(site.folder / "templates", ROOT / "templates", broken)
+        for page in ("/subscribe/daily", "/view/none", "/index.html", "/feed.atom"):
+            answer = server.http.get(page)
+            whole = "</feed>" if page.endswith("atom") else "</main>"
+            if answer.status_code != (404 if "none" in page else 200) or answer.text.count(whole) != 1:
+                wrong.append(f"{broken}: {page}: {answer.status_code}")
+    assert wrong == [], "\n".join(wrong)
+
+
+def test_a_page_that_fails_on_real_values_only_is_made_by_the_packaged_template(
+    site: Any, running: Any
+) -> None:
+    text, start = (ROOT / "templates/web/subscribe.html").read_text(), "{% block main %}"
+    fails = "{% if token|length > 10 %}{{ 1 / 0 }}{% endif %}"
+    own(site, "web/subscribe.html", text.replace(start, f"{start}Ahoy{fails}"))
+    assert "subscribe.html" not in site.run("check", code=None).stdout
+    answer = running("--web-only").http.get("/subscribe/daily")
+    assert (answer.status_code, answer.text.count("</main>"), "Ahoy" in answer.text) == (200, 1, False)
