@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from publisher import services
-from publisher.app.backup import must_be_up_to_date
+from publisher.app.backup import check_identity, id_file, must_be_up_to_date
 from publisher.app.container import make_id_rules, read_password, template_fingerprint
 from publisher.app.open_site import OpenSite, gc_paused, reading_ahead
 from publisher.core.errors import PublisherError, Refused, TemplateError
@@ -218,6 +218,8 @@ class App(OpenSite):
             pages, unmade = services.archive_pages.write_mailing_pages(deps, now)
             self.store.set_problems("digest pages", unmade, now)
             ahead = services.preflight.describe_log_ahead(self.store, self.settings.site.timezone, now)
+            if not id_file(self).exists():
+                check_identity(self)
             warnings = services.content.findings_of_changes(deps, done.plan)
             broken = deps.adapters.renderer.problems()
             self.store.set_problems("templates", [str(error) for error in broken], now)

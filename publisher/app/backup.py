@@ -1,10 +1,13 @@
 """Copies of a site's store: backup, restore and reconcile, so that no copy mails anybody twice; and what
-would happen up to a future date, tried on a copy, so that the site itself stays as it is.
+would happen up to a future date, tried on a copy, so that the site itself stays as it is. And whether the
+store is there, and this site's.
 """
 
+import os
+import secrets
 import tempfile
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from publisher import __version__, services
 from publisher.core.errors import Refused, UsageError
+from publisher.stores import size_of
+from publisher.stores.files import output_error, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,6 +66,8 @@ def restore(site: "OpenSite", backup: Path) -> Path | None:
         migrate(site.settings.store.url)
         site.rekey()
         site.store.set_meta(BEGUN, site.clock().isoformat())
+        if restored_id := site.store.meta(SITE_ID):  # the backup may be of this site before it moved here
+            _write_id(site, restored_id)
     return old
 
 
@@ -174,3 +181,74 @@ def simulated(
         with_journal = replace(deps.adapters, journal=site.deps.adapters.journal)
         must_be_up_to_date(site, replace(deps, adapters=with_journal))
         yield from simulate(deps, start, end, every)
+
+
+SITE_ID = "site_id"
+"""Key in the store of the site's id, which the state folder has too."""
+
+
+def id_file(site: "OpenSite") -> Path:
+    """The file with the site's id, in its state folder."""
+    return site.state / "site"
+
+
+def must_not_be_lost(site: "OpenSite") -> None:
+    """Raises Refused if there is no store although the state folder shows that there was one: a new one would
+    be empty, and hide that the disk with the store is not mounted, or that somebody moved it.
+    """
+    if size_of(site.settings.store.url):
+        site.creates = not id_file(site).exists()  # nor may it vanish before it is opened
+        return
+    with suppress(OSError):
+        if not (id_file(site).exists() or (site.state / "journal").stat().st_size):
+            return
+        raise Refused(
+            site.settings.store.url.removeprefix("sqlite:///"),
+            f"the store is missing, and {site.state} shows that there was one",
+            "put it back, or restore a backup with `publisher restore`; if it is lost for good, `publisher "
+            "reconcile` begins a new one",
+        )
+
+
+def check_identity(site: "OpenSite") -> None:
+    """Gives store and state folder the site's id, if they have none. Raises Refused if the store has another
+    one than the folder: it is another site's. StoreError, OutputError.
+    """
+    if not size_of(site.settings.store.url):
+        return  # a new site: its store is made by whatever comes first
+    try:
+        ours = id_file(site).read_text("ascii", "replace").strip()
+    except FileNotFoundError:
+        ours = ""
+    except OSError as error:
+        raise output_error(id_file(site), error) from error
+    theirs = site.store.meta(SITE_ID)
+    if ours and theirs and ours != theirs:
+        raise Refused(
+            site.settings.store.url.removeprefix("sqlite:///"),
+            f"this is the store of another site: its id is {theirs}, and {id_file(site)} has {ours}",
+            "correct store.url, or put the store of this site back",
+        )
+    known = ours or theirs or secrets.token_hex(8)
+    if theirs != known:
+        site.store.set_meta(SITE_ID, known)
+    if ours != known:
+        _write_id(site, known)
+
+
+def _write_id(site: "OpenSite", known: str) -> None:
+    """Writes the id into the state folder, which is there: one that was moved away is not made anew."""
+    file = id_file(site)
+    draft = file.with_name(f".site.{os.getpid()}.part")
+    try:
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            write_all(handle, f"{known}\n".encode())
+        finally:
+            os.close(handle)
+        draft.replace(file)
+    except OSError as error:
+        raise output_error(file, error) from error
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)

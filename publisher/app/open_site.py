@@ -63,8 +63,8 @@ class OpenSite:
     """A site and what it consists of; each part is opened on first use. Commands go by `clock`; `real` is the
     machine's. `say` receives a sentence for the user when something has to wait. Posts written to less than
     `rest` ago, or still open for writing, are left for later; with zero, files are read as they are. `first`
-    is true during the site's first publish. `own_templates` is the folder of the site's own templates; None:
-    that beside publisher.toml.
+    is true during the site's first publish; `creates` says whether a missing store is made.
+    `own_templates` is the folder of the site's own templates; None: that beside publisher.toml.
     """
 
     def __init__(
@@ -83,6 +83,7 @@ class OpenSite:
         self.real = real
         self.wake: Callable[[], None] = lambda: None
         self.first = False
+        self.creates = True
         self.failpoint = failpoint(environ)
 
     @property
@@ -118,7 +119,7 @@ class OpenSite:
         """The open store, created for a new site. Raises StoreError."""
         from publisher.stores import open_store
 
-        return open_store(self.settings.store.url, create=True, first=self.first)
+        return open_store(self.settings.store.url, create=self.creates, first=self.first)
 
     @cached_property
     def opened(self) -> "OpenedFiles":
@@ -286,7 +287,7 @@ class OpenSite:
             rest=self.rest,
             own_templates=own_templates,
         )
-        other.wake, other.failpoint = self.wake, self.failpoint
+        other.wake, other.failpoint, other.creates = self.wake, self.failpoint, self.creates
         vars(other)["store"] = self.store
         return other
 

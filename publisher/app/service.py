@@ -21,7 +21,7 @@ from publisher.config.layers import EffectiveValue
 from publisher.core.errors import PublisherError, Refused, SettingsError
 from publisher.core.site import ServiceRecord, differences
 from publisher.stores import size_of
-from publisher.stores.files import output_error, private_folder, write_all
+from publisher.stores.files import output_error, write_all
 from publisher.stores.files.locks import is_locked
 
 if TYPE_CHECKING:
@@ -277,7 +277,6 @@ def remember(folder: Path, text: str, environ: Mapping[str, str], templates: str
     try:
         if file.exists() and file.read_bytes() == data:
             return
-        private_folder(file.parent)
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
             write_all(handle, data)

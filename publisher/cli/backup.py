@@ -49,7 +49,7 @@ def restore(site: SiteOptions, as_json: bool, file: Path, dry_run: bool, yes: bo
             show_json(about)
         return
     confirm_or_refuse("restore", f"{said}; it replaces this site's store", yes=yes)
-    app = site.open(alone=True)
+    app = site.open(alone=True, anew=True)
     old = keeping.restore(app, file)
     say("restored; nothing is planned or sent before `publisher reconcile`")
     if old is not None:
@@ -74,7 +74,7 @@ def reconcile(site: SiteOptions, as_json: bool, dry_run: bool, clock: bool) -> N
 
     With --clock, accept the present time after the clock was wrong.
     """
-    app = site.open()
+    app = site.open(anew=True)
     if clock:
         accept_clock(app, as_json=as_json, dry_run=dry_run)
         return

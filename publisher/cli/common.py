@@ -14,6 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 import click
 
 from publisher.app import App, fixed, wall_clock
+from publisher.app.backup import check_identity, must_not_be_lost
 from publisher.cli import printable, printable_json
 from publisher.cli.help import did_you_mean
 from publisher.cli.terminal import STYLE, colored, is_urgent, paint_labels, table_lines
@@ -38,12 +39,19 @@ class SiteOptions:
     at: str | None
 
     def open(
-        self, *, reads: bool = False, alone: bool = False, stops: bool = False, last_good: bool = False
+        self,
+        *,
+        reads: bool = False,
+        alone: bool = False,
+        stops: bool = False,
+        last_good: bool = False,
+        anew: bool = False,
     ) -> App:
         """Opens the site, and closes it when the command ends. A command that only `reads` warns of a wrong
         clock and continues. Any other goes by the settings of a `publisher run` that works on the site,
         unless it acts `alone`; one that only `stops` mail warns where it cannot. With `last_good` it goes by
-        the last good settings if those on the disk are bad. Raises SettingsError, Refused.
+        the last good settings if those on the disk are bad. Only with `anew` may a new store take the place
+        of one that is missing. Raises SettingsError, Refused.
         """
         try:
             settings, source = load_with_source(self.folder, os.environ)
@@ -57,6 +65,10 @@ class SiteOptions:
             say(f"warning: {error}; this goes by the last good settings")
         app = self._app(settings)
         click.get_current_context().call_on_close(app.close)
+        if not anew:
+            must_not_be_lost(app)
+        if not (reads or alone):
+            check_identity(app)
         if reads:
             warn_of_clock(app)
         elif stops:

@@ -17,6 +17,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from publisher.app import REST, SCHEDULE, App
+from publisher.app.backup import check_identity, must_not_be_lost
 from publisher.app.reload import (
     FileContents,
     SettingsReloader,
@@ -96,6 +97,8 @@ def serve(
     with app.lock("run", wait=False):
         register = ServiceRegister(app, web_only=web_only)
         try:
+            check_identity(app)
+            app.creates = False  # from now on what is missing was moved away
             register.enter(settings.comparable, take_over=take_over)
             service = Service(app, settings, environ, listen, register, last_good=bad is not None)
             service.serve(web_only=web_only)
@@ -115,6 +118,7 @@ def open_last_good(folder: Path, environ: Mapping[str, str]) -> tuple[App, Setti
     if settings is None:
         raise Refused(str(folder), "no settings are kept that this version found good")
     app = App(settings.settings, say=say, rest=REST, own_templates=settings.own_templates)
+    must_not_be_lost(app)
     try:
         check_site(app, starting=True)
     except SettingsError as error:
@@ -128,6 +132,7 @@ def open_checked(folder: Path, environ: Mapping[str, str]) -> tuple[App, Setting
     files = FileContents()
     settings = read_settings(folder, environ, files)
     app = App(settings.settings, say=say, rest=REST, own_templates=settings.own_templates)
+    must_not_be_lost(app)
     with suppress(PublisherError):
         _ = app.ring  # made now where there is none: later it would look like a change
     settings = read_settings(folder, environ, files)

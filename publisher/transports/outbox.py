@@ -40,7 +40,7 @@ class Outbox:
     async def connect(self) -> "OutboxSession | Outcome":
         """A session; DEFERRED, with the reason, if the folder cannot be made."""
         try:
-            await in_thread(self.folder.mkdir, mode=0o700, parents=True, exist_ok=True)
+            await in_thread(self.folder.mkdir, mode=0o700, exist_ok=True)
         except OSError as error:
             return replace(cannot_write(self.folder, error), phase=Phase.CONNECT)
         return OutboxSession(self.folder)

@@ -248,7 +248,14 @@ def _engine(connect: Callable[[], sqlite3.Connection]) -> Engine:
 
 
 def _connect(path: Path, *, first: bool = False) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False)
+    # "rw" makes no file: where the store was moved away, SQLite would begin an empty one in its place.
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw",
+        uri=True,
+        timeout=LOCK_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
     try:
         for pragma in (*(_FIRST_PUBLISH_PRAGMAS if first else _WAL_PRAGMAS), *_COMMON_PRAGMAS):
             connection.execute(pragma)
