@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 from publisher.app import App, PublishReport, wall_clock
 from publisher.core.errors import PublisherError
@@ -71,29 +71,33 @@ class RepeatedJob:
 
     def __init__(self, scheduler: Any, work: Callable[[], None], every: timedelta, first: timedelta) -> None:
         self.turn = threading.Lock()
-        self._scheduler, self._work, self._every = scheduler, work, every
+        self._work, self._every = work, every
         self._lock = threading.Lock()
         self._waiting = self._stopped = False
+        # Not the job's own: that is still the past one while the work begins.
+        self._due = wall_clock() + first
         self._job: Any = scheduler.add_job(
-            self._run, "interval", seconds=every.total_seconds(), next_run_time=wall_clock() + first
+            self._run, "interval", seconds=every.total_seconds(), next_run_time=self._due
         )
 
     def repeat_every(self, every: timedelta) -> None:
         """Changes the interval; the next one begins now."""
-        if every != self._every:
-            self._every = every
-            self._job.reschedule("interval", seconds=every.total_seconds())
+        with self._lock:
+            if every != self._every and not self._stopped:
+                self._every, self._due = every, wall_clock() + every
+                self._job.reschedule("interval", seconds=every.total_seconds())
 
     def run_within(self, wait: timedelta = timedelta()) -> None:
         """Does the work after `wait`, or earlier if it is due earlier."""
         at = wall_clock() + wait
         with self._lock:
-            if not self._stopped and at < self._next_run:
+            if at < self._due and not self._stopped:
+                self._due = at
                 self._job.modify(next_run_time=at)
 
     def stop(self) -> None:
-        """Asks for nothing more. A scheduler that shuts down holds its lock until running work has ended, and
-        that would wait for the lock.
+        """Begins no more work. To be called before the scheduler is shut down: that waits for work under way,
+        and holds the lock which a change of a job's time would wait for.
         """
         with self._lock:
             self._stopped = True
@@ -101,11 +105,7 @@ class RepeatedJob:
     @property
     def waits(self) -> timedelta:
         """How long it is until the work is due."""
-        return max(timedelta(), self._next_run - wall_clock())
-
-    @property
-    def _next_run(self) -> datetime:
-        return cast("datetime", self._job.next_run_time)
+        return max(timedelta(), self._due - wall_clock())
 
     def _run(self) -> None:
         with self._lock:
@@ -113,8 +113,9 @@ class RepeatedJob:
                 return
             self._waiting = True
         with self.turn:
-            self._waiting = False
-            if self._scheduler.running:
+            with self._lock:
+                self._waiting, self._due = False, wall_clock() + self._every
+            if not self._stopped:
                 self._work()
 
 

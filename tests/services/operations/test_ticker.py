@@ -170,6 +170,7 @@ def test_a_job_follows_itself_when_it_is_asked_for_while_it_runs_and_ends_what_i
     begun.acquire()
     job.run_within(hour / 2)
     assert hour / 3 < job.waits <= hour / 2
+    job.stop()
     go.release()
     scheduler.shutdown(wait=True)
     assert len(runs) == 2
