@@ -332,6 +332,43 @@ def the_list(app: App, slug: str, where: str = "--list") -> MailingList:
     raise UsageError(where, f"no list {slug!r}", did_you_mean(slug, there, "publisher.toml has"))
 
 
+def complete_lists(ctx: click.Context, _param: click.Parameter, begun: str) -> list[str]:
+    """The slugs of lists that begin so, for completion in a shell."""
+    settings = _settings_to_complete(ctx)
+    return [one.slug for one in settings.lists if one.slug.startswith(begun)] if settings else []
+
+
+def complete_feeds(ctx: click.Context, _param: click.Parameter, begun: str) -> list[str]:
+    """The slugs of feeds that begin so."""
+    settings = _settings_to_complete(ctx)
+    return [one.slug for one in settings.feeds if one.slug.startswith(begun)] if settings else []
+
+
+def complete_posts(ctx: click.Context, _param: click.Parameter, begun: str) -> list[str]:
+    """Files in the folder of posts that begin so, and folders with such files, up to the next slash."""
+    settings = _settings_to_complete(ctx)
+    if settings is None:
+        return []
+    folder, _, name = begun.rpartition("/")
+    place = settings.posts.dir / folder
+    found = sorted(place.iterdir()) if place.is_dir() else []
+    before = f"{folder}/" if folder else ""
+    return [
+        f"{before}{one.name}{'/' if one.is_dir() else ''}"
+        for one in found
+        if one.name.startswith(name) and (one.is_dir() or one.suffix in (".md", ".markdown", ".mdx", ".html"))
+    ]
+
+
+def _settings_to_complete(ctx: click.Context) -> Settings | None:
+    """The settings of the site whose command is being typed; None if they cannot be read."""
+    folder = ctx.find_root().params.get("site") or ctx.params.get("site") or "."
+    try:
+        return load(Path(folder), os.environ)
+    except PublisherError:
+        return None
+
+
 def check_feed(app: App, slug: str, where: str) -> None:
     """Raises UsageError, which names the feeds there are, if there is none with that slug."""
     there = [spec.slug for spec in app.deps.rules.feeds]

@@ -9,6 +9,7 @@ from publisher.app import App
 from publisher.cli.common import (
     SiteOptions,
     check_feed,
+    complete_feeds,
     count,
     echo,
     local,
@@ -91,7 +92,7 @@ def list_(site: SiteOptions, as_json: bool) -> None:
     )
 )
 @site_options(at=True)
-@click.argument("old", metavar="SLUG|OLDPATH")
+@click.argument("old", metavar="SLUG|OLDPATH", shell_complete=complete_feeds)
 @click.argument("new", metavar="NEW")
 @click.option("--dry-run", is_flag=True, help="Show what would move; change nothing.")
 def move(site: SiteOptions, old: str, new: str, dry_run: bool) -> None:
@@ -119,7 +120,7 @@ def move(site: SiteOptions, old: str, new: str, dry_run: bool) -> None:
     )
 )
 @site_options(at=True)
-@click.argument("old", metavar="SLUG|PATH")
+@click.argument("old", metavar="SLUG|PATH", shell_complete=complete_feeds)
 @click.option("--undo", is_flag=True, help="Undo a move or an end.")
 @click.option("--dry-run", is_flag=True, help="Show what would end; change nothing.")
 def end(site: SiteOptions, old: str, undo: bool, dry_run: bool) -> None:
@@ -142,7 +143,7 @@ def end(site: SiteOptions, old: str, undo: bool, dry_run: bool) -> None:
 
 @feeds.command(examples=(("Rebuild the archives of one feed", "publisher feeds rebuild feed"),))
 @site_options(at=True, as_json=True)
-@click.argument("slugs", metavar="[SLUG...]", nargs=-1)
+@click.argument("slugs", metavar="[SLUG...]", shell_complete=complete_feeds, nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Name the feeds; change nothing.")
 def rebuild(site: SiteOptions, as_json: bool, slugs: tuple[str, ...], dry_run: bool) -> None:
     """Rebuild the archive documents of feeds from their posts as they are now (without SLUG: of all feeds).

@@ -6,6 +6,7 @@ import click
 
 from publisher.cli.common import (
     SiteOptions,
+    complete_lists,
     confirm_or_refuse,
     count,
     local,
@@ -110,7 +111,7 @@ def rename(site: SiteOptions, old: str, new: str, as_json: bool, dry_run: bool) 
     )
 )
 @site_options(at=True, as_json=True)
-@click.argument("slug", metavar="LIST")
+@click.argument("slug", metavar="LIST", shell_complete=complete_lists)
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option("--dry-run", is_flag=True, help="Show what would end; change nothing.")
 def close(site: SiteOptions, slug: str, as_json: bool, yes: bool, dry_run: bool) -> None:

@@ -9,6 +9,7 @@ import click
 from publisher.app import App
 from publisher.cli.common import (
     SiteOptions,
+    complete_posts,
     count,
     echo,
     local,
@@ -57,7 +58,12 @@ def posts() -> None:
     ),
 )
 @site_options(at=True, as_json=True)
-@click.option("--explain", metavar="PATH", help="Only this file: each value, and the rule that decided it.")
+@click.option(
+    "--explain",
+    metavar="PATH",
+    shell_complete=complete_posts,
+    help="Only this file: each value, and the rule that decided it.",
+)
 def list_posts(site: SiteOptions, as_json: bool, explain: str | None) -> None:
     """List each file: published or not, and why."""
     app = site.open(reads=True)
@@ -212,7 +218,7 @@ def path_in_posts(app: App, given: str, where: str = "--explain") -> str:
 
 @command(examples=(("Show somebody a draft for a week", "publisher share posts/draft.md"),))
 @site_options(at=True, as_json=True)
-@click.argument("file", metavar="FILE")
+@click.argument("file", metavar="FILE", shell_complete=complete_posts)
 @click.option(
     "--days",
     type=click.IntRange(1, MAX_SHARED_DAYS),

@@ -10,6 +10,7 @@ import click
 from publisher.app.backup import simulated
 from publisher.cli.common import (
     SiteOptions,
+    complete_lists,
     count,
     echo,
     parse_time_option,
@@ -38,7 +39,7 @@ MIN_PERIOD = timedelta(minutes=1)
     )
 )
 @site_options(at=True)
-@click.argument("list_slug", metavar="LIST")
+@click.argument("list_slug", metavar="LIST", shell_complete=complete_lists)
 @click.option(
     "--as", "reader", default="", metavar="ADDRESS", help="Show exactly what this reader would get now."
 )
@@ -78,7 +79,7 @@ def preview(
     "test-send", examples=(("Send yourself the next digest", "publisher test-send daily you@example.org"),)
 )
 @site_options(at=True)
-@click.argument("list_slug", metavar="LIST")
+@click.argument("list_slug", metavar="LIST", shell_complete=complete_lists)
 @click.argument("address", metavar="ADDRESS")
 @click.option("--dry-run", is_flag=True, help="Show what would be sent; send nothing.")
 def test_send(site: SiteOptions, list_slug: str, address: str, dry_run: bool) -> None:

@@ -12,6 +12,9 @@ from publisher.app import App, PublishReport
 from publisher.cli.common import (
     SiteOptions,
     check_feed,
+    complete_feeds,
+    complete_lists,
+    complete_posts,
     count,
     echo,
     local,
@@ -90,7 +93,9 @@ def guard_options(*, mail: bool) -> Callable[[Command], Command]:
             decorated
         )
         text = "Publish the held FILE as a new post, whatever it looks like."
-        decorated = click.option("--as-new", multiple=True, metavar="FILE", help=text)(decorated)
+        decorated = click.option(
+            "--as-new", multiple=True, metavar="FILE", shell_complete=complete_posts, help=text
+        )(decorated)
         text = "Continue even if many posts are new at once, or many old ones change or look new."
         return click.option("--accept-new", is_flag=True, help=text)(decorated)
 
@@ -153,12 +158,19 @@ def plan(
 @click.option(
     "--no-mail", is_flag=True, help="Update only the log and the documents; plan and send no digest."
 )
-@click.option("--send", multiple=True, metavar="LIST", help="Send to LIST now, ignoring its schedule.")
+@click.option(
+    "--send",
+    multiple=True,
+    metavar="LIST",
+    shell_complete=complete_lists,
+    help="Send to LIST now, ignoring its schedule.",
+)
 @click.option("--backfill", is_flag=True, help="Add new posts to the feeds without mailing them.")
 @click.option(
     "--widen",
     multiple=True,
     metavar="FEED",
+    shell_complete=complete_feeds,
     help="Let FEED show the older posts that its new limit or filter adds; readers see them as new.",
 )
 @click.option("--no-ping", is_flag=True, help="Do not notify hubs yet; run `feeds ping` after an upload.")

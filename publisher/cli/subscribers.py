@@ -12,6 +12,7 @@ from publisher.app import App
 from publisher.cli import printable
 from publisher.cli.common import (
     SiteOptions,
+    complete_lists,
     confirm,
     count,
     echo,
@@ -62,7 +63,14 @@ subscribers.add_command(import_)
 )
 @site_options(at=True)
 @click.argument("address")
-@click.option("--list", "list_slug", required=True, metavar="LIST", help="The list's slug.")
+@click.option(
+    "--list",
+    "list_slug",
+    required=True,
+    metavar="LIST",
+    shell_complete=complete_lists,
+    help="The list's slug.",
+)
 @click.option(
     "--confirmed",
     is_flag=True,
@@ -89,7 +97,7 @@ def add(site: SiteOptions, address: str, list_slug: str, confirmed: bool) -> Non
     ),
 )
 @site_options(as_json=True)
-@click.option("--list", "list_slug", metavar="LIST", help="Only this list.")
+@click.option("--list", "list_slug", metavar="LIST", shell_complete=complete_lists, help="Only this list.")
 @click.option("--state", type=click.Choice([str(s) for s in SubscriptionState]), help="Only this state.")
 def list_(site: SiteOptions, as_json: bool, list_slug: str | None, state: str | None) -> None:
     """List every subscription: address, list, state, and when the next digest is due."""
@@ -184,7 +192,13 @@ def refusal_lines(app: App, dossier: Mapping[str, Any]) -> Iterator[str]:
 )
 @site_options(at=True)
 @click.argument("address")
-@click.option("--list", "list_slug", metavar="LIST", help="Only this list (default: all).")
+@click.option(
+    "--list",
+    "list_slug",
+    metavar="LIST",
+    shell_complete=complete_lists,
+    help="Only this list (default: all).",
+)
 def unsubscribe(site: SiteOptions, address: str, list_slug: str | None) -> None:
     """Unsubscribe ADDRESS as if the reader had done it: only they can come back."""
     app = site.open(stops=True)
@@ -216,7 +230,13 @@ def unsubscribe(site: SiteOptions, address: str, list_slug: str | None) -> None:
     metavar="FILE",
     help="Everyone in this file: CSV with an `email` column, or one address per line. Repeatable.",
 )
-@click.option("--list", "list_slug", metavar="LIST", help="Only this list (default: all).")
+@click.option(
+    "--list",
+    "list_slug",
+    metavar="LIST",
+    shell_complete=complete_lists,
+    help="Only this list (default: all).",
+)
 @click.option("--dry-run", is_flag=True, help="Show who would be suppressed; store nothing.")
 def suppress(
     site: SiteOptions, address: str | None, files: tuple[str, ...], list_slug: str | None, dry_run: bool
@@ -259,7 +279,13 @@ def allow(site: SiteOptions, address: str) -> None:
 )
 @site_options(at=True)
 @click.argument("address")
-@click.option("--list", "list_slug", metavar="LIST", help="Only this list (default: all).")
+@click.option(
+    "--list",
+    "list_slug",
+    metavar="LIST",
+    shell_complete=complete_lists,
+    help="Only this list (default: all).",
+)
 def resend_confirmation(site: SiteOptions, address: str, list_slug: str | None) -> None:
     """Ask ADDRESS once more to confirm a pending sign-up. Does not count toward the limit of such mails."""
     app = site.open()
@@ -301,7 +327,13 @@ def erase(site: SiteOptions, address: str, yes: bool, dry_run: bool) -> None:
     "export", examples=(("Save every subscription", "publisher subscribers export > subscribers.csv"),)
 )
 @site_options()
-@click.option("--list", "list_slug", metavar="LIST", help="Only this list (default: all).")
+@click.option(
+    "--list",
+    "list_slug",
+    metavar="LIST",
+    shell_complete=complete_lists,
+    help="Only this list (default: all).",
+)
 def export(site: SiteOptions, list_slug: str | None) -> None:
     """Write every subscription to stdout as CSV, with preferences; `import` reads it back, list by list."""
     app = site.open(reads=True, last_good=True)

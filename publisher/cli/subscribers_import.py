@@ -11,7 +11,15 @@ import click
 
 from publisher.app import App
 from publisher.app.backup import on_a_copy
-from publisher.cli.common import SiteOptions, count, say, show_json, site_options, the_list
+from publisher.cli.common import (
+    SiteOptions,
+    complete_lists,
+    count,
+    say,
+    show_json,
+    site_options,
+    the_list,
+)
 from publisher.cli.help import command
 from publisher.cli.progress import bar
 from publisher.core.errors import UsageError
@@ -63,7 +71,14 @@ EVERYBODY_LEFT = "\0"
 )
 @site_options(at=True, as_json=True)
 @click.argument("files", nargs=-1, type=click.Path(dir_okay=False, allow_dash=True), metavar="[FILE]...")
-@click.option("--list", "list_slug", required=True, metavar="LIST", help="The list's slug.")
+@click.option(
+    "--list",
+    "list_slug",
+    required=True,
+    metavar="LIST",
+    shell_complete=complete_lists,
+    help="The list's slug.",
+)
 @click.option("--confirmed", is_flag=True, help="You state that these readers have agreed: active at once.")
 @click.option(
     "--left",

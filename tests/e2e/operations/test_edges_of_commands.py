@@ -14,6 +14,9 @@ from typing import Any
 import httpx
 import pytest
 import warm
+from click.shell_completion import BashComplete
+
+from publisher.cli import publisher
 
 POST = "---\ntitle: Good\ndate: 2024-10-01\n---\nWords.\n"
 RELAY = '[mail]\ntransport = "smtp"\n[[mail.relays]]\nhost = "127.0.0.1"\nsecurity = "none"\n'
@@ -226,3 +229,23 @@ def test_completion_loads_in_the_shell(shell: str) -> None:
     prelude = "autoload -U compinit; compinit -D\n" if shell == "zsh" else ""
     done = subprocess.run([shell, "-c", prelude + script], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_completion_knows_lists_feeds_and_posts(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.post("low-tide.md", POST)
+    site.post("more/high.md", POST)
+    monkeypatch.chdir(site.folder)
+
+    def completed(line: str) -> list[str]:
+        *words, begun = line.split(" ")
+        shell = BashComplete(publisher, {}, "publisher", "_PUBLISHER_COMPLETE")
+        return [one.value for one in shell.get_completions(words[1:], begun)]
+
+    assert completed("publisher preview d") == ["daily"]
+    assert completed("publisher publish --send ") == ["daily"]
+    assert completed("publisher feeds end f") == ["feed"]
+    assert completed("publisher posts list --explain ") == ["low-tide.md", "more/"]
+    assert completed("publisher posts list --explain more/h") == ["more/high.md"]
+    monkeypatch.chdir(site.folder.parent)
+    assert completed(f"publisher --site {site.folder} preview ") == ["daily"]
+    assert completed("publisher preview ") == [], "no site is no error"
