@@ -1,5 +1,6 @@
 """What a person types, and what stands around a site: ports, addresses that are none, damage, folders."""
 
+import io
 import json
 import os
 import re
@@ -17,6 +18,7 @@ import warm
 from click.shell_completion import BashComplete
 
 from publisher.cli import publisher
+from publisher.cli.terminal import table_lines
 
 POST = "---\ntitle: Good\ndate: 2024-10-01\n---\nWords.\n"
 RELAY = '[mail]\ntransport = "smtp"\n[[mail.relays]]\nhost = "127.0.0.1"\nsecurity = "none"\n'
@@ -249,3 +251,97 @@ def test_completion_knows_lists_feeds_and_posts(site: Any, monkeypatch: pytest.M
     monkeypatch.chdir(site.folder.parent)
     assert completed(f"publisher --site {site.folder} preview ") == ["daily"]
     assert completed("publisher preview ") == [], "no site is no error"
+
+
+def test_whoever_reads_no_more_sees_no_traceback(site: Any) -> None:
+    """`| head`: the pipe is closed before anything is written to it."""
+    site.post("good.md", POST)
+    commands = (
+        ("--help",), ("help",), ("help", "--man", "plan"), ("plan", "--help"), ("templates", "list"),
+        ("posts", "list"),
+        ("posts", "list", "--json"), ("plan",), ("check", "--schema"), ("subscribers", "export"),
+        ("subscribers", "list", "--json"), ("feeds", "snippet", "nginx"), ("completion", "bash"), ("status",),
+    )  # fmt: skip
+    for command in commands:
+        environ = os.environ | {"PUBLISHER_SITE": str(site.folder)}
+        process = warm.start(command, environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        with process.stderr:
+            said = process.stderr.read()
+        assert (process.wait(60) in (0, 1), "Traceback" in said, "Error" in said) == (True, False, False), (
+            command,
+            said,
+        )
+
+
+class Terminal(io.StringIO):
+    """A stream that is a window."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_list_is_a_table_in_a_window_and_rows_with_tabs_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    headers = ("id", "address", "subject")
+    rows = [
+        (1, "ann@example.org", "Low tide at seven, and a long walk"),
+        (12, "bo@example.org", "潮が引く\tx"),
+    ]
+
+    def lines(out: io.StringIO, columns: int) -> list[str]:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        return list(table_lines(headers, rows, cut=("address", "subject"), out=out))
+
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert lines(Terminal(), 80) == [
+        "ID  ADDRESS          SUBJECT",
+        "1   ann@example.org  Low tide at seven, and a long walk",
+        "12  bo@example.org   潮が引く x",
+    ]
+    assert lines(Terminal(), 40) == [
+        "ID  ADDRESS          SUBJECT",
+        "1   ann@example.org  Low tide at seven…",
+        "12  bo@example.org   潮が引く x",
+    ]
+    assert max(map(len, lines(Terminal(), 34))) == 33
+    assert lines(io.StringIO(), 40) == [
+        "1\tann@example.org\tLow tide at seven, and a long walk",
+        "12\tbo@example.org\t潮が引く x",
+    ]
+    monkeypatch.delenv("NO_COLOR")
+    monkeypatch.setenv("TERM", "xterm")
+    assert lines(Terminal(), 80)[0] == "\x1b[1mID  ADDRESS          SUBJECT\x1b[0m"
+
+
+def test_colors_quiet_and_verbose_are_as_asked_before_or_after_the_command(site: Any) -> None:
+    site.post("good.md", POST)
+    site.post("later.md", POST.replace("2024", "2099"))
+    site.post("dateless.md", "---\ntitle: Dateless\n---\nWords.\n")
+    site.post("draft.md", POST.replace("title", "draft: true\ntitle"))
+    said = site.run("publish").stderr
+    assert "waits: later.md until 2099-10-01 00:00 +07\n" in said
+    assert "no date: dateless.md; give it a `date` in its front matter to publish it\n" in said
+    assert "skipped: draft.md: draft: true\n" in said
+    assert "\x1b" not in said
+    assert "\x1b[36mwaits\x1b[0m: later.md" in site.run("publish", "--color", "always").stderr
+    assert "\x1b" not in site.run("publish", "--color", "always", "--color", "never").stderr
+    quiet = site.run("publish", "-q")
+    assert (quiet.stdout, "waits" in quiet.stderr, "skipped" in quiet.stderr) == ("", False, False)
+    assert "no reader" not in site.run("--quiet", "publish", "--send", "daily").stderr
+    assert (
+        "nothing to send to daily: its readers have every post"
+        in site.run("publish", "--send", "daily").stderr
+    )
+    for wrong in (
+        ("--color", "blue"),
+        ("preview", "dialy"),
+        ("feeds", "end", "fed"),
+        ("publish", "--send", "dialy"),
+    ):
+        done = site.run(*wrong, code=2)
+        assert "did you mean" in done.stderr.lower() or "is not one of" in done.stderr, done.stderr
+    assert json.loads(site.run("plan", "--json").stdout)["not_public"][0].keys() == {
+        "path", "title", "until", "hidden"
+    }  # fmt: skip
