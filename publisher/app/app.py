@@ -301,6 +301,7 @@ class App(OpenSite):
                 self.say(line)
             stats = services.deliver.deliver(deps, stopping=stopping, progress=progress)
             self.set_problem("mail")
+            self._forget_reports()
             return stats, unknown
 
     def release_claims(self) -> None:
@@ -421,7 +422,13 @@ class App(OpenSite):
         from publisher.imports.returned_mail import legacy_verdict
 
         must_be_up_to_date(self)
+        self._forget_reports()
         return services.returned_mail.read_returned_mail(self.deps, raw, self.clock(), legacy_verdict)
+
+    def _forget_reports(self) -> None:
+        """Forgets mail that came back once its time is over."""
+        now = self.clock()
+        self.store.forget_reports(now - self.settings.mail.bounces.retention, now)
 
     def read_bounces(
         self, maildir: Path | None = None, *, stopping: Callable[[], bool] = lambda: False
@@ -437,6 +444,7 @@ class App(OpenSite):
         from publisher.imports.returned_mail import imap_messages, legacy_verdict, maildir_messages
 
         must_be_up_to_date(self)
+        self._forget_reports()
         if isinstance(source, Path):
             messages = maildir_messages(source, seen=maildir is not None)
         else:
@@ -448,9 +456,8 @@ class App(OpenSite):
 
     def housekeeping(self) -> None:
         """Deletes pending sign-ups that nobody confirmed, and mail that came back once its time is over."""
-        now = self.clock()
-        services.subscribe.forget_pending(self.store, now)
-        self.store.forget_reports(now - self.settings.mail.bounces.retention, now)
+        services.subscribe.forget_pending(self.store, self.clock())
+        self._forget_reports()
 
     def archive_deliveries(
         self, *, most: int | None = None, pause: Callable[[float], bool] = lambda _: False

@@ -59,6 +59,16 @@ def setting_findings(site: "OpenSite") -> Iterator[Finding]:
         reason = f"web.public_url is not set, so links in mails lead to site.url ({settings.site.url}); "
         reason += "set it to where this Publisher is reached, also where that is the same"
         yield Finding(path="publisher.toml", line=0, reason=reason, error=False)
+    source = settings.mail.bounces.source
+    if source is not None and not settings.mail.bounces.address:
+        reason = (
+            "mail.bounces.source is read, but mail.bounces.address is not set, so that mail comes back to "
+        )
+        reason += "the lists' From: set it to the address whose mail the source has"
+        yield Finding(path="publisher.toml", line=0, reason=reason, error=False)
+    if isinstance(source, Path) and not ((source / "new").is_dir() and (source / "cur").is_dir()):
+        reason = f"mail.bounces.source is {source}, which is no Maildir: it has no folders new and cur"
+        yield Finding(path="publisher.toml", line=0, reason=reason, error=True)
 
 
 def open_to_others(site: "OpenSite") -> list[Finding]:

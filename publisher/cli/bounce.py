@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from publisher.cli.common import SiteOptions, count, echo, say, show_json, site_options
+from publisher.app import App
+from publisher.cli.common import SiteOptions, count, echo, say, show_json, site_options, utc
 from publisher.cli.help import Command, command
 from publisher.core.delivery.bounces import ReportEffect, ReportKind
 from publisher.core.errors import PublisherError, UsageError
@@ -82,6 +83,7 @@ def _try_again(what: str) -> NoReturn:
     examples=(
         ("Read one message, as a mail server's pipe hands it over", "publisher bounce < message.eml"),
         ("Read a Maildir", "publisher bounce --maildir Maildir"),
+        ("See what is kept aside, because it is no report", "publisher bounce --kept"),
     ),
 )
 @site_options(at=True, as_json=True)
@@ -92,18 +94,21 @@ def _try_again(what: str) -> NoReturn:
     help="Read the messages of this Maildir, new and seen; remove those that are understood.",
 )
 @click.option("--source", is_flag=True, help="Read what is new in mail.bounces.source, once.")
-def bounce(site: SiteOptions, as_json: bool, maildir: Path | None, source: bool) -> None:
+@click.option("--kept", is_flag=True, help="Read nothing; show the messages that are kept aside.")
+def bounce(site: SiteOptions, as_json: bool, maildir: Path | None, source: bool, kept: bool) -> None:
     """Read mail that came back: bounces, complaints, and mail that unsubscribes.
 
     Reads one message on standard input, as a mail server's pipe sends it, or a mailbox. Exits with 0 when
     everything is read or kept aside, with 75 when it should be tried again, and with nothing else.
     """
     app = site.open(alone=True, last_good=True)
+    if kept:
+        print_kept(app, as_json=as_json)
+        return
     if maildir is not None or source:
         tally = app.read_bounces(maildir)
         if tally is None:
             raise UsageError("--source", "mail.bounces.source names no mailbox", "set it")
-        app.housekeeping()
         print_tally(tally, as_json=as_json)
         return
     if sys.stdin.isatty():
@@ -131,6 +136,18 @@ def message_json(done: "ReadMessage") -> MutableMapping[str, object]:
         "severity": done.severity,
         "reply": done.reply or None,
     }
+
+
+def print_kept(app: App, *, as_json: bool) -> None:
+    """Prints the messages of which nothing could be made, each below the time it came."""
+    found = [(one.at, (one.message or b"").decode("utf-8", "replace")) for one in app.store.kept_messages()]
+    if as_json:
+        show_json([{"at": utc(at), "message": text} for at, text in found])
+        return
+    for at, text in found:
+        echo(f"==> {utc(at)}\n{text}")
+    if not found:
+        say("nothing is kept aside")
 
 
 def print_tally(tally: "MailboxTally", *, as_json: bool) -> None:

@@ -319,6 +319,10 @@ class BounceStore(Protocol):
         """The reports about an address, the oldest first."""
         ...
 
+    def kept_messages(self) -> Sequence[StoredReport]:
+        """The messages that nothing could be made of, the oldest first."""
+        ...
+
     def count_reports(
         self, since: datetime, *, mailing: int | None = None
     ) -> Mapping[tuple[ReportKind, ReportEffect], int]:

@@ -67,6 +67,9 @@ def test_a_pipe_ends_with_0_for_what_was_read_and_75_for_everything_else(site: A
     for message in (b"", b"\xff\0" * 1000, b"x" * 3_000_000, forged):
         assert pipe(message, "--site", folder).returncode == 0
     assert kinds(site) == ["bounce"]
+    kept = json.loads(site.run("bounce", "--kept", "--json").stdout)
+    assert [one["message"][:9] for one in kept][2:] == ["x" * 9, "Return-Pa"]
+    assert "Feedback-Type: abuse" in site.run("bounce", "--kept").stdout
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "publisher.toml").write_text("nonsense")
@@ -125,9 +128,11 @@ def test_only_a_source_that_is_read_makes_list_unsubscribe_name_an_address(site:
 
 
 def test_run_reads_its_maildir(site: Any, running: Any) -> None:
+    ring = mailed(site, 1, BOUNCES + 'source = "maildir:back"\n')
+    assert "is no Maildir" in site.run("check", code=1).stdout
     for name in ("new", "cur", "tmp"):
         (site.folder / "back" / name).mkdir(parents=True)
-    ring = mailed(site, 1, BOUNCES + 'source = "maildir:back"\n')
+    site.run("check")
     tag = unsubscribe_tag(1, 1, ring)
     message = site.folder / "back/new/1"
     message.write_bytes(f"To: back+{tag}@example.org\nFrom: {READER}\nSubject: unsubscribe\n\n".encode())

@@ -187,6 +187,26 @@ def test_posts_of_the_first_schema_are_found_by_their_names(tmp_path: Path) -> N
     assert rows == [("one", "a/b.md", "7", 0), ("two", "c.md", None, 0)]
 
 
+def test_refusals_and_receipts_from_before_reports_were_read_stay_what_they_were(tmp_path: Path) -> None:
+    path = tmp_path / "publisher.db"
+    path.touch()
+    database = Database(path)
+    key = bytes(32)
+    with database.rebuild() as connection:
+        upgrade(connection, "0021")
+        connection.exec_driver_sql("INSERT INTO receipts VALUES (1, 2, 3, 4)")
+        connection.exec_driver_sql("INSERT INTO bounces VALUES (?, 2, 'hard', 5, '550 5.1.1', 1)", (key,))
+    database.close()
+    migrate(f"sqlite:///{path}")
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT * FROM receipts").fetchall() == [(1, 2, 3, 4, None)]
+    store = open_store(f"sqlite:///{path}", create=False)
+    [refusal] = store.refusals_of(key.hex())
+    assert (refusal.counts, refusal.reported, refusal.reply) == (True, False, "550 5.1.1")
+    assert store.reported_delivery(2, 1) is None  # which delivery a receipt is of was not kept
+    store.close()
+
+
 def test_deliveries_of_an_older_schema_that_the_outbox_took_are_known_by_its_words(tmp_path: Path) -> None:
     path = tmp_path / "publisher.db"
     path.touch()

@@ -215,9 +215,13 @@ class BounceRecords:
         return True
 
     def reports_of(self, key: str) -> Sequence[StoredReport]:
-        query = (
-            select(bounce_reports).where(bounce_reports.c.address_key == key).order_by(bounce_reports.c.id)
-        )
+        return self._reports(bounce_reports.c.address_key == key)
+
+    def kept_messages(self) -> Sequence[StoredReport]:
+        return self._reports(bounce_reports.c.effect == ReportEffect.KEPT)
+
+    def _reports(self, which: ColumnElement[bool]) -> Sequence[StoredReport]:
+        query = select(bounce_reports).where(which).order_by(bounce_reports.c.id)
         with self._db.read() as connection:
             rows = connection.execute(query).all()
         return [StoredReport(**{name: getattr(row, name) for name in _REPORT}) for row in rows]
