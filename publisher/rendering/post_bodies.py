@@ -54,6 +54,7 @@ _FORBIDDEN = re.compile(
 _ATTRIBUTE = re.compile(r"""([^\s"'<>/=]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)))?""")
 _AUTHOR_STYLE = re.compile(r"style|class|bgcolor|background|valign|on\w+")
 _PIXELS = re.compile(r"(\d{1,5})(?:px)?")
+_PLAYER = re.compile(rf"<(video|audio)\b{_REST}>")
 _LINKED_HEADING = re.compile(r'<h([1-6])\b[^>]*\sid="([^"]+)"[^>]*>(.*?)</h\1>', re.DOTALL)
 _OPENS_WITH_PICTURE = re.compile(r"\s*(?:<(?:p|figure|div|a|picture)\b[^>]*>\s*)*<img\b", re.IGNORECASE)
 _ALIGNMENT_CLASSES = {"right": "end", "center": "mid"}
@@ -91,6 +92,10 @@ def page_body(html: str, image: Image | None = None) -> str:
         attrs.setdefault("alt", "")
         return f"<img{_written(attrs)}>"
 
+    if "<video" in html or "<audio" in html:  # without controls nobody could play it
+        html = _PLAYER.sub(
+            lambda tag: tag[0] if " controls" in tag[2] else f"<{tag[1]} controls{tag[2]}>", html
+        )
     return _adapted(_FORBIDDEN.sub("", html), top=2, picture=picture, page=True)
 
 

@@ -142,7 +142,8 @@ TEX = (MarkdownExtension.MATH, MarkdownExtension.DOLLARS, MarkdownExtension.BRAC
     ("body", "made"),
     [
         (r"a $$x_1 \\ \{*y*\} & <b> \, z_2$$ *b*",
-         r"<p>a «x_1 \\ \{*y*\} &amp; &lt;b&gt; \, z_2» <em>b</em></p>"),
+         r"<p>a $$x_1 \\ \{*y*\} &amp; &lt;b&gt; \, z_2$$ <em>b</em></p>"),
+        (r"a $$x_1 \\ \{*y*\} \& <b> \, z_2$$", r"<p>a «x_1 \\ \{*y*\} \&amp; &lt;b&gt; \, z_2»</p>"),
         ("$$\n\\begin{a}\n\n    - x_1 \\\\\n=====\n1. y_2\n$$\n\nAfter",
          "<p>$$\n\\begin{a}\n    - x_1 \\\\\n=====\n1. y_2\n$$</p>\n<p>After</p>"),
         (r"\(a_1*b*c_1\) \[ d_1\\e_1 \]", r"<p>«a_1*b*c_1» «=d_1\\e_1»</p>"),
@@ -160,6 +161,10 @@ TEX = (MarkdownExtension.MATH, MarkdownExtension.DOLLARS, MarkdownExtension.BRAC
         ("> $$\n> x\n> $$", "<blockquote>\n<p>«=x»</p>\n</blockquote>"),
         ("| $a|b$ |\n|---|\n| c |", "<table>\n<thead>\n<tr>\n<th>«a|b»</th>\n</tr>\n</thead>\n"
          "<tbody>\n<tr>\n<td>c</td>\n</tr>\n</tbody>\n</table>"),
+        (r"$$\begin{aligned} a &= b \\ &= c \end{aligned}$$",
+         r"<p>«=\begin{aligned} a &amp;= b \\ &amp;= c \end{aligned}»</p>"),
+        (r"$\begin{gather*} a \\ b \end{gather*}$", r"<p>«\begin{gather*} a \\ b \end{gather*}»</p>"),
+        (r"$a & b$ $\begin{tikz} x \end{tikz}$", r"<p>$a &amp; b$ $\begin{tikz} x \end{tikz}$</p>"),
         (r"$\nosuch{x}$ $\frac{1$ $\left( x$", r"<p>$\nosuch{x}$ $\frac{1$ $\left( x$</p>"),
     ],
 )  # fmt: skip
@@ -192,6 +197,13 @@ def test_no_formula_brings_in_what_a_post_may_not_hold(tex: str) -> None:
     for bad in ("script", "href", "style=", "class=", "alert", "onload"):
         assert bad not in tags
     assert sanitize(made, BASE) == made
+
+
+def test_aligned_equations_are_a_table() -> None:
+    made = html(r"$$\begin{aligned} a &= b \\ &= c \end{aligned}$$", *TEX)
+    assert made.count("<mtr>") == 2
+    assert made.count('columnalign="right"') == 2
+    assert "<mo>&amp;</mo>" not in made
 
 
 def test_a_formula_that_cannot_be_set_is_named_with_its_line() -> None:
@@ -251,6 +263,7 @@ def test_a_title_is_a_caption_where_that_is_on(body: str, made: str) -> None:
     [
         ("> [!WARNING] Spring tide\n> a", "⚠️ Spring tide"),
         ("> [!WARNING]\n> a", "Warning"),
+        ("> [!CAUTION] Spring tide\n> a", "🛑 Spring tide"),
         ("> [!note]- Spring tide\n> a", "Spring tide"),
         ("> [!Tip]+ Spring tide\n> a", "💡 Spring tide"),
         (":::danger Spring tide\na\n:::", "🛑 Spring tide"),
@@ -281,3 +294,12 @@ def test_what_no_reader_can_see_is_named_once_with_its_line() -> None:
     assert left_out == [(3, "<form>"), (3, "<input>"), (5, "<poll-box>"), (7, "<Poll>"), (9, "<script>")]
     for word in ("form", "Poll", "script", "canvas", "poll"):
         assert f"<{word}" not in html(body).replace("<code>&lt;canvas", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "alt", "width"),
+    [("", "", ""), ("|A pier", "A pier", ""), ("|300", "", "300"), ("|A pier|300x200", "A pier", "300")],
+)
+def test_an_obsidian_picture_may_have_words_and_a_width(words: str, alt: str, width: str) -> None:
+    shown = f' width="{width}"' if width else ""
+    assert f'<img src="{BASE}p.jpg" alt="{alt}"{shown}>' in html(f"![[p.jpg{words}]]")

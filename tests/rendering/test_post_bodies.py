@@ -125,3 +125,8 @@ def test_instants_are_written_in_local_time() -> None:
 )  # fmt: skip
 def test_a_language_names_its_script(language: str, name: str) -> None:
     assert script(language) == name
+
+
+def test_what_is_played_on_a_page_has_controls() -> None:
+    made = page_body('<video src="a.mp4" title="x"></video><audio controls src="b.mp3"></audio>')
+    assert made.count(" controls=") == 2

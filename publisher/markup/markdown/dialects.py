@@ -79,8 +79,8 @@ CALLOUT_SIGNS = {
     **dict.fromkeys(("tip", "hint"), "💡"),
     **dict.fromkeys(("success", "check", "done"), "✅"),
     "important": "❗",
-    **dict.fromkeys(("warning", "caution", "attention"), "⚠️"),
-    **dict.fromkeys(("danger", "error", "bug", "failure"), "🛑"),
+    **dict.fromkeys(("warning", "attention"), "⚠️"),
+    **dict.fromkeys(("caution", "danger", "error", "bug", "failure"), "🛑"),
     **dict.fromkeys(("question", "help", "faq"), "❓"),
 }
 """Signs of the kinds of callouts that are more than a note, in every language."""
@@ -106,8 +106,9 @@ def as_commonmark(source: str) -> str:
 def _picture(match: re.Match[str]) -> str:
     """Obsidian's picture in Markdown, or in HTML if it has a width."""
     file, words = match[1].strip(), match[2] or ""
-    if width := _WIDTH.fullmatch(words):
-        return f'<img src="{escape(file)}" alt="" width="{width[1]}">'
+    shown, _, last = words.rpartition("|")
+    if width := _WIDTH.fullmatch(last):
+        return f'<img src="{escape(file)}" alt="{escape(shown.strip())}" width="{width[1]}">'
     return f"![{words.strip()}](<{file}>)"
 
 

@@ -34,6 +34,14 @@ MAX_BRACES = 60
 MAX_MATHML = 50_000
 """Characters of MathML of one formula."""
 
+ENVIRONMENTS = {
+    **{name: name for name in ("align", "align*", "array", "cases", "equation", "equation*", "split")},
+    **{f"{kind}matrix": f"{kind}matrix" for kind in ("", "b", "B", "p", "small", "v", "V")},
+    "aligned": "align*",
+    **dict.fromkeys(("gather", "gather*", "gathered", "multline", "multline*"), "matrix"),
+}
+"""Those that can be set, and what latex2mathml calls them; it takes any other for a group."""
+
 MAX_MATH_DELIMITERS = 20_000
 """In one body; with more it is not prose."""
 
@@ -51,6 +59,7 @@ _SIGN = hide("$")
 _TOKEN = re.compile(rf"[{_SIGN}$]math([0-9a-f]{{16}})[{_SIGN}$]")
 _NAME = re.compile(r"math([0-9a-f]{16})")
 _ID = re.compile(r'\sid="[^"]*math[0-9a-f]{16}[^"]*"')
+_ENVIRONMENT = re.compile(r"\\(begin|end)\s*\{([^{}]*)\}")
 _UNKNOWN = re.compile(r"<m[ion]>\\")
 _DEFINES = re.compile(r"\\(?:(?:re)?newcommand|def|let|DeclareMathOperator)\b")
 _UPRIGHT = re.compile(r"<mi>&#x000([4-7][0-9A-F]);</mi>")
@@ -125,13 +134,17 @@ def to_mathml(tex: str, *, display: bool) -> str:
     tex = " ".join(tex.split()) if "%" not in tex else tex.strip()
     if not tex or len(tex) > MAX_SET_LENGTH or not _is_well_formed(tex):
         return ""
+    known = _ENVIRONMENT.sub(lambda found: f"\\{found[1]}{{{ENVIRONMENTS.get(found[2], '')}}}", tex)
+    if "{}" in known and "{}" not in tex:
+        return ""
     from latex2mathml.converter import convert  # only bodies with formulas need it
 
     try:
-        made = convert(tex, display="block" if display else "inline")
+        made = convert(known, display="block" if display else "inline")
     except Exception:  # of whatever kind: it is the author's TeX that is wrong
         return ""
-    if _UNKNOWN.search(made) or len(made) > MAX_MATHML:
+    separators = made.count("<mi>&</mi>")  # outside of what they separate they are signs
+    if _UNKNOWN.search(made) or len(made) > MAX_MATHML or separators > tex.count("\\&"):
         return ""
     made = made.replace("<mi>&</mi>", "<mo>&amp;</mo>")
     made = _UPRIGHT.sub(lambda found: f'<mi mathvariant="normal">{chr(int(found[1], 16))}</mi>', made)
