@@ -62,4 +62,4 @@ def test_a_time_still_to_come_sends_nothing_by_smtp(site: Any) -> None:
         'publisher: --at: 2999-01-01 00:00 UTC is in the future, and mail.transport is "smtp"; '
         "sent mail cannot be recalled: try it with the outbox\n"
     )
-    assert "still to come" in site.publish("2999-01-01T00:00:00Z", code=1)
+    assert "is in the future" in site.publish("2999-01-01T00:00:00Z", code=1)
