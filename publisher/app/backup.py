@@ -81,7 +81,7 @@ def reconcile_store(
         lacks = reconcile.store_lag(site.deps, _manifest(site))
         if lacks is None or dry_run:
             return lacks, None
-        if lacks.departures_only:
+        if lacks.departures_only and not reconcile.lost_confirmations(site.deps):
             reconcile.finish_departures(site.store, lacks)
             return lacks, reconcile.Reconciled(departures=len(lacks.departures), doubts=0, moved={})
         return lacks, reconcile.reconcile(site.deps, lacks, _manifest(site), site.clock())

@@ -91,6 +91,9 @@ def reconcile(site: SiteOptions, as_json: bool, dry_run: bool, clock: bool) -> N
             say(f"withdrew {count(done.withdrawn, 'post')} again")
         for slug, readers in done.moved.items():
             say(f"{count(readers, 'reader')} of {slug} had what was published until then")
+        for slug, readers in done.lost.items():
+            who = f"{count(readers, 'reader')} of {slug} confirmed since the backup"
+            say(f"{who}: they are not in it and get no mail; import them from an export, if there is one")
         if done.doubts:
             number = count(done.doubts, "delivery", "deliveries")
             say(f"in doubt: {number}; `publisher mailings list` counts them, `mailings resolve ID` decides")

@@ -38,6 +38,16 @@ class AllowedAddress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmedReader:
+    """Somebody confirmed a subscription to `list`. `key` is the keyed hash of the address."""
+
+    key: str
+    list: str
+    subscription: int
+    generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartedMailing:
     """A mailing that was started; `at` is the instant it was planned for. `remakes`: it was made for readers
     of that stopped mailing, whatever their schedule.
@@ -70,7 +80,8 @@ class JournalSummary:
     whose owners want no confirmation mail to the time they said so; `allowed` lifts what came before it.
     `withdrawn` are the posts that were withdrawn and have not come back. `mailed_again` are stopped mailings
     whose posts or messages an operator released, remade or sent again. `lists` were renamed or closed, in
-    order; departures and mailings name a list as it is called after that.
+    order; departures and mailings name a list as it is called after that. `confirmed` are the subscriptions
+    that were confirmed and have not ended since.
     """
 
     departures: tuple[Departure, ...] = ()
@@ -84,6 +95,7 @@ class JournalSummary:
     withdrawn: tuple[JournaledWithdrawal, ...] = ()
     mailed_again: frozenset[int] = frozenset()
     lists: tuple[ListChange, ...] = ()
+    confirmed: tuple[ConfirmedReader, ...] = ()
 
 
 KINDS: Mapping[str, str] = {"unsubscribed": "left", "erased": "erased"}
@@ -108,6 +120,7 @@ def summarize_journal(entries: Iterable[tuple[str, Mapping[str, Any]]]) -> Journ
         withdrawn=tuple(reader.withdrawn.values()),
         mailed_again=frozenset(reader.mailed_again),
         lists=tuple(reader.lists),
+        confirmed=tuple(reader.confirmed.values()),
     )
 
 
@@ -125,6 +138,7 @@ class _JournalReader:
         self.withdrawn: dict[str, JournaledWithdrawal] = {}
         self.mailed_again: set[int] = set()
         self.lists: list[ListChange] = []
+        self.confirmed: dict[int, ConfirmedReader] = {}
 
     def read(self, event: str, fields: Mapping[str, Any]) -> None:
         """Adds one entry. Raises KeyError, TypeError or ValueError if it is damaged."""
@@ -160,6 +174,14 @@ class _JournalReader:
                 self.withdrawn[post] = JournaledWithdrawal(post=post, seq=seq, at=at, page=page)
             case "restored":
                 self.withdrawn.pop(str(fields["post"]), None)
+            case "confirmed":
+                one = ConfirmedReader(
+                    key=_hex(fields["key"]),
+                    list=str(fields["list"]),
+                    subscription=int(fields["subscription"]),
+                    generation=int(fields["generation"]),
+                )
+                self.confirmed[one.subscription] = one
             case "list-renamed" | "list-closed":
                 self._change_list(list_change(event, fields))
             case _:
@@ -176,6 +198,9 @@ class _JournalReader:
             to=_int_or_none(fields.get("to")),
             to_key=str(fields.get("to_key", "")),
         )
+        for number, one in list(self.confirmed.items()):
+            if one.key == departure.key and departure.list in (ALL_LISTS, one.list):
+                del self.confirmed[number]
         if departure.to is not None:
             # A change of address moves a subscription to the new address, even if that had left the list
             # before: those departures are over.
@@ -185,6 +210,12 @@ class _JournalReader:
 
     def _change_list(self, change: ListChange) -> None:
         self.lists.append(change)
+        theirs = {n: one for n, one in self.confirmed.items() if one.list == change.list}
+        for number, one in theirs.items():
+            if change.to:
+                self.confirmed[number] = replace(one, list=change.to)
+            elif number <= change.subscription:
+                del self.confirmed[number]
         if change.to:
             self.departures = [
                 replace(one, list=change.to) if one.list == change.list else one for one in self.departures

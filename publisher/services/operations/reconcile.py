@@ -9,6 +9,7 @@ Nothing is sent. A reader may miss a post that was back-dated in the meantime; n
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,7 +24,7 @@ from publisher.core.delivery.reconciliation import (
     summarize_journal,
 )
 from publisher.core.mail.message import MailTransport
-from publisher.core.subscribers.subscription import Departure, ListChange
+from publisher.core.subscribers.subscription import Departure, ListChange, SubscriptionState
 from publisher.ports import Store
 from publisher.services.delivery.unknown_outcomes import RESTORED
 from publisher.services.deps import Deps
@@ -82,13 +83,15 @@ class StoreLag:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciled:
     """What a reconcile did: how many departures and withdrawals it replayed, how many deliveries now have an
-    unknown outcome, and how many readers' offsets it moved, by list.
+    unknown outcome, and how many readers' offsets it moved, by list. `lost` counts, by list, the readers who
+    confirmed and whom the store does not have.
     """
 
     departures: int
     doubts: int
     moved: dict[str, int]
     withdrawn: int = 0
+    lost: dict[str, int] = field(default_factory=dict[str, int])
 
 
 def store_lag(deps: Deps, manifest: bytes | None) -> StoreLag | None:
@@ -147,6 +150,7 @@ def reconcile(deps: Deps, lacks: StoreLag, manifest: bytes | None, now: datetime
     deps.process.failpoint("reconcile:begun")
     entries, size = deps.adapters.journal.since(0)
     journal = summarize_journal(entries)
+    lost_readers = lost_confirmations(deps)
     known = max(journal.last_mailing, store.next_mailing_id() - 1)
     lost = {transport for transport, turn in journal.turns.items() if turn > store.batch_count()}
     complete = _number_in(manifest, "last_mailing") <= known  # else the journal is an older one, too
@@ -171,13 +175,33 @@ def reconcile(deps: Deps, lacks: StoreLag, manifest: bytes | None, now: datetime
     store.reserve_mailing_ids(last + MAILING_NUMBERS_SKIPPED)
     store.advance_batch_count(journal.turn)
     subscriptions = [departure.subscription or 0 for departure in journal.departures]
+    subscriptions += [one.subscription for one in journal.confirmed]
     last_subscription = max((store.last_subscription_id(), *subscriptions))
     store.reserve_subscription_ids(last_subscription + SUBSCRIPTION_NUMBERS_SKIPPED)
     if lacks.log_head:
         store.set_meta(HEAD, str(lacks.log_head))
     store.set_meta(SEEN, str(size))
     store.set_meta(BEGUN, "")
-    return Reconciled(departures=len(departures), doubts=unknown, moved=moved, withdrawn=len(withdrawn))
+    return Reconciled(
+        departures=len(departures),
+        doubts=unknown,
+        moved=moved,
+        withdrawn=len(withdrawn),
+        lost=lost_readers,
+    )
+
+
+def lost_confirmations(deps: Deps) -> dict[str, int]:
+    """How many readers confirmed since the store was backed up and are not in it, by list."""
+    store = deps.adapters.store
+    entries, _ = deps.adapters.journal.since(int(store.meta(SEEN) or 0))
+    lost = Counter[str]()
+    for one in summarize_journal(entries).confirmed:
+        found = store.subscription(one.subscription)
+        waits = found is not None and found.state is SubscriptionState.PENDING
+        if found is None or waits or found.generation < one.generation:
+            lost[one.list] += 1
+    return dict(lost)
 
 
 def _replay_mailings(deps: Deps, journal: JournalSummary) -> dict[str, int]:

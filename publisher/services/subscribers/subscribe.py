@@ -80,6 +80,17 @@ def _confirm_one(deps: Deps, found: Subscription, now: datetime) -> Subscription
         return None
     if moved := complete_address_change(deps, found, now):
         return moved
+    if found.state is SubscriptionState.PENDING:
+        # Before it counts, so that a store from an older backup is known to lack this reader. Without the
+        # address: what is in the journal stays there.
+        life: dict[str, object] = {
+            "list": found.list,
+            "subscription": found.id,
+            "generation": found.generation,
+        }
+        life |= {"key": address_key(found.address, deps.process.keyring())}
+        deps.adapters.journal.append("confirmed", {"at": now.isoformat(), **life})
+        deps.process.failpoint("confirm:journaled")
     due = next_due_of(spec, found, now)
     while True:
         welcomes = found.state is SubscriptionState.PENDING and spec.welcome == "latest"

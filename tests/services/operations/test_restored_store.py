@@ -378,3 +378,36 @@ def test_a_suppression_in_the_journal_is_replayed_whatever_its_kind_is_called(tm
     app.close()
     next_day(site, "second.md")
     assert len([*(site.folder / "outbox").glob("*.eml")]) == 10 + 8
+
+
+def test_readers_who_confirmed_after_the_backup_are_counted_and_no_address_is_journaled(
+    tmp_path: Path,
+) -> None:
+    site = MailSite(tmp_path / "site", TEN)
+    site.deliver()
+    old = snapshot(site)
+    app = site.app()
+    spec = app.settings.lists[0]
+    for name in ("ann", "bob", "cy"):
+        subscribe.add(app.deps, spec, f"{name}@example.org", site.now, confirmed=False)
+    found = {one.address: one for one in app.store.subscriptions("daily", None)}
+    for name in ("ann", "bob"):
+        one = found[f"{name}@example.org"]
+        claim = Claim(purpose=Purpose.CONFIRM, subscription=one.id, generation=one.generation)
+        token = sign(claim, app.ring)
+        subscribe.confirm(app.deps, token, site.now)
+        subscribe.confirm(app.deps, token, site.now)  # a second click
+    app.close()
+    leave(site, "bob@example.org")
+    journal = (site.folder / ".publisher/journal").read_text()
+    assert journal.count('"confirmed"') == 2
+    assert "@" not in journal
+    put_back(site, old)
+    app = site.app()
+    _, done = backup.reconcile_store(app, dry_run=False)
+    assert done is not None
+    assert done.lost == {"daily": 1}
+    subscribe.add(app.deps, spec, "dee@example.org", site.now, confirmed=True)
+    [dee] = [one for one in app.store.subscriptions("daily", None) if one.address == "dee@example.org"]
+    assert dee.id > max(one.id for one in found.values())
+    app.close()
