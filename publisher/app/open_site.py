@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from publisher.core.tokens import KeyRing
     from publisher.ports import Clock, Signer, Store, Transport
     from publisher.rendering.renderer import OwnTemplates
-    from publisher.services.deps import Adapters, Deps, SiteRules
+    from publisher.services.deps import Adapters, Deps, Progress, SiteRules
     from publisher.sources import FolderSource
     from publisher.stores.files.keyring import SiteSecret
     from publisher.stores.files.locks import OpenedFiles
@@ -79,6 +79,7 @@ class OpenSite:
         own_templates: Path | None = None,
     ) -> None:
         self.settings, self.clock, self.say, self.rest = settings, clock, say, rest
+        self.progress: Progress = lambda _what, _done, _of: None
         self.own_templates = own_templates
         self.real = real
         self.wake: Callable[[], None] = lambda: None
@@ -187,6 +188,7 @@ class OpenSite:
             template_fingerprint=template_fingerprint(self.template_folders),
             failpoint=self.failpoint,
             run_is_active=self.run_is_active,
+            progress=lambda what, done, of: self.progress(what, done, of),
         )
         return Deps(rules=rules, adapters=adapters, process=process)
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from publisher.app import App
 from publisher.cli.common import count, echo, say, utc
+from publisher.cli.terminal import colored
 from publisher.core.delivery.holds import describe_hold
 from publisher.core.delivery.mailing import DeliveryState, Mailing, MailingHold, MailingKind
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 REDRAW_EVERY = 0.1
 """Seconds between two updates."""
+
+SHOWN_AFTER = 1.0
+"""Seconds that a step takes before a bar is shown for it."""
 
 FINE, PLAIN = ("━", "╸", "─"), ("=", ">", "-")
 """A full cell, half a cell, an empty cell."""
@@ -52,7 +56,7 @@ def bar(
     if not file.isatty() or os.environ.get("TERM") == "dumb":
         yield lambda _: None
         return
-    style = BarStyle(marks=_marks(file), colored=not os.environ.get("NO_COLOR"))
+    style = BarStyle(marks=_marks(file), colored=colored(file))
     start, drawn = ticks(), float("-inf")
 
     def show(done: int) -> None:
@@ -70,6 +74,36 @@ def bar(
     finally:
         file.write("\r\x1b[K")
         file.flush()
+
+
+@contextmanager
+def showing_progress(app: App) -> Generator[None, None, None]:
+    """Shows a bar for each step of what `app` does, once that has taken a second."""
+    file, ticks = sys.stderr, app.deps.process.monotonic
+    if not file.isatty() or os.environ.get("TERM") == "dumb":
+        yield
+        return
+    style = BarStyle(marks=_marks(file), colored=colored(file))
+    step, began, drawn = "", ticks(), 0.0
+
+    def show(what: str, done: int, of: int) -> None:
+        nonlocal step, began, drawn
+        now = ticks()
+        if what != step:
+            step, began = what, now
+        if now - began >= SHOWN_AFTER and now - drawn >= REDRAW_EVERY:
+            drawn = now
+            columns = os.get_terminal_size(file.fileno()).columns or 80
+            file.write(f"\r{line(what, done, of, now - began, columns, style)}\x1b[K")
+            file.flush()
+
+    app.progress = show
+    try:
+        yield
+    finally:
+        if drawn:
+            file.write("\r\x1b[K")
+            file.flush()
 
 
 def line(

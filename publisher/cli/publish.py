@@ -29,7 +29,7 @@ from publisher.cli.common import (
 from publisher.cli.due_readers import say_skipped, say_waiting, skipped_json, waiting_json
 from publisher.cli.feeds import ping_and_say
 from publisher.cli.help import command
-from publisher.cli.progress import delivery_progress
+from publisher.cli.progress import delivery_progress, showing_progress
 from publisher.core.delivery.holds import describe_hold
 from publisher.core.errors import UsageError
 from publisher.core.mail.message import LintRule
@@ -125,7 +125,8 @@ def plan(
     from publisher.cli.due_readers import due_report_json
 
     app = site.open(reads=True)
-    publish_plan, reports = app.plan(overrides=overrides, answers=answers)
+    with showing_progress(app):
+        publish_plan, reports = app.plan(overrides=overrides, answers=answers)
     if as_json:
         digests = [
             due_report_json(report, app.store.count_not_due(report.due), candidates_of(app, report, who=who))
@@ -211,15 +212,16 @@ def publish(
         warn_of_readable(app)
     for path, number in app.widen(widen).items() if widen else ():
         say(f"feed {path}: takes in {count(number, 'older post')}; feed readers will show that as new")
-    report = app.publish(
-        backfill=backfill,
-        expect=expect,
-        mail=not no_mail,
-        overrides=overrides,
-        answers=answers,
-        send=now_due,
-        forced=forced,
-    )
+    with showing_progress(app):
+        report = app.publish(
+            backfill=backfill,
+            expect=expect,
+            mail=not no_mail,
+            overrides=overrides,
+            answers=answers,
+            send=now_due,
+            forced=forced,
+        )
     say_report(app, report)
     say_nothing_owed(app, report, now_due)
     waiting = [] if no_mail or report.mailings or report.unsent else app.backlog()

@@ -108,6 +108,10 @@ class Adapters:
     http_client: Callable[[], WebClient]
 
 
+Progress = Callable[[str, int, int], None]
+"""What is done now, how much of it is done, and of how much: for a person who waits."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
     """This process: its clocks, its secrets and its options."""
@@ -129,6 +133,7 @@ class Process:
     """Rules that do not hold back mail this time, because the operator said so."""
     run_is_active: Callable[[], bool] = lambda: False
     """Whether a `publisher run` is there to send what is due next."""
+    progress: Progress = lambda _what, _done, _of: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -190,7 +190,8 @@ def write_documents(
     topics: list[tuple[str, str]] = []
     broken: dict[str, None] = {}
     with Staging(folder) as staging:
-        for spec in specs:
+        for number, spec in enumerate(specs, 1):
+            deps.process.progress("writing", number, len(specs))
             old = before.get(spec.path)
             if old is not None and old.fingerprint == spec.fingerprint and folder.holds(old):
                 continue

@@ -35,7 +35,7 @@ from publisher.core.publishing.plan import (
 )
 from publisher.core.publishing.planner import make_plan
 from publisher.ports import Store
-from publisher.services.deps import Adapters, Deps, SiteRules
+from publisher.services.deps import Adapters, Deps, Progress, SiteRules
 from publisher.services.publishing.folder_snapshot import FolderSnapshot
 from publisher.services.publishing.post_ids import recover_history, rename_verdicts
 from publisher.services.publishing.preflight import hold_new_posts, log_stays_ahead
@@ -81,7 +81,7 @@ def scan_folder(
         deps.rules, deps.adapters.store, now, backfill=backfill, overrides=overrides, answers=answers
     )
     scan = FolderScan(deps.adapters, snapshot or FolderSnapshot(deps.adapters.source(), deps.adapters.store))
-    scan.read_changed(keep_bodies=keep_bodies)
+    scan.read_changed(keep_bodies=keep_bodies, progress=deps.process.progress)
     scan.add_unsettled(now)
     scan.add_related(rules.naming)
     readings = readings_of(deps.adapters, scan.hashes)
@@ -193,7 +193,7 @@ class FolderScan:
         """The paths of all files that can be read."""
         return self._snapshot.on_disk.keys()
 
-    def read_changed(self, *, keep_bodies: bool) -> None:
+    def read_changed(self, *, keep_bodies: bool, progress: Progress) -> None:
         """Reads the files that differ from the index and, with `keep_bodies`, stores their bodies."""
         snapshot = self._snapshot
         changed = sorted(path for path in snapshot.changed if path in snapshot.on_disk)
@@ -201,7 +201,8 @@ class FolderScan:
             [path for path in changed if path in snapshot.indexed], snapshot.rules
         )
         with BodyWriter(self._store) as writer:
-            for reading in self._source().read_many(changed, hashes):
+            for number, reading in enumerate(self._source().read_many(changed, hashes), 1):
+                progress("reading posts", number, len(changed))
                 stat, result = reading.stat, reading.result
                 self.hashes[stat.path] = reading.hash
                 if result is None:

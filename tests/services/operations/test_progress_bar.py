@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from mailsite import START, MailSite, readers
 
+from publisher.cli import progress
 from publisher.cli.progress import PLAIN, BarStyle, line
 
 
@@ -97,3 +98,28 @@ def _on_a_terminal(columns: int, args: list[str], colour: bool) -> str:
     os.close(here)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     return data.decode()
+
+
+def test_a_publish_that_takes_long_shows_what_it_does_and_how_far_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = MailSite(tmp_path / "site", []).app()
+    here, there = pty.openpty()
+    fcntl.ioctl(there, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    monkeypatch.setattr(progress, "SHOWN_AFTER", 0.0)
+    monkeypatch.setattr(progress, "REDRAW_EVERY", 0.0)
+    monkeypatch.setenv("TERM", "xterm")
+    (app.settings.posts.dir / "more.md").write_text(
+        "---\ntitle: More\ndate: 2020-10-01\n---\nWords.\n", "utf-8"
+    )
+    with os.fdopen(there, "w", encoding="utf-8") as stderr:
+        monkeypatch.setattr(sys, "stderr", stderr)
+        with progress.showing_progress(app):
+            app.publish()
+        shown = os.read(here, 65_536).decode()
+    os.close(here)
+    app.close()
+    assert "reading posts  " in shown
+    assert "2 of 2" in shown
+    assert "writing  " in shown
+    assert shown.endswith("\r\x1b[K")

@@ -146,7 +146,7 @@ class Site:
             id_rules=RULES.naming, max_age=RULES.max_age, max_new=10_000, feeds=(), post_pages=False
         )
         adapters = SimpleNamespace(store=self.store, source=lambda: folder)
-        process = SimpleNamespace(failpoint=reach)
+        process = SimpleNamespace(failpoint=reach, progress=lambda *_: None)
         return cast("Deps", SimpleNamespace(rules=rules, adapters=adapters, process=process))
 
     def whole(self) -> Plan:
