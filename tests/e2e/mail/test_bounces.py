@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from dovecot import PASSWORD, Dovecot
 from dovecot import why_not as why_no_dovecot
 from postfix import Postfix, why_not
 from returned import SAMPLES, fields, report
 from smtp_server import Say, SmtpServer
 
+from publisher.cli import publisher
 from publisher.core.addresses import parse_address
 from publisher.core.delivery.bounces import return_path, unsubscribe_tag
 from publisher.core.tokens import KeyRing
@@ -47,6 +49,12 @@ def pipe(message: bytes, *args: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(command, input=message, capture_output=True, check=False, timeout=120)
 
 
+def call(message: bytes, *args: str) -> tuple[int, str, str]:
+    """The same in this process: exit code, standard output, standard error."""
+    done = CliRunner().invoke(publisher, ["bounce", *args], input=message)
+    return done.exit_code, done.stdout, done.stderr
+
+
 def kinds(site: Any) -> list[str]:
     return [block["kind"] for block in site.json("subscribers", "show", READER)["suppressions"]]
 
@@ -54,18 +62,18 @@ def kinds(site: Any) -> list[str]:
 def test_a_pipe_ends_with_0_for_what_was_read_and_75_for_everything_else(site: Any, tmp_path: Path) -> None:
     ring, folder = mailed(site), str(site.folder)
     ids = [one["id"] for one in reversed(site.json("mailings", "list")) if one["kind"] == "digest"]
-    for mailing in ids:
-        done = pipe(bounced(ring, mailing), "--site", folder)
-        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    done = pipe(bounced(ring, ids[0]), "--site", folder)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert call(bounced(ring, ids[1]), "--site", folder) == (0, "", "")
     assert kinds(site) == ["bounce"]
-    shown = json.loads(pipe(bounced(ring, ids[0]), "--site", folder, "--json").stdout)
+    shown = json.loads(call(bounced(ring, ids[0]), "--site", folder, "--json")[1])
     assert (shown["effect"], shown["read_before"]) == ("counted", True)
     assert "refused too much" in site.run("subscribers", "show", READER).stdout
     assert "came back 1 bounce" in site.run("mailings", "show", str(ids[0])).stdout
     assert "2 bounces in 7 days" in site.run("status").stdout
     forged = SAMPLES["complaint"].text.format(to="x@y", path="x@y", id="x@y", reader=READER).encode()
     for message in (b"", b"\xff\0" * 1000, b"x" * 3_000_000, forged):
-        assert pipe(message, "--site", folder).returncode == 0
+        assert call(message, "--site", folder)[0] == 0
     assert kinds(site) == ["bounce"]
     kept = json.loads(site.run("bounce", "--kept", "--json").stdout)
     assert [one["message"][:9] for one in kept][2:] == ["x" * 9, "Return-Pa"]
@@ -81,13 +89,14 @@ def test_a_pipe_ends_with_0_for_what_was_read_and_75_for_everything_else(site: A
         ("--site", folder, "--at", "never"),
         ("--site", folder, "extra"),
     ):
-        done = pipe(forged, *args)
-        assert done.returncode == 75, args
-        assert done.stderr.startswith(b"publisher: "), args
-        assert done.stderr.count(b"\n") == 1, done.stderr
+        code, _, said = call(forged, *args)
+        assert code == 75, args
+        assert said.startswith("publisher: "), args
+        assert said.count("\n") == 1, said
+    assert pipe(forged, "--site", str(broken)).returncode == 75
     (site.folder / ".publisher/publisher.db").rename(tmp_path / "elsewhere.db")
-    assert pipe(forged, "--site", folder).returncode == 75
-    assert pipe(b"", "--help").returncode == 0
+    assert call(forged, "--site", folder)[0] == 75
+    assert call(b"", "--help")[0] == 0
 
 
 def test_a_maildir_keeps_what_is_no_report_and_loses_what_was_read(site: Any, tmp_path: Path) -> None:
