@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from publisher.services.posts import content
     from publisher.services.publishing import publish
     from publisher.services.publishing.folder_snapshot import SnapshotCache
+    from publisher.stores.files.locks import FileIdentity
 
 
 LEAST_FREE = 500_000
@@ -89,6 +90,7 @@ class App(OpenSite):
     _next_post: datetime | None = None
     _published = False
     _page_only: "Sequence[Post]" = ()
+    _posts_folder: "FileIdentity | None" = None
 
     @cached_property
     def _snapshots(self) -> "SnapshotCache":
@@ -109,6 +111,8 @@ class App(OpenSite):
     def with_settings(self, settings: "Settings", own_templates: Path | None = None) -> Self:
         other = super().with_settings(settings, own_templates)
         other._next_post, other._published = self._next_post, self._published
+        if settings.posts.dir == self.settings.posts.dir:
+            other._posts_folder = self._posts_folder
         return other
 
     def time_to_write(self) -> datetime:
@@ -194,6 +198,9 @@ class App(OpenSite):
         with self.lock("publish"), gc_paused(), reading_ahead(self):
             must_be_up_to_date(self, publishing=True)
             now = self.time_to_write()
+            if self._posts_were_replaced():
+                self.__dict__.pop("_snapshots", None)
+                changed_paths = None
             deps = self._deps_now(forced)
             done = services.publish.publish(
                 deps,
@@ -237,6 +244,26 @@ class App(OpenSite):
             removed_lists=tuple(removed),
             settings_changes=tuple(changes),
         )
+
+    def _posts_were_replaced(self) -> bool:
+        """Whether the folder of posts is another one than at this process's last publish, by a release link
+        or a mount. Raises Refused if none of the published posts is in it: what is there is not this site's,
+        and would withdraw everything.
+        """
+        from publisher.stores.files.locks import identity
+
+        folder, before = self.settings.posts.dir, self._posts_folder
+        now = identity(folder)
+        if now is None or before in (None, now):  # that it is gone is found by the scan
+            self._posts_folder = before or now
+            return False
+        known = [known.post.path for known in self.store.all_posts() if known.live]
+        if known and not any((folder / path).exists() for path in known):
+            what = f"{folder} is not the folder that was published from, and none of its posts is there"
+            raise Refused("posts", what, "put it back (is its disk mounted?), or restart publisher to use it")
+        self.say(f"{folder} is another folder now: {os.path.realpath(folder)}; going on with its posts")
+        self._posts_folder = now
+        return True
 
     def _deps_now(self, forced: frozenset[str]) -> "Deps":
         """`deps` with templates and the file of adopted ids as they are now: either may have changed."""

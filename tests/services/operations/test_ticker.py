@@ -1,6 +1,7 @@
 """A tick that fails: it is noted, it stops nothing, and what it was told is not lost."""
 
 import logging
+import shutil
 import threading
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
@@ -243,3 +244,32 @@ def test_withdrawn_posts_are_named_with_the_reason(
         ticking.tick()
     said = [(r.message, vars(r)["path"]) for r in caplog.records if r.message.startswith("post_")]
     assert said == [("post_withdrawn", "first.md"), ("post_restored", "first.md")]
+
+
+def test_a_posts_folder_that_was_swapped_goes_on_if_it_is_this_sites_and_stops_if_it_is_not(
+    ticking: Ticking,
+) -> None:
+    ticking.write("second")
+    ticking.tick()
+    old, new = ticking.posts.with_name("old"), ticking.posts.with_name("new")
+    shutil.copytree(ticking.posts, new)
+    (new / "third.md").write_text(POST.format("third"))
+    ticking.posts.rename(old)
+    new.rename(ticking.posts)  # the next release
+    ticking.tick()
+    assert (ticking.titles, ticking.problems) == (["first", "second", "third"], [])
+    for wrong in ({}, {"other.md": POST.format("other")}):
+        ticking.posts.rename(new)
+        ticking.posts.mkdir()  # not mounted, or another site's
+        for name, text in wrong.items():
+            (ticking.posts / name).write_text(text)
+        for _ in range(3):
+            ticking.ticker.files_changed(None)
+            ticking.tick()
+        [problem] = ticking.problems
+        assert "is not the folder that was published from, and none of its posts is there" in problem
+        assert ticking.titles == ["first", "second", "third"]
+        shutil.rmtree(ticking.posts)
+        new.rename(ticking.posts)
+        ticking.tick()
+        assert ticking.problems == []
