@@ -287,8 +287,8 @@ class ListSettings(SectionValues):
     )
     min_gap: timedelta = setting(
         DURATION,
-        help="How long after a mail the next one goes to readers of the immediate cadence; what is "
-        "published in between comes together.",
+        help="The shortest time between two mails to a reader of the immediate cadence. Posts published in "
+        "between come in one mail.",
         default="10m",
     )
     approve: bool = setting(

@@ -423,15 +423,15 @@ class MailSettings(SectionValues):
     )
     canary: Canary = setting(
         CANARY,
-        help='Of a digest to "over" readers or more a share goes first; if more of it than the limit is '
-        'refused, the rest is held. Default: as shown. "off": all go at once.',
+        help='A digest to at least "over" readers goes to a share of them first; if more than the limit of '
+        'these messages are refused, the rest is held. Default: as shown. "off": send all at once.',
         unset=Canary(),
         shown='{share = "1%", limit = "5%", over = 5000}',
     )
     retention: timedelta | None = setting(
         RETENTION,
-        help="How long the ledger keeps each delivery: when, and in which words it was answered. After "
-        "that it knows the counts of the mailing, and who had it.",
+        help="How long the ledger keeps each delivery, with its time and the server's reply. After that it "
+        "keeps the mailing's counts, and who received it.",
         default="400d",
     )
 

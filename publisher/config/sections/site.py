@@ -261,7 +261,7 @@ class SiteSettings(SectionValues):
     static: Path | None = setting(
         PATH,
         help="A folder of files that are copied into public/ as they are: logos, favicon.ico, robots.txt, "
-        "CNAME, ads.txt, .well-known. Never over a document of Publisher's own.",
+        "CNAME, ads.txt, .well-known. They never replace Publisher's own documents.",
         shown='"static/"',
     )
     palette: Palette = setting(
@@ -379,7 +379,7 @@ class PostsSettings(SectionValues):
     dir: Path = setting(PATH, help="The folder your posts are in.", default="posts")
     include: tuple[str, ...] = setting(
         WORDS,
-        help="Patterns of the files in it that are posts.",
+        help="Patterns of the files in dir that are posts.",
         default=["**/*.md", "**/*.markdown", "**/*.mdx", "**/*.html"],
     )
     exclude: tuple[str, ...] = setting(
@@ -388,14 +388,14 @@ class PostsSettings(SectionValues):
     profile: str = setting(
         one_of(*PROFILES),
         help="The generator that the posts are made for: how it reads dates, and where it puts posts. "
-        '"auto" asks the configuration beside the posts.',
+        '"auto" finds it by the configuration beside the posts.',
         default="auto",
     )
     permalink: str | None = setting(
         PERMALINK,
-        help="Where a post is found under site.url, unless it says so itself. Pages of posts.pages are there "
-        "too if this is set, else under /posts/. Default: as the generator has it, "
-        "else :year/:month/:day/:slug/.",
+        help="Where a post is found under site.url, unless its front matter says otherwise. With "
+        "posts.pages, its page is there too if you set this, else under /posts/. Default: as the generator "
+        "has it, else :year/:month/:day/:slug/.",
         shown='":year/:month/:day/:slug/"',
     )
     defaults: Mapping[str, Any] = setting(
