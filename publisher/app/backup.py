@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from publisher.app.open_site import OpenSite
     from publisher.core.times import ClockLag
     from publisher.services.deps import Deps
+    from publisher.services.digests.preview import SimulatedEvent
     from publisher.services.operations import reconcile
-    from publisher.services.operations.simulate import SimulatedEvent
 
 
 def save(site: "OpenSite", target: Path) -> "Mapping[str, object]":
@@ -169,7 +169,7 @@ def simulated(
     timer that runs `publisher publish` at `start` and then at that interval. Raises UsageError if something
     was published after `start` or `end` comes first, and whatever `publish` raises.
     """
-    from publisher.services.operations.simulate import simulate
+    from publisher.services.digests.preview import simulate
 
     head = site.store.head().at
     if head is not None and start < head and not services.preflight.log_stays_ahead(site.store, start):

@@ -9,8 +9,7 @@ from importlib import import_module
 import click
 
 from publisher import __version__
-from publisher.cli.help import HelpContext, options_of_every_command
-from publisher.cli.terminal import STYLE, colored, paint_labels
+from publisher.cli.help import STYLE, HelpContext, colored, options_of_every_command, paint_labels
 from publisher.core.errors import PublisherError
 
 COMMANDS = {

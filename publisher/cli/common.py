@@ -16,8 +16,7 @@ import click
 from publisher.app import App, fixed, wall_clock
 from publisher.app.backup import check_identity, must_not_be_lost
 from publisher.cli import printable, printable_json
-from publisher.cli.help import did_you_mean
-from publisher.cli.terminal import STYLE, colored, is_urgent, paint_labels, table_lines
+from publisher.cli.help import STYLE, colored, did_you_mean, is_urgent, paint_labels, table_lines
 from publisher.config import RawSettings, Settings, load, load_with_source
 from publisher.core.errors import OutputError, PublisherError, SettingsError, UsageError
 from publisher.core.subscribers.subscription import MailingList

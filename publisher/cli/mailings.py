@@ -38,12 +38,12 @@ from publisher.core.delivery.mailing import (
 from publisher.core.delivery.relay_logs import LoggedOutcome
 from publisher.core.errors import Refused, UsageError
 from publisher.core.times import local_time
-from publisher.services.delivery.unknown_outcomes import unknown_deliveries
+from publisher.services.delivery.deliver import unknown_deliveries
 from publisher.services.mail.messages import message_id
 from publisher.services.operations import mailings as verbs
 
 if TYPE_CHECKING:
-    from publisher.services.delivery.unknown_outcomes import LogReport
+    from publisher.services.delivery.deliver import LogReport
 
 
 MAX_UNKNOWN_SHOWN = 50
@@ -335,7 +335,7 @@ def decide_by_log(
     """Carries out `resolve --log`: settles what the log proves, and lists the rest."""
     from publisher.core.delivery.relay_logs import line_time
     from publisher.imports.log_files import lines_of, size_of
-    from publisher.services.delivery.unknown_outcomes import SettledDelivery, resolve_by_log
+    from publisher.services.delivery.deliver import SettledDelivery, resolve_by_log
 
     now = app.clock()
     local = now.astimezone().tzinfo or UTC

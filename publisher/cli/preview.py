@@ -25,8 +25,7 @@ from publisher.cli.due_readers import skipped_json
 from publisher.cli.help import command
 from publisher.core.mail.message import LintProblem, SendVerdict
 from publisher.core.times import local_time, parse_duration
-from publisher.services.digests.preview import send_test
-from publisher.services.operations.simulate import SimulatedEvent
+from publisher.services.digests.preview import SimulatedEvent, send_test
 
 MIN_PERIOD = timedelta(minutes=1)
 

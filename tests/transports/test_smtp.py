@@ -22,7 +22,7 @@ from smtp_server import EXTENSIONS, Also, Drop, Rule, Say, Silence, SmtpServer, 
 
 from publisher.core.mail.message import Message, Outcome, Phase, SendVerdict
 from publisher.transports.smtp import Smtp
-from publisher.transports.smtp.session import SmtpSession
+from publisher.transports.smtp.transport import SmtpSession
 
 pytestmark = pytest.mark.usefixtures("each_loop")
 

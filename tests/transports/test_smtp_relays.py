@@ -9,7 +9,7 @@ from smtp_sends import ACCEPTED, DEFERRED, MESSAGE, REJECTED, UNKNOWN, copies, r
 from smtp_server import Drop, Rule, Say, SmtpServer, on
 
 from publisher.core.mail.message import Outcome, Phase
-from publisher.transports.smtp import Smtp, relay_pool
+from publisher.transports.smtp import Smtp, transport
 
 
 class Clock:
@@ -17,7 +17,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
-        monkeypatch.setattr(relay_pool, "asyncio", SimpleNamespace(get_running_loop=lambda: self))
+        monkeypatch.setattr(transport, "asyncio", SimpleNamespace(get_running_loop=lambda: self))
 
     def time(self) -> float:
         return self.now
@@ -41,14 +41,14 @@ def test_a_relay_that_failed_is_asked_last_twice_as_long_each_time(monkeypatch: 
     clock = Clock(monkeypatch)
     with SmtpServer(on("connect", Drop())) as failing, SmtpServer() as good:
         relays = Smtp([relay(good.port), relay(failing.port, weight=50)])
-        rest = relay_pool.FIRST_REST
+        rest = transport.FIRST_REST
         for _ in range(8):
             assert asked(relays, failing)
             clock.now += rest - 0.1
             assert not asked(relays, failing), f"it rests {rest} s"
             clock.now += 0.2
-            rest = min(2 * rest, relay_pool.LONGEST_REST)
-        assert rest == relay_pool.LONGEST_REST
+            rest = min(2 * rest, transport.LONGEST_REST)
+        assert rest == transport.LONGEST_REST
 
 
 def test_a_relay_that_answers_again_has_its_share_and_a_clean_record(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,14 +1,22 @@
 """Previews: a digest as its readers, or one of them, would get it. Nothing is written. A preview that is sent
 as a test to one address is marked in its subject and leaves no trace in mailings, readers or counts.
+
+Simulates what would be published and mailed up to a future date, over a copy of the state.
+
+    publish, without documents -> plan mail -> on to when the next post, digest or timer is due -> ...
+
+The log, the planning and the rendering are the real ones; nothing is delivered. A mailing is reported for the
+time it is planned. Quiet hours, warm-up and throttling may delay it further.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from publisher.core.addresses import Address, parse_address, parse_mailbox
+from publisher.core.delivery.mailing import Mailing
 from publisher.core.digests.digest import CohortKey, DigestSelector, ReaderStatus
 from publisher.core.errors import Refused
 from publisher.core.mail.dkim import canonical_message
@@ -26,6 +34,7 @@ from publisher.core.mail.message import (
 )
 from publisher.core.mail.mime import compose, date_value, to_value
 from publisher.core.publishing.log import PublishedPost
+from publisher.core.publishing.plan import Change
 from publisher.core.subscribers.subscription import ContentPreference, MailingList, Subscription
 from publisher.core.tokens import address_key
 from publisher.ports import Store
@@ -39,9 +48,12 @@ from publisher.services.digests.due_readers import (
     due_query,
     due_report,
     log_after_publish,
+    next_mail,
 )
-from publisher.services.digests.planner import group_cohorts, projected_digest
+from publisher.services.digests.planner import Skipped, group_cohorts, plan_mail, projected_digest
 from publisher.services.mail.messages import reader_tokens
+from publisher.services.publishing.folder_snapshot import SnapshotCache
+from publisher.services.publishing.publish import update_log
 
 RECENT = 5
 """How many of the newest posts are shown when nothing is new for anybody."""
@@ -242,3 +254,54 @@ async def _send(deps: Deps, spec: MailingList, drawn: RenderedPreview, to: Addre
         return await session.offer(message) or await session.commit()
     finally:
         await session.close()
+
+
+RETRY_AFTER = timedelta(minutes=10)
+"""How soon something that is due and failed is tried again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatedEvent:
+    """What happens at an instant: changes of the log, planned mailings, digests skipped because they were too
+    late, and why mail could not be made.
+    """
+
+    at: datetime
+    changes: tuple[Change, ...]
+    mailings: tuple[Mailing, ...]
+    problem: str = ""
+    skipped: tuple[Skipped, ...] = ()
+
+
+def simulate(
+    deps: Deps, start: datetime, end: datetime, every: timedelta | None = None
+) -> Iterator[SimulatedEvent]:
+    """Everything from `start` to `end`, inclusive, in order, as `publisher run` would do it or, with `every`,
+    a timer that runs `publisher publish` at `start` and then at that interval. `deps` belong to the copy; the
+    folder of posts is assumed not to change. Raises what a publish raises, such as Refused.
+    """
+    deps = replace(deps, process=replace(deps.process, run_is_active=lambda: every is None))
+    last, now, first = SnapshotCache(), start, True
+    while now <= end:
+        plan = update_log(deps, now, last, None if first else ()).plan
+        first, before = False, deps.adapters.store.next_mailing_id()
+        mail = plan_mail(deps, now)
+        problem, skipped = "; ".join(map(str, mail.unsent)), mail.skipped
+        made = (
+            deps.adapters.store.mailing(id, counted=False)
+            for id in range(before, deps.adapters.store.next_mailing_id())
+        )
+        mailings = tuple(mailing for mailing in made if mailing is not None)
+        if plan.changes or mailings or problem or skipped:
+            yield SimulatedEvent(
+                at=now, changes=plan.changes, mailings=mailings, problem=problem, skipped=skipped
+            )
+        if every is not None:
+            now += every
+            continue
+        coming = [
+            at for at in (plan.next_at, next_mail(deps.rules, deps.adapters.store, now)) if at is not None
+        ]
+        if not coming:
+            return
+        now = max(min(coming), now + RETRY_AFTER) if problem or min(coming) <= now else min(coming)

@@ -30,8 +30,8 @@ from publisher.core.errors import Refused, UsageError
 from publisher.core.mail.mime import freeze_segments
 from publisher.core.subscribers.subscription import MailingList
 from publisher.ports import Store
+from publisher.services.delivery.deliver import resolve_deliveries, unknown_deliveries
 from publisher.services.delivery.safeguards import count_bounces
-from publisher.services.delivery.unknown_outcomes import resolve_deliveries, unknown_deliveries
 from publisher.services.deps import Deps
 from publisher.services.digests.compose import digest_of, lint_digest
 from publisher.services.digests.due_readers import CHUNK

@@ -26,7 +26,7 @@ from publisher.core.delivery.reconciliation import (
 from publisher.core.mail.message import MailTransport
 from publisher.core.subscribers.subscription import Departure, ListChange, SubscriptionState
 from publisher.ports import Store
-from publisher.services.delivery.unknown_outcomes import RESTORED
+from publisher.services.delivery.deliver import RESTORED
 from publisher.services.deps import Deps
 from publisher.services.operations.mailings import doubt_mailed_again
 from publisher.services.publishing.folder_snapshot import SnapshotCache

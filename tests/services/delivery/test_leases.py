@@ -13,7 +13,7 @@ from smtp_server import Hold, SmtpServer, on
 
 from publisher.services.delivery import deliver, worker
 from publisher.services.delivery.outcomes import DeliveryStats
-from publisher.transports.smtp import session
+from publisher.transports.smtp import transport
 
 SHORT = timedelta(seconds=0.6)
 
@@ -37,7 +37,7 @@ def leased_until(site: MailSite) -> list[datetime]:
 def test_a_lease_is_longer_than_a_server_may_take_and_renewed_in_time() -> None:
     """RFC 5321 4.5.3.2.6: ten minutes for the answer to the final dot. A third of the lease may have gone."""
     assert timedelta(minutes=15) == worker.LEASE
-    assert timedelta(seconds=session.ANSWER) <= worker.LEASE * 2 / 3
+    assert timedelta(seconds=transport.ANSWER) <= worker.LEASE * 2 / 3
 
 
 def test_a_run_that_waits_for_longer_than_its_lease_keeps_it_and_nothing_is_sent_by_another(

@@ -17,7 +17,7 @@ from publisher.cli import publisher
 from publisher.config import load
 from publisher.core.delivery.mailing import Transition, TransitionCause
 from publisher.core.errors import Refused, UsageError
-from publisher.services.delivery import unknown_outcomes
+from publisher.services.delivery import deliver
 from publisher.services.operations.reconcile import reconcile, store_lag
 from publisher.services.subscribers import subscribe
 
@@ -257,7 +257,7 @@ def test_a_doubt_can_be_sent_again_and_goes_out_once(site: Site) -> None:
 def test_of_many_doubts_a_person_sees_the_first_and_a_program_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unknown_outcomes, "PART", 20)
+    monkeypatch.setattr(deliver, "PART", 20)
     many = MailSite(tmp_path / "many", readers(55))
     app = many.app()
     batch = app.store.claim_batch("dead", many.now, many.now)

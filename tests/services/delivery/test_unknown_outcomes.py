@@ -13,7 +13,7 @@ from stores import mark_sending
 
 from publisher.core.delivery.mailing import MailingKind, Route, Transition, TransitionCause
 from publisher.core.errors import OutputError
-from publisher.services.delivery.unknown_outcomes import PART
+from publisher.services.delivery.deliver import PART
 from publisher.services.subscribers import signup
 from publisher.stores.sql.store import SqlStore
 

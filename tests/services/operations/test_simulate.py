@@ -17,7 +17,7 @@ from publisher.cli.preview import simulate
 from publisher.config import load
 from publisher.core.errors import UsageError
 from publisher.core.subscribers.subscription import Preferences, SchedulePreference
-from publisher.services.operations.simulate import SimulatedEvent
+from publisher.services.digests.preview import SimulatedEvent
 from publisher.services.subscribers import departures, subscribe
 from publisher.services.subscribers.subscribe import next_due_of
 

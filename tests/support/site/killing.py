@@ -220,7 +220,7 @@ def _act(app: Any, what: str, *words: str) -> None:
         case "resolves by log":
             from datetime import UTC
 
-            from publisher.services.delivery.unknown_outcomes import resolve_by_log, unknown_deliveries
+            from publisher.services.delivery.deliver import resolve_by_log, unknown_deliveries
             from publisher.services.operations import mailings
 
             mailing = mailings.find_mailing(deps.adapters.store, int(words[0]))
