@@ -3,11 +3,10 @@
 A command is made with `@command(examples=...)`, a group with `@group()`, and the commands within a group are
 like these. Examples are shown by --help, in the reference and in the man pages, and a test runs each.
 
-What output looks like: tables, colors, and how much a command says.
-
-A terminal gets a table with a header, its columns lined up and cut to the window. A pipe gets the same rows
-without a header, the cells whole and separated by tabs, for `cut`, `awk` and `sort`. Colors only repeat what
-the words say: the label that begins a line, headers, headings.
+Also how output looks: tables, colors, and how much a command says. A terminal gets a table with a header, its
+columns lined up and cut to the window. A pipe gets the same rows without a header, the cells whole and
+separated by tabs, for `cut`, `awk` and `sort`. Colors only repeat what the words say: the label that begins a
+line, headers, headings.
 """
 
 import os

@@ -7,8 +7,8 @@ Up to the intent a crash repeats safely, for the message was not ended. From the
 recorded it is unknown what became of it, and it is listed, unless the transport can tell. No transaction is
 open while talking to a server.
 
-Deliveries whose outcome is unknown, because a run died before it knew the answer: the transport is asked,
-a relay's log may prove the outcome, and the rest waits for an operator.
+A run begins by looking up the deliveries whose outcome is unknown, because an earlier run died before it knew
+the answer: the transport is asked, a relay's log may prove the outcome, and the rest waits for an operator.
 
     unknown deliveries -> the log, line by line -> what each of our lines proves -> resolved, some hundreds in
         one transaction -> [resolve:settled]

@@ -1,7 +1,7 @@
 """Previews: a digest as its readers, or one of them, would get it. Nothing is written. A preview that is sent
 as a test to one address is marked in its subject and leaves no trace in mailings, readers or counts.
 
-Simulates what would be published and mailed up to a future date, over a copy of the state.
+`simulate` tells what would be published and mailed up to a future date, over a copy of the state.
 
     publish, without documents -> plan mail -> on to when the next post, digest or timer is due -> ...
 

@@ -1,5 +1,5 @@
-"""Several relays as one transport: connections are distributed by weight, and if one relay fails another
-takes over.
+"""SMTP as a transport. Several relays are one transport: connections are distributed by weight, and if one
+relay fails another takes over.
 
 A relay has failed if it cannot be reached, refuses the sender, loses connections, or cannot accept a message.
 It is then tried last for a while. Until another relay fails too, mail goes through that one, or waits for a
@@ -7,11 +7,10 @@ free connection to it.
 
 A session: one message at a time over a connection, in two steps (RFC 5321 3.3).
 
-    offer    MAIL, RCPT and DATA (pipelined where the server allows it, RFC 2920), 354, the data without its
-    end
-    commit   "." CRLF, and the reply. If the next message is known, its MAIL, RCPT and DATA go in the same
-    packet
-             (RFC 2920 3.1: content may be the first of a group)
+    offer    MAIL, RCPT and DATA (pipelined where the server allows it, RFC 2920), 354, the data
+             without its end
+    commit   "." CRLF, and the reply. If the next message is known, its MAIL, RCPT and DATA go in
+             the same packet (RFC 2920 3.1: content may be the first of a group)
     drop     closes the connection before the end: the server must not deliver (RFC 5321 3.8, 6.1)
 
 A message that was decided before the end is safe to repeat; between the end and the reply its outcome is
