@@ -18,7 +18,7 @@ import warm
 from click.shell_completion import BashComplete
 
 from publisher.cli import publisher
-from publisher.cli.terminal import table_lines
+from publisher.cli.help import table_lines
 
 POST = "---\ntitle: Good\ndate: 2024-10-01\n---\nWords.\n"
 RELAY = '[mail]\ntransport = "smtp"\n[[mail.relays]]\nhost = "127.0.0.1"\nsecurity = "none"\n'
