@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from publisher.app import App
 from publisher.cli.common import count, echo, say, utc
-from publisher.cli.terminal import colored
+from publisher.cli.help import colored
 from publisher.core.delivery.holds import describe_hold
 from publisher.core.delivery.mailing import DeliveryState, Mailing, MailingHold, MailingKind
 
