@@ -55,6 +55,12 @@ APP_PATHS = (*APP_NAMES, "api", "hooks")
 RESERVED_NAMES = frozenset({"assets", "archive", "digests", *APP_PATHS})
 """First path segments that no alias may take: documents have them, or the web server answers them itself."""
 
+
+def is_reserved(path: str) -> bool:
+    """Whether a path under public/ belongs to Publisher itself, so that it is no former address of a post."""
+    return disk_key(path).partition("/")[0] in RESERVED_NAMES
+
+
 OUR_NAMES = ("index.html", "manifest.json", "feeds.opml")
 """Documents at the root that every site has."""
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from publisher.core.posts.page_paths import page_path
+from publisher.core.posts.page_paths import is_reserved, page_path
 from publisher.core.posts.post import (
     BadPost,
     Post,
@@ -184,12 +184,14 @@ def _sources(matches: Matches, new: Iterable[Change], readings: FileReadings) ->
 
 
 def _moved_pages(posts: Iterable[Post], matches: Matches) -> tuple[tuple[str, str], ...]:
-    """(old path under public/, post id) of pages whose address changed."""
+    """(old path under public/, post id) of pages whose address changed. Before posts had pages, their links
+    led there all the same.
+    """
     pairs = ((matches.of[post.path], post) for post in posts if post.path in matches.of)
     moved = {
         (page_path(hit.post.permalink), hit.id) for hit, post in pairs if hit.post.permalink != post.permalink
     }
-    return tuple(sorted(moved))
+    return tuple(sorted((path, id) for path, id in moved if not is_reserved(path)))
 
 
 def _clash(path: str, id: str, paths: Iterable[str]) -> BadPost:

@@ -20,7 +20,7 @@ from publisher.core.feeds.redirects import (
     resolve_chains,
 )
 from publisher.core.posts.page_paths import POSTS_FOLDER as POSTS
-from publisher.core.posts.page_paths import alias_path, page_path, url_path
+from publisher.core.posts.page_paths import alias_path, is_reserved, page_path, url_path
 from publisher.core.publishing.log import PublishedPost
 from publisher.ports import Store
 from publisher.services.deps import Deps, SiteRules
@@ -149,7 +149,7 @@ def mark_withdrawn_pages(
     paths = {page_path(k.post.permalink) for k in known if k.id in withdrawn} | {*recalled}
     if withdrawn:
         paths |= {path for path, id in store.former_addresses().items() if id in withdrawn}
-    store.set_withdrawn_addresses(paths - set(taken), now)
+    store.set_withdrawn_addresses({path for path in paths - set(taken) if not is_reserved(path)}, now)
 
 
 def move(deps: Deps, old: str, new: str, now: datetime) -> Sequence[Redirect]:

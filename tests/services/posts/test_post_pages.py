@@ -200,6 +200,22 @@ def test_addresses_of_publisher_itself_are_refused_by_name(site: Site) -> None:
     assert site.read("rss/index.xml").startswith("<?xml")
 
 
+def test_links_from_before_there_were_pages_lead_to_the_page(site: Site) -> None:
+    """But for addresses that are Publisher's own."""
+    (site.folder / "publisher.toml").write_text(TOML.replace("pages = true", ""), encoding="utf-8")
+    site.post("tides.md", "The sea.", title="Tides")
+    site.post("own.md", "The sea.", title="Own", permalink="/subscribe/")
+    site.post("gone.md", "The sea.", title="Gone", permalink="/digests/")
+    site.publish()
+    (site.folder / "publisher.toml").write_text(TOML, encoding="utf-8")
+    site.post("gone.md", "The sea.", title="Gone", permalink="/digests/", draft=True)
+    site.publish(NOW + timedelta(hours=1))
+    app = site.app()
+    leads = {move.path: move.target for move in app.store.all_redirects()}
+    app.close()
+    assert leads == {"2026/10/01/tides/index.html": "posts/2026/10/01/tides/", "posts/digests/index.html": ""}
+
+
 def test_a_feed_that_comes_later_takes_its_place_from_a_page_at_the_root(site: Site) -> None:
     toml = TOML.replace("[posts]", ROOT)
     (site.folder / "publisher.toml").write_text(toml, encoding="utf-8")
@@ -374,7 +390,7 @@ def test_a_note_without_a_title_has_none_in_feeds_and_its_first_words_in_links(s
     site.post("next.md", "Text.", title="Next", date="2026-10-02")
     site.publish()
     assert [item["title"] for item in site.feed()] == ["Next", ""]
-    assert '<title type="text"></title>' in site.read("feed.atom")
+    assert "<title></title>" in site.read("feed.atom")
     (note,) = (path for path in site.at("posts") if "note" in path)
     assert "<title>The ferry was late again and nobody on the quay could say" in site.read(note)
     link = re.search(r'rel="prev"><bdi[^>]*>([^<]*)<', site.read(note.replace("10/01/note", "10/02/next")))
