@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from publisher.cli.common import count, echo, say, show_json
-from publisher.cli.help import command
+from publisher.cli.help import NearestChoice, command
 from publisher.convert.blog import PLATFORMS, Conversion, convert_blog, read_export, write_folder
 
 
@@ -18,7 +18,7 @@ from publisher.convert.blog import PLATFORMS, Conversion, convert_blog, read_exp
         ("Convert, with pictures", "publisher convert ghost export.json posts --pictures content/images"),
     )
 )
-@click.argument("platform", type=click.Choice(list(PLATFORMS)))
+@click.argument("platform", type=NearestChoice(list(PLATFORMS)))
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 @click.option(

@@ -19,7 +19,7 @@ from publisher.cli.common import (
     site_options,
     utc,
 )
-from publisher.cli.help import command, did_you_mean, group
+from publisher.cli.help import NearestChoice, command, did_you_mean, group
 from publisher.core.errors import UsageError
 from publisher.core.feeds.redirects import Redirect
 from publisher.services.feeds import pages, redirects
@@ -30,7 +30,7 @@ from publisher.services.feeds.server_snippets import SERVERS, server_config
 
 @command("snippet", examples=(("Let nginx serve public/", "publisher feeds snippet nginx > feeds.conf"),))
 @site_options()
-@click.argument("server", metavar="SERVER", type=click.Choice(list(SERVERS)))
+@click.argument("server", metavar="SERVER", type=NearestChoice(list(SERVERS)))
 def snippet_(site: SiteOptions, server: str) -> None:
     """Print configuration for a web server that serves public/ itself.
 

@@ -229,6 +229,18 @@ def _bold(text: str) -> str:
     return paint(text, BOLD) if colored(sys.stdout) else text
 
 
+class NearestChoice(click.Choice[str]):
+    """A choice that answers a mistyped value with the nearest one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            near = nearest(str(value), [str(choice) for choice in self.choices])
+            hint = f" Did you mean {near!r}?" if near else ""
+            raise click.BadParameter(f"{error.message}{hint}", ctx=ctx, param=param) from None
+
+
 class HelpContext(click.Context):
     """A context whose help is made by HelpFormatter."""
 
@@ -305,7 +317,7 @@ def options_of_every_command() -> list[click.Parameter]:
     def option(*names: str, **given: Any) -> click.Option:
         return click.Option(names, expose_value=False, is_eager=True, **given)
 
-    when = click.Choice([when.value for when in ColorWhen])
+    when = NearestChoice([when.value for when in ColorWhen])
     return [
         option(
             "--color", type=when, metavar="WHEN", callback=set_color, help="auto (default), always or never."
@@ -332,8 +344,13 @@ def write_examples(examples: Examples, formatter: click.HelpFormatter) -> None:
 
 def did_you_mean(name: str, there: Sequence[str], label: str = "there are") -> str:
     """What to do about a mistyped name: "did you mean 'daily'? there are: daily, weekly"."""
+    listed = f"{label}: {', '.join(there) or 'none'}"
+    near = nearest(name, there)
+    return f"did you mean {near!r}? {listed}" if near else listed
+
+
+def nearest(name: str, there: Sequence[str]) -> str:
+    """The name that is most like `name`; "" if none is."""
     from difflib import get_close_matches  # as rarely as somebody mistypes
 
-    listed = f"{label}: {', '.join(there) or 'none'}"
-    near = get_close_matches(name, there, n=1)
-    return f"did you mean {near[0]!r}? {listed}" if near else listed
+    return next(iter(get_close_matches(name, there, n=1)), "")

@@ -28,7 +28,7 @@ from publisher.cli.common import (
 )
 from publisher.cli.due_readers import say_skipped, say_waiting, skipped_json, waiting_json
 from publisher.cli.feeds import ping_and_say
-from publisher.cli.help import command
+from publisher.cli.help import NearestChoice, command
 from publisher.cli.progress import delivery_progress, showing_progress
 from publisher.core.delivery.holds import describe_hold
 from publisher.core.errors import UsageError
@@ -81,7 +81,7 @@ def guard_options(*, mail: bool) -> Callable[[Command], Command]:
             forced = {"forced": frozenset(force) & frozenset(RULES)} if mail else {}
             return command(overrides=frozenset(overrides), answers=answers, **forced, **given)
 
-        names = click.Choice([Guard.MISSING.value, *(RULES if mail else ())])
+        names = NearestChoice([Guard.MISSING.value, *(RULES if mail else ())])
         text = "Continue even if many posts are missing at once, and withdraw them."
         text += " Or the name of a lint rule: send mails that break it." if mail else ""
         text += f" Or {PUBLIC_URL}: even if another site answers at web.public_url." if mail else ""

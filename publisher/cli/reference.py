@@ -14,7 +14,7 @@ import click
 from publisher import __version__
 from publisher.cli import SECTIONS, publisher
 from publisher.cli.common import echo, show_help
-from publisher.cli.help import Command, Examples, Group, HelpFormatter, command, did_you_mean
+from publisher.cli.help import Command, Examples, Group, HelpFormatter, NearestChoice, command, did_you_mean
 from publisher.core.errors import UsageError
 
 HEAD = """\
@@ -125,7 +125,7 @@ def markdown() -> str:
 
 
 def _root() -> click.Context:
-    return click.Context(publisher, info_name="publisher")
+    return click.Context(publisher, info_name="publisher", **publisher.context_settings)
 
 
 def commands_of(
@@ -323,7 +323,7 @@ if __name__ == "__main__":
         ("In fish", "publisher completion fish > ~/.config/fish/completions/publisher.fish"),
     )
 )
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=NearestChoice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
     """Print the script that completes commands, options, lists, feeds and posts in your shell.
 

@@ -25,7 +25,7 @@ from publisher.cli.common import (
     site_options,
 )
 from publisher.cli.due_readers import wait_in_words, waiting_json
-from publisher.cli.help import command, group
+from publisher.cli.help import NearestChoice, command, group
 from publisher.config import problems
 from publisher.core.delivery.holds import describe_hold
 from publisher.core.errors import OutputError, SettingsError
@@ -136,7 +136,7 @@ def local_zone() -> str:
 @site_options(at=True, as_json=True)
 @click.option(
     "--force-ok",
-    type=click.Choice([rule.value for rule in LintRule]),
+    type=NearestChoice([rule.value for rule in LintRule]),
     multiple=True,
     metavar="RULE",
     help="Do not count this lint rule as an error, for a mail that you will send with `publish "

@@ -25,7 +25,7 @@ from publisher.cli.common import (
     the_list,
     utc,
 )
-from publisher.cli.help import group
+from publisher.cli.help import NearestChoice, group
 from publisher.cli.subscribers_import import import_, suppress_files
 from publisher.core.errors import UsageError
 from publisher.core.subscribers.csv_cells import EXPORT_COLUMNS, guard_formula, to_cells
@@ -98,7 +98,7 @@ def add(site: SiteOptions, address: str, list_slug: str, confirmed: bool) -> Non
 )
 @site_options(as_json=True)
 @click.option("--list", "list_slug", metavar="LIST", shell_complete=complete_lists, help="Only this list.")
-@click.option("--state", type=click.Choice([str(s) for s in SubscriptionState]), help="Only this state.")
+@click.option("--state", type=NearestChoice([str(s) for s in SubscriptionState]), help="Only this state.")
 def list_(site: SiteOptions, as_json: bool, list_slug: str | None, state: str | None) -> None:
     """List every subscription: address, list, state, and when the next digest is due."""
     app = site.open(reads=True, last_good=True)
@@ -119,14 +119,22 @@ def list_(site: SiteOptions, as_json: bool, list_slug: str | None, state: str | 
         )
         show_json_rows(rows)
         return
+    none = True
+
+    def rows_of_all() -> Iterator[tuple[str, str, str, str]]:
+        nonlocal none
+        for s in found:
+            none = False
+            due = local(app, s.next_due_at) if s.state is SubscriptionState.ACTIVE else ""
+            yield s.address, s.list, s.state.value, due
+
     show_table(
         ("address", "list", "state", "next digest"),
-        (
-            (s.address, s.list, s.state, local(app, s.next_due_at) * (s.state is SubscriptionState.ACTIVE))
-            for s in found
-        ),
+        rows_of_all(),
         cut=("address",),
     )
+    if none:
+        say("no such subscriber" if list_slug or state else "no subscriber yet")
 
 
 @subscribers.command(

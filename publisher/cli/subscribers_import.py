@@ -20,7 +20,7 @@ from publisher.cli.common import (
     site_options,
     the_list,
 )
-from publisher.cli.help import command
+from publisher.cli.help import NearestChoice, command
 from publisher.cli.progress import bar
 from publisher.core.errors import UsageError
 from publisher.core.subscribers.cadences import CADENCES
@@ -108,12 +108,12 @@ EVERYBODY_LEFT = "\0"
 )
 @click.option(
     "--filtered",
-    type=click.Choice(["confirmed"]),
+    type=NearestChoice(["confirmed"]),
     help="How listmonk's CSV was filtered: it has only confirmed subscriptions, which become active.",
 )
 @click.option(
     "--unconfirmed",
-    type=click.Choice(["active", "pending"]),
+    type=NearestChoice(["active", "pending"]),
     help="How to import the readers of a single opt-in list of listmonk's.",
 )
 @click.option(

@@ -17,7 +17,7 @@ from publisher.cli.common import (
     show_table,
     site_options,
 )
-from publisher.cli.help import command, group
+from publisher.cli.help import NearestChoice, command, group
 from publisher.cli.progress import counts_text, mailing_json, state_text
 from publisher.core.delivery.mailing import DeliveryState, Mailing, MailingHold
 from publisher.core.errors import Refused
@@ -97,7 +97,7 @@ def release(site: SiteOptions, as_json: bool, id: int, dry_run: bool, yes: bool)
 @click.option(
     "--only",
     "which",
-    type=click.Choice([one.value for one in Unsent]),
+    type=NearestChoice([one.value for one in Unsent]),
     required=True,
     help="unsent: readers who were cancelled or skipped; rejected: readers whose mail was refused.",
 )
