@@ -188,6 +188,7 @@ def test_old_addresses_outlive_a_store_that_was_lost(blog: Any, running: Any) ->
     assert len(before) == 2
     for file in (blog.folder / ".publisher").glob("publisher.db*"):
         file.unlink()
+    blog.run("reconcile")
     blog.publish(AT.format(4))
     assert moves(blog) == before
     name = "posts/2024/10/01/one/index.html"
