@@ -225,6 +225,7 @@ class App(OpenSite):
             pages, unmade = services.archive_pages.write_mailing_pages(deps, now)
             self.store.set_problems("digest pages", unmade, now)
             ahead = services.preflight.describe_log_ahead(self.store, self.settings.site.timezone, now)
+            services.settings_changes.remember_documents(deps)
             if not id_file(self).exists():
                 check_identity(self)
             warnings = services.content.findings_of_changes(deps, done.plan)

@@ -21,7 +21,7 @@ from publisher.ports import Store
 from publisher.services.deps import Deps, SiteRules
 from publisher.services.digests.archive_pages import mailing_documents
 from publisher.services.digests.due_readers import NewTime, former_list, new_times
-from publisher.services.feeds.documents import is_page
+from publisher.services.feeds.documents import fingerprint, is_page
 from publisher.services.feeds.pages import OWNED_FOLDERS, posts_with_pages
 from publisher.services.feeds.redirects import stored_redirects
 from publisher.services.feeds.retired_feeds import retired_feeds
@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 
 SETTINGS = "settings"
 """Key in the store: what is compared of the settings besides lists, as JSON."""
+
+MADE_BY = "documents_by"
+"""Key in the store: what the documents of the last publish were made by. While it is the same, no document is
+compared: with pages for many posts that takes seconds.
+"""
 
 MAX_NAMED = 3
 """Documents that a sentence names; it counts the others."""
@@ -192,12 +197,26 @@ class _Unwritten:
         """Nothing: the next publish does that."""
 
 
+def remember_documents(deps: Deps) -> None:
+    """Remembers what the documents of this publish were made by."""
+    value, store = _made_by(deps), deps.adapters.store
+    if store.meta(MADE_BY) != value:
+        store.set_meta(MADE_BY, value)
+
+
+def _made_by(deps: Deps) -> str:
+    """Identifies settings, templates and version, as far as documents depend on them."""
+    rules = deps.rules
+    by = (rules.site, rules.feeds, rules.lists, rules.hubs, rules.post_pages, rules.id_rules.authority)
+    return fingerprint(deps.process.template_fingerprint, *by)[:32]
+
+
 def document_changes(deps: Deps, page_only: Sequence[Post]) -> DocumentChanges:
     """Which documents differ from what settings, templates and this version would make of the log as it is.
     Writes nothing, and makes no document.
     """
     store = deps.adapters.store
-    if store.head().baseline_at is None:
+    if store.head().baseline_at is None or store.meta(MADE_BY) == _made_by(deps):
         return DocumentChanges()
     quiet = replace(deps, adapters=replace(deps.adapters, store=cast("Store", _Unwritten(store))))
     known = store.all_posts() if deps.rules.post_pages else ()
