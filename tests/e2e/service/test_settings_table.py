@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from trial import Bench, Trial, command, edit, fine, mail_has, news, problem, shows, taken_up
+from trial import Bench, Trial, command, edit, fine, mail_has, news, post, problem, shows, taken_up
 
 WRITING: Sequence[Sequence[str]] = (
     ("publish",),
@@ -129,7 +129,8 @@ def trial(row: Row, beside: Sequence[Sequence[str]]) -> Trial:
             *(command(*words, code=1, says=key) for words in beside),
             problem(key),
             *expected(row, row.good, "news two"),  # what was good stays in force
-            news("between"),
+            post("between"),
+            shows("/feed.json", "between"),
             edit({row.name: row.again}),
             *(command(*words) for words in beside),
             fine(),
