@@ -96,6 +96,7 @@ def test_pages_of_withdrawn_posts_stay_gone_when_the_store_is_lost(site: Any) ->
     assert len(gone) == 1
     for file in (site.folder / ".publisher").glob("publisher.db*"):
         file.unlink()
+    site.run("reconcile")
     site.publish(LATER)
     site.publish(AFTER)
     assert withdrawn_pages(site) == gone
