@@ -120,7 +120,7 @@ def test_a_mail_that_cannot_be_made_without_it_waits_for_an_operator(site: Any, 
     assert "mailing 1: not sent: Rare.md was withdrawn" in site.publish(HIDDEN, code=1)
     assert "Rare.md was withdrawn" in site.run("mailings", "show", "1").stdout
     said = site.run("mailings", "resume", "1", "--at", LATER, code=1).stderr
-    assert "or `publisher mailings cancel 1`" in said
+    assert "or run `publisher mailings cancel 1`" in said
     site.run("deliver", "--at", LATER)
     assert site.mails() == []
     broken.unlink()
