@@ -71,11 +71,12 @@ class RepeatedJob:
 
     def __init__(self, scheduler: Any, work: Callable[[], None], every: timedelta, first: timedelta) -> None:
         self.turn = threading.Lock()
-        self._work, self._every = work, every
+        self._work = work
+        self._every: timedelta = every
         self._lock = threading.Lock()
         self._waiting = self._stopped = False
         # Not the job's own: that is still the past one while the work begins.
-        self._due = wall_clock() + first
+        self._due: datetime = wall_clock() + first
         self._job: Any = scheduler.add_job(
             self._run, "interval", seconds=every.total_seconds(), next_run_time=self._due
         )
@@ -84,7 +85,8 @@ class RepeatedJob:
         """Changes the interval; the next one begins now."""
         with self._lock:
             if every != self._every and not self._stopped:
-                self._every, self._due = every, wall_clock() + every
+                self._every = every
+                self._due = wall_clock() + every
                 self._job.reschedule("interval", seconds=every.total_seconds())
 
     def run_within(self, wait: timedelta = timedelta()) -> None:
@@ -114,7 +116,8 @@ class RepeatedJob:
             self._waiting = True
         with self.turn:
             with self._lock:
-                self._waiting, self._due = False, wall_clock() + self._every
+                self._waiting = False
+                self._due = wall_clock() + self._every
             if not self._stopped:
                 self._work()
 

@@ -182,7 +182,7 @@ def bounces(site: SiteOptions, id: int, ruling: str | None) -> None:
 
     if ruling is None:
         raise UsageError(f"mailing {id}", "reports may be right or wrong", "decide: --count or --ignore")
-    app = site.open(reads=True, last_good=True)
+    app = site.open()
     suppressed = rule_on_refusals(app.deps, id, RefusalRuling(ruling), app.clock())
     said = f"; {count(suppressed, 'address', 'addresses')} suppressed" if suppressed else ""
     say(f"mailing {id}: its refusals {'count' if ruling == 'count' else 'do not count'}{said}")

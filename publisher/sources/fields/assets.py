@@ -274,7 +274,8 @@ def smaller_picture(data: bytes) -> bytes:
                 profile = None if shown.mode == "CMYK" else profile
                 shown = shown.convert("RGBA" if has_alpha and kind != "JPEG" else "RGB")
             width = min(size[0], SMALL_WIDTH)
-            shown = shown.resize((width, max(1, round(size[1] * width / size[0]))), Image.Resampling.LANCZOS)
+            height = max(1, round(size[1] * width / size[0]))
+            shown = shown.resize((width, height), Image.Resampling.LANCZOS)  # pyright: ignore[reportUnknownMemberType]
             options: dict[str, Any] = {"icc_profile": profile} if profile else {}
             match kind:
                 case "JPEG":

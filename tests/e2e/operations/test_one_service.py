@@ -163,12 +163,14 @@ BY_THEIR_OWN_RULE = {
     "restore": "refused while a service works",
     "keys dkim": "makes files that no setting names yet",
     "templates copy": "copies a file for its author",
+    "bounce": "a mail server hands over what it cannot keep; reports only stop mail",
 }
 MORE = {
     "subscribers add": ["--list", "daily"],
     "subscribers import": ["--list", "daily"],
     "subscribers erase": ["--yes"],
     "subscribers suppress": ["someone@example.org"],
+    "mailings bounces": ["--ignore"],
     "mailings cancel": ["--yes"],
     "mailings resolve": ["--accept"],
     "mailings resend": ["--only", "unsent"],
