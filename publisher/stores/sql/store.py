@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError
 from publisher.core.digests.digest import DEFAULT_CONTENT_ID
 from publisher.core.errors import OutputError, StoreError
 from publisher.core.site import ServiceRecord, SettingsGeneration
-from publisher.stores.files import private_folder
+from publisher.stores.files import output_error, private_folder
 from publisher.stores.sql.database import Database, upsert
 from publisher.stores.sql.delivery.bounces import BounceRecords
 from publisher.stores.sql.delivery.holds import MailingHolds, WithdrawnPosts
@@ -281,8 +281,7 @@ def _create_file(path: Path) -> None:
         return
     except OSError as error:
         if not path.exists():
-            reason = error.strerror or str(error)
-            raise OutputError(str(path), f"the store cannot be made: {reason}", "check the folder") from error
+            raise output_error(path, error) from error
 
 
 def _missing(path: Path) -> StoreError:

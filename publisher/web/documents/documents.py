@@ -34,7 +34,6 @@ from publisher.web.documents.request import (
     choose_encoding,
     entity_tags,
     evaluate,
-    http_date,
     parse_http_date,
     parse_range,
     parse_request,
@@ -291,14 +290,13 @@ def respond(
 
 
 def dated(response: DocumentResponse, file: CachedFile, now: datetime) -> DocumentResponse:
-    """The response for `file`, with a Last-Modified that is not later than now, although the clock may have
-    been set back since (RFC 9110 8.8.2.1).
+    """The response for `file`, without a Last-Modified that lies in the future (RFC 9110 8.8.2.1): the clock
+    was set back, or the document changed twice within a second. The time of now would be that of the version
+    before, and curl takes a document with the same time for the same document.
     """
     if file.modified <= now:
         return response
-    date = http_date(now).encode()
-    headers = tuple((name, date if name == b"last-modified" else value) for name, value in response.headers)
-    return replace(response, headers=headers)
+    return replace(response, headers=tuple(it for it in response.headers if it[0] != b"last-modified"))
 
 
 def cache_control(file: CachedFile, max_age: int) -> tuple[bytes, bytes]:

@@ -164,7 +164,7 @@ def test_the_sign_up_form_works_with_the_keyboard_alone(browser: Browser, served
     page.keyboard.type("bo@example.org")
     with page.expect_navigation():
         page.keyboard.press("Enter")
-    assert "check your mail" in page.inner_text("main").lower()
+    assert "check your inbox" in page.inner_text("main").lower()
     context.close()
 
 

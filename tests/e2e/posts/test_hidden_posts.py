@@ -67,7 +67,7 @@ def test_a_hidden_post_leaves_every_place_and_each_place_says_so(mailed: Any, ru
     server = running("--web-only")
     for path in (f"/{page}", f"/{page.removesuffix('index.html')}"):
         answer = server.http.get(path)
-        assert (answer.status_code, "no longer available" in answer.text) == (410, True)
+        assert (answer.status_code, "This page has been removed." in answer.text) == (410, True)
     assert server.http.get(f"/{picture}").status_code == 404
     for token in re.findall(rf"{URL}/view/(\S+)", mail):
         assert "Rare" not in server.http.get(f"/view/{token}").text

@@ -471,9 +471,10 @@ TRIALS = (
         [rename("posts", "kept"), problem("is not there"), rename("kept", "posts"), fine()],
     ),
     Trial(
-        "Empty the folder of posts, and fill it again",
-        "Publishing stops, names the missing posts, and nothing is withdrawn.",
-        [rename("posts", "kept"), do(lambda bench: bench.path("posts").mkdir()), problem("published posts"),
+        "Put an empty folder in the place of the posts, and then theirs again",
+        "Publishing stops, names the folder, and nothing is withdrawn.",
+        [rename("posts", "kept"), do(lambda bench: bench.path("posts").mkdir()),
+         problem("is not the folder that was published from"),
          remove("posts"), rename("kept", "posts"), fine()],
         quick=True,
     ),

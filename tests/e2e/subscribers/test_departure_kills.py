@@ -18,7 +18,7 @@ from publisher.app import backup as keeping
 from publisher.core.addresses import parse_address
 from publisher.core.mail.message import Placeholder
 from publisher.core.subscribers.confirmation_limits import SignUpOutcome
-from publisher.core.subscribers.subscription import Subscription
+from publisher.core.subscribers.subscription import Subscription, SubscriptionState
 from publisher.core.tokens import Claim, Purpose, mailbox_key, sign, split_mailbox_key
 from publisher.services.subscribers import account, signup, subscribe
 
@@ -149,6 +149,23 @@ def test_who_left_is_never_mailed_after_a_kill(
             rows = connection.exec_driver_sql("SELECT address FROM subscribers").scalars().all()
         assert ANN not in rows
         app.close()
+
+
+def test_who_confirms_when_it_is_killed_confirms_with_the_same_link_again(
+    site: MailSite, runner: Runner
+) -> None:
+    app = site.app()
+    subscribe.add(app.deps, app.settings.lists[0], NEW, site.now, confirmed=False)
+    asked = found(app, NEW)
+    token = sign(Claim(purpose=Purpose.CONFIRM, subscription=asked.id, generation=1), app.ring)
+    app.close()
+    killed = {"code": -signal.SIGKILL}
+    assert runner.act(site.folder, site.now, "confirms", "confirm:journaled", token) == killed
+    app = site.app()
+    assert found(app, NEW).state is SubscriptionState.PENDING
+    app.close()
+    assert runner.act(site.folder, site.now, "confirms", "", token) == {"code": 0}
+    assert mailed_the_next_days(site) == [{*FIVE, NEW}] * 2
 
 
 def test_a_change_of_address_is_finished_by_a_restored_store_that_knows_of_it(
