@@ -152,10 +152,7 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "file" / "publisher.db"
     with pytest.raises(OutputError) as error:
         open_store(_url(path), create=True)
-    assert str(error.value) in (
-        f"{path}: the store cannot be made: File exists; check the folder",
-        f"{path}: the store cannot be made: Not a directory; check the folder",
-    )
+    assert str(error.value) == f"{path}: is below a file, not a folder; move that file away"
 
 
 @pytest.mark.parametrize(
@@ -228,7 +225,7 @@ except PublisherError as error:
         ),
         (0o444, 0o777, "OutputError {file}: cannot be written; the store needs its file and folder writable"),
         (0o000, 0o777, "StoreError {file}: the store cannot be read; check its owner and permissions"),
-        (None, 0o555, "OutputError {file}: the store cannot be made: Permission denied; check the folder"),
+        (None, 0o555, "OutputError {file}: is not writable; give this user permission to write there"),
     ],
 )
 def test_permissions_that_are_missing_are_one_line(
