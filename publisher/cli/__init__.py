@@ -146,7 +146,18 @@ def main() -> None:
         say_error(f"{what}; --debug shows where")
         sys.exit(1)
     finally:
+        write_what_is_left()
         gc.freeze()  # the process ends: nothing that is left need be gone over once more
+
+
+def write_what_is_left() -> None:
+    """Flushes stdout. Where nobody reads it any more (`| head`), the rest goes nowhere, or the interpreter
+    would complain of it as it ends.
+    """
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say_error(text: str) -> None:
