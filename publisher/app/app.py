@@ -446,7 +446,7 @@ class App(OpenSite):
         self.store.set_problems(area, [problem] if problem else [], self.clock())
 
     def read_bounce(self, raw: bytes) -> "returned_mail.ReadMessage":
-        """Does what one message tells that came back. Raises StoreError, OutputError: try it again."""
+        """Acts on one message that came back. Raises StoreError or OutputError: try it again."""
         from publisher.imports.returned_mail import legacy_verdict
 
         must_be_up_to_date(self)
@@ -454,14 +454,14 @@ class App(OpenSite):
         return services.returned_mail.read_returned_mail(self.deps, raw, self.clock(), legacy_verdict)
 
     def _forget_reports(self) -> None:
-        """Forgets mail that came back once its time is over."""
+        """Forgets mail that came back longer ago than it is kept."""
         now = self.clock()
         self.store.forget_reports(now - self.settings.mail.bounces.retention, now)
 
     def read_bounces(
         self, maildir: Path | None = None, *, stopping: Callable[[], bool] = lambda: False
     ) -> "returned_mail.MailboxTally | None":
-        """Does what the messages of a Maildir tell, or what is new in the mailbox that settings name; removes
+        """Acts on the messages of a Maildir, or on new ones in the mailbox that settings name, and removes
         those it understood. None if no mailbox is named. Raises SettingsError, SourceError, StoreError,
         OutputError.
         """
@@ -483,7 +483,7 @@ class App(OpenSite):
             return read(self.deps, messages, now, legacy_verdict, stopping=stopping)
 
     def housekeeping(self) -> None:
-        """Deletes pending sign-ups that nobody confirmed, and mail that came back once its time is over."""
+        """Deletes old sign-ups that nobody confirmed, and mail that came back longer ago than it is kept."""
         services.subscribe.forget_pending(self.store, self.clock())
         self._forget_reports()
 

@@ -34,7 +34,7 @@ from publisher.core.site import HEARTBEAT, SILENT
 
 if TYPE_CHECKING:
     from publisher.file_watcher import Watcher
-    from publisher.scheduler import Ticker
+    from publisher.ticker import Ticker
     from publisher.web.child_process import ServerProcess
 
 
@@ -259,7 +259,7 @@ class Service:
 
     def _publish_and_send(self) -> None:
         """Serves in a process of its own, while this one publishes and sends."""
-        from publisher.scheduler import Ticker
+        from publisher.ticker import Ticker
         from publisher.web.child_process import ServerProcess
 
         self._web = process = ServerProcess(self._app, self._server)

@@ -9,8 +9,8 @@ import pytest
 
 from publisher.app import App
 from publisher.config import load
-from publisher.scheduler import Ticker
 from publisher.stores.files.locks import is_locked
+from publisher.ticker import Ticker
 
 
 class Stepped:

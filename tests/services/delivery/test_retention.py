@@ -16,7 +16,7 @@ from smtp_server import SmtpServer
 from publisher.app import backup
 from publisher.cli import publisher
 from publisher.core.delivery.mailing import DeliveryState
-from publisher.scheduler import Ticker
+from publisher.ticker import Ticker
 
 TEN = readers(10)
 KEEP = 'retention = "30d"'

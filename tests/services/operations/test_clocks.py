@@ -17,8 +17,9 @@ from publisher.cli import publisher
 from publisher.config import load
 from publisher.core.errors import ClockBehind, Refused
 from publisher.core.publishing.log import LogKind
-from publisher.scheduler import RepeatedJob, Ticker, make_scheduler
+from publisher.scheduler import RepeatedJob, make_scheduler
 from publisher.services.subscribers import subscribe
+from publisher.ticker import Ticker
 
 NOW = datetime(2024, 6, 10, 9, tzinfo=UTC)
 DAY = timedelta(days=1)

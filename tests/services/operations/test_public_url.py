@@ -17,7 +17,7 @@ from smtp_server import SmtpServer
 from publisher.app import App
 from publisher.cli import publisher
 from publisher.core.tokens import KeyRing, SiteIdentity, is_challenge, prove_site, verifies_proof
-from publisher.scheduler import Ticker
+from publisher.ticker import Ticker
 from publisher.web.server import Server as Publisher
 
 ANN = "ann@example.org"

@@ -14,7 +14,8 @@ from stores import mark_sending
 
 from publisher.app import App, fixed
 from publisher.config import load
-from publisher.scheduler import RepeatedJob, Ticker, make_scheduler
+from publisher.scheduler import RepeatedJob, make_scheduler
+from publisher.ticker import Ticker
 
 TOML = '[site]\ntitle = "T"\nurl = "https://x.example/"\n[schedule]\npublish_every = "1h"\n'
 POST = "---\ntitle: {0}\ndate: 2024-05-01\n---\nWords.\n"
