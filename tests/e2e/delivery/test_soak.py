@@ -33,7 +33,9 @@ def test_random_kills_repeat_nothing_and_lose_nothing_silently(seed: int, site: 
     for number in range(5):
         site.post(f"{number}.md", f"---\ntitle: Post {number}\ndate: 2024-10-21\n---\nWords.\n")
 
-    kills = sum(killed(site, random.Random(f"{seed} {number}").uniform(0.4, 2.5)) for number in range(25))  # noqa: S311  # chance, not secrets
+    chance = random.Random(seed)  # noqa: S311  # chance, not secrets
+    # The first ones die early on any machine; each later one may get further.
+    kills = sum(killed(site, chance.uniform(0.3, 0.6 + 0.1 * number)) for number in range(25))
     site.publish(AT)
 
     assert kills, "every run was through before its kill: let them come earlier"
