@@ -82,6 +82,7 @@ class OpenSite:
         self.progress: Progress = lambda _what, _done, _of: None
         self.own_templates = own_templates
         self.real = real
+        self.monotonic = time.monotonic
         self.wake: Callable[[], None] = lambda: None
         self.first = False
         self.creates = True
@@ -181,7 +182,7 @@ class OpenSite:
         adapters = self._adapters(rules.throttling, run_id)
         process = Process(
             clock=self.clock,
-            monotonic=time.monotonic,
+            monotonic=self.monotonic,
             nonce=lambda: secrets.token_hex(12),
             keyring=lambda: self.ring,
             run_id=run_id,

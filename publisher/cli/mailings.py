@@ -347,7 +347,7 @@ def decide_by_log(
             left -= 1
             echo(f"{one.became:<9} {one.doubt.address}  {one.reply}")
 
-    with bar("reading", size_of(logs), app.deps.process.monotonic) as update:
+    with bar("reading", size_of(logs), app.monotonic) as update:
         read = resolve_by_log(
             app.deps,
             mailing,

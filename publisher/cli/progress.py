@@ -79,7 +79,7 @@ def bar(
 @contextmanager
 def showing_progress(app: App) -> Generator[None, None, None]:
     """Shows a bar for each step of what `app` does, once that has taken a second."""
-    file, ticks = sys.stderr, app.deps.process.monotonic
+    file, ticks = sys.stderr, app.monotonic  # not app.deps, which open the store
     if not file.isatty() or os.environ.get("TERM") == "dumb":
         yield
         return

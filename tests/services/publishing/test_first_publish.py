@@ -1,14 +1,17 @@
 """A site's first publish: a store made for it, and what becomes of that when it fails."""
 
 import sqlite3
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from publisher.app import App
+from publisher.cli import publisher
 from publisher.config import load
 from publisher.core.errors import SourceError
+from publisher.sources import FolderSource
 
 TOML = '[site]\ntitle = "T"\nurl = "https://t.example/"\nid_authority = "t.example,2026"\n'
 
@@ -30,6 +33,24 @@ def test_a_first_publish_leaves_a_store_like_any_other(app: App) -> None:
     report = app.publish(mail=False)
     assert (len(report.published.plan.changes), _journal(app), app.first) == (1, "wal", False)
     app.close()
+
+
+def test_the_command_begins_to_read_a_new_site_before_it_makes_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "publisher.toml").write_text(TOML, encoding="utf-8")
+    (tmp_path / "posts").mkdir()
+    (tmp_path / "posts" / "a.md").write_text("---\ndate: 2026-01-01\n---\nA\n", encoding="utf-8")
+    made: list[bool] = []
+    begin = FolderSource.ahead
+
+    def ahead(source: FolderSource) -> AbstractContextManager[None]:
+        made.append((tmp_path / ".publisher" / "publisher.db").exists())
+        return begin(source)
+
+    monkeypatch.setattr(FolderSource, "ahead", ahead)
+    result = CliRunner().invoke(publisher, ["publish", "--no-mail", "--site", str(tmp_path)])
+    assert (result.exit_code, made) == (0, [False]), result.output
 
 
 def test_a_first_publish_that_fails_leaves_nothing_half_open(app: App) -> None:
