@@ -110,6 +110,7 @@ def safe_html(
         html = fragments.with_originals(fragments.with_sizes(html, places), places)
     if MarkdownExtension.CAPTIONS in extensions:
         html = fragments.with_captions(html)
+    html = fragments.with_folds(html)
     if rtl or 'dir="rtl"' in html:
         html = _with_ltr_code(html)
     html = _with_plain_words(html, meanings, emoji=MarkdownExtension.EMOJI in extensions)

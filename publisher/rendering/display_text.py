@@ -136,6 +136,11 @@ def media_labels(words: LanguageWords) -> tuple[str, str]:
     return words.text("Watch the video"), words.text("Listen to the recording")
 
 
+def back_label(words: LanguageWords, number: str) -> str:
+    """The name of the link from a footnote back to where reference `number` is in the text."""
+    return words.text("Back to reference %(number)s", number=number)
+
+
 def label(post: DigestPost, words: LanguageWords) -> str:
     """A post's title, or else its first words, or else its day. At most 300 characters."""
     if post.gone:

@@ -11,14 +11,16 @@ there.
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from html import escape, unescape
+from urllib.parse import unquote
 
 from publisher.core.digests.digest import DigestPost
 from publisher.core.mail.lint.html import PICTURE_PREFIXES, why_unusable
-from publisher.core.mail.message import LISTEN_TEXT, WATCH_TEXT
-from publisher.core.posts.mathml import without_mathml
+from publisher.core.mail.message import BACK_URL, LISTEN_TEXT, WATCH_TEXT
+from publisher.core.posts.mathml import without_mathml_but_marked
 from publisher.core.posts.post import Image
 
 COLUMN = 536
@@ -57,6 +59,12 @@ _PIXELS = re.compile(r"(\d{1,5})(?:px)?")
 _PLAYER = re.compile(rf"<(video|audio)\b{_REST}>")
 _LINKED_HEADING = re.compile(r'<h([1-6])\b[^>]*\sid="([^"]+)"[^>]*>(.*?)</h\1>', re.DOTALL)
 _OPENS_WITH_PICTURE = re.compile(r"\s*(?:<(?:p|figure|div|a|picture)\b[^>]*>\s*)*<img\b", re.IGNORECASE)
+_BACK_URL = re.compile(BACK_URL)
+_BACK_LINK = re.compile(
+    rf'\s{{0,9}}<a\b(?P<attributes>[^<>]*\shref="[^"#]*(?P<target>{BACK_URL}[^"]*)"[^<>]*)>'
+    r"(?P<inside>(?:[^<]|</?sup>){1,30})</a>"
+)
+_REFERENCE = re.compile(r'\sid="([^"]+)"[^<>]*>\s*(?:<a\b[^<>]*>)?\s*\[?(\d{1,4})\]?\s*</a>')
 _ALIGNMENT_CLASSES = {"right": "end", "center": "mid"}
 """Classes in place of the `align` attribute that HTML no longer has."""
 
@@ -73,7 +81,8 @@ def mail_body(
     the post's own: the body may show it too, and its size is known. `labels` are the words of links to videos
     and recordings. `prefix` is put before every id, for no two posts of a mail may share one.
     """
-    html = _with_media_links(without_mathml(_FORBIDDEN.sub("", html)), labels)
+    html = without_mathml_but_marked(_without_back_links(_FORBIDDEN.sub("", html)))
+    html = _with_media_links(html, labels)
     widths = _widths_of_single_pictures(html)
 
     def picture(attrs: Attributes, at: int) -> str:
@@ -82,9 +91,10 @@ def mail_body(
     return _adapted(html, top=top, picture=picture, prefix=prefix)
 
 
-def page_body(html: str, image: Image | None = None) -> str:
+def page_body(html: str, image: Image | None = None, named: Callable[[str], str] = lambda _: "") -> str:
     """`html` for a page: headings from h2 down without a gap, pictures with an alt text; what scrolls
-    sideways, tables and code, can be reached by the keyboard (WCAG 2.1.1).
+    sideways, tables and code, can be reached by the keyboard (WCAG 2.1.1). `named` makes the attributes of a
+    link from a footnote back to the text, of the number of its reference.
     """
 
     def picture(attrs: Attributes, _at: int) -> str:
@@ -96,7 +106,41 @@ def page_body(html: str, image: Image | None = None) -> str:
         html = _PLAYER.sub(
             lambda tag: tag[0] if " controls" in tag[2] else f"<{tag[1]} controls{tag[2]}>", html
         )
-    return _adapted(_FORBIDDEN.sub("", html), top=2, picture=picture, page=True)
+    html = _with_named_back_links(_FORBIDDEN.sub("", html), named)
+    return _adapted(html, top=2, picture=picture, page=True)
+
+
+def _without_back_links(html: str) -> str:
+    """Safe HTML without links from footnotes back to the text: a mail's would open the page of the post."""
+    if not _BACK_URL.search(html):
+        return html
+    bare = _BACK_LINK.sub(lambda link: "" if _is_sign(link["inside"]) else link[0], html)
+    return bare if len(bare) == len(html) else bare.replace("<p></p>\n", "")
+
+
+def _with_named_back_links(html: str, named: Callable[[str], str]) -> str:
+    """Safe HTML in which a link from a footnote back to the text that is only a sign, such as an arrow, has
+    the attributes that `named` makes of the number of its reference.
+    """
+    if not _BACK_URL.search(html):
+        return html
+    numbers: dict[str, str] = {}  # of references, by their ids
+    uses: Counter[str] = Counter()
+    for id, number in _REFERENCE.findall(html):
+        uses[number] += 1
+        numbers.setdefault(id, number if uses[number] == 1 else f"{number}-{uses[number]}")
+
+    def with_name(link: re.Match[str]) -> str:
+        number = numbers.get(unquote(unescape(link["target"][1:])))
+        if number is None or "aria-label" in link["attributes"] or not _is_sign(link["inside"]):
+            return link[0]
+        return link[0].replace("<a", f"<a{named(number)}", 1)
+
+    return _BACK_LINK.sub(with_name, html)
+
+
+def _is_sign(inside: str) -> bool:
+    return not any(map(str.isalpha, unescape(_TAG.sub("", inside))))
 
 
 def headings(html: str) -> list[tuple[int, str, str]]:

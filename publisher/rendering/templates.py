@@ -85,9 +85,16 @@ def body(context: Context, post: DigestPost, top: int = 3) -> Markup:
     return Markup(post_bodies.mail_body(post.html, top, post.image, labels, prefix))  # noqa: S704  # DigestPost.html is sanitized
 
 
-def page_body(post: DigestPost) -> Markup:
+@pass_context
+def page_body(context: Context, post: DigestPost) -> Markup:
     """A post's HTML for a page of its own."""
-    return Markup(post_bodies.page_body(post.html, post.image))  # noqa: S704  # as above
+    words = _words(context)
+    language = Markup(' lang="{}"').format(words.tag) if words.tag != post.language else Markup("")
+
+    def named(number: str) -> Markup:
+        return Markup('{} aria-label="{}"').format(language, display_text.back_label(words, number))
+
+    return Markup(post_bodies.page_body(post.html, post.image, named))  # noqa: S704  # as above
 
 
 def headings(post: DigestPost) -> list[tuple[int, str, str]]:

@@ -35,9 +35,11 @@ def html(body: str) -> str:
         ("> [!WARNING] Mind **the** gap\n> Hi",
          "<blockquote>\n<p><strong>⚠️ Mind the gap</strong></p>\n<p>Hi</p>\n</blockquote>"),
         ("> [!tip]- Folded\n> Hi",
-         "<blockquote>\n<p><strong>💡 Folded</strong></p>\n<p>Hi</p>\n</blockquote>"),
+         "<blockquote>\n<details>\n<summary><strong>💡 Folded</strong></summary>\n<p>Hi</p>\n"
+         "</details>\n</blockquote>"),
         ("> [!my-own|right]+\n> Hi",
-         "<blockquote>\n<p><strong>My-own</strong></p>\n<p>Hi</p>\n</blockquote>"),
+         "<blockquote>\n<details open>\n<summary><strong>My-own</strong></summary>\n<p>Hi</p>\n"
+         "</details>\n</blockquote>"),
         ("- > [!note]\n  > Hi",
          "<ul>\n<li>\n<blockquote>\n<p><strong>Note</strong></p>\n<p>Hi</p>\n</blockquote>\n</li>\n</ul>"),
         ("`> [!NOTE]`\n\n```\n> [!NOTE] x\n```",

@@ -264,8 +264,8 @@ def test_a_title_is_a_caption_where_that_is_on(body: str, made: str) -> None:
         ("> [!WARNING] Spring tide\n> a", "⚠️ Spring tide"),
         ("> [!WARNING]\n> a", "Warning"),
         ("> [!CAUTION] Spring tide\n> a", "🛑 Spring tide"),
-        ("> [!note]- Spring tide\n> a", "Spring tide"),
-        ("> [!Tip]+ Spring tide\n> a", "💡 Spring tide"),
+        ("> [!note] Spring tide\n> a", "Spring tide"),
+        ("> [!Tip] Spring tide\n> a", "💡 Spring tide"),
         (":::danger Spring tide\na\n:::", "🛑 Spring tide"),
         ('!!! important "Spring tide"\n    a', "❗ Spring tide"),
         ("!!! important\n    a", "Important"),
@@ -273,6 +273,41 @@ def test_a_title_is_a_caption_where_that_is_on(body: str, made: str) -> None:
 )
 def test_a_callout_with_a_title_of_its_own_keeps_a_sign_of_its_kind(body: str, head: str) -> None:
     assert html(body) == f"<blockquote>\n<p><strong>{head}</strong></p>\n<p>a</p>\n</blockquote>"
+
+
+@pytest.mark.parametrize(
+    ("body", "state"),
+    [
+        ("> [!note]- More\n> a", ""),
+        ("> [!note]+ More\n> a", " open"),
+        ('??? note "More"\n    a', ""),
+        ('???+ note "More"\n    a', " open"),
+        (":::details More\na\n:::", ""),
+        (":::details More {open}\na\n:::", " open"),
+        ('{{< details "More" >}}\na\n{{< /details >}}', ""),
+        ('{{< expand title="More" open="true" >}}\na\n{{< /expand >}}', " open"),
+        ('<Collapse title="More">\n\na\n\n</Collapse>', ""),
+    ],
+)
+def test_a_fold_stays_a_fold(body: str, state: str) -> None:
+    assert html(body) == (
+        f"<blockquote>\n<details{state}>\n<summary><strong>More</strong></summary>\n<p>a</p>\n</details>\n</blockquote>"
+    )
+
+
+def test_folds_hold_whatever_is_in_them_and_each_other() -> None:
+    made = html("> [!tip]- Outer **words**\n> ~~~\n> code\n>\n> > [!bug]+\n> > b\nlazy\n\nafter")
+    assert made == (
+        "<blockquote>\n<details>\n<summary><strong>💡 Outer words</strong></summary>\n<pre><code>code\n\n"
+        "&gt; [!bug]+\n&gt; b\n</code></pre>\n</details>\n</blockquote>\n<p>lazy</p>\n<p>after</p>"
+    )
+    made = html("> [!tip]-\n> a\n>\n> > [!bug]+\n> > b\nlazy\n\n> plain")
+    assert made == (
+        "<blockquote>\n<details>\n<summary><strong>Tip</strong></summary>\n<p>a</p>\n<blockquote>\n"
+        "<details open>\n<summary><strong>Bug</strong></summary>\n<p>b\nlazy</p>\n</details>\n"
+        "</blockquote>\n</details>\n</blockquote>\n"
+        "<blockquote>\n<p>plain</p>\n</blockquote>"
+    )
 
 
 def test_a_frame_becomes_a_link_with_its_title() -> None:

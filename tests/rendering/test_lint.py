@@ -139,6 +139,12 @@ def test_what_is_only_not_nice_stops_nothing(judge: Judge) -> None:
         put("<a href='#here'>here</a><a href='https://a.example/'>x</a><a href='https://b.example/'>x</a>")
     )
     assert [(p.rule, p.error) for p in found] == [(LintRule.LINK, False)] * 2
+    notes = (
+        "<sup><a href='https://a.example/#fn-1'>1</a></sup><sup><a href='https://b.example/#fn-1'>1</a></sup>"
+    )
+    named = notes.replace("'>1<", "' aria-label='Same'>1<")
+    assert judge(put(notes)) == ()
+    assert [p.what for p in judge(put(named))] == ["two different links have the text 'Same'"]
 
 
 def test_code_may_show_placeholders(judge: Judge) -> None:

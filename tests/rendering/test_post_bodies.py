@@ -81,6 +81,27 @@ def test_an_id_that_a_post_uses_twice_stays_where_it_was_first() -> None:
         assert "Two" in made
 
 
+def test_a_footnote_in_a_mail_has_no_way_back_that_would_open_the_web_page() -> None:
+    note = '<li id="fn-1">\n<p>One. <a href="https://e.example/p/#fnref-1">↩</a></p>\n</li>'
+    twice = note.replace("</a>", '</a> <a href="https://e.example/p/#fnref-1-2">↩<sup>2</sup></a>')
+    assert mail_body(note) == mail_body(twice) == '<li id="fn-1">\n<p>One.</p>\n</li>'
+    alone = '<li><pre>x</pre>\n<p><a href="#fnref:1">&#8617;&#xfe0e;</a></p>\n</li>'
+    assert mail_body(alone) == "<li><pre>x</pre>\n</li>"
+    for kept in (
+        '<p><a href="https://e.example/p/#fnref-1">see note one</a></p>',
+        '<p>x<sup><a href="https://e.example/p/#fn-1" id="fnref-1">1</a></sup></p>',
+    ):
+        assert mail_body(kept) == kept
+
+
+def test_a_formula_in_a_mail_looks_like_one() -> None:
+    made = mail_body(
+        r'<p><math alttext="\frac{a}{2}"><mfrac><mi>a</mi><mn>2</mn></mfrac></math>, <math><mi>t</mi></math>'
+        " and <math><mn>2</mn></math>, <math><msup><mi>x</mi><mn>2</mn></msup></math></p>"
+    )
+    assert made == r'<p><code dir="ltr">\frac{a}{2}</code>, <i>t</i> and 2, x^2</p>'
+
+
 def test_tables_get_a_box_that_scrolls() -> None:
     assert mail_body("<table><tr><td>1</td></tr></table>") == (
         '<div class="wide"><table><tr><td>1</td></tr></table></div>'

@@ -239,6 +239,9 @@ START_TRANSLATABLE, END_TRANSLATABLE = "\ufdd4", "\ufdd5"
 WATCH_TEXT, LISTEN_TEXT = "Watch the video", "Listen to the recording"
 """Link texts for media that a mail cannot play."""
 
+BACK_URL = r"#(?:user-content-)?(?:fn-?ref|footnote-?ref|ftnref|_ftnref|_ednref|cite_ref)"
+"""A regular expression: what links from a footnote back to the text lead to, whatever engine made them."""
+
 _MARKS = dict.fromkeys(
     map(ord, (VERBATIM, HANGING_INDENT, START_CODE, END_CODE, START_TRANSLATABLE, END_TRANSLATABLE))
 )

@@ -38,6 +38,18 @@ def without_mathml(html: str) -> str:
     return _MATH.sub(lambda found: formula_as_text(found[0]), html) if "<math" in html else html
 
 
+def without_mathml_but_marked(html: str) -> str:
+    """Safe HTML with each formula as text that looks like a formula: TeX as code, a single letter slanted."""
+
+    def marked(found: re.Match[str]) -> str:
+        text = formula_as_text(found[0])
+        if len(text) == 1:
+            return f"<i>{text}</i>" if text.isalpha() else text
+        return f'<code dir="ltr">{text}</code>' if "\\" in text else text
+
+    return _MATH.sub(marked, html) if "<math" in html else html
+
+
 def formula_as_text(math: str) -> str:
     """The text of a <math> element, escaped for HTML; its author's `alttext` if it has one."""
     pieces = _PIECE.finditer(math)

@@ -248,7 +248,7 @@ def _same_address(
     not count.
 
     Known posts are found by their keys only (see `incremental`), and the address of a post with an explicit
-    id is not a key, so such posts are left out here; `services.feeds.pages` reports two for one page.
+    id is not a key, so such posts are left out here; `services.feeds.post_pages` reports two for one page.
     """
     first: dict[str, Post] = {}
     found: list[BadPost] = []

@@ -213,6 +213,40 @@ def hide(text: str) -> str:
     return text.translate(_HIDE)
 
 
+FOLDED, UNFOLDED = hide("-"), hide("+")
+"""Before the title of a quotation that readers can fold: closed at first, or open."""
+
+_FOLD = re.compile(rf"<blockquote>\s*<p><strong>([{FOLDED}{UNFOLDED}])(.*?)</strong></p>\n?")
+
+
+def with_folds(source: str) -> str:
+    """Safe HTML in which a quotation whose title is marked has its words in <details>, below the title."""
+    if FOLDED not in source and UNFOLDED not in source:
+        return source
+    parts: list[str] = []
+    folds: list[bool] = []  # of each open quotation: whether it folds
+    at = 0  # what is before is written already
+    for piece in pieces(source):
+        if piece.tag != "blockquote" or piece.start < at:
+            continue
+        parts.append(source[at : piece.start])
+        at = piece.start + len(piece.raw)
+        title = None if piece.closing else _FOLD.match(source, piece.start)
+        if title:
+            state = " open" if title[1] == UNFOLDED else ""
+            parts.append(f"<blockquote>\n<details{state}>\n<summary><strong>{title[2]}</strong></summary>\n")
+            at = title.end()
+        elif piece.closing and folds and folds[-1]:
+            parts.append("</details>\n</blockquote>")
+        else:
+            parts.append(piece.raw)
+        if not piece.closing:
+            folds.append(title is not None)
+        elif folds:
+            folds.pop()
+    return "".join([*parts, source[at:]]).replace(FOLDED, "").replace(UNFOLDED, "")
+
+
 def reveal_html(safe: str) -> str:
     """Safe HTML with hidden punctuation restored, escaped, in text and in attributes."""
     return safe.translate(_REVEAL_HTML) if _has_hidden(safe) else safe

@@ -11,6 +11,7 @@ from itertools import pairwise
 from urllib.parse import unquote
 
 from publisher.core.mail.message import (
+    BACK_URL,
     END_CODE,
     END_TRANSLATABLE,
     START_CODE,
@@ -26,7 +27,7 @@ _BRACKETED_NUMBER = re.compile(r"\[(\d{1,3})\]")
 _FOOTNOTE_URL = re.compile(
     r"#(?:user-content-)?(?:fn|footnote|ftn|_ftn|_edn|endnote|note|cite_note)(?!-?ref)[^#?/&]*$"
 )
-_BACK_URL = re.compile(r"#(?:user-content-)?(?:fn-?ref|footnote-?ref|ftnref|_ftnref|_ednref|cite_ref)")
+_BACK_URL = re.compile(BACK_URL)
 _FOOTNOTE_MARK = re.compile(r"\d{1,3}|[a-z]|[ivx]{1,5}|[*†‡§¶]{1,3}", re.IGNORECASE)
 _WORD_ENDING = re.compile("[^\\W\\d_\u0590-\U0010ffff]{1,12}(?![^\\W_])")
 

@@ -5,7 +5,8 @@
 ```{.python #id}            a language among attributes
 :::note Title ... :::       an admonition: a quotation under its title
 !!! note "Title"            the same in Python-Markdown
-> [!tip]- Title             an alert of GitHub, Hugo or Obsidian, maybe with a title and a fold: the same
+> [!tip] Title              an alert of GitHub, Hugo or Obsidian: the same
+> [!tip]- Title             one that readers unfold, like ??? note and :::details; `+`: one they can fold
 ![[pic.jpg|Words]]          Obsidian: a picture, with its alternative text or its width in pixels
 | a | b |                   kramdown: a table, whose first row is a header only above a rule
 </div>                      kramdown: HTML ends here; what follows, on this line or the next, is Markdown
@@ -23,7 +24,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from publisher.core.posts.markdown_regions import blank_code, remove_outside_code
-from publisher.markup.html.fragments import replace_spans
+from publisher.markup.html.fragments import FOLDED, UNFOLDED, replace_spans
 
 _OPEN = re.compile(r"([ \t]*)(:{3,})[ \t]*\{?\.?([A-Za-z][\w-]*)(.*)$")
 _CLOSE = re.compile(r"[ \t]*(:{3,})[ \t]*$")
@@ -31,9 +32,9 @@ _TITLE = re.compile(r"""\[(.*)\]|title\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _ATTRIBUTES = re.compile(r"\{[^{}]*\}?")
 _ALERT = re.compile(
     r"(?P<quote>[ \t]*(?:[-*+][ \t]+|\d{1,9}[.)][ \t]+)?(?:>[ \t]?)+)[ \t]*"
-    r"\[!(?P<kind>[A-Za-z][\w-]{0,40})(?:\|[^\]\n]{0,200})?\](?![(\[:])[+-]?[ \t]*(?P<title>.*)$"
+    r"\[!(?P<kind>[A-Za-z][\w-]{0,40})(?:\|[^\]\n]{0,200})?\](?![(\[:])(?P<fold>[+-]?)[ \t]*(?P<title>.*)$"
 )
-_INDENTED = re.compile(r"([ \t]*)(?:!!!|\?\?\?\+?)[ \t]+([A-Za-z][\w-]*)[\w \t-]*(?:\"([^\"\n]*)\")?[ \t]*$")
+_INDENTED = re.compile(r"([ \t]*)(!!!|\?\?\?\+?)[ \t]+([A-Za-z][\w-]*)[\w \t-]*(?:\"([^\"\n]*)\")?[ \t]*$")
 MAX_DEPTH = 20
 MAX_INDENTED = 1_000
 """Python-Markdown admonitions in one body; with more it is not prose."""
@@ -99,16 +100,20 @@ def as_commonmark(source: str) -> str:
         source = replace_spans(source, ((*tag.span(), f"{tag[1]}{tag[2]}\n\n") for tag in tags))
     if "![[" in source:
         found = _WIKI_PICTURE.finditer(blank_code(source))
-        source = replace_spans(source, ((*match.span(), _picture(match)) for match in found))
+        source = replace_spans(source, ((*match.span(), _picture(match, source)) for match in found))
     return quote_indented_admonitions(source)
 
 
-def _picture(match: re.Match[str]) -> str:
-    """Obsidian's picture in Markdown, or in HTML if it has a width."""
+def _picture(match: re.Match[str], source: str) -> str:
+    """Obsidian's picture in Markdown, or in HTML if it has a width: a paragraph if nothing is beside it."""
     file, words = match[1].strip(), match[2] or ""
     shown, _, last = words.rpartition("|")
     if width := _WIDTH.fullmatch(last):
-        return f'<img src="{escape(file)}" alt="{escape(shown.strip())}" width="{width[1]}">'
+        shown = f'<img src="{escape(file)}" alt="{escape(shown.strip())}" width="{width[1]}">'
+        above_and_before = source[max(match.start() - 200, 0) : match.start()].split("\n")[-2:]
+        after = source[match.end() : match.end() + 200].partition("\n")[0]
+        is_alone = not any(line.strip(" \t>") for line in [*above_and_before, after])
+        return f"<p>{shown}</p>" if is_alone else shown
     return f"![{words.strip()}](<{file}>)"
 
 
@@ -229,6 +234,10 @@ def quote_admonitions(source: str) -> str:
     return source
 
 
+_FOLD_MARKS = {"-": FOLDED, "???": FOLDED, "+": UNFOLDED, "???+": UNFOLDED}
+"""What a callout's author writes, and what stands before its title until `with_folds` has run."""
+
+
 def callout_title(kind: str, title: str) -> str:
     """The title that its author gave a callout, after the sign of its kind; or else its kind in words."""
     if not title:
@@ -244,7 +253,7 @@ def _with_alert_titles(source: str) -> Iterator[str]:
         match = _ALERT.match(prose)
         if match and match["quote"].count(">") > depth_above:
             title = callout_title(match["kind"], line[match.start("title") :].strip().replace("**", ""))
-            yield f"{match['quote']}**{title}**"
+            yield f"{match['quote']}**{_FOLD_MARKS.get(match['fold'], '')}{title}**"
             yield re.sub(r"[-*+.)\d]", " ", match["quote"])
         else:
             yield line
@@ -273,7 +282,8 @@ def _with_fenced_quoted(source: str) -> Iterator[str]:
             title = _ATTRIBUTES.sub("", rest).strip()
         yield "> " * len(open_at)
         open_at.append(number)
-        yield "> " * len(open_at) + f"**{callout_title(match[3], title)}**"
+        fold = "" if match[3].lower() != "details" else UNFOLDED if "{open}" in rest else FOLDED
+        yield "> " * len(open_at) + f"**{fold}{callout_title(match[3], title)}**"
         yield "> " * len(open_at)
 
 
@@ -308,9 +318,9 @@ def quote_indented_admonitions(source: str) -> str:
         match = _INDENTED.match(prose[number]) if indent is None else None
         if match and _continues(lines, number, width := len(match[1].expandtabs(4))):
             indent = width
-            title = "" if match[3] == "" else callout_title(match[2], match[3] or "")
-            margin = " " * indent
-            quoted += ["", *([f"{margin}> **{title}**", f"{margin}>"] if title else [])]
+            title = "" if match[4] == "" else callout_title(match[3], match[4] or "")
+            margin, fold = " " * indent, _FOLD_MARKS.get(match[2], "")
+            quoted += ["", *([f"{margin}> **{fold}{title}**", f"{margin}>"] if title else [])]
         elif indent is not None and not line.strip() and _continues(lines, number, indent):
             quoted.append(" " * indent + ">")
         elif indent is not None and _is_indented(line, indent):

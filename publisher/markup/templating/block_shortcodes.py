@@ -14,14 +14,13 @@ from collections.abc import Iterator, Mapping
 from html import escape
 
 from publisher.core.posts.markdown_regions import blank_code
-from publisher.markup.html.fragments import names, replace_spans
+from publisher.markup.html.fragments import FOLDED, UNFOLDED, names, replace_spans
 
 _NOTE_TYPES = names(
     "note info tip hint warning caution danger important error success question example abstract"
 )
-NOTES = _NOTE_TYPES | names(
-    "notice admonition callout alert aside box hint-box infobox details expand collapse spoiler accordion"
-)
+_FOLDED_NOTES = names("details expand collapse spoiler accordion")
+NOTES = _NOTE_TYPES | names("notice admonition callout alert aside box hint-box infobox") | _FOLDED_NOTES
 """What notes are called."""
 
 QUOTES = names("blockquote quote pullquote")
@@ -41,6 +40,7 @@ _ATTRIBUTE = re.compile(
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r"""(?<![=\w])(?:"([^"]*)"|'([^']*)')""")
+_OPEN = re.compile(r"""\bopen(?:ed)?\s*=\s*["']?(?:true|1|open)\b""", re.IGNORECASE)
 _FIRST_WORD = re.compile(r"""[\s(]*["']?([A-Za-z]+)["']?(?=[\s)]|$)""")
 MAX_TAGS = 1_000
 
@@ -105,7 +105,9 @@ def button_target(attributes: Mapping[str, str]) -> str:
 
 
 def note_title(name: str, rest: str, *, markdown: bool = True) -> str:
-    """The title, in bold, of a note called `name` with the attributes `rest`; "" for none."""
+    """The title, in bold, of a note called `name` with the attributes `rest`; "" for none. That of a note
+    that readers unfold is marked for `with_folds`.
+    """
     attributes = _attributes(rest)
     first = _FIRST_WORD.match(rest)
     kind = attributes.get("type", "").lower() or (first[1].lower() if first else "")
@@ -116,7 +118,8 @@ def note_title(name: str, rest: str, *, markdown: bool = True) -> str:
     title = (named or spoken or kind.capitalize()).replace("*", "").strip()
     if not title:
         return ""
-    return f"**{title}**" if markdown else f"<p><strong>{escape(title)}</strong></p>"
+    fold = "" if name not in _FOLDED_NOTES else UNFOLDED if _OPEN.search(rest) else FOLDED
+    return f"**{fold}{title}**" if markdown else f"<p><strong>{fold}{escape(title)}</strong></p>"
 
 
 def _attributes(rest: str) -> dict[str, str]:

@@ -22,7 +22,7 @@ from publisher.services.deps import Deps, SiteRules
 from publisher.services.digests.archive_pages import mailing_documents
 from publisher.services.digests.due_readers import NewTime, former_list, new_times
 from publisher.services.feeds.documents import fingerprint, is_page
-from publisher.services.feeds.pages import OWNED_FOLDERS, posts_with_pages
+from publisher.services.feeds.post_pages import OWNED_FOLDERS, posts_with_pages
 from publisher.services.feeds.redirects import stored_redirects
 from publisher.services.feeds.retired_feeds import retired_feeds
 from publisher.services.publishing.publish import site_documents

@@ -37,11 +37,10 @@ from publisher.ports import Store
 from publisher.services.deps import Adapters, Deps
 from publisher.services.feeds.documents import DocumentSpec, static_documents, write_documents
 from publisher.services.feeds.feeds import current_feeds, feed_documents
-from publisher.services.feeds.pages import (
+from publisher.services.feeds.pages import feed_pages, home_page
+from publisher.services.feeds.post_pages import (
     OWNED_FOLDERS,
     asset_documents,
-    feed_pages,
-    home_page,
     page_paths,
     post_pages,
     posts_with_pages,

@@ -397,3 +397,35 @@ def test_a_note_without_a_title_has_none_in_feeds_and_its_first_words_in_links(s
     assert link
     assert link[1].startswith("The ferry was late again")
     assert len(link[1]) <= 60
+
+
+def test_the_home_page_shows_the_summaries_that_the_feed_page_shows(site: Site) -> None:
+    def summaries(page: str) -> list[str]:
+        return re.findall(r"<p>(The [^<]*)</p>", site.read(page))
+
+    site.post("a.md", "The ebb took the *buoy*.\n\nMore.", title="A", date="2026-10-01")
+    site.post("b.md", "First.", title="B", date="2026-10-02", summary="The flood, in short.")
+    site.post("c.md", "The whole lead.\n\n<!--more-->\n\nMore.", title="C", date="2026-10-03")
+    site.publish()
+    shown = ["The whole lead.", "The flood, in short.", "The ebb took the buoy."]
+    assert summaries("index.html") == summaries("feed.html") == shown
+    site.post("a.md", "The ebb brought it *back*.", title="A", date="2026-10-01")
+    assert "index.html" in site.publish(NOW + timedelta(hours=1))
+    assert summaries("index.html") == summaries("feed.html") == [*shown[:2], "The ebb brought it back."]
+    assert "index.html" not in site.publish(NOW + timedelta(hours=2))
+
+
+def test_the_way_back_from_a_footnote_has_a_name_in_the_language_of_the_page(site: Site) -> None:
+    settings = TOML.replace("[site]", '[site]\nlanguage = "de"')
+    (site.folder / "publisher.toml").write_text(settings, encoding="utf-8")
+    body = "A[^1] b[^why] c[^1].\n\n[^1]: One.\n\n[^why]: Two."
+    site.post("a.md", body, title="A")
+    site.post("b.md", body, title="B", language="en")
+    site.publish()
+    for name, language in (("a", ""), ("b", ' lang="de"')):
+        page = site.read(f"posts/2026/10/01/{name}/index.html")
+        assert re.findall(r'<a([^>]*) aria-label="([^"]*)" href="[^"]*#(fnref[^"]*)">↩', page) == [
+            (language, "Zurück zum Verweis auf Anmerkung 1", "fnref-1"),
+            (language, "Zurück zum Verweis auf Anmerkung 1-2", "fnref-1-2"),
+            (language, "Zurück zum Verweis auf Anmerkung 2", "fnref-why"),
+        ]

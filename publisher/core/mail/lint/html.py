@@ -193,9 +193,11 @@ def _links(tree: Tree, head: Letterhead) -> Iterator[LintProblem]:
             )
         if not _has_words(link, tree):
             yield _html_problem(LintRule.LINK, f"a link has no text: {target[:80]!r}", error=False)
-        elif texts.setdefault(link.text, target) != target and link.text:
+        name = link.attrs.get("aria-label") or link.text
+        is_note = name.strip("[]").isdecimal()  # its sentence says what it is about
+        if name and not is_note and texts.setdefault(name, target) != target:
             yield _html_problem(
-                LintRule.LINK, f"two different links have the text {link.text[:40]!r}", error=False
+                LintRule.LINK, f"two different links have the text {name[:40]!r}", error=False
             )
 
 
