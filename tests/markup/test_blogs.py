@@ -38,7 +38,7 @@ def html(body: str) -> str:
          "<blockquote>\n<details>\n<summary><strong>💡 Folded</strong></summary>\n<p>Hi</p>\n"
          "</details>\n</blockquote>"),
         ("> [!my-own|right]+\n> Hi",
-         "<blockquote>\n<details open>\n<summary><strong>My-own</strong></summary>\n<p>Hi</p>\n"
+         "<blockquote>\n<details open=\"\">\n<summary><strong>My-own</strong></summary>\n<p>Hi</p>\n"
          "</details>\n</blockquote>"),
         ("- > [!note]\n  > Hi",
          "<ul>\n<li>\n<blockquote>\n<p><strong>Note</strong></p>\n<p>Hi</p>\n</blockquote>\n</li>\n</ul>"),

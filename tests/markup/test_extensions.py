@@ -279,13 +279,13 @@ def test_a_callout_with_a_title_of_its_own_keeps_a_sign_of_its_kind(body: str, h
     ("body", "state"),
     [
         ("> [!note]- More\n> a", ""),
-        ("> [!note]+ More\n> a", " open"),
+        ("> [!note]+ More\n> a", ' open=""'),
         ('??? note "More"\n    a', ""),
-        ('???+ note "More"\n    a', " open"),
+        ('???+ note "More"\n    a', ' open=""'),
         (":::details More\na\n:::", ""),
-        (":::details More {open}\na\n:::", " open"),
+        (":::details More {open}\na\n:::", ' open=""'),
         ('{{< details "More" >}}\na\n{{< /details >}}', ""),
-        ('{{< expand title="More" open="true" >}}\na\n{{< /expand >}}', " open"),
+        ('{{< expand title="More" open="true" >}}\na\n{{< /expand >}}', ' open=""'),
         ('<Collapse title="More">\n\na\n\n</Collapse>', ""),
     ],
 )
@@ -304,7 +304,7 @@ def test_folds_hold_whatever_is_in_them_and_each_other() -> None:
     made = html("> [!tip]-\n> a\n>\n> > [!bug]+\n> > b\nlazy\n\n> plain")
     assert made == (
         "<blockquote>\n<details>\n<summary><strong>Tip</strong></summary>\n<p>a</p>\n<blockquote>\n"
-        "<details open>\n<summary><strong>Bug</strong></summary>\n<p>b\nlazy</p>\n</details>\n"
+        '<details open="">\n<summary><strong>Bug</strong></summary>\n<p>b\nlazy</p>\n</details>\n'
         "</blockquote>\n</details>\n</blockquote>\n"
         "<blockquote>\n<p>plain</p>\n</blockquote>"
     )

@@ -302,6 +302,13 @@ def test_a_summary_is_the_first_paragraph_with_words() -> None:
     assert markup.summary("") == ""
 
 
+def test_a_summary_does_not_say_what_a_callout_is_called() -> None:
+    for body in ("> [!NOTE]\n> First *one*.", "> [!NOTE]- More\n> Folded.\n\nFirst *one*."):
+        made = markup.html(body, MarkupLanguage.MARKDOWN, base_url="https://e.example/", title="T")
+        assert markup.summary(made) == "First one."
+    assert markup.summary("<blockquote>\n<p><strong>Alone</strong></p>\n</blockquote>") == "Alone"
+
+
 def test_a_summary_means_what_the_paragraph_means() -> None:
     made = markup.html(
         "~~Free~~ Paid: 10<sup>6</sup> [boats](/b)[^1], <q>a</q> ![Pic](p.png) `c`.\n\n[^1]: n",

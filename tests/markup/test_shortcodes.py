@@ -46,8 +46,8 @@ def test_zolas_tags_show_what_they_mean(body: str, made: str) -> None:
          "<blockquote>\n<details>\n<summary><strong>More</strong></summary>\n<p><em>One</em></p>\n</details>\n"
          "</blockquote>\n<p>After</p>"),
         ('{{% expand summary="More" open=true %}}\nOne\n{{% /expand %}}',
-         "<blockquote>\n<details open>\n<summary><strong>More</strong></summary>\n<p>One</p>\n</details>\n"
-         "</blockquote>"),
+         "<blockquote>\n<details open=\"\">\n<summary><strong>More</strong></summary>\n<p>One</p>\n"
+         "</details>\n</blockquote>"),
         ('{{< button href="/a?b=1&c=2" >}}*Words*{{< /button >}} after',
          '<p><a href="https://blog.example/a?b=1&amp;c=2"><em>Words</em></a> after</p>'),
         ('{{< button url="/a" text="Words" >}} after',

@@ -233,7 +233,7 @@ def with_folds(source: str) -> str:
         at = piece.start + len(piece.raw)
         title = None if piece.closing else _FOLD.match(source, piece.start)
         if title:
-            state = " open" if title[1] == UNFOLDED else ""
+            state = ' open=""' if title[1] == UNFOLDED else ""
             parts.append(f"<blockquote>\n<details{state}>\n<summary><strong>{title[2]}</strong></summary>\n")
             at = title.end()
         elif piece.closing and folds and folds[-1]:

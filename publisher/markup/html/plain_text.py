@@ -28,6 +28,7 @@ _BREAK = re.compile(r" ?\x0b ?")
 _BREAK_IN_CELL = re.compile(r"([^\s,;:.!?]) ?\x0b ?(?=\S)")
 _FOOTNOTE_ID = re.compile(r"(?:user-content-)?(?:fn|footnote|ftn|_ftn|endnote)(?!-?ref)\S*")
 _TASKS = {"☑": "[x]", "☐": "[ ]"}
+_CALLOUT_TITLE = re.compile("<blockquote>\n<p><strong>(?:[^<]|<(?!/strong>))*</strong>")
 _ROMAN = (
     (1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"), (40, "xl"),
     (10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i"),
@@ -43,8 +44,8 @@ def text(source: str, title: str = "") -> str:
 
 
 def summary(source: str) -> str:
-    """The first paragraph on one line, but none that readers must unfold; more than 300 characters are cut at
-    a word, with "…".
+    """The first paragraph on one line, but none that readers must unfold, nor the title of a callout; more
+    than 300 characters are cut at a word, with "…".
     """
     first, begin, folded = "", -1, 0
     for piece in pieces(source):
@@ -52,7 +53,8 @@ def summary(source: str) -> str:
             folded = max(0, folded - 1) if piece.closing else folded + 1
         if piece.tag != "p" or folded:
             continue
-        if begin >= 0 and (first := one_line(source[begin : piece.start])):
+        is_title = _CALLOUT_TITLE.fullmatch(source, max(begin - 13, 0), piece.start)
+        if begin >= 0 and not is_title and (first := one_line(source[begin : piece.start])):
             break
         begin = -1 if piece.closing else piece.start
     return shortened(first or one_line(source), SUMMARY_LIMIT)
