@@ -11,6 +11,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 from hypothesis.internal.conjecture import engine
+from postgres import begin_run
 from properties import LONG, USUAL
 from statements import keep_statements
 
@@ -43,6 +44,7 @@ use_memory_for_temporary_files()
 gc.set_threshold(50_000, 20, 50)  # as the command line has it
 keep_compiled()
 keep_statements()
+begin_run()
 
 GOLDEN = Path(__file__).parent / "golden"
 

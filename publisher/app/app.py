@@ -418,7 +418,7 @@ class App(OpenSite):
         from publisher.stores import migrate
 
         with self.lock("run", wait=False):
-            schemas = migrate(self.settings.store.url)
+            schemas = migrate(self.settings.store.url, self.store_password)
             self.rekey()
         return schemas
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from publisher import __version__, services
 from publisher.core.errors import Refused, UsageError
-from publisher.stores import size_of
+from publisher.stores import file_of
 from publisher.stores.files import output_error, write_all
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def save(site: "OpenSite", target: Path) -> "Mapping[str, object]":
     """Writes a backup, even while `run` is active; returns its description."""
     from publisher.stores import backup
 
+    must_be_file(site, "use pg_dump, and keep copies of .publisher/journal and of the keys beside its file")
     about: dict[str, object] = {
         "site": site.settings.site.url,
         "version": __version__,
@@ -41,6 +42,14 @@ def save(site: "OpenSite", target: Path) -> "Mapping[str, object]":
     }
     backup.write_backup(site.settings.store.url, target, site.state / "journal", _key_files(site), about)
     return about
+
+
+def must_be_file(site: "OpenSite", do: str) -> None:
+    """Raises Refused if the store is no file that could be copied or replaced; `do` says what else to do."""
+    if file_of(site.settings.store.url) is None:
+        raise Refused(
+            site.store_name, "this command works on SQLite files, and the store is in PostgreSQL", do
+        )
 
 
 def inspect(backup: Path) -> "Mapping[str, Any]":
@@ -58,6 +67,7 @@ def restore(site: "OpenSite", backup: Path) -> Path | None:
     from publisher.stores import backup as backups
     from publisher.stores import migrate
 
+    must_be_file(site, "restore the database with pg_restore, then run `publisher reconcile`")
     with site.lock("run", wait=False), site.lock("publish", wait=False), site.lock("deliver", wait=False):
         site.close()
         old = backups.restore_backup(
@@ -141,6 +151,7 @@ def on_a_copy(site: "OpenSite") -> "Generator[Deps, None, None]":
     from publisher.stores.files.public_folder import PublicDirectory
     from publisher.transports import TRANSPORTS
 
+    must_be_file(site, "simulate on a site with an SQLite store")
     site.store.head()  # a new site has one from here on
     with tempfile.TemporaryDirectory(prefix=".simulate.", dir=site.state) as name:
         folder = Path(name)
@@ -196,16 +207,17 @@ def must_not_be_lost(site: "OpenSite") -> None:
     """Raises Refused if there is no store although the state folder shows that there was one: a new one would
     be empty, and hide that the disk with the store is not mounted, or that somebody moved it.
     """
-    if size_of(site.settings.store.url):
+    if site.store_size():
         site.creates = not id_file(site).exists()  # nor may it vanish before it is opened
         return
     with suppress(OSError):
         if not (id_file(site).exists() or (site.state / "journal").stat().st_size):
             return
+        restoring = "`publisher restore`" if file_of(site.settings.store.url) else "pg_restore"
         raise Refused(
-            site.settings.store.url.removeprefix("sqlite:///"),
+            site.store_name,
             f"the store is missing, and {site.state} shows that there was one",
-            "put it back, or restore a backup with `publisher restore`; if it is lost for good, `publisher "
+            f"put it back, or restore a backup with {restoring}; if it is lost for good, `publisher "
             "reconcile` begins a new one",
         )
 
@@ -214,7 +226,7 @@ def check_identity(site: "OpenSite") -> None:
     """Gives store and state folder the site's id, if they have none. Raises Refused if the store has another
     one than the folder: it is another site's. StoreError, OutputError.
     """
-    if not size_of(site.settings.store.url):
+    if not site.store_size():
         return  # a new site: its store is made by whatever comes first
     try:
         ours = id_file(site).read_text("ascii", "replace").strip()
@@ -225,7 +237,7 @@ def check_identity(site: "OpenSite") -> None:
     theirs = site.store.meta(SITE_ID)
     if ours and theirs and ours != theirs:
         raise Refused(
-            site.settings.store.url.removeprefix("sqlite:///"),
+            site.store_name,
             f"this is the store of another site: its id is {theirs}, and {id_file(site)} has {ours}",
             "correct store.url, or put the store of this site back",
         )

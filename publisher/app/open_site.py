@@ -31,6 +31,7 @@ from publisher.app.container import (
     make_static_folder,
     make_throttling,
     packaged,
+    read_password,
     template_fingerprint,
     wall_clock,
 )
@@ -119,20 +120,52 @@ class OpenSite:
     @cached_property
     def store(self) -> "Store":
         """The open store, created for a new site. Raises StoreError."""
-        from publisher.stores import open_store
+        from publisher.stores import file_of, open_store
+        from publisher.stores.files import private_folder
 
-        return open_store(self.settings.store.url, create=self.creates, first=self.first)
+        url = self.settings.store.url
+        if self.creates and file_of(url) is None and self.settings.folder.is_dir():
+            private_folder(self.state)  # an SQLite file makes its own
+        return open_store(url, create=self.creates, first=self.first, password=self.store_password)
+
+    @property
+    def store_password(self) -> str:
+        """The password of a database. Raises SettingsError."""
+        store = self.settings.store
+        if store.password or store.password_file is None:
+            return store.password
+        return read_password(store.password_file, "the database")
+
+    @property
+    def store_name(self) -> str:
+        """What people are told of where the store is: its file, or its host and database."""
+        from publisher.stores import name_of
+
+        return name_of(self.settings.store.url)
+
+    def store_size(self) -> int:
+        """The size of the store in bytes, 0 if there is none yet. Raises StoreError: a database does not
+        answer.
+        """
+        from publisher.stores import file_of, size_of
+
+        url = self.settings.store.url
+        if "store" in self.__dict__ and file_of(url) is None:
+            return self.store.size()
+        return size_of(url, self.store_password)
 
     @cached_property
     def opened(self) -> "OpenedFiles":
         """The store, the folders and the lock as they were when this was first asked for."""
+        from publisher.stores import file_of
         from publisher.stores.files.locks import OpenedFiles
 
+        store = file_of(self.settings.store.url)
         return OpenedFiles(
             {
                 "the site's folder": self.settings.folder,
                 "the state folder": self.state,
-                "the store": Path(self.settings.store.url.removeprefix("sqlite:///")),
+                **({} if store is None else {"the store": store}),
                 "the lock": self.state / "run.lock",
             }
         )
@@ -309,9 +342,7 @@ def reading_ahead(site: "OpenSite") -> Generator[None, None, None]:
     loads what it needs and makes the store, in the way that is best for a first publish
     (`stores.open_store`). If it has many posts, a worker lists its files.
     """
-    from publisher.stores import size_of
-
-    size = size_of(site.settings.store.url)
+    size = site.store_size()
     if size:
         with site.source.listed_ahead() if size > MANY_FILES else nullcontext():
             yield

@@ -39,7 +39,7 @@ AREA = "settings"
 
 OLD_ONES = "the old settings stay in force"
 
-NEEDS_RESTART = ("store.url", "web.listen")
+NEEDS_RESTART = ("store.url", "store.password_file", "web.listen")
 """Settings that hold as long as the process lives."""
 
 FRESH = timedelta(seconds=2)

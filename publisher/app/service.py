@@ -20,7 +20,6 @@ from publisher.config import RawSettings, Settings, load_with_source
 from publisher.config.layers import EffectiveValue
 from publisher.core.errors import PublisherError, Refused, SettingsError
 from publisher.core.site import ServiceRecord, differences
-from publisher.stores import size_of
 from publisher.stores.files import output_error, write_all
 from publisher.stores.files.locks import is_locked
 
@@ -74,15 +73,15 @@ class ServiceRegister:
         on another machine or for the site that this one is a copy of. `take_over` says that it is no more.
         """
         store, now = self._app.store, self._app.real()
-        path = Path(self._app.settings.store.url.removeprefix("sqlite:///"))
+        place = self._app.store_name
         before = store.service()
         record = ServiceRecord(
             token=self._token,
             host=socket.gethostname(),
             pid=os.getpid(),
             version=__version__,
-            store=str(path),
-            inode=path.stat().st_ino,
+            store=place,
+            inode=store.identity(),
             web_only=self._web_only,
             generation=store.add_generation(digest_of(values), values, __version__, now, anew=False),
             started_at=now,
@@ -92,10 +91,10 @@ class ServiceRegister:
         )
         if before is not None and not take_over and (why := why_not(before, record, now)):
             do = "stop it, or run `publisher run --take-over` to continue with this one instead"
-            raise Refused(str(path), why, do)
+            raise Refused(place, why, do)
         if not store.replace_service(record, before.token if before else None):
             what = "another `publisher run` has just begun on this site"
-            raise Refused(str(path), what, "stop one of them")
+            raise Refused(place, what, "stop one of them")
 
     def reload_asked(self) -> int | None:
         """The number of a reload that somebody asks for, if any. Raises Refused: another took over."""
@@ -160,8 +159,11 @@ def running_service(site: "OpenSite") -> ServiceRecord | None:
     store cannot tell.
     """
     locked, until = is_locked(site.state / "run.lock"), time.monotonic() + START_SECONDS
-    if not size_of(site.settings.store.url):
-        return None
+    try:
+        if not site.store_size():
+            return None
+    except PublisherError:
+        return None  # as below
     while True:
         try:
             record = site.store.service()
@@ -244,11 +246,11 @@ def refuse_another_store(site: "OpenSite") -> None:
     if not is_locked(site.state / "run.lock"):
         return
     try:
-        record = site.store.service() if size_of(site.settings.store.url) else None
+        record = site.store.service() if site.store_size() else None
     except PublisherError:
         return  # the command itself reports what is wrong with the store
     if record is None or record.stopped_at is not None:
-        what = f"`publisher run` works on this site with another store than {site.settings.store.url}"
+        what = f"`publisher run` works on this site with another store than {site.store_name}"
         raise Refused("store.url", what, "restart it to use this one, or set store.url back")
 
 

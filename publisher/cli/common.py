@@ -135,9 +135,9 @@ def resolve_time(text: str, zone: str) -> datetime:
 
 def warn_of_clock(app: App) -> None:
     """Warns if the clock looks wrong, because the output may then be wrong too."""
-    if not Path(app.settings.store.url.removeprefix("sqlite:///")).exists():
-        return
     try:
+        if not app.store_size():
+            return
         wrong = app.clock_behind()
     except PublisherError:
         return  # the command itself reports what is wrong with the store

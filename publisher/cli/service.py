@@ -352,9 +352,11 @@ def watched(app: App) -> tuple[object, ...]:
 def make_watcher(app: App, ticker: "Ticker") -> "Watcher":
     """Publishes posts when they change."""
     from publisher.file_watcher import Watcher
+    from publisher.stores import file_of
 
-    store = app.settings.store.url.removeprefix("sqlite:///")
-    ours = (Path(store + end) for end in ("", "-journal", "-shm", "-wal"))
+    store = file_of(app.settings.store.url)
+    ends = () if store is None else ("", "-journal", "-shm", "-wal")
+    ours = (Path(f"{store}{end}") for end in ends)
     return Watcher(
         dict.fromkeys(filter(None, (app.settings.static, app.settings.posts.dir)), ticker.files_changed),
         quiet=app.rest / 2,

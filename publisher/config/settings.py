@@ -22,7 +22,7 @@ from publisher.config.sections.web import (
     StoreSettings,
     WebSettings,
 )
-from publisher.config.types import InvalidValue
+from publisher.config.types import HoldsSecret, InvalidValue
 from publisher.core.addresses import parse_mailbox
 from publisher.core.delivery.relays import ImapAccount, Security
 from publisher.core.errors import SettingsError
@@ -107,11 +107,12 @@ def inline_passwords(folder: Path) -> list[tuple[int, str]]:
     """(line, name) of each password that stands in publisher.toml itself. Raises SettingsError."""
     raw = read_layers(folder, {}, {})
     found: list[tuple[int, str]] = []
-    for number, table in enumerate(raw.tables.get(RELAYS.name, [])):
-        password = table.get("password")
-        if password is not None and password.value:
-            line = password.where.removeprefix(f"{raw.file}:")
-            found.append((int(line) if line.isdecimal() else 0, f"{label_of(RELAYS, number)}.password"))
+    for section in (RELAYS, STORE):
+        for number, table in enumerate(raw.tables.get(section.name, [])):
+            password = table.get("password")
+            if password is not None and password.value:
+                line = password.where.removeprefix(f"{raw.file}:")
+                found.append((int(line) if line.isdecimal() else 0, f"{label_of(section, number)}.password"))
     return found
 
 
@@ -148,7 +149,8 @@ def _read_value(raw: RawSettings, setting: Setting, name: str, given: RawValue |
     try:
         return setting.type.read(given.value)
     except InvalidValue as invalid:
-        value = "not shown here" if setting.secret else shown(given.value)
+        hidden = setting.secret or isinstance(invalid, HoldsSecret)
+        value = "not shown here" if hidden else shown(given.value)
         raw.refuse(given.where, f"{name} is {value}", str(invalid) or expects)
         return None
 

@@ -27,6 +27,10 @@ class InvalidValue(Exception):
     """A value that its type cannot take; becomes a SettingsError. A text replaces the type's usual advice."""
 
 
+class HoldsSecret(InvalidValue):
+    """A value with a password in it, which must not be shown."""
+
+
 class SettingType(NamedTuple, Generic[T]):
     """`expects` completes "expected ...". `read` takes what TOML gives (str, int, bool, list, dict) and
     returns the value that the program uses; it raises InvalidValue. `schema` refuses what is surely wrong.

@@ -99,6 +99,14 @@ class Store(
 ):
     """All of it. Any method may raise StoreError, and those that write OutputError."""
 
+    def identity(self) -> int:
+        """A number that no copy of this store has, and that it keeps wherever it is seen from."""
+        ...
+
+    def size(self) -> int:
+        """Its size in bytes."""
+        ...
+
     def close(self) -> None:
         """Closes every connection."""
         ...

@@ -20,7 +20,8 @@ from typing import Any, cast
 from publisher.core.errors import StoreError
 from publisher.stores.files import flush_folder, output_error, private_folder
 from publisher.stores.sql.schema.tables import stamp
-from publisher.stores.sql.store import check_not_newer, path_of
+from publisher.stores.sql.sqlite import path_of
+from publisher.stores.sql.store import check_not_newer
 
 STORE, JOURNAL, ABOUT, KEYS = "publisher.db", "journal", "about.json", "keys/"
 
@@ -94,7 +95,7 @@ def restore_backup(backup: Path, url: str, journal: Path, keys: Sequence[Path]) 
 
 def copy_store(url: str, target: Path) -> str:
     """Copies a store that may be in use to a new file; returns the URL of the copy. Raises StoreError."""
-    _copy(Path(url.removeprefix("sqlite:///")), target)
+    _copy(path_of(url), target)
     return f"sqlite:///{target}"
 
 
@@ -119,7 +120,7 @@ def _check_store(part: Path, backup: Path) -> None:
         raise StoreError(str(backup), f"holds no store ({error})", "take another backup") from error
     if sound != ("ok",):
         raise StoreError(str(backup), "the store in it is damaged", "take another backup")
-    check_not_newer(backup, version[0])
+    check_not_newer(str(backup), version[0])
 
 
 def _set_aside(place: Path) -> Path | None:

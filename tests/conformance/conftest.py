@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import postgres
 import pytest
 from sqlalchemy import create_engine, text
 from stores import new_store
@@ -26,21 +27,27 @@ from publisher.core.publishing.log import LogHead, LogKind
 from publisher.core.publishing.plan import Change, Plan
 from publisher.core.subscribers.subscription import Consent, Departure, NewReader, SignupResult, Subscription
 from publisher.ports import Store
+from publisher.stores import open_store
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
 
 
-@pytest.fixture(params=["sqlite"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a store that does not exist yet."""
-    return {"sqlite": f"sqlite:///{tmp_path}/publisher.db"}[request.param]
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty store."""
+    if request.param == "sqlite":
+        new_store(tmp_path / "publisher.db").close()
+        yield f"sqlite:///{tmp_path}/publisher.db"
+        return
+    with postgres.database(postgres.template()) as url:
+        yield url
 
 
 @pytest.fixture
 def store(store_url: str) -> Iterator[Store]:
-    opened = new_store(Path(store_url.removeprefix("sqlite:///")))
+    opened = open_store(store_url, create=False)
     yield opened
     opened.close()
 
@@ -56,7 +63,7 @@ class World:
 
     def sql(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
         """What an operator or a later command would have written; reads what no method shows."""
-        engine = create_engine(self.url)
+        engine = create_engine(self.url.replace("postgresql:", "postgresql+psycopg:"))
         with engine.begin() as connection:
             result = connection.execute(text(statement), values)
             rows = [tuple(row) for row in result] if result.returns_rows else []

@@ -1,6 +1,5 @@
 """The writer of the ledger: what it wrote is durable, and it waits for other writers."""
 
-import sqlite3
 import threading
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +8,7 @@ import pytest
 from stores import mark_sending
 
 from publisher.core.delivery.mailing import Transition, TransitionCause
+from publisher.stores import open_store
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
 
@@ -25,11 +25,10 @@ def result(mailing: int, n: int, cause: TransitionCause, **more: Any) -> Transit
 
 def test_it_waits_for_another_writer(world: Any) -> None:
     mailing = claimed(world, "ann")
-    other = sqlite3.connect(
-        world.url.removeprefix("sqlite:///"), isolation_level=None, check_same_thread=False
-    )
-    other.execute("BEGIN IMMEDIATE")
-    timer = threading.Timer(0.05, other.execute, ["ROLLBACK"])
+    other = open_store(world.url, create=False)
+    writing = other._db.write()
+    writing.__enter__()
+    timer = threading.Timer(0.05, writing.__exit__, [None, None, None])
     timer.start()
     assert mark_sending(world.store, "run1", [(mailing, 1)], NOW) == {(mailing, 1)}
     timer.join()

@@ -50,7 +50,7 @@ def test_an_active_reader_stands_at_the_head_and_has_a_due_time(world: Any) -> N
 
 def test_the_proof_of_consent_is_kept(world: Any) -> None:
     world.join(world.reader("ann"))
-    [(consent,)] = world.sql("SELECT consent FROM subscriptions")
+    [(consent,)] = world.sql("SELECT CAST(consent AS TEXT) FROM subscriptions")
     assert '"origin": "192.0.2.1"' in consent
     assert '"wording": "Yes, send me the digest."' in consent
     assert '"at": "2024-10-25T08:00:00+00:00"' in consent

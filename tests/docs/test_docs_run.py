@@ -43,7 +43,7 @@ DAILY = 'from = "Low Water <news@example.org>"\ncadence = "daily"\n'
 ELSEWHERE = frozenset(
     [
         *("cat", "cd", "chown", "curl", "docker", "git", "journalctl", "make", "pip", "python3", "rsync"),
-        *("systemctl", "useradd"),
+        *("systemctl", "useradd", "cp", "createuser", "createdb", "pg_dump"),
     ]
 )
 """Programs that these pages call beside ours: what they do is not for us to try."""

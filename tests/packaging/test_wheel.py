@@ -119,17 +119,28 @@ def test_the_wheel_alone_brings_all_it_needs(bare: Path, tmp_path: Path) -> None
                 roots |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
                 roots.add(node.module.partition(".")[0])
-    others = sorted(roots - sys.stdlib_module_names - {"publisher"})
+    others = sorted(roots - sys.stdlib_module_names - {"publisher", "psycopg"})  # of an extra
     assert {"lxml", "sqlalchemy", "tree_sitter"} < set(others)
     code = (
         "import importlib, pkgutil, publisher\n"
         f"[importlib.import_module(name) for name in {others!r}]\n"
         "[importlib.import_module(it.name) for it in pkgutil.walk_packages(publisher.__path__, 'publisher.')"
-        " if not it.name.rpartition('.')[2].startswith('__') and '.migrations.' not in it.name]\n"
+        " if not it.name.rpartition('.')[2].startswith('__') and '.migrations.' not in it.name"
+        " and it.name != 'publisher.stores.sql.postgresql']\n"
         "print(publisher.__file__)"
     )
     found = run_in(tmp_path, bare / "python", "-c", code).splitlines()[-1]
     assert Path(found).is_relative_to(bare.parent)
+
+
+def test_without_the_extra_a_site_on_postgresql_says_what_to_install(bare: Path, tmp_path: Path) -> None:
+    run_in(tmp_path, bare / "publisher", "init", "site")
+    command = [bare / "publisher", "status", "--site", "site"]
+    environ = os.environ | {"PUBLISHER_STORE__URL": "postgresql://db.example.org/news"}
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("publisher: store.url: psycopg, which PostgreSQL needs, cannot be loaded")
+    assert done.stderr.endswith("; pip install 'publisher[postgresql]'\n")
 
 
 def test_the_wheel_alone_publishes_and_mails_the_demo(bare: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from publisher.config.types import (
     LINE,
     PATH,
     PERIOD,
+    HoldsSecret,
     InvalidValue,
     SettingType,
     array_schema,
@@ -118,7 +119,7 @@ def read_bounce_source(value: object) -> Path | ImapAccount | None:
     except ValueError:
         raise InvalidValue from None
     if url.password is not None:
-        raise InvalidValue("expected no password in it: put it into a file, and name that as password_file")
+        raise HoldsSecret("expected no password in it: put it into a file, and name that as password_file")
     if url.scheme != "imaps" or not url.username or url.query or url.fragment:
         raise InvalidValue
     folder = unquote(url.path.removeprefix("/")) or "INBOX"

@@ -4,13 +4,17 @@ import ipaddress
 import re
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 from publisher.config.declaration import Section, SectionValues, setting
 from publisher.config.types import (
     BOOL,
+    LINE,
+    PATH,
     PERIOD,
     URL,
     WORDS,
+    HoldsSecret,
     InvalidValue,
     SettingType,
     read_filled,
@@ -54,14 +58,29 @@ def read_blocked(value: object) -> tuple[str, ...]:
 
 
 def read_store_url(value: object) -> str:
-    """The path of the SQLite file that a database URL names."""
+    """The path of the SQLite file that a database URL names; the URL itself, if it is one of PostgreSQL."""
     text = read_filled(value)
-    if text.startswith(("postgresql:", "postgresql+", "postgres:")):
-        raise InvalidValue('PostgreSQL is not in this version; use "sqlite:///.publisher/publisher.db"')
+    if text.startswith(("postgresql:", "postgres:")):
+        return read_postgresql_url(text)
     path = text.removeprefix("sqlite:///")
     if path == text or not path or path == ":memory:" or "?" in path:
         raise InvalidValue
     return path
+
+
+def read_postgresql_url(text: str) -> str:
+    """The URL of a database of PostgreSQL, with a database and without a password."""
+    try:
+        url = urlsplit(text)
+        if url.password is not None or {"password", "sslpassword"} & parse_qs(url.query).keys():
+            do = "expected no password in it: put it into a file, and name that as store.password_file"
+            raise HoldsSecret(do)
+        named = url.netloc or "host" in parse_qs(url.query)
+        if not named or url.port == 0 or not re.fullmatch(r"/[^/]+", url.path) or url.fragment:
+            raise InvalidValue
+    except ValueError:
+        raise InvalidValue from None
+    return f"postgresql:{text.partition(':')[2]}"
 
 
 def read_legacy_links(value: object) -> tuple[LegacyLink, ...]:
@@ -76,8 +95,8 @@ def read_legacy_links(value: object) -> tuple[LegacyLink, ...]:
 
 
 def locate_store(path: str, folder: Path) -> str:
-    """The URL of a database whose path may be relative to the folder of the site."""
-    return f"sqlite:///{folder / path}"
+    """The URL of a database; the path of a file may be relative to the folder of the site."""
+    return path if path.startswith("postgresql:") else f"sqlite:///{folder / path}"
 
 
 LISTEN = SettingType(
@@ -104,9 +123,9 @@ LEGACY_LINKS = SettingType(
     verbatim=False,
 )
 STORE_URL = SettingType(
-    '"sqlite:///" and a file, as in "sqlite:///.publisher/publisher.db"',
+    '"sqlite:///" and a file, as in "sqlite:///.publisher/publisher.db", or "postgresql://USER@HOST/DATABASE"',
     read_store_url,
-    text_schema(r"sqlite:///[^?]+"),
+    text_schema(r"sqlite:///[^?]+|postgres(ql)?://.+"),
     locate=locate_store,
 )
 
@@ -174,12 +193,26 @@ SCHEDULE = Section("schedule", "What `publisher run` does on its own.", Schedule
 
 
 class StoreSettings(SectionValues):
-    """[store]. `url` is a database URL with an absolute path."""
+    """[store]. `url` is a database URL with an absolute path. The password is in `password_file` where
+    `password` is empty.
+    """
 
     url: str = setting(
         STORE_URL,
-        help="An SQLite file: with three slashes its path is relative to the site, with four absolute.",
+        help="An SQLite file: with three slashes its path is relative to the site, with four absolute. Or a "
+        'database of PostgreSQL: "postgresql://publisher@db.example.org/publisher".',
         default="sqlite:///.publisher/publisher.db",
+    )
+    password: str = setting(
+        LINE,
+        help="The password of the user in a PostgreSQL url. Better kept in the environment or in "
+        "password_file.",
+        unset="",
+        shown='""',
+        secret=True,
+    )
+    password_file: Path | None = setting(
+        PATH, help="A file that holds only that password.", shown='".publisher/store-password"'
     )
 
 

@@ -1,10 +1,8 @@
-"""SqlStore: all of the store over one database. Opening its file, whether it is new, current, older, newer or
-no store at all, and migrating it by Alembic. Also the rows of the service that works on the site and of the
+"""SqlStore: all of the store over one database. Opening it, whether it is new, current, older, newer or no
+store at all, and migrating it by Alembic. Also the rows of the service that works on the site and of the
 settings it went by, since they are about the store as a whole.
 """
 
-import os
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
@@ -12,12 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, inspect, make_url, select, update
-from sqlalchemy.exc import ArgumentError
 
 from publisher.core.digests.digest import DEFAULT_CONTENT_ID
-from publisher.core.errors import OutputError, StoreError
+from publisher.core.errors import StoreError
 from publisher.core.site import ServiceRecord, SettingsGeneration
-from publisher.stores.files import output_error, private_folder
 from publisher.stores.sql.database import Database, upsert
 from publisher.stores.sql.delivery.bounces import BounceRecords
 from publisher.stores.sql.delivery.holds import MailingHolds, WithdrawnPosts
@@ -31,6 +27,7 @@ from publisher.stores.sql.feeds.feed_queries import FeedQueries
 from publisher.stores.sql.publishing.file_index import FileIndex
 from publisher.stores.sql.publishing.log import Log
 from publisher.stores.sql.schema.columns import metadata
+from publisher.stores.sql.schema.subscriber_tables import content_choices
 from publisher.stores.sql.schema.tables import (
     MAILING,
     SCHEMA,
@@ -40,6 +37,7 @@ from publisher.stores.sql.schema.tables import (
     service,
     stamp,
 )
+from publisher.stores.sql.sqlite import create_file, existing_database, missing, path_of
 from publisher.stores.sql.subscribers.departures import DepartureRecords, ListRecords
 from publisher.stores.sql.subscribers.personal_data import AccountLinks, PersonalData
 from publisher.stores.sql.subscribers.signup import SignupRecords
@@ -130,9 +128,6 @@ def _record(row: Row[Any] | None) -> ServiceRecord | None:
     return replace(ServiceRecord(**given), restart=tuple(row.restart))
 
 
-OLDEST_SQLITE = (3, 35)  # RETURNING
-
-
 class SqlStore(
     Log,
     FeedQueries,
@@ -177,135 +172,128 @@ class SqlStore(
 
         return import_rows(self._db, slug, rows, consent, ask, journal)
 
+    def identity(self) -> int:
+        return self._db.identity()
+
+    def size(self) -> int:
+        return self._db.size()
+
     def close(self) -> None:
         self._db.close()
 
 
-def open_database(url: str, *, create: bool, first: bool = False) -> Database:
+def open_database(url: str, *, create: bool, first: bool = False, password: str = "") -> Database:
     """The database at `url`, with this version's schema. Raises StoreError, OutputError."""
-    path = path_of(url)
-    if create:
-        _create_file(path)
-    database = existing_database(path, first=first)
+    if create and not is_postgresql(url):
+        create_file(path_of(url))
+    database = _connect(url, password, first=first)
     try:
-        with database.read() as connection:
-            found = schema_number(connection, path)
+        found = _schema_of(database)
         if found is None:
             if not create:
-                raise _missing(path)
+                raise missing(database.name)
             with database.write() as connection:
-                found = schema_number(connection, path) or _create_schema(connection)
-        check_not_newer(path, found)
+                found = schema_number(connection, database.name) or _create_schema(database, connection)
+        check_not_newer(database.name, found)
         if found != SCHEMA:
             what = (
                 f"the store is of an older version of Publisher (schema {found}, this version needs {SCHEMA})"
             )
-            raise StoreError(str(path), what, "run `publisher migrate`")
+            raise StoreError(database.name, what, "run `publisher migrate`")
     except BaseException:
         database.close()
         raise
     return database
 
 
-def existing_database(path: Path, *, first: bool = False) -> Database:
-    """The database in an existing file that we may read and write. Raises StoreError, OutputError."""
-    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
-        oldest = ".".join(map(str, OLDEST_SQLITE))
-        raise StoreError("SQLite", f"version {sqlite3.sqlite_version} is too old", f"use {oldest} or later")
-    if path.is_dir():
-        raise StoreError(str(path), "a folder, not a store", "name a file in store.url")
-    if not path.exists():
-        raise _missing(path)
-    if not os.access(path, os.R_OK):
-        raise StoreError(str(path), "the store cannot be read", "check its owner and permissions")
-    for place in (path, path.parent):
-        if not os.access(place, os.W_OK):
-            raise OutputError(str(place), "cannot be written", "the store needs its file and folder writable")
-    return Database(path, first=first)
+def is_postgresql(url: str) -> bool:
+    """Whether a store's URL names a database of PostgreSQL."""
+    return url.startswith("postgresql:")
 
 
-def path_of(url: str) -> Path:
-    """The file a "sqlite:///..." URL names. Raises StoreError for other URLs; shows no password."""
+def _connect(url: str, password: str, *, first: bool = False) -> Database:
+    """A database that is there, whatever is in it."""
+    if not is_postgresql(url):
+        return existing_database(path_of(url), first=first)
     try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise StoreError("store.url", f"{url!r} is no URL", 'write "sqlite:///PATH"') from None
-    if parsed.get_backend_name() != "sqlite":
-        shown = parsed.render_as_string(hide_password=True)
-        raise StoreError("store.url", f"{shown!r} is of no known kind", 'write "sqlite:///PATH"')
-    if not parsed.database or parsed.database == ":memory:":
-        raise StoreError("store.url", f"{url!r} names no file", 'write "sqlite:///PATH"')
-    return Path(parsed.database)
+        from publisher.stores.sql.postgresql import PostgresqlDatabase
+    except ImportError as error:
+        what = f"psycopg, which PostgreSQL needs, cannot be loaded ({error})"
+        raise StoreError("store.url", what, "pip install 'publisher[postgresql]'") from error
+    return PostgresqlDatabase(name_of_database(url), url, password)
 
 
-def schema_number(connection: Connection, path: Path) -> str | None:
+def name_of_database(url: str) -> str:
+    """The host and the database of a URL, and nothing else."""
+    parsed = make_url(url)
+    host = parsed.host or parsed.query.get("host") or "localhost"
+    port = f":{parsed.port}" if parsed.port else ""
+    return f"postgresql://{host if isinstance(host, str) else ','.join(host)}{port}/{parsed.database or ''}"
+
+
+def _schema_of(database: Database) -> str | None:
+    """The number of a database's schema; None if it is empty."""
+    with database.read() as connection:
+        database.check(connection)
+        return schema_number(connection, database.name)
+
+
+def size_of_database(url: str, password: str) -> int:
+    """The size in bytes of a store that is no file; 0 if there is none. Raises StoreError."""
+    database = _connect(url, password)
+    try:
+        return 0 if _schema_of(database) is None else database.size()
+    finally:
+        database.close()
+
+
+def schema_number(connection: Connection, name: str) -> str | None:
     """The number of the schema; None for an empty database. Raises StoreError if it has foreign tables."""
     names = inspect(connection).get_table_names()
     if stamp.name in names and log_head.name in names:
         return connection.execute(select(stamp.c.version_num)).scalar() or ""
     if names:
-        raise StoreError(str(path), "a database, but not a Publisher store", "name another file in store.url")
+        other = "an empty database" if is_postgresql(name) else "another file"
+        raise StoreError(name, "a database, but not a Publisher store", f"name {other} in store.url")
     return None
 
 
-def check_not_newer(path: Path, found: str) -> None:
+def check_not_newer(name: str, found: str) -> None:
     """Raises StoreError if this version does not know the schema."""
     if found.isdigit() and int(found) <= int(SCHEMA):
         return
     raise StoreError(
-        str(path),
+        name,
         "the store was written by a newer version of Publisher "
         f"(schema {found}, this version knows {SCHEMA})",
         "upgrade Publisher",
     )
 
 
-def _create_schema(connection: Connection) -> str:
+def _create_schema(database: Database, connection: Connection) -> str:
     metadata.create_all(connection, checkfirst=False)
     stamp.create(connection)
     connection.execute(insert(stamp).values(version_num=SCHEMA))
     connection.execute(insert(log_head).values(id=1, seq=0))
     connection.execute(insert(counters).values(name=MAILING, last=0))
     insert_default_content(connection, DEFAULT_CONTENT_ID)
+    database.id_taken(connection, content_choices, DEFAULT_CONTENT_ID)
     return SCHEMA
 
 
-def _create_file(path: Path) -> None:
-    """Creates an empty file that only its owner may read, since it will hold addresses. SQLite gives its side
-    files the same permissions.
-    """
-    try:
-        private_folder(path.parent)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    except IsADirectoryError:
-        return
-    except OSError as error:
-        if not path.exists():
-            raise output_error(path, error) from error
-
-
-def _missing(path: Path) -> StoreError:
-    return StoreError(str(path), "there is no store here", "run `publisher publish` to make it")
-
-
-def migrate(url: str) -> tuple[str, str]:
+def migrate(url: str, password: str = "") -> tuple[str, str]:
     """Migrates the store at `url` to `SCHEMA`, in one transaction; returns (number before, number now)."""
-    path = path_of(url)
-    database = existing_database(path)
+    database = _connect(url, password)
     try:
-        with database.read() as connection:
-            before = schema_number(connection, path)
+        before = _schema_of(database)
         if before is None:
-            raise StoreError(str(path), "an empty file, not a store", "run `publisher publish` to make it")
-        check_not_newer(path, before)
+            empty = "an empty database, not a store" if is_postgresql(url) else "an empty file, not a store"
+            raise StoreError(database.name, empty, "run `publisher publish` to make it")
+        check_not_newer(database.name, before)
         if before != SCHEMA:
             with database.rebuild() as connection:
                 upgrade(connection)
-                orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-                if orphans:
-                    what = f"{len(orphans)} rows refer to nothing after the migration"
-                    first = f"the first in {orphans[0][0]}"
-                    raise StoreError(str(path), f"{what}, {first}", "nothing was changed: restore a backup")
+                database.check_references(connection)
         return before, SCHEMA
     finally:
         database.close()

@@ -1,7 +1,12 @@
 """The two lives: of a post and of a subscriber, through the command line, the server and the outbox."""
 
 import re
+from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
+
+import postgres
+import pytest
 
 POST = """---
 title: {title}
@@ -10,6 +15,17 @@ date: {date}
 
 {body}
 """
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def site(request: pytest.FixtureRequest, site: Any) -> Iterator[Any]:
+    """A site with each store."""
+    with ExitStack() as stack:
+        if request.param == "postgresql":
+            url = stack.enter_context(postgres.database())
+            text = (site.folder / "publisher.toml").read_text()
+            site.settings(f'[store]\nurl = "{url}"\n{text}')
+        yield site
 
 
 def write(site: Any, name: str, title: str, date: str, body: str = "Words.") -> Any:

@@ -5,6 +5,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import postgres
+import psycopg
 import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
@@ -15,8 +17,9 @@ from publisher.core.subscribers.subscription import NO_CHOICES
 from publisher.services.digests.due_readers import UPGRADED
 from publisher.stores import migrate, open_store
 from publisher.stores.sql import store as migrating_module
-from publisher.stores.sql.database import Database
+from publisher.stores.sql.postgresql import PostgresqlDatabase
 from publisher.stores.sql.schema.tables import SCHEMA
+from publisher.stores.sql.sqlite import SqliteDatabase
 from publisher.stores.sql.store import alembic_config, upgrade
 
 
@@ -34,7 +37,7 @@ def _tables(path: Path) -> dict[str, list[str]]:
 
 def _migrated(path: Path) -> Path:
     path.touch()
-    database = Database(path)
+    database = SqliteDatabase(path)
     with database.rebuild() as connection:
         upgrade(connection)
     database.close()
@@ -54,6 +57,34 @@ def test_migrations_from_nothing_and_a_new_store_are_the_same(tmp_path: Path) ->
         query = f"SELECT * FROM {table}"  # noqa: S608  # our own words
         with closing(sqlite3.connect(new)) as one, closing(sqlite3.connect(migrated)) as other:
             assert one.execute(query).fetchall() == other.execute(query).fetchall()
+
+
+def test_on_postgresql_too_migrations_from_nothing_and_a_new_store_are_the_same() -> None:
+    with postgres.database() as new, postgres.database() as migrated:
+        open_store(new, create=True).close()
+        database = PostgresqlDatabase("migrated", migrated, "")
+        with database.rebuild() as connection:
+            upgrade(connection)
+        database.close()
+        assert migrate(migrated) == (SCHEMA, SCHEMA)
+        with psycopg.connect(new) as one, psycopg.connect(migrated) as other:
+            for query in _CATALOG:
+                wanted, found = (connection.execute(query).fetchall() for connection in (one, other))
+                assert found == wanted
+
+
+_CATALOG = (
+    "SELECT table_name, column_name, data_type, character_maximum_length, collation_name, is_nullable,"
+    " column_default FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 2",
+    "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1, 2",
+    "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
+    " WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2",
+    "SELECT * FROM alembic_version",
+    "SELECT * FROM log_head",
+    "SELECT * FROM counters",
+    "SELECT * FROM tastes",
+    "SELECT sequencename, last_value FROM pg_sequences ORDER BY 1",
+)
 
 
 def test_a_migrated_store_opens(tmp_path: Path) -> None:
@@ -102,7 +133,7 @@ def test_a_migration_that_leaves_orphans_is_undone(tmp_path: Path, monkeypatch: 
 def test_readers_of_an_older_schema_follow_their_list_and_a_planning_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "publisher.db"
     path.touch()
-    database = Database(path)
+    database = SqliteDatabase(path)
     with database.rebuild() as connection:
         upgrade(connection, "0004")
         for statement in _EARLIER_READERS:
@@ -133,7 +164,7 @@ _EARLIER_READERS = (
 def test_batches_of_an_older_schema_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "publisher.db"
     path.touch()
-    database = Database(path)
+    database = SqliteDatabase(path)
     with database.rebuild() as connection:
         upgrade(connection, "0007")
         for statement in _EARLIER_MAIL:
@@ -171,7 +202,7 @@ _EARLIER_MAIL = (
 def test_posts_of_the_first_schema_are_found_by_their_names(tmp_path: Path) -> None:
     path = tmp_path / "publisher.db"
     path.touch()
-    database = Database(path)
+    database = SqliteDatabase(path)
     value = '{"path": "a/b.md", "explicit_id": "7"}'
     with database.rebuild() as connection:
         upgrade(connection, "0001")
@@ -190,7 +221,7 @@ def test_posts_of_the_first_schema_are_found_by_their_names(tmp_path: Path) -> N
 def test_refusals_and_receipts_from_before_reports_were_read_stay_what_they_were(tmp_path: Path) -> None:
     path = tmp_path / "publisher.db"
     path.touch()
-    database = Database(path)
+    database = SqliteDatabase(path)
     key = bytes(32)
     with database.rebuild() as connection:
         upgrade(connection, "0021")
@@ -210,7 +241,7 @@ def test_refusals_and_receipts_from_before_reports_were_read_stay_what_they_were
 def test_deliveries_of_an_older_schema_that_the_outbox_took_are_known_by_its_words(tmp_path: Path) -> None:
     path = tmp_path / "publisher.db"
     path.touch()
-    database = Database(path)
+    database = SqliteDatabase(path)
     rows = (
         (1, "accepted", "r1", "written to the outbox"),
         (2, "accepted", "r2", "250 2.0.0 ok"),

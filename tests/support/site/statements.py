@@ -10,16 +10,16 @@ from collections.abc import Callable
 from sqlalchemy import Engine
 from sqlalchemy.util import LRUCache
 
-from publisher.stores.sql import database
+from publisher.stores.sql import sqlite
 
-_usual = database._engine
+_usual = sqlite._engine
 _COMPILED: LRUCache[object, object] = LRUCache(10_000)
 _FIRST: list[Engine] = []
 
 
 def keep_statements() -> None:
     """From now on, for all stores of this process."""
-    database._engine = _sharing_engine
+    sqlite._engine = _sharing_engine
 
 
 def _sharing_engine(connect: Callable[[], object]) -> Engine:

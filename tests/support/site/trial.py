@@ -83,11 +83,13 @@ def inline(value: Any) -> str:
 
 
 class Bench:
-    """A site at work. `start` is what starts `publisher run` on a site: `Running` of the tests' conftest."""
+    """A site at work. `start` is what starts `publisher run` on a site: `Running` of the tests' conftest.
+    `values` are settings beside those of `BASE`.
+    """
 
-    def __init__(self, site: Any, relay: SmtpServer, start: Callable[..., Any]) -> None:
+    def __init__(self, site: Any, relay: SmtpServer, start: Callable[..., Any], **values: Any) -> None:
         self.site, self.relay, self.folder = site, relay, site.folder
-        self.values = {**BASE, "mail.relays.port": relay.port}
+        self.values = {**BASE, "mail.relays.port": relay.port, **values}
         self.more = ""
         self.environ: dict[str, str] = {}
         self.others: list[Any] = []

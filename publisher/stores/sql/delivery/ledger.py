@@ -16,14 +16,12 @@ from sqlalchemy import (
     Connection,
     Row,
     and_,
-    column,
     exists,
     func,
     insert,
     literal,
     or_,
     select,
-    table,
     true,
     update,
 )
@@ -269,13 +267,8 @@ class ReconciliationRecords:
             _raise_counter(connection, MAILING, last)
 
     def reserve_subscription_ids(self, last: int) -> None:
-        """Raises SQLite's own counter of an AUTOINCREMENT key."""
-        counter = table("sqlite_sequence", column("name"), column("seq"))
-        this = counter.c.name == subscriptions.name
         with self._db.write() as connection:
-            if connection.execute(select(counter.c.seq).where(this)).first() is None:
-                connection.execute(insert(counter).values(name=subscriptions.name, seq=last))
-            connection.execute(update(counter).where(this, counter.c.seq < last).values(seq=last))
+            self._db.reserve_ids(connection, subscriptions, last)
 
     def batch_count(self) -> int:
         with self._db.read() as connection:

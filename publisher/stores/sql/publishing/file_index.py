@@ -49,8 +49,8 @@ class FileIndex:
         found: dict[str, dict[str, FileStat]] = {}
         with self._db.read() as connection:
             for rules in connection.execute(select(files.c.rules).distinct()).scalars():
-                query = "SELECT path, size, mtime_ns FROM files WHERE rules = ?"
-                rows = connection.exec_driver_sql(query, (bytes.fromhex(rules),))
+                query = select(files.c.path, files.c.size, files.c.mtime_ns).where(files.c.rules == rules)
+                rows = connection.execute(query)
                 found[rules] = {row[0]: FileStat._make(row) for row in rows}  # there may be 100,000
         return found
 

@@ -135,7 +135,7 @@ class Log(PostRenames):
         for pair in wanted:
             if pair not in found:
                 what = f"revision {pair[1]} of {pair[0]} is gone"
-                raise StoreError(str(self._db.path), what, "restore a backup")
+                raise StoreError(self._db.name, what, "restore a backup")
         return [found[pair] for pair in wanted]
 
     def bodies(self, hashes: Iterable[str]) -> Mapping[str, str]:

@@ -223,7 +223,7 @@ LIST_CHANGES = "list_changes"
 _LIVE = (SubscriptionState.ACTIVE, SubscriptionState.PENDING)
 _ENDED = {"state": SubscriptionState.UNSUBSCRIBED, "next_due_at": None}
 
-_ASIDE = "\0"
+_ASIDE = "\x01"
 """The list of subscriptions that change places with others, for two statements."""
 
 

@@ -21,7 +21,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateTable
 
 from publisher.core.delivery.mailing import NewMailing
@@ -42,7 +41,7 @@ from publisher.core.subscribers.subscription import (
     SignupResult,
     SubscriptionState,
 )
-from publisher.stores.sql.database import Database, insert_new, slices
+from publisher.stores.sql.database import Database, RowsStatement, insert_new, slices
 from publisher.stores.sql.delivery.mailings import save_segments, start_transactional_each
 from publisher.stores.sql.publishing.post_rows import consent_to_json
 from publisher.stores.sql.schema.columns import HexDigest, Suppression
@@ -68,23 +67,11 @@ incoming = Table(
 """The addresses of a pass: their position, whether they departed, and the group they are inserted with."""
 
 
-def _compiled(statement: Any, *columns: str) -> str:
-    """A statement for executemany as text: its values reach the driver unconverted, which is several times
-    faster.
-    """
-    return str(statement.compile(dialect=sqlite.dialect(), column_keys=columns or None))
-
-
-_NEW_INCOMING = _compiled(insert(incoming), "n", "key", "gone")
-_NEW_SUBSCRIBER = _compiled(insert_new(subscribers), "address", "address_key")
-_IN_GROUP = _compiled(
-    update(incoming).where(incoming.c.n == bindparam("n_")).values(group=bindparam("group_"))
+_NEW_INCOMING = RowsStatement(insert(incoming), "n", "key", "gone")
+_NEW_SUBSCRIBER = RowsStatement(insert_new(subscribers), "address", "address_key")
+_IN_GROUP = RowsStatement(
+    update(incoming).where(incoming.c.n == bindparam("n_")).values(group=bindparam("group_")), "group_", "n_"
 )
-
-
-def _execute_many(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    if rows:
-        connection.exec_driver_sql(statement, [*rows])
 
 
 class _SharedValues(NamedTuple):
@@ -168,7 +155,7 @@ class _ImportPass:
             (n, bytes.fromhex(reader.key), row_status.status is not SourceStatus.SUBSCRIBED)
             for n, (reader, row_status) in enumerate(rows)
         ]
-        _execute_many(connection, _NEW_INCOMING, given)
+        _NEW_INCOMING.execute(connection, given)
         self._group = 0
         self._suppressed = self._read_suppressed()
 
@@ -240,11 +227,10 @@ class _ImportPass:
     def _add(self, places: Sequence[int], values: dict[str, Any]) -> None:
         """Inserts new readers who share all `values`."""
         readers = [self._rows[n][0] for n in places]
-        _execute_many(
-            self._db, _NEW_SUBSCRIBER, [(reader.address, bytes.fromhex(reader.key)) for reader in readers]
-        )
+        addresses = [(reader.address, bytes.fromhex(reader.key)) for reader in readers]
+        _NEW_SUBSCRIBER.execute(self._db, addresses)
         self._group += 1
-        _execute_many(self._db, _IN_GROUP, [(self._group, n) for n in places])
+        _IN_GROUP.execute(self._db, [(self._group, n) for n in places])
         alike = {
             name: literal(value, subscriptions.c[name].type)
             for name, value in (values | {"list": self._slug}).items()

@@ -7,6 +7,7 @@ revision = "0001"
 down_revision = None
 
 ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+JSON_TEXT = sa.JSON().with_variant(sa.Text(), "postgresql")
 
 
 def upgrade() -> None:
@@ -40,7 +41,7 @@ def _posts() -> None:
         "posts",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("revision", sa.String(length=32), nullable=False),
-        sa.Column("value", sa.JSON(), nullable=False),
+        sa.Column("value", JSON_TEXT, nullable=False),
         sa.Column("live", sa.Boolean(), nullable=False),
         sa.Column("backfill", sa.Boolean(), nullable=False),
         sa.Column("first_seq", sa.BigInteger(), nullable=False),
@@ -68,7 +69,7 @@ def _posts() -> None:
         "revisions",
         sa.Column("post_id", sa.Text(), nullable=False),
         sa.Column("revision", sa.String(length=32), nullable=False),
-        sa.Column("value", sa.JSON(), nullable=False),
+        sa.Column("value", JSON_TEXT, nullable=False),
         sa.Column("body_hash", sa.String(length=64), nullable=False),
         sa.ForeignKeyConstraint(["body_hash"], ["bodies.hash"], name=op.f("fk_revisions_body_hash_bodies")),
         sa.ForeignKeyConstraint(["post_id"], ["posts.id"], name=op.f("fk_revisions_post_id_posts")),

@@ -18,18 +18,21 @@ def upgrade() -> None:
     )
     for column in columns:
         op.add_column("posts", column)
-    op.execute(
-        "UPDATE posts SET path = json_extract(value, '$.path'),"
-        " explicit_id = json_extract(value, '$.explicit_id')"
+    field = (
+        "value::json ->> '{}'"
+        if op.get_context().dialect.name == "postgresql"
+        else "json_extract(value, '$.{}')"
     )
-    with op.batch_alter_table("posts", recreate="always") as posts:
+    path, explicit_id = (field.format(name) for name in ("path", "explicit_id"))
+    op.execute(f"UPDATE posts SET path = {path}, explicit_id = {explicit_id}")  # noqa: S608  # our own words
+    with op.batch_alter_table("posts") as posts:
         posts.alter_column("path", server_default=None)
         posts.alter_column("settled", server_default=None)
     op.create_index("ix_posts_path", "posts", ["path"])
     op.create_index(
         "ix_posts_explicit_id", "posts", ["explicit_id"], sqlite_where=sa.text("explicit_id IS NOT NULL")
     )
-    op.create_index("ix_posts_unsettled", "posts", ["id"], sqlite_where=sa.text("settled = 0"))
+    op.create_index("ix_posts_unsettled", "posts", ["id"], sqlite_where=~sa.column("settled", sa.Boolean()))
     op.create_table(
         "files",
         sa.Column("path", sa.Text(), nullable=False),
@@ -38,7 +41,7 @@ def upgrade() -> None:
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.Column("rules", sa.LargeBinary(), nullable=False),
         sa.Column("not_before", sa.BigInteger(), nullable=True),
-        sa.Column("value", sa.JSON(), nullable=True),
+        sa.Column("value", sa.JSON().with_variant(sa.Text(), "postgresql"), nullable=True),
         sa.PrimaryKeyConstraint("path", name=op.f("pk_files")),
         sqlite_with_rowid=False,
     )

@@ -13,7 +13,7 @@ def upgrade() -> None:
     """A mailing that is paused now was paused by hand: nothing else could."""
     _holds()
     _batches()
-    with op.batch_alter_table("deliveries", recreate="always") as deliveries:
+    with op.batch_alter_table("deliveries") as deliveries:
         deliveries.create_check_constraint(
             op.f("ck_deliveries_held_by_a_run"),
             "state NOT IN ('claimed', 'sending') OR (run IS NOT NULL AND attempts > 0)",
@@ -49,7 +49,7 @@ def _holds() -> None:
     for column in columns:
         op.add_column("mailings", column)
     op.execute("UPDATE mailings SET hold = 'operator' WHERE state = 'paused'")
-    with op.batch_alter_table("mailings", recreate="always") as mailings:
+    with op.batch_alter_table("mailings") as mailings:
         mailings.alter_column("hold_why", server_default=None)
         mailings.alter_column("canary", server_default=None)
         mailings.create_check_constraint(
@@ -67,7 +67,7 @@ def _holds() -> None:
 def _batches() -> None:
     column: sa.Column[Any] = sa.Column("canary", sa.Boolean(), nullable=False, server_default=sa.false())
     op.add_column("batches", column)
-    with op.batch_alter_table("batches", recreate="always") as batches:
+    with op.batch_alter_table("batches") as batches:
         batches.alter_column("canary", server_default=None)
         batches.create_check_constraint(op.f("ck_batches_not_empty"), "lo <= hi")
         batches.create_check_constraint(

@@ -8,6 +8,8 @@ from alembic import op
 revision = "0005"
 down_revision = "0004"
 
+ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     """Whoever is there follows the rhythm of their list and wants everything. When each list is due is
@@ -24,7 +26,7 @@ def upgrade() -> None:
 def _rhythms() -> None:
     op.create_table(
         "rhythms",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", ID, nullable=False),
         sa.Column("list", sa.Text(), nullable=False),
         sa.Column("cadence", sa.Text(), nullable=False),
         sa.Column("day", sa.Text(), nullable=False),
@@ -50,19 +52,21 @@ def _rhythms() -> None:
 def _tastes() -> None:
     op.create_table(
         "tastes",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", ID, nullable=False),
         sa.Column("topics", sa.Text(), nullable=False),
         sa.Column("language", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tastes")),
         sa.UniqueConstraint("topics", "language", name=op.f("uq_tastes_topics_language")),
     )
     op.execute("INSERT INTO tastes (id, topics, language) VALUES (1, '[]', '')")
+    if op.get_context().dialect.name == "postgresql":
+        op.execute("SELECT setval(pg_get_serial_sequence('tastes', 'id'), 1)")
 
 
 def _subscriptions() -> None:
     columns: tuple[sa.Column[Any], ...] = (
-        sa.Column("rhythm", sa.Integer(), nullable=True),
-        sa.Column("taste", sa.Integer(), nullable=False, server_default="1"),
+        sa.Column("rhythm", ID, nullable=True),
+        sa.Column("taste", ID, nullable=False, server_default="1"),
         sa.Column("paused", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("asked_at", sa.BigInteger(), nullable=True),
     )
@@ -72,9 +76,7 @@ def _subscriptions() -> None:
         "UPDATE subscriptions SET rhythm = (SELECT id FROM rhythms WHERE rhythms.list = subscriptions.list)"
     )
     op.drop_index("ix_subscriptions_due", "subscriptions")
-    with op.batch_alter_table(
-        "subscriptions", recreate="always", table_kwargs={"sqlite_autoincrement": True}
-    ) as subscriptions:
+    with op.batch_alter_table("subscriptions", table_kwargs={"sqlite_autoincrement": True}) as subscriptions:
         subscriptions.alter_column("rhythm", nullable=False)
         subscriptions.alter_column("taste", server_default=None)
         subscriptions.alter_column("paused", server_default=None)
@@ -100,7 +102,7 @@ def _mailings() -> None:
     )
     for column in columns:
         op.add_column("mailings", column)
-    with op.batch_alter_table("mailings", recreate="always") as mailings:
+    with op.batch_alter_table("mailings") as mailings:
         mailings.alter_column("frozen", server_default=None)
         mailings.alter_column("corrections", server_default=None)
         mailings.drop_constraint(op.f("ck_mailings_kind"), type_="check")
@@ -127,6 +129,6 @@ def _cohorts() -> None:
         " FROM cohorts WHERE mailing IN (SELECT id FROM mailings WHERE state = 'planning')"
     )
     op.add_column("cohorts", sa.Column("language", sa.Text(), nullable=False, server_default=""))
-    with op.batch_alter_table("cohorts", recreate="always") as cohorts:
+    with op.batch_alter_table("cohorts") as cohorts:
         cohorts.alter_column("language", server_default=None)
         cohorts.drop_column("offset")

@@ -53,13 +53,13 @@ def upgrade() -> None:
 def _posts() -> None:
     op.add_column("posts", sa.Column("changed_seq", sa.BigInteger(), nullable=False, server_default="0"))
     op.execute("CREATE TEMP TABLE last_rows AS SELECT post_id, max(seq) AS seq FROM log GROUP BY post_id")
-    op.execute("CREATE INDEX temp.ix_last_rows ON last_rows (post_id)")
+    op.execute("CREATE INDEX ix_last_rows ON last_rows (post_id)")
     op.execute(
         "UPDATE posts SET changed_seq ="
         " coalesce((SELECT seq FROM last_rows WHERE post_id = posts.id), first_seq)"
     )
     op.execute("DROP TABLE last_rows")
-    with op.batch_alter_table("posts", recreate="always") as posts:
+    with op.batch_alter_table("posts") as posts:
         posts.alter_column("changed_seq", server_default=None)
     op.create_index("ix_posts_changed_seq", "posts", ["changed_seq"])
     op.create_index("ix_posts_updated_at", "posts", ["updated_at"])

@@ -8,4 +8,6 @@ down_revision = "0008"
 
 
 def upgrade() -> None:
-    op.create_index("ix_posts_withdrawn", "posts", ["changed_seq"], sqlite_where=sa.text("live = 0"))
+    op.create_index(
+        "ix_posts_withdrawn", "posts", ["changed_seq"], sqlite_where=~sa.column("live", sa.Boolean())
+    )

@@ -26,7 +26,7 @@ def upgrade() -> None:
     op.create_index("ix_bounces_undecided", "bounces", ["mailing"], sqlite_where=sa.text("counts IS NULL"))
     op.add_column("mailings", sa.Column("refusals", sa.String(), nullable=True))
     holds = ", ".join(f"'{hold}'" for hold in HOLDS)
-    with op.batch_alter_table("mailings", recreate="always") as mailings:
+    with op.batch_alter_table("mailings") as mailings:
         mailings.drop_constraint(op.f("ck_mailings_hold"), type_="check")
         mailings.create_check_constraint(op.f("ck_mailings_hold"), f"hold IN ({holds})")
         mailings.create_check_constraint(op.f("ck_mailings_refusals"), "refusals IN ('count', 'ignore')")

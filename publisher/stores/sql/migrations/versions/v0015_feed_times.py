@@ -11,9 +11,10 @@ down_revision = "0014"
 
 def upgrade() -> None:
     op.add_column("views", sa.Column("updated_at", sa.BigInteger(), nullable=True))
-    with op.batch_alter_table("views", recreate="always") as views:
-        views.add_column(sa.Column("counted", sa.BigInteger(), nullable=False, server_default="0"))
-    with op.batch_alter_table("views", recreate="always") as views:
+    op.add_column("views", sa.Column("counted", sa.BigInteger(), nullable=False, server_default="0"))
+    with op.batch_alter_table("views") as views:
         views.alter_column("counted", server_default=None)
     op.execute("UPDATE views SET counted = (SELECT seq FROM log_head)")
-    op.execute("INSERT INTO facts (name, value) SELECT 'log_times', seq FROM log_head WHERE seq > 0")
+    op.execute(
+        "INSERT INTO facts (name, value) SELECT 'log_times', CAST(seq AS TEXT) FROM log_head WHERE seq > 0"
+    )
