@@ -149,6 +149,86 @@ def test_whichever_template_of_the_table_is_broken_the_rest_goes_on(site: Any) -
     try_each(site, BROKEN)
 
 
+AT_ONCE = TWO_LISTS.replace('"daily"\nat = "16:00"\ntemplate = "notes"', '"immediate"\nmin_gap = "0s"')
+PARTS = 4
+"""Of the table, for a machine that stops a test after five minutes."""
+
+
+def begin(site: Any) -> datetime:
+    """A site that mails each post at once to the reader of either list; now."""
+    settings = (site.folder / "publisher.toml").read_text()
+    settings = settings.replace('cadence = "daily"\nat = "16:00"', 'cadence = "immediate"\nmin_gap = "0s"')
+    site.settings(settings + AT_ONCE)
+    now = datetime.now(UTC).replace(microsecond=0)
+    site.publish(f"{now:%FT%TZ}")
+    for name in ("daily", "notes"):
+        added = ("subscribers", "add", f"{name}@example.org", "--list", name, "--confirmed")
+        site.run(*added, "--at", f"{now:%FT%TZ}")
+    return now
+
+
+def faults_of_pages(server: Any) -> list[str]:
+    pages = ("/", "/feed.html", "/subscribe/daily", "/view/none")
+    return [page for page in pages if server.http.get(page).text.count("</main>") != 1]
+
+
+def each_got_once(site: Any, count: int) -> bool:
+    """Whether both readers have every post; fails if one has a post twice, or a mail shows none."""
+    got: dict[str, list[str]] = {"daily@example.org": [], "notes@example.org": []}
+    for mail in site.mails():
+        assert titles(mail), mail
+        got[mail["To"]] += titles(mail)
+    wanted = sorted(f"Post{number}x" for number in range(count))
+    assert all(len(set(found)) == len(found) for found in got.values()), got
+    return all(sorted(found) == wanted for found in got.values())
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("part", range(PARTS))
+def test_a_run_goes_on_with_the_last_good_templates_whichever_is_broken(
+    site: Any, running: Any, wait_for: Any, part: int
+) -> None:
+    begin(site)
+    server, table = running(), BROKEN[part::PARTS]
+    for number, broken in enumerate(table):
+        write(site.folder / "templates", ROOT / "templates", broken)
+        wait_for(lambda said=broken.said: site.run("status").stdout.count(said) == 1)
+        title = f"Post{number}x"
+        site.post(
+            f"p{number}.md", f"---\ntitle: {title}\ndate: {datetime.now(UTC):%FT%TZ}\n---\n{title} body.\n"
+        )
+        wait_for(lambda title=title: title in server.http.get("/feed.atom").text)
+        wait_for(lambda count=number + 1: each_got_once(site, count))
+        assert faults_of_pages(server) == [], broken
+    shutil.rmtree(site.folder / "templates")
+    wait_for(lambda: "\nproblem" not in site.run("status").stdout)
+    assert server.stop() == 0
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("part", range(PARTS))
+def test_a_run_that_starts_with_a_broken_template_mails_and_serves_nothing_of_it(
+    site: Any, running: Any, wait_for: Any, part: int
+) -> None:
+    begin(site)
+    table = BROKEN[part::PARTS]
+    for number, broken in enumerate(table):
+        write(site.folder / "templates", ROOT / "templates", broken)
+        server, title = running(), f"Post{number}x"
+        site.post(
+            f"p{number}.md", f"---\ntitle: {title}\ndate: {datetime.now(UTC):%FT%TZ}\n---\n{title} body.\n"
+        )
+        wait_for(lambda title=title, server=server: title in server.http.get("/feed.atom").text)
+        assert faults_of_pages(server) == [], broken
+        assert server.stop() == 0
+        assert broken.said in "".join(server.said), server.said
+        each_got_once(site, number + 1)
+    shutil.rmtree(site.folder / "templates")
+    server = running()
+    wait_for(lambda: each_got_once(site, len(table)))
+    assert server.stop() == 0
+
+
 def test_a_run_serves_its_pages_whatever_template_is_broken(site: Any, running: Any) -> None:
     site.post("one.md", POST.format("One", 1))
     site.publish("2024-10-01T00:00:00Z")
