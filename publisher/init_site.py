@@ -19,13 +19,14 @@ from publisher.core.errors import OutputError, Refused, SettingsError, UsageErro
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSiteOptions:
-    """The options of `init`; everything else is set in publisher.toml. `listen` is "" for the default. With
-    `blog` the site publishes its posts, and gets no example posts.
+    """The options of `init`; everything else is set in publisher.toml. `listen` and `language` are "" for the
+    default. With `blog` the site publishes its posts, and gets no example posts.
     """
 
     title: str
     url: str
     timezone: str = "UTC"
+    language: str = ""
     sender: str = ""
     listen: str = ""
     blog: "FoundBlog | None" = None
@@ -46,11 +47,11 @@ SITE_IN_BLOG = "_publisher"
 """The folder of a site that is made in the root of a blog: no generator publishes a folder of that name."""
 
 OWN_POSTS = """\
-# Publisher makes a page of each post. Take it away where another program makes them.
+# Publisher makes a page of each post. Remove this if another program makes your pages.
 [posts]
 pages = true
 
-# What your Markdown may hold beyond the usual: :tada:, ==marked==, H~2~O, x^2^.
+# More than the usual Markdown: :tada:, ==marked==, H~2~O, x^2^.
 [posts.markdown]
 emoji = true
 mark = true
@@ -121,6 +122,8 @@ def start_site(folder: Path, options: NewSiteOptions, now: datetime) -> None:
         for file in (made / "publisher.toml", *(made / "posts").glob("*.md")):
             text = file.read_text(encoding="utf-8")
             filled = re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), text)
+            if file.suffix == ".md" and options.language:
+                filled = filled.replace("---\n", "---\nlanguage: en\n", 1)
             file.write_text(filled, encoding="utf-8")
         if options.listen:
             with (made / "publisher.toml").open("a", encoding="utf-8") as settings:
@@ -147,6 +150,12 @@ def placeholder_values(options: NewSiteOptions, now: datetime) -> dict[str, str]
         "id_authority": authority,
     }
     values = {name: json.dumps(value, ensure_ascii=False) for name, value in quoted.items()}
+    # Readers see a description: one that an author does not write yet must not be in another language.
+    mark = "# " if options.language and not options.language.startswith("en") else ""
+    values["description"] = f'{mark}description = "Notes, when there is something to say."'
+    values["list_description"] = f'{mark}description = "New posts, once a day, on days that have any."'
+    language = json.dumps(options.language, ensure_ascii=False)
+    values["language"] = f"language = {language}" if options.language else '# language = "en"'
     values["posts_section"] = OWN_POSTS
     values["now"] = f"{now:%Y-%m-%dT%H:%M:%SZ}"
     values["today"] = f"{now:%Y-%m-%d}"

@@ -52,10 +52,17 @@ MAX_TXT_STRING = 255
 @click.option("--title", help="The site's title (default: the blog's, or made from the folder's name).")
 @click.option("--url", help="Where readers reach the site (default: the blog's, or https://example.org/).")
 @click.option("--timezone", help="An IANA time zone such as Europe/Berlin (default: the blog's, or UTC).")
+@click.option("--language", default="", help="The language of mails and pages, such as de (default: en).")
 @click.option("--from", "sender", help="The sender of its mail.")
 @click.option("--no-blog", is_flag=True, help="Do not publish the posts of the blog that DIR is in.")
 def init(
-    folder: Path, title: str | None, url: str | None, timezone: str | None, sender: str | None, no_blog: bool
+    folder: Path,
+    title: str | None,
+    url: str | None,
+    timezone: str | None,
+    language: str,
+    sender: str | None,
+    no_blog: bool,
 ) -> None:
     """Create a site in DIR, with two example posts or for the blog around it.
 
@@ -85,6 +92,7 @@ def init(
         title=title or name,
         url=url or (blog and blog.url) or "https://example.org/",
         timezone=timezone or (blog and blog.timezone) or "UTC",
+        language=language,
         sender=sender or "",
         listen="" if listen == LISTEN else listen,
         blog=blog,

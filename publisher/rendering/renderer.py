@@ -24,6 +24,7 @@ from publisher.core.site import Site
 from publisher.core.subscribers.subscription import MailingList
 from publisher.rendering.template_check import TemplateCheck
 from publisher.rendering.template_output import TemplateOutput
+from publisher.rendering.templates import PACKAGED
 
 log = logging.getLogger(__name__)
 
@@ -85,10 +86,14 @@ class OwnTemplates:
         return copied
 
     def difference(self, name: str) -> str:
-        """What the site changed of the packaged template, as a unified diff; "" for nothing."""
+        """What the site changed of the packaged template, as a unified diff; "" for nothing. Of a file that
+        extends or includes the packaged one: what it adds.
+        """
         own, packaged = self._own / name, self._packaged / name
         if not own.is_file() or not packaged.is_file():
             return ""
+        if whole := [line for line in _lines(own) if PACKAGED + name in line]:
+            return _diff(whole, _lines(own), f"packaged/{name}", f"templates/{name}")
         return _diff(_lines(packaged), _lines(own), f"packaged/{name}", f"templates/{name}")
 
     def changes(self, name: str) -> str:

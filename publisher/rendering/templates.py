@@ -383,7 +383,7 @@ class Templates:
             return TemplateError(f"templates/{error.name or name}", "not found", f"looked in {looked}")
         file, line = self._origin(error, name)
         place = f"{where}:{line}" if where and file == _FROM_SETTING else f"templates/{file}:{line}"
-        what = one_line(str(error)) or type(error).__name__
+        what = one_line(str(error)).removesuffix(".") or type(error).__name__
         if what.startswith("`."):
             return TemplateError(place, self._in_authors_words(what, file, line))
         if isinstance(error, TooMuchWork):

@@ -131,6 +131,11 @@ def test_a_copied_template_tells_how_its_original_changed_since(tmp_path: Path, 
     assert JinjaRenderer([own, packaged]).outdated() == ((COPIED, "+1 -0 lines"),)
     with pytest.raises(Refused, match="exists already"):
         site.copy(COPIED)
+    (own / COPIED).write_text(
+        f'{{% extends "packaged/{COPIED}" %}}\n{{% block content %}}mine{{% endblock %}}\n'
+    )
+    added = [line for line in site.difference(COPIED).split("\n") if line.startswith(("+", "-"))]
+    assert added[2:] == ["+{% block content %}mine{% endblock %}"]
     (own / ".packaged" / COPIED).unlink()
     assert JinjaRenderer([own, packaged]).outdated() == ()
 

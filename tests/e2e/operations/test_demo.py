@@ -227,6 +227,21 @@ def test_a_new_site_listens_at_a_free_port(tmp_path: Path) -> None:
     assert 'timezone = "Europe/Berlin"' in made
 
 
+def test_a_site_in_german_says_nothing_in_english_but_its_example_posts(tmp_path: Path) -> None:
+    folder, call = tmp_path / "hafen", CliRunner().invoke
+    done = call(publisher, ["init", str(folder), "--title", "Hafenzettel", "--language", "de"])
+    assert done.exit_code == 0, done.output
+    assert call(publisher, ["publish", "--site", str(folder)]).exit_code == 0
+    page = (folder / "public/index.html").read_text(encoding="utf-8")
+    assert '<html lang="de"' in page
+    assert page.count(' lang="en"') == 2
+    for words in ("Notes, when", "New posts", "Follow by email"):
+        assert words not in page
+    wrong = call(publisher, ["init", str(tmp_path / "x"), "--language", "auf deutsch"])
+    assert wrong.exit_code == 2
+    assert 'site.language is "auf deutsch"' in wrong.output
+
+
 def test_the_start_page_of_a_local_run_links_to_itself_and_check_wants_one_address(tmp_path: Path) -> None:
     folder = tmp_path / "s"
     call = CliRunner().invoke
