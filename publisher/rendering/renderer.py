@@ -24,7 +24,6 @@ from publisher.core.site import Site
 from publisher.core.subscribers.subscription import MailingList
 from publisher.rendering.template_check import TemplateCheck
 from publisher.rendering.template_output import TemplateOutput
-from publisher.rendering.templates import PACKAGED
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +88,8 @@ class OwnTemplates:
         """What the site changed of the packaged template, as a unified diff; "" for nothing. Of a file that
         extends or includes the packaged one: what it adds.
         """
+        from publisher.rendering.templates import PACKAGED
+
         own, packaged = self._own / name, self._packaged / name
         if not own.is_file() or not packaged.is_file():
             return ""
