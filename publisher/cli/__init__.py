@@ -2,14 +2,20 @@
 
 import gc
 import os
-import re
 import sys
 from importlib import import_module
 
 import click
 
 from publisher import __version__
-from publisher.cli.help import STYLE, HelpContext, colored, options_of_every_command, paint_labels
+from publisher.cli.help import (
+    STYLE,
+    HelpContext,
+    colored,
+    options_of_every_command,
+    paint_labels,
+    printable,
+)
 from publisher.core.errors import PublisherError
 
 COMMANDS = {
@@ -60,12 +66,6 @@ SECTIONS = {
     "More": ("completion", "help"),
 }  # fmt: skip
 """The commands as `publisher --help` shows them."""
-_HARMFUL = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 but tab and line feed, DEL, C1 (0x9b is what ESC [ is)
-    "\u2028\u2029"  # separators of lines and paragraphs
-    "\u202a-\u202e\u2066-\u2069]"  # embeddings, overrides and isolates (UAX 9)
-)
-_HARMFUL_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 class LazyGroup(click.Group):
@@ -131,19 +131,19 @@ def main() -> None:
     try:
         publisher(standalone_mode=True)
     except PublisherError as error:
-        if debug:
+        if debug and not STYLE.log_as_json:
             raise
-        say_error(str(error))
+        say_error(str(error), error if debug else None)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
     except Exception as error:  # a fault of ours: one line here, the traceback with --debug
-        if debug:
+        if debug and not STYLE.log_as_json:
             raise
         text = " ".join(str(error).split())
         what = f"unexpected {type(error).__name__}: {text}"
-        say_error(f"{what}; --debug shows where")
+        say_error(what if debug else f"{what}; --debug shows where", error if debug else None)
         sys.exit(1)
     finally:
         write_what_is_left()
@@ -160,20 +160,11 @@ def write_what_is_left() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def say_error(text: str) -> None:
-    """Prints the one line of an error on stderr."""
+def say_error(text: str, error: BaseException | None = None) -> None:
+    """Prints the one line of an error on stderr; as JSON with the traceback of `error`."""
+    if STYLE.log_as_json:
+        from publisher.cli.logs import log_failure
+
+        log_failure(text, error)
+        return
     click.echo(paint_labels(printable(f"publisher: {text}"), sys.stderr), err=True, color=colored(sys.stderr))
-
-
-def printable(text: str) -> str:
-    """`text` without control characters, except tab and line feed. Letters of every script stay, with the
-    marks and joiners that they need.
-    """
-    return text if text.isascii() and text.isprintable() else _HARMFUL.sub("", text)
-
-
-def printable_json(text: str) -> str:
-    """The same JSON with every character that could control a terminal escaped (RFC 8259 7)."""
-    if text.isascii() and "\x7f" not in text:  # json.dumps has escaped every other control character
-        return text
-    return _HARMFUL_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

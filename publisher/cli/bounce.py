@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from publisher.app import App
+from publisher.cli import say_error
 from publisher.cli.common import SiteOptions, count, echo, say, show_json, site_options, utc
-from publisher.cli.help import Command, command
+from publisher.cli.help import STYLE, Command, command
 from publisher.core.delivery.bounces import ReportEffect, ReportKind
 from publisher.core.errors import PublisherError, UsageError
 
@@ -56,7 +57,7 @@ class PipeCommand(Command):
         try:
             return super().make_context(info_name, args, parent, **extra)
         except click.UsageError as error:
-            _try_again(error.format_message())
+            _try_again(error.format_message(), error)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -64,17 +65,18 @@ class PipeCommand(Command):
         except click.exceptions.Exit:
             raise
         except (PublisherError, click.ClickException) as error:
-            _try_again(str(error))
+            _try_again(str(error), error)
         except (Exception, click.Abort, KeyboardInterrupt) as error:
-            _try_again(f"unexpected {type(error).__name__}: {' '.join(str(error).split())}")
+            _try_again(f"unexpected {type(error).__name__}: {' '.join(str(error).split())}", error)
 
 
-def _try_again(what: str) -> NoReturn:
+def _try_again(what: str, error: BaseException) -> NoReturn:
     """Ends the command so that the mail server keeps the message."""
+    debug = "--debug" in sys.argv
     with suppress(OSError):  # nobody need read what is said here
-        if "--debug" in sys.argv:
+        if debug and not STYLE.log_as_json:
             traceback.print_exc()
-        echo(f"publisher: {what}", err=True)
+        say_error(what, error if debug else None)
     raise SystemExit(TRY_AGAIN)
 
 

@@ -2,7 +2,6 @@
 
 import ipaddress
 import json
-import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,8 +14,16 @@ import click
 
 from publisher.app import App, fixed, wall_clock
 from publisher.app.backup import check_identity, must_not_be_lost
-from publisher.cli import printable, printable_json
-from publisher.cli.help import STYLE, colored, did_you_mean, is_urgent, paint_labels, table_lines
+from publisher.cli.help import (
+    STYLE,
+    colored,
+    did_you_mean,
+    is_urgent,
+    paint_labels,
+    printable,
+    printable_json,
+    table_lines,
+)
 from publisher.config import RawSettings, Settings, load, load_with_source
 from publisher.core.errors import OutputError, PublisherError, SettingsError, UsageError
 from publisher.core.subscribers.subscription import MailingList
@@ -189,7 +196,7 @@ def site_options(
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(**given: Any) -> Any:
             if STYLE.verbose:
-                log_to_stderr(every_detail=STYLE.verbose > 1)
+                show_log(every_detail=STYLE.verbose > 1)
             given["site"] = SiteOptions(Path(given.pop("site")), given.pop("at", None))
             return command(**given)
 
@@ -224,8 +231,22 @@ def say(text: str) -> None:
     """Prints a message on stderr, so that stdout has only data. With --quiet only warnings, errors and what
     waits for a person are shown.
     """
-    if not STYLE.quiet or is_urgent(text):
+    urgent = is_urgent(text)
+    if STYLE.quiet and not urgent:
+        return
+    if STYLE.log_as_json:
+        from publisher.cli.logs import log_message
+
+        log_message(text, urgent=urgent)
+    else:
         echo(text, err=True)
+
+
+def show_log(*, every_detail: bool = False) -> None:
+    """Sends the log to stderr from now on, in the form that --log-format asks for."""
+    from publisher.cli.logs import log_to_stderr
+
+    log_to_stderr(every_detail=every_detail, as_json=STYLE.log_as_json)
 
 
 def show_help(command: click.Command, context: click.Context) -> None:
@@ -373,26 +394,3 @@ def check_feed(app: App, slug: str, where: str) -> None:
     there = [spec.slug for spec in app.deps.rules.feeds]
     if slug not in there:
         raise UsageError(where, f"no feed {slug!r}", did_you_mean(slug, there, "publisher.toml has"))
-
-
-class FieldFormatter(logging.Formatter):
-    """`LEVEL event key=value`: constant event names, values as fields."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        known = logging.makeLogRecord({}).__dict__.keys() | {"message", "asctime", "taskName"}
-        fields: dict[str, Any] = {k: v for k, v in record.__dict__.items() if k not in known}
-        text = " ".join(
-            [record.levelname.lower(), record.getMessage(), *(f"{k}={v}" for k, v in fields.items())]
-        )
-        trace = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
-        return printable(" ".join(text.split("\n")) + trace)
-
-
-def log_to_stderr(*, every_detail: bool = False) -> None:
-    """Sends the log to stderr, one line for each event."""
-    root = logging.getLogger("publisher")
-    root.setLevel(logging.DEBUG if every_detail else logging.INFO)
-    if not any(isinstance(handler.formatter, FieldFormatter) for handler in root.handlers):
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(FieldFormatter())
-        root.addHandler(handler)

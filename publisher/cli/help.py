@@ -32,6 +32,14 @@ ROW_MARKS = re.compile(r"[\t\n]+")
 """What in a cell would begin another cell or row."""
 
 
+_HARMFUL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 but tab and line feed, DEL, C1 (0x9b is what ESC [ is)
+    "\u2028\u2029"  # separators of lines and paragraphs
+    "\u202a-\u202e\u2066-\u2069]"  # embeddings, overrides and isolates (UAX 9)
+)
+_HARMFUL_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
 class ColorWhen(StrEnum):
     """The values of --color."""
 
@@ -40,8 +48,17 @@ class ColorWhen(StrEnum):
     NEVER = "never"
 
 
+class LogFormat(StrEnum):
+    """The values of --log-format."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 class OutputStyle:
-    """What --color, --quiet and --verbose ask for. One for the process, set as each command starts."""
+    """What --color, --quiet, --verbose and --log-format ask for. One for the process, set as each command
+    starts.
+    """
 
     def __init__(self) -> None:
         self.reset()
@@ -49,6 +66,7 @@ class OutputStyle:
     def reset(self) -> None:
         """What a command has that asks for nothing."""
         self.color, self.quiet, self.verbose = ColorWhen.AUTO, False, 0
+        self.log_as_json = False
 
 
 STYLE = OutputStyle()
@@ -98,6 +116,20 @@ def colored(stream: TextIO) -> bool:
     if STYLE.color is not ColorWhen.AUTO:
         return STYLE.color is ColorWhen.ALWAYS
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and stream.isatty()
+
+
+def printable(text: str) -> str:
+    """`text` without control characters, except tab and line feed. Letters of every script stay, with the
+    marks and joiners that they need.
+    """
+    return text if text.isascii() and text.isprintable() else _HARMFUL.sub("", text)
+
+
+def printable_json(text: str) -> str:
+    """The same JSON with every character that could control a terminal escaped (RFC 8259 7)."""
+    if text.isascii() and "\x7f" not in text:  # json.dumps has escaped every other control character
+        return text
+    return _HARMFUL_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def paint(text: str, *codes: str) -> str:
@@ -301,7 +333,7 @@ def group() -> Callable[[Callable[..., Any]], Group]:
 
 
 def options_of_every_command() -> list[click.Parameter]:
-    """--color, --quiet and --verbose, which may also stand before the command; and --debug."""
+    """--color, --quiet, --verbose and --log-format, which may also stand before the command; and --debug."""
 
     def set_color(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
         if value is not None:
@@ -314,6 +346,10 @@ def options_of_every_command() -> list[click.Parameter]:
     def set_verbose(_ctx: click.Context, _param: click.Parameter, value: int) -> None:
         STYLE.verbose = value or STYLE.verbose
 
+    def set_log_format(_ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            STYLE.log_as_json = LogFormat(value) is LogFormat.JSON
+
     def option(*names: str, **given: Any) -> click.Option:
         return click.Option(names, expose_value=False, is_eager=True, **given)
 
@@ -325,6 +361,13 @@ def options_of_every_command() -> list[click.Parameter]:
         option("-q", "--quiet", is_flag=True, callback=set_quiet, help="Only data, warnings and errors."),
         option(
             "-v", "--verbose", count=True, callback=set_verbose, help="Show the log too; -vv: every detail."
+        ),
+        option(
+            "--log-format",
+            type=NearestChoice([form.value for form in LogFormat]),
+            metavar="FORMAT",
+            callback=set_log_format,
+            help="text (default), or json: an object on each line of stderr.",
         ),
         option("--debug", is_flag=True, help="Show the full traceback of an error."),
     ]

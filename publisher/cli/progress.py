@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from publisher.app import App
 from publisher.cli.common import count, echo, say, utc
-from publisher.cli.help import colored
+from publisher.cli.help import STYLE, colored
 from publisher.core.delivery.holds import describe_hold
 from publisher.core.delivery.mailing import DeliveryState, Mailing, MailingHold, MailingKind
 
@@ -45,6 +45,11 @@ class BarStyle:
     colored: bool = False
 
 
+def shows_bars(file: TextIO) -> bool:
+    """Whether `file` is a terminal that can draw them, and no log as JSON goes there."""
+    return file.isatty() and os.environ.get("TERM") != "dumb" and not STYLE.log_as_json
+
+
 @contextmanager
 def bar(
     label: str, total: int | None, ticks: Callable[[], float], out: TextIO | None = None
@@ -53,7 +58,7 @@ def bar(
     `out` (stderr) is not a capable terminal. `ticks` is a monotonic clock in seconds.
     """
     file = out or sys.stderr
-    if not file.isatty() or os.environ.get("TERM") == "dumb":
+    if not shows_bars(file):
         yield lambda _: None
         return
     style = BarStyle(marks=_marks(file), colored=colored(file))
@@ -80,7 +85,7 @@ def bar(
 def showing_progress(app: App) -> Generator[None, None, None]:
     """Shows a bar for each step of what `app` does, once that has taken a second."""
     file, ticks = sys.stderr, app.monotonic  # not app.deps, which open the store
-    if not file.isatty() or os.environ.get("TERM") == "dumb":
+    if not shows_bars(file):
         yield
         return
     style = BarStyle(marks=_marks(file), colored=colored(file))

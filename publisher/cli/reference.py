@@ -35,6 +35,8 @@ Written from the code by `make docs`. `publisher COMMAND --help` says the same o
 - `--color auto`, `always` or `never` decides about colors; `NO_COLOR` is respected.
 - `-q`, `--quiet` leaves out messages, except warnings and errors. `-v`, `--verbose` shows the log too, `-vv`
   every detail.
+- `--log-format json` writes the log, messages and errors as JSON, one object on each line of stderr:
+  `publisher run --log-format json`. [Logs](../how-to/deploy.md#logs) describes the keys.
 - `publisher completion bash`, `zsh` or `fish` prints the script that completes commands, options, lists,
   feeds and posts.
 - `--json` prints one JSON document. Data goes to stdout, messages to stderr.
@@ -83,6 +85,9 @@ and never decide it.
 
 -q, --quiet leaves out messages; warnings, errors and data stay. -v, --verbose also shows the log: a
 line for each event. -vv shows every detail.
+
+--log-format json writes the log, messages and errors as JSON, one object on each line of stderr, with
+time (UTC), level, event, logger and the fields of the event.
 
 --dry-run, where a command has it, shows what would happen and changes nothing.""",
     ),
@@ -168,7 +173,7 @@ def usage_of(command: click.Command, context: click.Context) -> str:
 
 def own_options(command: click.Command, context: click.Context) -> list[tuple[str, str]]:
     """The options of a command without those that every command has, in the order of --help."""
-    shared = ("--color", "--quiet", "--verbose", "--debug", "--help")
+    shared = ("--color", "--quiet", "--verbose", "--log-format", "--debug", "--help")
     options = (one for one in command.get_params(context) if isinstance(one, click.Option))
     own = (one for one in options if not set(shared) & set(one.opts))
     return [record for one in own if (record := one.get_help_record(context)) is not None]

@@ -28,7 +28,8 @@ from publisher.app.reload import (
     remove_copies,
 )
 from publisher.app.service import ServiceRegister
-from publisher.cli.common import log_to_stderr, say, warn_of_readable
+from publisher.cli.common import say, show_log, warn_of_readable
+from publisher.cli.help import STYLE
 from publisher.core.errors import PublisherError, Refused, SettingsError, TemplateError
 from publisher.core.site import HEARTBEAT, SILENT
 
@@ -80,7 +81,7 @@ def serve(
     what is wrong with the settings.
     """
     ignore_signals()
-    log_to_stderr()
+    show_log(every_detail=STYLE.verbose > 1)
     bad: PublisherError | None = None
     try:
         app, settings = open_checked(folder, environ)

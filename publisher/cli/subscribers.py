@@ -9,7 +9,6 @@ from typing import Any, cast
 import click
 
 from publisher.app import App
-from publisher.cli import printable
 from publisher.cli.common import (
     SiteOptions,
     complete_lists,
@@ -25,7 +24,7 @@ from publisher.cli.common import (
     the_list,
     utc,
 )
-from publisher.cli.help import NearestChoice, group
+from publisher.cli.help import NearestChoice, group, printable
 from publisher.cli.subscribers_import import import_, suppress_files
 from publisher.core.errors import UsageError
 from publisher.core.subscribers.csv_cells import EXPORT_COLUMNS, guard_formula, to_cells

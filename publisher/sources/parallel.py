@@ -155,7 +155,7 @@ def results_in_order(
             number += len(results)
             yield from map(unpack, results)
     except BrokenExecutor:
-        log.warning("a worker that reads posts died; this process continues alone")
+        log.warning("worker_died", extra={"work": "reading posts", "reason": "this process continues alone"})
     finally:
         pool.shutdown(cancel_futures=True)
     yield from map(work, items[number:])

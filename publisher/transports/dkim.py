@@ -386,7 +386,7 @@ class DkimSigner:
 
     def _go_on_without_worker(self) -> None:
         """It was killed: signs here what it owes. Another is started later."""
-        log.warning("the worker that signs died; this process continues alone")
+        log.warning("worker_died", extra={"work": "signing mail", "reason": "this process continues alone"})
         if self._worker is not None:
             if self._loop is not None and not self._loop.is_closed():
                 self._loop.remove_reader(self._worker.fileno())

@@ -140,7 +140,7 @@ def finish_departures(store: Store, lacks: StoreLag) -> None:
     replay_list_changes(store, lacks.lists)
     _opt_out(store, lacks.never)
     store.apply_departures(lacks.departures)
-    log.info("departures replayed", extra={"departures": len(lacks.departures)})
+    log.info("departures_replayed", extra={"departures": len(lacks.departures)})
 
 
 def reconcile(deps: Deps, lacks: StoreLag, manifest: bytes | None, now: datetime) -> Reconciled:

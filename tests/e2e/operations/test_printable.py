@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from publisher.cli import printable, printable_json
+from publisher.cli.help import printable, printable_json
 
 
 @pytest.mark.parametrize(

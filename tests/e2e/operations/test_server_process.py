@@ -1,6 +1,7 @@
 """`publisher run` serves in a process of its own: neither process outlives the other, and a wish is heard."""
 
 import ctypes
+import json
 import os
 import signal
 import socket
@@ -96,3 +97,29 @@ def test_the_server_knows_of_the_next_post_that_the_other_process_found(
     wait_for(lambda: kept() != "public, max-age=60")
     assert int(kept().rpartition("=")[2]) <= 50
     assert server.stop() == 0
+
+
+def test_with_json_every_line_of_stderr_is_an_object_of_both_processes(site: Any, running: Any) -> None:
+    site.publish("2024-10-20T03:00:00Z")
+    site.post("new.md", "---\ntitle: New\ndate: 2024-10-21\n---\nWords.\n")
+    site.post("bad.md", "---\ntitle: [\n---\n")
+    server = running("--log-format", "json")
+    token = "secret-token-of-a-reader"
+    assert server.http.get(f"/confirm/{token}").status_code == 404
+    for _ in range(3):
+        with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=20) as line:
+            line.sendall(b"no HTTP\r\n\r\n")
+            line.recv(1000)
+    server.stop()
+    events = [json.loads(line) for line in "".join(server.said).splitlines()]
+    assert {"message", "published", "bad_post"} <= {event["event"] for event in events}
+    assert all({"time", "level", "event", "logger"} <= event.keys() for event in events)
+    [started] = [event for event in events if event.get("text", "").startswith("serving ")]
+    assert started["level"] == "info"
+    assert token not in str(events)
+    site.settings("[site]\nurl = 3\n")
+    [failed] = [
+        json.loads(line) for line in site.run("publish", "--log-format=json", code=1).stderr.splitlines()
+    ]
+    assert (failed["event"], failed["level"]) == ("failed", "error")
+    assert "site.title" in failed["reason"]
