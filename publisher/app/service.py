@@ -210,27 +210,31 @@ def service_status(site: "OpenSite") -> dict[str, Any] | None:
 
 def follow_service(
     site: "OpenSite", values: Mapping[str, EffectiveValue], templates: str, *, ask: bool = True
-) -> None:
+) -> Path | None:
     """Before a command that writes: if a service works on the site, it must go by the same settings, and if
-    it does not, is asked to read them, unless nobody has time to `ask`. Raises Refused: it is of another
-    version, or still goes by others.
+    it does not, is asked to read them, unless nobody has time to `ask`. Where only broken templates keep it
+    from that, the folder of the templates that it goes by, for the command to do the same; else None. Raises
+    Refused: it is of another version, or still goes by other settings.
     """
     service = running_service(site)
     if service is None:
-        return
+        return None
     if service.version != __version__:
         what = f"{service.name} is version {service.version}, and this is {__version__}"
         raise Refused("publisher run", what, "use one version: restart it")
     ours = comparable(values, templates)
     if _generation_digest(site, service) == digest_of(ours) and not (service.problem and ask):
-        return
+        return None
     if ask:
         after = ask_reload(site, service)
         if after is None or _generation_digest(site, after) == digest_of(ours):
-            return
+            return None
         service = after
     theirs = site.store.generation(service.generation)
     found = differences(theirs.values if theirs else {}, ours)
+    if theirs and service.problem and [key for key, *_ in found] == ["templates"]:
+        site.say(f"warning: {service.problem}; this goes by the last good templates, as {service.name} does")
+        return site.state / "templates" / theirs.values["templates"][0]
     named = ", ".join(f"{key} ({there} there, {here} here)" for key, there, here in found)
     what = f"uses other settings than this command: {named}"
     do = "give both the same ones: correct the file, or the environment of one of them and restart it"

@@ -98,7 +98,8 @@ class SiteOptions:
 
 def follow_service(app: App, source: RawSettings, *, ask: bool = True) -> None:
     """Sees to it that a `publisher run` that works on the site goes by the settings of this command, and asks
-    it to read them if need be and there is time to `ask`. Raises Refused: it cannot.
+    it to read them if need be and there is time to `ask`. While templates on the disk are broken, the command
+    goes by those of the service. Raises Refused: it cannot read its settings.
     """
     if not (app.state / "run.lock").exists():
         return  # there never was one, and nothing more need be loaded
@@ -109,7 +110,8 @@ def follow_service(app: App, source: RawSettings, *, ask: bool = True) -> None:
     if running_service(app) is None:
         refuse_another_store(app)
     else:
-        follow_service(app, effective_values(source), hash_of_templates(app.settings.folder), ask=ask)
+        templates = hash_of_templates(app.settings.folder)
+        app.own_templates = follow_service(app, effective_values(source), templates, ask=ask)
 
 
 def warn_of_readable(app: App) -> None:

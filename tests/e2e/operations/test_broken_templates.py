@@ -86,6 +86,22 @@ def test_a_run_with_templates_that_never_end_serves_and_stops(site: Any, running
     assert server.process.returncode == 0
 
 
+def test_a_publish_beside_a_run_goes_by_the_same_templates_while_others_are_broken(
+    site: Any, running: Any, wait_for: Any
+) -> None:
+    own(site, "web/index.html", '{% extends "packaged/web/index.html" %}{% block main %}Ours.{% endblock %}')
+    site.post("one.md", POST.format("One", 1))
+    server = running()
+    wait_for(lambda: "Ours." in server.http.get("/").text)
+    own(site, "web/index.html", '{% extends "packaged/web/index.html" %}{% block mian %}{% endblock %}')
+    site.post("two.md", POST.format("Two", 2))
+    done = site.run("publish")
+    assert "index.html:1: packaged/web/index.html has no block `mian`" in done.stderr
+    assert "goes by the last good templates" in done.stderr
+    assert [item["title"] for item in site.feed()["items"]] == ["Two", "One"]
+    assert "Ours." in server.http.get("/").text
+
+
 def told(*args: str) -> str:
     """What one of our commands says when it finds something, in this process."""
     done = CliRunner().invoke(publisher, list(args), env={"PUBLISHER_SITE": None})
