@@ -74,6 +74,10 @@ class SettingsSet:
         return tuple(sorted(names))
 
 
+RELAYS = ("mail.relays", "mail.transport")
+"""How the keys of settings begin that say how mail leaves."""
+
+
 class FileContents:
     """What files hold, as hashes; one that did not change is not read again."""
 
@@ -352,6 +356,10 @@ class SettingsReloader:
                 number = self._register.took_up(new.comparable)
                 self._unrecorded = False
                 log.info("settings_taken_up", extra={"generation": number, "changed": ",".join(changed)})
+                if any(key.startswith(RELAYS) for key in changed):
+                    for id in self._app.resume_failed():
+                        why = "the settings of the relays have changed"
+                        log.info("mailing_resumed", extra={"mailing": id, "reason": why})
         elif self._bad:
             log.info("settings_good_again")
         elif asked and not self._restart:

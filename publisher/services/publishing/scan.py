@@ -10,7 +10,7 @@ to the store while files are read: one batch is written while the next is filled
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import TracebackType
 
@@ -236,7 +236,8 @@ class FolderScan:
         self.known = {k.id: k for k in known}
         for post, _, hash in files:
             if self._has_same_bytes(post.path):
-                self.posts[post.path] = post
+                # As its file says: whether the post keeps the date that readers know is decided anew.
+                self.posts[post.path] = replace(post, instant=post.dated, dated=None) if post.dated else post
                 self.hashes[post.path] = hash
 
     def add_related(self, naming: IdRules) -> None:

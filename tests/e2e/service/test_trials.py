@@ -371,9 +371,17 @@ TRIALS = (
     ),
     Trial(
         "The relay wants a password that the file does not have yet",
-        "Mail waits, and `status` says what the relay answered. With the new password it goes out once.",
+        "Mail waits, and `status` says what the relay answered. With the new password it goes out once, "
+        "at once.",
         [password("new"), post("one"), status("login was refused"), copies("one", 0), file("password", "new"),
-         taken_up("mail.relays[0].password_file"), command("mailings", "resume", "1"), copies("one")],
+         taken_up("mail.relays[0].password_file"), logs("mailing_resumed"), copies("one")],
+    ),
+    Trial(
+        "Change the relay's settings while an operator has paused a mailing that it refused",
+        "It stays paused until the operator resumes it.",
+        [password("new"), post("one"), status("login was refused"), command("mailings", "pause", "1"),
+         file("password", "new"), taken_up("mail.relays[0].password_file"), status("paused by an operator"),
+         copies("one", 0), command("mailings", "resume", "1"), copies("one")],
     ),
     Trial(
         "Make a DKIM key and turn it on",

@@ -243,7 +243,8 @@ class Bench:
             if number > SAME_LINES * self.starts and not line.startswith("info ")
         }
         assert repeated == {}
-        assert "Traceback" not in "".join(self.log)
+        log = "".join(self.log)
+        assert "Traceback" not in log, log
         self.check_ledger()
 
     def check_ledger(self) -> None:
