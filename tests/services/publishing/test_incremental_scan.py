@@ -299,6 +299,25 @@ def test_a_plan_without_what_is_settled_is_the_plan_on_everything(
     store.close()
 
 
+def test_a_post_that_kept_its_date_has_that_of_its_file_again_once_a_clock_set_back_withdrew_it(
+    tmp_path: Path,
+) -> None:
+    store = new_store(tmp_path / "publisher.db")
+    site = Site(store)
+    for version in ("01", "02"):  # the second reads a date a quarter of an hour later
+        site.folder.version = version
+        site.folder.write("a.md", a_post("a.md", instant=START - timedelta(minutes=30)))
+        site.publish()
+    [known] = store.all_posts()
+    assert (known.live, known.post.dated) == (True, START - timedelta(minutes=15))
+    site.now = START - timedelta(minutes=40)
+    site.publish()
+    site.publish()
+    [known] = store.all_posts()
+    assert (known.live, known.post.instant) == (False, START - timedelta(minutes=15))
+    store.close()
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     store = new_store(tmp_path / "publisher.db")
