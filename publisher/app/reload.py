@@ -39,7 +39,13 @@ AREA = "settings"
 
 OLD_ONES = "the old settings stay in force"
 
-NEEDS_RESTART = ("store.url", "store.password_file", "web.listen")
+NEEDS_RESTART = (
+    "store.url",
+    "store.password_file",
+    "web.listen",
+    "web.admin_listen",
+    "web.admin_token_file",
+)
 """Settings that hold as long as the process lives."""
 
 FRESH = timedelta(seconds=2)

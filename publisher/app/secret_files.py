@@ -3,6 +3,10 @@ about keys, relay passwords and settings. A finding names the file and what to d
 content.
 """
 
+import hashlib
+import os
+import re
+import secrets
 import stat
 from collections import Counter
 from collections.abc import Iterator
@@ -21,6 +25,15 @@ if TYPE_CHECKING:
     from publisher.transports.dkim import DkimKey
 
 DKIM_FOLDER = ".publisher/dkim"
+
+ADMIN_TOKENS = ".publisher/admin-tokens"
+"""Where the tokens of the admin pages are kept unless web.admin_token_file says otherwise."""
+
+MIN_TOKEN = 22
+"""Characters of such a token: 128 bits as base64."""
+
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,40}")
+"""Whose token it is."""
 
 _OTHER_PEMS = {
     b"PUBLIC KEY-----": "a public key: name the file of the private key that belongs to it",
@@ -41,7 +54,66 @@ def secret_findings(site: "OpenSite") -> list[Finding]:
             found += _password_findings(name, item.password_file, "the relay", used=used)
     if (file := mail.bounces.password_file) is not None:
         found += _password_findings(_relative_name(site, file), file, "the mailbox", used=True)
+    if (file := site.settings.web.admin_token_file) is not None:
+        name = _relative_name(site, file)
+        try:
+            read_admin_tokens(file)
+        except SettingsError as error:
+            found.append(_finding(name, f"{error.what}; {error.do}", error=True))
+        found += _permission_findings(name, file)
     return found
+
+
+def read_admin_tokens(file: Path) -> dict[str, str]:
+    """The tokens in a file, as SHA-256 in hex -> name. A line is NAME TOKEN; "#" begins a comment. Raises
+    SettingsError, which shows no token.
+    """
+    make = "make a token: `publisher keys admin NAME`"
+    try:
+        lines = file.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise SettingsError(str(file), f"cannot be read ({why})", make) from None
+    found: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        words, where = line.split(), f"{file}:{number}"
+        if not words or words[0].startswith("#"):
+            continue
+        if len(words) != 2 or not _NAME.fullmatch(words[0]):
+            raise SettingsError(where, "is not a name and a token", "write NAME TOKEN on each line")
+        if len(words[1]) < MIN_TOKEN or not words[1].isascii():
+            raise SettingsError(where, f"the token has fewer than {MIN_TOKEN} ASCII characters", make)
+        found[token_digest(words[1])] = words[0]
+    if not found:
+        raise SettingsError(str(file), "has no token in it", make)
+    return found
+
+
+def token_digest(token: str) -> str:
+    """The SHA-256 of a token, in hex."""
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def add_admin_token(file: Path, name: str) -> str:
+    """Adds a new token to a file that only its owner may read, and returns it. Raises UsageError,
+    OutputError.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(name, "is no name for a token", "use letters, digits, dots and hyphens, at most 40")
+    token = secrets.token_urlsafe(24)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            size = os.fstat(handle).st_size
+            begin = "\n" if size and os.pread(handle, 1, size - 1) != b"\n" else ""
+            os.write(handle, f"{begin}{name} {token}\n".encode())
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise OutputError(str(file), f"cannot be written ({error.strerror})", "make it writable") from None
+    return token
 
 
 def setting_findings(site: "OpenSite") -> Iterator[Finding]:

@@ -255,6 +255,8 @@ class Service:
 
     def _announce(self) -> None:
         say(self._where)
+        if self._server.admin_url:
+            say(f"admin pages on {self._server.admin_url}admin")
         notify(READY)
         warn_of_readable(self._app)
 

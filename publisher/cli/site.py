@@ -380,6 +380,23 @@ def secret(site: SiteOptions, as_json: bool, new: bool, yes: bool) -> None:
         say("links in mails sent so far no longer work; keep a copy of the file: `publisher backup`")
 
 
+@keys.command(examples=(("Let Ann use the admin pages", "publisher keys admin ann"),))
+@click.argument("name")
+@site_options()
+def admin(name: str, site: SiteOptions) -> None:
+    """Make a token with which NAME logs in to the admin pages, and print it: it is shown this once.
+
+    It is added to web.admin_token_file. Remove its line there to take it back, at once.
+    """
+    from publisher.app.secret_files import ADMIN_TOKENS, add_admin_token
+
+    app = site.open(alone=True)
+    file = app.settings.web.admin_token_file
+    echo(add_admin_token(file or app.settings.folder / ADMIN_TOKENS, name))
+    if file is None:
+        say(f'turn the admin pages on with:\n\n[web]\nadmin_token_file = "{ADMIN_TOKENS}"')
+
+
 @keys.command(examples=(("Create keys and print their DNS records", "publisher keys dkim news2026"),))
 @click.argument("selector")
 @site_options(as_json=True)

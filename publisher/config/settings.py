@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from publisher.config.declaration import ReadTables, Section, Setting, Values
 from publisher.config.layers import RawSettings, RawValue, Table, label_of, read_layers, shown, suggestion
@@ -203,6 +204,20 @@ def check_together(raw: RawSettings, values: ReadTables) -> None:
     _check_senders(raw, values)
     _check_days(raw, values)
     _check_feed_paths(raw, values["feeds"])
+    _check_admin(raw, values["web"][0])
+
+
+def _check_admin(raw: RawSettings, web: Mapping[str, Any]) -> None:
+    """The admin pages stand at the root of an https address, and without one only on this machine."""
+    url: str | None = web["admin_url"]
+    listen: tuple[str, int] | None = web["admin_listen"]
+    if url is not None and (urlsplit(url).scheme, urlsplit(url).path) != ("https", "/"):
+        what = f"web.admin_url is {shown(url)}"
+        raw.refuse(raw.where("web", 0, "admin_url"), what, "expected https:// and a host, without a path")
+    if web["admin_token_file"] and url is None and listen and not _is_this_machine(listen[0]):
+        what = f"web.admin_listen is {shown(listen[0])}, which other machines may reach"
+        do = "set web.admin_url to the https address of a proxy, or listen on 127.0.0.1"
+        raw.refuse(raw.where("web", 0, "admin_listen"), what, do)
 
 
 def _check_slugs(raw: RawSettings, section: Section[Any]) -> None:

@@ -240,6 +240,10 @@ class Renderer(Protocol):
         """
         ...
 
+    def admin_page(self, name: str, values: Mapping[str, object]) -> str:
+        """templates/admin/<name>, in English; a site cannot replace it. Raises TemplateError."""
+        ...
+
     def packaged_documents(self) -> AbstractContextManager[None]:
         """While it lasts, every page is made by the packaged templates."""
         ...

@@ -248,6 +248,9 @@ class JinjaRenderer:
         # Not from the site's own folder, which may hold configuration of the same name that is no template.
         return Templates(self._folders[-1:], SERVER_FILTERS).render(f"servers/{name}", values)
 
+    def admin_page(self, name: str, values: Mapping[str, object]) -> str:
+        return self._packaged.admin_page(name, values)
+
     def ready(self, *names: str) -> None:
         for name in names:
             self._output.templates.ready(name)

@@ -90,6 +90,11 @@ class TemplateOutput:
         language = _language_values(self.languages.words(wanted))
         return display_text.clean(self.templates.render(f"web/{name}.html", {**values, **language}))
 
+    def admin_page(self, name: str, values: Mapping[str, object]) -> str:
+        """admin/<name>, in English."""
+        words = _language_values(self.languages.words("en"))
+        return display_text.clean(self.templates.render(f"admin/{name}", {**values, **words}))
+
     def _content(self, name: str, values: dict[str, object]) -> DigestContent:
         """Subject, text and HTML. Of a digest, the subject is what the author of its only post wrote, or else
         the list's own Jinja source.

@@ -7,6 +7,7 @@ application    routes requests to documents or pages, and answers when something
 rate_limits    who a client is, how often it may sign up, and which requests were refused
 documents/     files under public/: parsing requests, caching, making responses
 pages/         sign-up, the links in mails, preferences, and a subscriber's own data
+admin/         the pages of operators, on a listener of their own
 preview        the server of `preview --serve`
 """
 

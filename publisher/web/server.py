@@ -1,4 +1,6 @@
-"""The web server: one uvicorn in this process, its port bound before anything else begins."""
+"""The web server: one uvicorn in this process, its port bound before anything else begins; and beside it,
+in a thread of its own, the one of the admin pages if the site has them.
+"""
 
 import asyncio
 import errno
@@ -8,7 +10,8 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
-from typing import Any, cast
+from threading import Thread
+from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 
@@ -16,8 +19,14 @@ from publisher.app import App
 from publisher.core.errors import OutputError
 from publisher.ports import Clock
 from publisher.web.application import Application, SiteHandlers, asgi
-from publisher.web.connections import FastPathProtocol
+from publisher.web.connections import BoundedProtocol, ConnectionLimits, FastPathProtocol
 from publisher.web.documents.documents import REFRESH_SECONDS
+from publisher.web.rate_limits import TrustedProxies
+
+if TYPE_CHECKING:
+    from publisher.web.admin.application import AdminSite
+
+log = logging.getLogger(__name__)
 
 GRACE = 30
 """Seconds that requests in flight may take when the server stops."""
@@ -57,6 +66,7 @@ class Server:
             site = asgi(app)
             self._site, self._prepared = site, cast("SiteHandlers | None", None)
             self._server = UvicornServer(make_config(site), site, app.clock)
+            self._admin = AdminListener(app) if app.settings.web.admin_token_file else None
         except BaseException:
             self._socket.close()
             raise
@@ -64,16 +74,29 @@ class Server:
     @property
     def url(self) -> str:
         """Where a browser on this machine finds it, without a slash at its end."""
-        host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "": "127.0.0.1"}.get(self._host, self._host)  # noqa: S104  # shown, not bound
-        return f"http://{host}:{self.port}"
+        return local_url(self._host, self.port)
+
+    @property
+    def admin_url(self) -> str:
+        """Where the admin pages are; "" if there are none."""
+        return self._admin.url if self._admin else ""
+
+    @property
+    def admin_port(self) -> int:
+        """The port of the admin pages; 0 if there are none."""
+        return self._admin.port if self._admin else 0
 
     def serve(self) -> None:
         """Serves until `stop`, then finishes the requests in flight. Touches no signal handler."""
+        if self._admin is not None:
+            self._admin.start()
         try:
             self._server.run(sockets=[self._socket])
             self._site.refused.report(last=True)
         finally:
             self._socket.close()
+            if self._admin is not None:
+                self._admin.stop()
 
     def prepare(self, app: App) -> None:
         """Gets ready to serve the same site with other settings, on the address it has. For other threads.
@@ -82,12 +105,16 @@ class Server:
         site = self._site.prepare(app)
         values = {"site": app.settings.site, "language": "", "status": 404, "title": "", "message": ""}
         app.deps.adapters.renderer.page("error", values)  # the page that must never fail
+        if self._admin is not None:
+            self._admin.prepare(app)
         self._prepared = site
 
     def take_up(self) -> None:
         """Serves what was prepared, from the next request on. For other threads."""
         if self._prepared is not None:
             self._site.take_up(self._prepared)
+            if self._admin is not None:
+                self._admin.take_up()
         self._prepared = None
 
     def answered_at(self) -> datetime | None:
@@ -101,12 +128,76 @@ class Server:
     def close(self) -> None:
         """Closes the port without serving."""
         self._socket.close()
+        if self._admin is not None:
+            self._admin.close()
 
 
-class UvicornServer(uvicorn.Server):
-    """uvicorn without its signal handlers, because `run` decides what SIGTERM does. Once a second it
-    refreshes the state of the site and reports refused requests.
+class QuietServer(uvicorn.Server):
+    """uvicorn without its signal handlers, because `run` decides what SIGTERM does."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+class AdminListener:
+    """Serves the admin pages on web.admin_listen, in a thread and an event loop of its own, so that none of
+    them keeps a reader waiting. The port is bound once this exists. Raises OutputError, PublisherError.
     """
+
+    def __init__(self, app: App) -> None:
+        from publisher.web.admin.application import AdminApplication
+
+        host, port = app.settings.web.admin_listen
+        written = f"[{host}]" if ":" in host else host
+        self._socket = bind(f"{written}:{port}", host, port, "web.admin_listen")
+        self.port: int = self._socket.getsockname()[1]
+        self.url = app.settings.web.admin_url or f"{local_url(written, self.port)}/"
+        try:
+            self._pages = AdminApplication(app)
+        except BaseException:
+            self._socket.close()
+            raise
+        self._prepared: AdminSite | None = None
+        limits = ConnectionLimits(TrustedProxies(app.settings.web.trusted_proxies), lambda _: None)
+        config = uvicorn_config(self._pages, partial(BoundedProtocol, limits=limits))
+        self._server = QuietServer(config)
+        self._thread = Thread(target=self._serve, name="admin", daemon=True)
+
+    def start(self) -> None:
+        """Begins to serve."""
+        self._thread.start()
+
+    def _serve(self) -> None:
+        try:
+            self._server.run(sockets=[self._socket])
+        except Exception:  # readers are served all the same
+            log.exception("admin_failed")
+        finally:
+            self._socket.close()
+
+    def prepare(self, app: App) -> None:
+        """Gets ready to serve by other settings. Raises PublisherError."""
+        self._prepared = self._pages.prepare(app)
+
+    def take_up(self) -> None:
+        """Serves by what was prepared."""
+        if self._prepared is not None:
+            self._pages.take_up(self._prepared)
+        self._prepared = None
+
+    def stop(self) -> None:
+        """Ends serving once the requests in flight are finished."""
+        self._server.should_exit = True
+        self._thread.join()
+
+    def close(self) -> None:
+        """Closes the port without serving."""
+        self._socket.close()
+
+
+class UvicornServer(QuietServer):
+    """Once a second it refreshes the state of the site and reports refused requests."""
 
     def __init__(self, config: uvicorn.Config, site: Application, clock: Clock) -> None:
         super().__init__(config)
@@ -129,19 +220,20 @@ class UvicornServer(uvicorn.Server):
         for refresh in self._refreshes:
             refresh()
 
-    @contextmanager
-    def capture_signals(self) -> Generator[None]:
-        yield
-
 
 def make_config(site: Application) -> uvicorn.Config:
-    """uvicorn's configuration."""
-    logging.getLogger("uvicorn.access").disabled = True  # it would log tokens, however logging is set up
+    """uvicorn's configuration for the documents and pages of readers."""
     protocol = partial(
         FastPathProtocol, from_memory=site.from_memory, known={}, limits=site.connection_limits
     )
+    return uvicorn_config(site, protocol)
+
+
+def uvicorn_config(application: Any, protocol: object) -> uvicorn.Config:
+    """uvicorn's configuration for an ASGI application."""
+    logging.getLogger("uvicorn.access").disabled = True  # it would log tokens, however logging is set up
     return uvicorn.Config(
-        site,
+        application,
         http=cast("Any", protocol),
         log_config=None,
         access_log=False,
@@ -154,17 +246,24 @@ def make_config(site: Application) -> uvicorn.Config:
     )
 
 
-def bind(listen: str, host: str, port: int) -> socket.socket:
+def local_url(host: str, port: int) -> str:
+    """Where a browser on this machine finds what listens on a host, without a slash at its end."""
+    shown = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "": "127.0.0.1"}.get(host, host)  # noqa: S104  # shown, not bound
+    return f"http://{shown}:{port}"
+
+
+def bind(listen: str, host: str, port: int, setting: str = "web.listen") -> socket.socket:
     """A listening socket. Raises OutputError, which names the next free port if this one is in use."""
     try:
         return open_socket(host, port)
     except OSError as error:
         what, do = BIND_ERRORS.get(
-            error.errno or 0, (error.strerror or str(error), "set web.listen to another address")
+            error.errno or 0, (error.strerror or str(error), "set {setting} to another address")
         )
         free = next_free_port(host, port) if error.errno == errno.EADDRINUSE else None
-        do = do.format(free=f", e.g. {free}, which is free" if free else "")
-        raise OutputError(f"web.listen {listen}", what, do) from error
+        name = "web.listen (or --listen)" if setting == "web.listen" else setting
+        do = do.format(setting=name, free=f", e.g. {free}, which is free" if free else "")
+        raise OutputError(f"{setting} {listen}", what, do) from error
 
 
 def open_socket(host: str, port: int) -> socket.socket:

@@ -145,6 +145,24 @@ class WebSettings(SectionValues):
         help="Where readers reach this server, for feeds, sign-up and links in mails. Default: site.url.",
         shown='"https://news.example.org/"',
     )
+    admin_listen: tuple[str, int] = setting(
+        LISTEN,
+        help="The address and port of the admin pages; port 0 takes any free one. Nothing listens there "
+        "without admin_token_file.",
+        default="127.0.0.1:8001",
+    )
+    admin_token_file: Path | None = setting(
+        PATH,
+        help="Turns the admin pages on: a file with the tokens that log in, one a line, as NAME TOKEN. "
+        "`publisher keys admin NAME` adds one.",
+        shown='".publisher/admin-tokens"',
+    )
+    admin_url: str | None = setting(
+        URL,
+        help="The https address at which a proxy serves the admin pages. Needed where admin_listen is not "
+        "this machine alone.",
+        shown='"https://admin.example.org/"',
+    )
     trusted_proxies: tuple[str, ...] = setting(
         NETWORKS,
         help="Proxies, by address or network, whose X-Forwarded-For header is trusted to name the client.",

@@ -1,0 +1,1 @@
+"""The admin pages, on a listener of their own."""
