@@ -463,6 +463,7 @@ class App(OpenSite):
         """Forgets mail that came back longer ago than it is kept."""
         now = self.clock()
         self.store.forget_reports(now - self.settings.mail.bounces.retention, now)
+        self.store.forget_webhooks(now)
 
     def read_bounces(
         self, maildir: Path | None = None, *, stopping: Callable[[], bool] = lambda: False

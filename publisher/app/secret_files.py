@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 
 from publisher.config import inline_passwords
 from publisher.core.addresses import parse_mailbox
+from publisher.core.delivery.relays import MailProvider
+from publisher.core.delivery.webhooks.providers import SHARED_SECRETS, STRONGER, WEAK, is_strong
 from publisher.core.errors import OutputError, SettingsError, UsageError
 from publisher.services.posts.content import Finding
 
@@ -61,7 +63,25 @@ def secret_findings(site: "OpenSite") -> list[Finding]:
         except SettingsError as error:
             found.append(_finding(name, f"{error.what}; {error.do}", error=True))
         found += _permission_findings(name, file)
+    for provider, webhook in mail.bounces.webhooks.items():
+        if (file := webhook.secret_file) is not None:
+            found += _webhook_findings(site, provider, file)
     return found
+
+
+def _webhook_findings(site: "OpenSite", provider: MailProvider, file: Path) -> Iterator[Finding]:
+    """Findings about the file with the secret of a provider's webhook."""
+    of, name = f"the webhook of {provider}", _relative_name(site, file)
+    if provider is MailProvider.SENDGRID:
+        problem = _read_problem(file, f"put the verification key of {of} into it")
+        if problem:
+            yield _finding(name, problem, error=True)
+        return
+    findings = list(_password_findings(name, file, of, used=True))
+    yield from findings
+    good = provider in SHARED_SECRETS and not any(finding.error for finding in findings)
+    if good and not is_strong(file.read_text("utf-8").strip()):
+        yield _finding(name, f"the password of {of} {WEAK}; {STRONGER}", error=True)
 
 
 def read_admin_tokens(file: Path) -> dict[str, str]:
@@ -138,6 +158,14 @@ def setting_findings(site: "OpenSite") -> Iterator[Finding]:
         )
         reason += "the lists' From: set it to the address whose mail the source has"
         yield Finding(path="publisher.toml", line=0, reason=reason, error=False)
+    providers = {item.provider for item in settings.mail.relays}
+    for provider in settings.mail.bounces.webhooks:
+        if provider is not MailProvider.SES and provider not in providers:  # SES hands every header back
+            reason = (
+                f'mail.bounces.webhooks.{provider} is heard, but no relay has provider = "{provider}", so '
+            )
+            reason += "its events name no message of this site; set it at the relay"
+            yield Finding(path="publisher.toml", line=0, reason=reason, error=False)
     if isinstance(source, Path) and not ((source / "new").is_dir() and (source / "cur").is_dir()):
         reason = f"mail.bounces.source is {source}, which is no Maildir: it has no folders new and cur"
         yield Finding(path="publisher.toml", line=0, reason=reason, error=True)

@@ -97,7 +97,14 @@ def _try_again(what: str, error: BaseException) -> NoReturn:
 )
 @click.option("--source", is_flag=True, help="Read what is new in mail.bounces.source, once.")
 @click.option("--kept", is_flag=True, help="Read nothing; show the messages that are kept aside.")
-def bounce(site: SiteOptions, as_json: bool, maildir: Path | None, source: bool, kept: bool) -> None:
+@click.option(
+    "--confirm",
+    is_flag=True,
+    help="Read nothing; confirm to Amazon SNS that its topic may send to this site.",
+)
+def bounce(
+    site: SiteOptions, as_json: bool, maildir: Path | None, source: bool, kept: bool, confirm: bool
+) -> None:
     """Read mail that came back: bounces, complaints, and mail that unsubscribes.
 
     Reads one message on standard input, as a mail server's pipe sends it, or a mailbox. Exits with 0 when
@@ -106,6 +113,11 @@ def bounce(site: SiteOptions, as_json: bool, maildir: Path | None, source: bool,
     app = site.open(alone=True, last_good=True)
     if kept:
         print_kept(app, as_json=as_json)
+        return
+    if confirm:
+        from publisher.app.webhooks import confirm_subscription
+
+        say(f"{confirm_subscription(app)} may send to this site")
         return
     if maildir is not None or source:
         tally = app.read_bounces(maildir)

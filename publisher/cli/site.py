@@ -302,11 +302,16 @@ def quota_in_words(relay: Mapping[str, Any], zone: str) -> str:
 
 
 def bounces_in_words(bounces: Mapping[str, Any]) -> Iterator[str]:
-    """What came back by mail lately, and what an operator should look at."""
+    """What came back lately, by mail and by webhooks, and what an operator should look at."""
     parts = [count(number, kind) for kind, number in bounces["read"].items()]
     parts += [f"{bounces['kept']:,} kept aside"] if bounces["kept"] else []
     if parts:
         yield f"{', '.join(parts)} in {bounces['days']} days"
+    for one in bounces["webhooks"]:
+        heard = f"{count(one['read'], 'event')} in {bounces['days']} days"
+        heard += f", {one['foreign']:,} about other mail" if one["foreign"] else ""
+        refused = f", {count(one['refused'], 'request')} refused" if one["refused"] else ""
+        yield f"webhook of {one['provider']}: {heard}{refused}"
     for one in bounces["to_decide"]:
         id = one["mailing"]
         yield (

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 from publisher.config.declaration import ReadTables, Section, Setting, Values
 from publisher.config.layers import RawSettings, RawValue, Table, label_of, read_layers, shown, suggestion
 from publisher.config.sections import SECTIONS
+from publisher.config.sections.bounces import BOUNCES
 from publisher.config.sections.feeds import FEEDS, LISTS, WEBSUB, WebSubSettings
-from publisher.config.sections.mail import BOUNCES, DKIM, MAIL, RELAYS, MailSettings
+from publisher.config.sections.mail import DKIM, MAIL, RELAYS, MailSettings
 from publisher.config.sections.site import MARKDOWN, POSTS, SITE, PostsSettings
 from publisher.config.sections.web import (
     QUEUE,

@@ -75,6 +75,14 @@ class HttpClient:
             url = target
         return HttpReply(url, 0, "", f"more than {REDIRECTS} redirects")
 
+    def get_once(self, url: str, largest: int) -> HttpReply:
+        """What is at `url` itself, within a few seconds. Failures and redirects are values too."""
+        try:
+            reply = get_reply(url, (), largest)
+        except (OSError, HTTPException, ValueError, Refused) as error:
+            return HttpReply(url, 0, "", _reason(error))
+        return reply if isinstance(reply, HttpReply) else HttpReply(url, 0, "", "it redirects elsewhere")
+
     def post(self, url: str, form: Mapping[str, str], trusted: Collection[str]) -> PingResult:
         """Posts one form, redirects not followed. Failures are values too. A Retry-After in seconds is
         returned; a date there is rare, and the caller's own delay will do.
@@ -117,13 +125,13 @@ def get_document(url: str, trusted: Collection[str]) -> bytes | str:
         return bytes(data)
 
 
-def get_reply(url: str, trusted: Collection[str]) -> HttpReply | str:
+def get_reply(url: str, trusted: Collection[str], largest: int = ASK_LARGEST) -> HttpReply | str:
     """A server's reply with the beginning of its text, or the address it redirects to."""
     headers = {"Accept": "text/plain, */*;q=0.5", "Cache-Control": "no-cache"}
     with _get(url, headers, trusted, wait=POST_WAIT, total=POST_TOTAL) as response:
         if response.status in _REDIRECT_STATUS and response.headers["Location"]:
             return response.headers["Location"]
-        text = response.read(ASK_LARGEST).decode("utf-8", "replace")
+        text = response.read(largest).decode("utf-8", "replace")
         return HttpReply(url, response.status, text, f"{response.status} {response.reason}".strip())
 
 

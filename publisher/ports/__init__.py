@@ -31,6 +31,7 @@ from publisher.ports.delivery import (
     QuotaStore,
     ReconcilingStore,
     ThrottleStore,
+    WebhookStore,
 )
 from publisher.ports.publishing import (
     AdoptedIdsFile,
@@ -91,6 +92,7 @@ class Store(
     LedgerStore,
     ThrottleStore,
     BounceStore,
+    WebhookStore,
     QuotaStore,
     PublishStateStore,
     ServiceStore,

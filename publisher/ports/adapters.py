@@ -402,6 +402,11 @@ class WebClient(Protocol):
         """The reply at `url`, redirects followed; never raises for what the network or the server does."""
         ...
 
+    def get_once(self, url: str, largest: int) -> HttpReply:
+        """The reply at `url` with at most `largest` bytes of its text, redirects not followed and no host
+        trusted; never raises for what the network or the server does."""
+        ...
+
     def post(self, url: str, form: Mapping[str, str], trusted: Collection[str]) -> PingResult:
         """Posts a form; never raises for what the network or the server does."""
         ...

@@ -29,8 +29,9 @@ from publisher.core.delivery.mailing import (
     Transition,
     UnknownDelivery,
 )
-from publisher.core.delivery.relays import Quota, QuotaUse
+from publisher.core.delivery.relays import MailProvider, Quota, QuotaUse
 from publisher.core.delivery.throttling import CircuitBreaker, DeliveryRate
+from publisher.core.delivery.webhooks.events import WebhookOutcome
 from publisher.core.digests.digest import Correction
 from publisher.core.mail.message import Recipe, Segment
 from publisher.core.subscribers.subscription import Departure, ListChange, ListChangeResult
@@ -280,9 +281,11 @@ class BounceStore(Protocol):
         """How many readers refused a mailing."""
         ...
 
-    def undecided_refusals(self, mailing: int) -> Iterator[tuple[str, Sequence[MailboxRefusal]]]:
+    def undecided_refusals(
+        self, mailing: int, *, final: bool = False
+    ) -> Iterator[tuple[str, Sequence[MailboxRefusal]]]:
         """(address key, refusals) for each address whose refusal of this mailing is not decided: that one,
-        and its others that count."""
+        and its others that count. `final`: only where one is enough."""
         ...
 
     def refusals_of(self, key: str) -> Sequence[MailboxRefusal]:
@@ -332,6 +335,41 @@ class BounceStore(Protocol):
     def forget_reports(self, bodies_before: datetime, now: datetime) -> int:
         """Forgets the messages themselves that came before then, and reports too old to matter. Returns how
         many rows changed."""
+        ...
+
+
+class WebhookStore(Protocol):
+    """What webhooks of providers need to remember (core.delivery.webhooks)."""
+
+    def bind_webhook_token(self, digest: str, body: str, now: datetime) -> bool:
+        """Remembers the token with this SHA-256 together with that of the request it came in. False: it came
+        with another one before."""
+        ...
+
+    def add_webhook_counts(
+        self, counts: Mapping[tuple[MailProvider, WebhookOutcome], int], now: datetime
+    ) -> None:
+        """Adds what came to the counts of the day."""
+        ...
+
+    def count_webhooks(self, since: datetime) -> Mapping[tuple[MailProvider, WebhookOutcome], int]:
+        """How much came since that day began."""
+        ...
+
+    def keep_confirmation(self, topic: str, token: str, now: datetime) -> None:
+        """Keeps the token that confirms a subscription of the topic, in place of any other."""
+        ...
+
+    def confirmation(self, topic: str) -> str:
+        """The token that confirms the topic; "" for none."""
+        ...
+
+    def drop_confirmation(self, topic: str) -> None:
+        """Forgets that token."""
+        ...
+
+    def forget_webhooks(self, now: datetime) -> None:
+        """Forgets all of this that is too old to matter."""
         ...
 
 

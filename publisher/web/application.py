@@ -14,6 +14,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from publisher.app import App
+from publisher.app.webhooks import Webhooks
 from publisher.core.errors import PublisherError, SettingsError
 from publisher.core.posts.page_paths import APP_NAMES
 from publisher.core.subscribers.legacy_links import is_legacy_link
@@ -27,6 +28,7 @@ from publisher.web.pages.account import AccountPages, PreferencesPage
 from publisher.web.pages.base import ClientDisconnected, PageResponses, TooLarge
 from publisher.web.pages.signup import SignUp, UsedTokens
 from publisher.web.pages.token_pages import DraftPages, LeavePage, TokenPages
+from publisher.web.pages.webhooks import WebhookRoute
 from publisher.web.rate_limits import BUSY, NetworkCounter, RefusalLog, SignUpLimits, TrustedProxies
 
 log = logging.getLogger(__name__)
@@ -72,6 +74,7 @@ class Application:
         self._sign_up_limits, self._leave_limits = SignUpLimits(), SignUpLimits()
         self._used_tokens = UsedTokens(forgot=lambda: self.refused.count("form_tokens_forgotten_early"))
         self._clients = NetworkCounter()
+        self.webhooks = WebhookRoute(self.refused)
         self._site = self.prepare(app)
         self.connection_limits = ConnectionLimits(self._site.proxies, self.refused.count)
 
@@ -110,7 +113,7 @@ class Application:
             app=app,
             prefix=prefix,
             responses=responses,
-            pages=make_router(app, responses, sign_up),
+            pages=make_router(app, responses, sign_up, self.webhooks),
             documents=documents,
             site_state=site_state,
             proxies=TrustedProxies(app.settings.web.trusted_proxies),
@@ -123,8 +126,13 @@ class Application:
         self.connection_limits.proxies = site.proxies
 
     def refresh(self) -> None:
-        """Reads the state of the site again. Call it in a thread."""
+        """Reads the state of the site again, and stores what was counted. Call it in a thread."""
         self._site.site_state.refresh()
+        self.store_counts()
+
+    def store_counts(self) -> None:
+        """Stores how much came by webhooks. Call it in a thread."""
+        self.webhooks.counts.store(self._site.app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -215,11 +223,18 @@ def feed_versions(app: App, path: str) -> Mapping[str, tuple[str, ...]]:
         return {}
 
 
-def make_router(app: App, responses: PageResponses, sign_up: SignUp) -> Router:
+def make_router(app: App, responses: PageResponses, sign_up: SignUp, webhooks: WebhookRoute) -> Router:
     """The pages, by their paths."""
     tokens, account = TokenPages(app, responses), AccountPages(app, responses)
     drafts = DraftPages(app, responses)
     both = ["GET", "POST"]
+
+    hooks = Webhooks(app) if app.settings.mail.bounces.webhooks else None
+
+    async def webhook(request: Request) -> Response:
+        if hooks is None:
+            return PlainTextResponse("not found\n", 404, PLAIN_HEADERS)
+        return await webhooks.answer(hooks, request)
 
     async def missing(scope: Scope, receive: Receive, send: Send) -> None:
         await (await responses.error(404, scope))(scope, receive, send)
@@ -258,6 +273,7 @@ def make_router(app: App, responses: PageResponses, sign_up: SignUp) -> Router:
             Route("/preferences/{token}", PreferencesPage(app, responses).__call__, methods=both),
             Route("/account/{token}", account.ask, methods=both),
             Route("/account/{link}/{token}", account.once, methods=both),
+            Route("/hooks/{provider}", webhook, methods=both),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
         ],

@@ -93,6 +93,7 @@ class Server:
         try:
             self._server.run(sockets=[self._socket])
             self._site.refused.report(last=True)
+            self._site.store_counts()
         finally:
             self._socket.close()
             if self._admin is not None:

@@ -8,6 +8,7 @@ import pytest
 from smtp_sends import ACCEPTED, DEFERRED, MESSAGE, REJECTED, UNKNOWN, copies, relay, send, sent
 from smtp_server import Drop, Rule, Say, SmtpServer, on
 
+from publisher.core.delivery.relays import MailProvider
 from publisher.core.mail.message import Outcome, Phase
 from publisher.transports.smtp import Smtp, transport
 
@@ -134,3 +135,21 @@ def test_a_relay_that_rests_is_not_asked_while_another_is_only_busy() -> None:
 
         busy = Outcome(verdict=DEFERRED, reply="every connection is in use", phase=Phase.CONNECT)
         assert asyncio.run(work()) == busy
+
+
+def test_a_relay_of_a_provider_gets_a_label_and_every_other_the_same_bytes_as_before() -> None:
+    labels = {
+        None: b"",
+        MailProvider.SES: b"",
+        MailProvider.POSTMARK: b"X-PM-Metadata-publisher: 12.345.0123456789abcdef\r\n",
+        MailProvider.SENDGRID: b'X-SMTPAPI: {"unique_args": {"publisher": "12.345.0123456789abcdef"}}\r\n',
+    }
+    message = replace(MESSAGE, message_id="<12.345.0123456789abcdef@example.org>")
+    for provider, label in labels.items():
+        with SmtpServer() as server:
+            both = message, replace(message, key="2")
+            outcomes = send(server, *both, ahead=True, provider=provider)
+            assert [outcome.verdict for outcome in outcomes] == [ACCEPTED, ACCEPTED]
+            for taken in server.accepted:
+                assert taken.data == label + message.data, provider
+                assert f"SIZE={len(taken.data)}" in taken.mail_words

@@ -2,8 +2,9 @@
 packaged publisher.toml, the reference and the JSON schema for editors follow from it.
 """
 
+from publisher.config.sections.bounces import BOUNCES
 from publisher.config.sections.feeds import FEEDS, LISTS, WEBSUB
-from publisher.config.sections.mail import BOUNCES, DKIM, MAIL, RELAYS
+from publisher.config.sections.mail import DKIM, MAIL, RELAYS
 from publisher.config.sections.site import MARKDOWN, POSTS, SITE
 from publisher.config.sections.web import QUEUE, SCHEDULE, STORE, WEB
 

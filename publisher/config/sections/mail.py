@@ -1,4 +1,4 @@
-"""[mail], [[mail.relays]], [mail.dkim] and [mail.bounces]: how mail leaves, and what comes back."""
+"""[mail], [[mail.relays]] and [mail.dkim]: how mail leaves."""
 
 import re
 import sys
@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from publisher.config.declaration import Section, SectionValues, fill, setting
+from publisher.config.sections.bounces import BounceSettings
 from publisher.config.types import (
     DOMAIN,
     DURATION_PATTERN,
@@ -18,13 +18,11 @@ from publisher.config.types import (
     LINE,
     PATH,
     PERIOD,
-    HoldsSecret,
     InvalidValue,
     SettingType,
     array_schema,
     either,
     one_of,
-    parse_with,
     percentage,
     read_array,
     read_date,
@@ -32,16 +30,13 @@ from publisher.config.types import (
     read_duration,
     read_fields,
     read_filled,
-    read_host,
     read_table,
     read_time_of_day,
     table_schema,
     text_schema,
     whole,
 )
-from publisher.core.addresses import parse_address
-from publisher.core.delivery.bounces import MAX_LOCAL_PART, BounceLimits
-from publisher.core.delivery.relays import DEFAULT_PORTS, DomainLimit, ImapAccount, Relay, Security
+from publisher.core.delivery.relays import DEFAULT_PORTS, DomainLimit, MailProvider, Relay, Security
 from publisher.core.delivery.throttling import Canary, QuietHours, WarmUp
 from publisher.core.mail.message import MailTransport
 
@@ -52,11 +47,6 @@ SHORTEST_RETENTION = timedelta(days=7)
 """Servers try for up to five days (RFC 5321 4.5.4.1), and what comes back then names a delivery."""
 
 LONGEST_RETENTION = timedelta(days=36_500)
-
-IMAPS_PORT = 993
-
-LONGEST_BODY_RETENTION = timedelta(days=30)
-"""They hold what strangers wrote, and the mail that they return."""
 
 
 def read_rate(value: object) -> float:
@@ -94,49 +84,6 @@ def read_dkim_keys(value: object) -> tuple[tuple[str, Path], ...]:
 def locate_keys(keys: tuple[tuple[str, Path], ...], folder: Path) -> tuple[tuple[str, Path], ...]:
     """The keys with the files of the site in `folder`."""
     return tuple((selector, folder / file) for selector, file in keys)
-
-
-def read_bounce_address(value: object) -> str:
-    """An address whose local part leaves room for what names a delivery (VERP)."""
-    address = parse_with(parse_address, read_filled(value))
-    if len(address.local) > MAX_LOCAL_PART or not re.fullmatch(r"[A-Za-z0-9._-]+", address.local):
-        raise InvalidValue(
-            f"expected at most {MAX_LOCAL_PART} letters, digits, dots and hyphens before the @"
-        )
-    return str(address)
-
-
-def read_bounce_source(value: object) -> Path | ImapAccount | None:
-    """The Maildir or the IMAP mailbox that mail comes back to; None: nothing is read."""
-    kind, colon, rest = read_filled(value).partition(":")
-    if kind == "none" and not colon:
-        return None
-    if kind == "maildir" and rest.strip():
-        return Path(rest.strip()).expanduser()
-    try:
-        url = urlsplit(read_filled(value))
-        host, port = read_host(url.hostname or ""), url.port or IMAPS_PORT
-    except ValueError:
-        raise InvalidValue from None
-    if url.password is not None:
-        raise HoldsSecret("expected no password in it: put it into a file, and name that as password_file")
-    if url.scheme != "imaps" or not url.username or url.query or url.fragment:
-        raise InvalidValue
-    folder = unquote(url.path.removeprefix("/")) or "INBOX"
-    return ImapAccount(host=host, port=port, username=unquote(url.username), folder=folder)
-
-
-def locate_source(source: Path | ImapAccount | None, folder: Path) -> Path | ImapAccount | None:
-    """The source, seen from the site in `folder`."""
-    return folder / source if isinstance(source, Path) else source
-
-
-def read_body_retention(value: object) -> timedelta:
-    """How long messages that came back are kept."""
-    kept = read_duration(value)
-    if not timedelta(days=1) <= kept <= LONGEST_BODY_RETENTION:
-        raise InvalidValue
-    return kept
 
 
 def read_retention(value: object) -> timedelta | None:
@@ -210,20 +157,6 @@ DKIM_KEYS = SettingType(
     array_schema(table_schema(KEY_FIELDS, required=KEY_FIELDS)),
     verbatim=False,
     locate=locate_keys,
-)
-BOUNCE_ADDRESS = SettingType(
-    'an address such as "bounces@example.org"',
-    read_bounce_address,
-    text_schema(f"[A-Za-z0-9._-]{{1,{MAX_LOCAL_PART}}}@.+"),
-)
-BOUNCE_SOURCE = SettingType(
-    '"none", "maildir:" and a folder, or a mailbox such as "imaps://bounces%40example.org@imap.example.org"',
-    read_bounce_source,
-    either({"enum": ["none"]}, text_schema("(maildir:|imaps://).+")),
-    locate=locate_source,
-)
-BODY_RETENTION = SettingType(
-    'a duration from "1d" to "30d"', read_body_retention, text_schema(DURATION_PATTERN)
 )
 RETENTION = SettingType(
     'a duration of at least "7d", such as "400d", or "forever"',
@@ -305,6 +238,12 @@ class RelaySettings(SectionValues):
         unset={},
         shown='{"gmail.com" = {connections = 2, rate = 5}}',
     )
+    provider: MailProvider | None = setting(
+        one_of(*MailProvider),
+        help="Whose relay it is, if its webhook tells this site about bounces and complaints "
+        "(mail.bounces.webhooks). Each message then gets a header that the provider hands back.",
+        shown='"postmark"',
+    )
     timeout: timedelta = setting(
         PERIOD,
         help="How long to wait for a reply. For the reply to a whole message it is always ten minutes.",
@@ -344,59 +283,6 @@ DKIM = Section(
     "mail.dkim",
     "Signatures that prove a mail is from your domain. `publisher keys dkim` makes the keys.",
     DkimSettings,
-)
-
-
-class BounceSettings(SectionValues):
-    """[mail.bounces]. `address` is "" for the list's own."""
-
-    address: str = setting(
-        BOUNCE_ADDRESS,
-        help="Where undeliverable mail comes back to. Each message gets a variant: "
-        "bounces+...@example.org. Default: the list's From.",
-        unset="",
-        shown='"bounces@example.org"',
-    )
-    hard_limit: int = setting(
-        whole(1, 100),
-        help="Stop mailing an address after this many mailings were refused because its mailbox does "
-        "not exist, each a day or more after the last.",
-        default=2,
-    )
-    soft_limit: int = setting(
-        whole(1, 100),
-        help="Stop mailing an address after this many mailings within 30 days were refused for other "
-        "reasons, such as a full mailbox, and none was accepted in between.",
-        default=5,
-    )
-
-    source: Path | ImapAccount | None = setting(
-        BOUNCE_SOURCE,
-        help='Where `publisher run` reads what comes back: "maildir:PATH" for a Maildir, '
-        '"imaps://USER@HOST/MAILBOX" for a mailbox (an @ in USER is %40). "none": nowhere; a mail server can '
-        "hand it to `publisher bounce`.",
-        default="none",
-    )
-    password_file: Path | None = setting(
-        PATH, help="A file that holds only the password of that mailbox.", shown='".publisher/imap-password"'
-    )
-    retention: timedelta = setting(
-        BODY_RETENTION,
-        help="How long the messages that came back are kept, at most 30 days. What they told stays longer: "
-        "180 days.",
-        default="30d",
-    )
-
-    @property
-    def limits(self) -> BounceLimits:
-        """How many refusals end mail to an address."""
-        return BounceLimits(hard=self.hard_limit, soft=self.soft_limit)
-
-
-BOUNCES = Section(
-    "mail.bounces",
-    "Mail that cannot be delivered: where it comes back to, and when Publisher stops mailing an address.",
-    BounceSettings,
 )
 
 

@@ -47,6 +47,7 @@ from publisher.core.delivery.mailing import (
     MailingState,
     RefusalRuling,
 )
+from publisher.core.delivery.relays import MailProvider
 from publisher.core.errors import TokenError
 from publisher.core.tokens import KeyRing, keyed_hash, opaque_id
 
@@ -188,7 +189,8 @@ def bounce_severity(reply: str) -> Severity | None:
 class MailboxRefusal:
     """A mailing that an address refused, recorded once. `counts` is None while the mailing is under way or
     held, and False if it never will count because very many were refused at once. `reported`: a report told
-    it after the relay had taken the message.
+    it after the relay had taken the message. `final`: the relay's provider said itself that the address is no
+    good, so one is enough.
     """
 
     mailing: int
@@ -197,6 +199,7 @@ class MailboxRefusal:
     reply: str = ""
     counts: bool | None = None
     reported: bool = False
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,7 +226,8 @@ def count_refusals(refusals: Sequence[MailboxRefusal], severity: Severity) -> in
 
 def limit_reached(refusals: Sequence[MailboxRefusal], limits: BounceLimits) -> Severity | None:
     """The limit that these refusals of one address reach; None: it is still mailed."""
-    if count_refusals(refusals, Severity.HARD) >= limits.hard:
+    final = any(one.final for one in refusals)
+    if final or count_refusals(refusals, Severity.HARD) >= limits.hard:
         return Severity.HARD
     return Severity.SOFT if count_refusals(refusals, Severity.SOFT) >= limits.soft else None
 
@@ -271,8 +275,9 @@ class ReportedDelivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredReport:
-    """A message that came back, as the store keeps it. `digest` is its SHA-256. `mailing` and `n` are what it
-    is about, None if nothing in it is signed. `message` is None once its time is over.
+    """A message that came back, or what the provider of a relay told by its webhook, as the store keeps it.
+    `digest` is its SHA-256, or that of the event's id. `mailing` and `n` are what it is about, None if
+    nothing in it is signed. `message` is None once its time is over. `final`: as in MailboxRefusal.
     """
 
     digest: str
@@ -284,6 +289,8 @@ class StoredReport:
     severity: Severity | None = None
     reply: str = ""
     message: bytes | None = None
+    provider: MailProvider | None = None
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -337,6 +344,14 @@ def refusal_ruling(refused: RefusedMailing) -> RefusalRuling | None:
         return None if refused.reported else RefusalRuling.IGNORE
     under_way = refused.state not in (MailingState.DONE, MailingState.CANCELLED)
     return None if under_way and refused.untried else RefusalRuling.COUNT
+
+
+def final_may_count(refused: RefusedMailing) -> bool:
+    """Whether refusals of a mailing that is not decided yet count where one is enough: not while it is held
+    for refusals, while its sample is out, or when very many were refused.
+    """
+    held = refused.hold in REFUSAL_HOLDS and refused.state is MailingState.PAUSED
+    return refused.ruling is None and not (held or refused.canary or is_mass_refusal(refused.share))
 
 
 def return_path(bounces: Address, mailing: int, n: int, ring: KeyRing) -> str:

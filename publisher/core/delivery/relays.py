@@ -19,6 +19,37 @@ class Security(StrEnum):
     NONE = "none"  # for a server on this machine or behind a tunnel
 
 
+class MailProvider(StrEnum):
+    """Who runs a relay, where its webhook tells what became of the mail (core.delivery.webhooks)."""
+
+    SES = "ses"
+    MAILGUN = "mailgun"
+    SENDGRID = "sendgrid"
+    POSTMARK = "postmark"
+    BREVO = "brevo"
+
+
+TOPIC_PATTERN = "arn:aws(-cn)?:sns:[a-z0-9-]{1,40}:[0-9]{12}:[A-Za-z0-9_-]{1,256}"
+"""The ARN of a topic of Amazon SNS, by which SES tells."""
+
+
+_LABELS: Mapping[MailProvider, str] = {
+    MailProvider.MAILGUN: 'X-Mailgun-Variables: {"publisher": "%s"}\r\n',
+    MailProvider.SENDGRID: 'X-SMTPAPI: {"unique_args": {"publisher": "%s"}}\r\n',
+    MailProvider.POSTMARK: "X-PM-Metadata-publisher: %s\r\n",
+    MailProvider.BREVO: "X-Mailin-custom: publisher:%s\r\n",
+}
+"""SES hands back the headers of the message, which have our id already."""
+
+
+def label_header(provider: MailProvider | None, message_id: str) -> bytes:
+    """The header that makes a provider hand back the id of a message with each event; b"" if it needs none.
+    It stands before the DKIM signature, which does not cover it: providers take it out.
+    """
+    label = _LABELS.get(provider) if provider else None
+    return (label % message_id.strip("<>").rpartition("@")[0]).encode("ascii") if label else b""
+
+
 DEFAULT_PORTS: Mapping[Security, int] = {Security.STARTTLS: 587, Security.TLS: 465, Security.NONE: 25}
 """The default port of each (RFC 8314 7.3, RFC 5321 4.5.4.2)."""
 
@@ -49,7 +80,7 @@ class Relay:
     """One mail server. `weight` is its share of the connections. `rate` is messages a second, `per_hour` and
     `per_day` messages in any hour and any 24 hours; None: no limit. `per_domain` maps recipient domains
     (A-labels, lower case) to their limits. `timeout` is the longest wait for a reply, except for the reply to
-    a whole message. repr never shows the password.
+    a whole message. `provider` gets a label on each message (`label_header`). repr never shows the password.
     """
 
     host: str
@@ -64,6 +95,7 @@ class Relay:
     per_day: int | None
     per_domain: Mapping[str, DomainLimit]
     timeout: timedelta
+    provider: MailProvider | None
 
     @property
     def name(self) -> str:

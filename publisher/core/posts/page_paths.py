@@ -45,11 +45,11 @@ def page_path(permalink: str) -> str:
 
 APP_NAMES = (
     *("subscribe", "confirm", "never-ask", "unsubscribe", "preferences", "account", "view", "share"),
-    *("healthz", "readyz"),
+    *("hooks", "healthz", "readyz"),
 )
 """First path segments of what the web server answers itself, whatever documents there are."""
 
-APP_PATHS = (*APP_NAMES, "api", "hooks")
+APP_PATHS = (*APP_NAMES, "api")
 """What `publisher run` answers itself."""
 
 RESERVED_NAMES = frozenset({"assets", "archive", "digests", *APP_PATHS})

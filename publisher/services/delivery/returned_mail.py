@@ -134,7 +134,8 @@ def _read(deps: Deps, raw: bytes, now: datetime, legacy_verdict: LegacyVerdict, 
     named = leaving or reported_delivery(report, ring)
     delivery = store.reported_delivery(*named) if named else None
     if leaving:
-        done = _unsubscribe(deps, delivery, now)
+        effect = unsubscribe_reported(deps, delivery, now)
+        done = ReadMessage(kind=ReportKind.UNSUBSCRIBE, effect=effect, delivery=delivery)
     elif delivery is not None:
         done = _apply(deps, report, delivery, raw, now, legacy_verdict)
     else:  # signed, and about a reader who was erased: nothing of it is kept
@@ -156,7 +157,7 @@ def _read(deps: Deps, raw: bytes, now: datetime, legacy_verdict: LegacyVerdict, 
         store.record_report(stored, delivery)
         deps.process.failpoint("bounce:recorded")
     if done.effect is ReportEffect.SUPPRESSED and delivery is not None:
-        _hold_if_many_complain(deps, delivery.mailing, now)
+        hold_if_many_complain(deps, delivery.mailing, now)
     return done
 
 
@@ -176,17 +177,31 @@ def _apply(
         kind = legacy_verdict(raw)
         reply = reply_in_text(report.text) if kind is ReportKind.BOUNCE else ""
         severity = bounce_severity(reply) if reply else None
+    effect = act_on_report(deps, delivery, kind, reply, severity, now)
+    effect = ReportEffect.KEPT if kind is ReportKind.OTHER else effect
+    return ReadMessage(kind=kind, effect=effect, delivery=delivery, severity=severity, reply=reply)
+
+
+def act_on_report(
+    deps: Deps,
+    delivery: ReportedDelivery,
+    kind: ReportKind,
+    reply: str,
+    severity: Severity | None,
+    now: datetime,
+) -> ReportEffect:
+    """Does what a report asks for at once: suppresses after a complaint, and settles a delivery in doubt.
+    Returns what it changes; a refusal counts when it is stored.
+    """
     effect = ReportEffect.NOTHING
-    if kind is ReportKind.BOUNCE:
-        effect = ReportEffect.COUNTED if severity else ReportEffect.NOTHING
+    if kind is ReportKind.BOUNCE and severity is not None:
+        effect = ReportEffect.COUNTED
     elif kind is ReportKind.COMPLAINT and not delivery.returned:
         effect = ReportEffect.SUPPRESSED
         suppress_keys(deps, [(delivery.address_key, ALL_LISTS)], COMPLAINT, now)
-    elif kind is ReportKind.OTHER:
-        effect = ReportEffect.KEPT
     if delivery.state is DeliveryState.UNKNOWN:
         _settle_unknown(deps, delivery, kind, reply, now)
-    return ReadMessage(kind=kind, effect=effect, delivery=delivery, severity=severity, reply=reply)
+    return effect
 
 
 def rule_on_refusals(deps: Deps, id: int, ruling: RefusalRuling, now: datetime) -> int:
@@ -217,10 +232,10 @@ def _settle_unknown(
     deps.adapters.store.record_transitions([made], now)
 
 
-def _unsubscribe(deps: Deps, delivery: ReportedDelivery | None, now: datetime) -> ReadMessage:
+def unsubscribe_reported(deps: Deps, delivery: ReportedDelivery | None, now: datetime) -> ReportEffect:
     """Ends the subscription that a mail was sent for. One that a reader began anew since stays."""
     if delivery is None or delivery.returned:
-        return ReadMessage(kind=ReportKind.UNSUBSCRIBE, effect=ReportEffect.NOTHING)
+        return ReportEffect.NOTHING
     departure = Departure(
         key=delivery.address_key,
         list=delivery.list,
@@ -233,10 +248,10 @@ def _unsubscribe(deps: Deps, delivery: ReportedDelivery | None, now: datetime) -
     deps.process.failpoint("leave:journaled")
     deps.adapters.store.apply_departures([departure])
     deps.process.failpoint("leave:committed")
-    return ReadMessage(kind=ReportKind.UNSUBSCRIBE, effect=ReportEffect.UNSUBSCRIBED, delivery=delivery)
+    return ReportEffect.UNSUBSCRIBED
 
 
-def _hold_if_many_complain(deps: Deps, mailing: int, now: datetime) -> None:
+def hold_if_many_complain(deps: Deps, mailing: int, now: datetime) -> None:
     """Pauses a mailing under way about which very many complain: its list is wrong, or whoever reports it."""
     store = deps.adapters.store
     counted = store.count_reports(now - COMPLAINTS_TIME, mailing=mailing)

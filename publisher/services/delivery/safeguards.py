@@ -16,6 +16,7 @@ from itertools import islice
 
 from publisher.core.delivery.bounces import (
     RefusedMailing,
+    final_may_count,
     is_mass_refusal,
     limit_reached,
     refusal_ruling,
@@ -274,6 +275,8 @@ def count_bounces(deps: Deps, now: datetime) -> int:
             store.decide_refusals(refused.mailing, count=False)
         elif ruling is RefusalRuling.COUNT:
             suppressed += _count_refusals(deps, refused.mailing, now)
+        elif final_may_count(refused):
+            suppressed += _count_refusals(deps, refused.mailing, now, final=True)
     return suppressed
 
 
@@ -288,8 +291,8 @@ def refusals_to_decide(store: Store, now: datetime) -> Sequence[RefusedMailing]:
     ]
 
 
-def _count_refusals(deps: Deps, mailing: int, now: datetime) -> int:
-    suppressed, by_key = 0, iter(deps.adapters.store.undecided_refusals(mailing))
+def _count_refusals(deps: Deps, mailing: int, now: datetime, *, final: bool = False) -> int:
+    suppressed, by_key = 0, iter(deps.adapters.store.undecided_refusals(mailing, final=final))
     while chunk := list(islice(by_key, CHUNK)):
         gone = [
             (key, ALL_LISTS)

@@ -6,8 +6,9 @@ from typing import Any
 
 from publisher.core.delivery.bounces import ReportEffect
 from publisher.core.delivery.mailing import DeliveryState, Mailing, MailingState
-from publisher.core.delivery.relays import DAY, HOUR, Quota, messages_used, next_send_at
+from publisher.core.delivery.relays import DAY, HOUR, MailProvider, Quota, messages_used, next_send_at
 from publisher.core.delivery.throttling import SERVER_SCOPE, DeliveryRate, forecast, scope_mailing
+from publisher.core.delivery.webhooks.events import WebhookOutcome
 from publisher.core.mail.message import MailTransport
 from publisher.ports import Store
 from publisher.services.delivery.safeguards import refusals_to_decide
@@ -97,7 +98,7 @@ def _problems(deps: Deps, now: datetime) -> list[dict[str, Any]]:
 
 
 def _bounces(store: Store, now: datetime) -> dict[str, Any]:
-    """What came back by mail within `BOUNCES_WINDOW`, and what of it waits for an operator."""
+    """What came back within `BOUNCES_WINDOW`, by mail and by webhooks, and what waits for an operator."""
     counted = store.count_reports(now - BOUNCES_WINDOW)
     kinds, kept = Counter[str](), 0
     for (kind, effect), number in counted.items():
@@ -106,11 +107,18 @@ def _bounces(store: Store, now: datetime) -> dict[str, Any]:
         else:
             kinds[kind] += number
     waiting = refusals_to_decide(store, now)
+    heard = store.count_webhooks(now - BOUNCES_WINDOW)
     return {
         "days": BOUNCES_WINDOW.days,
         "read": dict(kinds),
         "kept": kept,
         "to_decide": [{"mailing": one.mailing, "refused": one.share.refused} for one in waiting],
+        "webhooks": [
+            {"provider": provider}
+            | {outcome: heard.get((provider, outcome), 0) for outcome in WebhookOutcome}
+            for provider in MailProvider
+            if any(name == provider for name, _ in heard)
+        ],
     }
 
 

@@ -154,6 +154,7 @@ def export_data(deps: Deps, address: str) -> dict[str, Any]:
                 "mailing": one.mailing,
                 "severity": one.severity,
                 "reply": one.reply,
+                "provider": one.provider,
                 "message": None if one.message is None else one.message.decode("utf-8", "replace"),
             }
             for one in store.reports_of(key)

@@ -21,6 +21,7 @@ from publisher.stores.sql.delivery.ledger import Ledger, ReconciliationRecords, 
 from publisher.stores.sql.delivery.released_posts import ReleasedPosts
 from publisher.stores.sql.delivery.retention import LedgerRetention
 from publisher.stores.sql.delivery.throttle_state import QuotaRecords, ThrottleRecords
+from publisher.stores.sql.delivery.webhooks import WebhookRecords
 from publisher.stores.sql.digests.planning import Planning
 from publisher.stores.sql.feeds.documents import DocumentRecords, PublishStateRecords
 from publisher.stores.sql.feeds.feed_queries import FeedQueries
@@ -147,6 +148,7 @@ class SqlStore(
     LedgerRetention,
     ThrottleRecords,
     BounceRecords,
+    WebhookRecords,
     QuotaRecords,
     PublishStateRecords,
     ServiceRecords,

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import cast
 
-from publisher.core.delivery.relays import Relay, Security
+from publisher.core.delivery.relays import MailProvider, Relay, Security
 from publisher.transports.smtp.protocol import (
     MAX_UNREAD,
     ProtocolError,
@@ -61,6 +61,7 @@ class SmtpConnection(asyncio.Protocol):
         self._on_close: Callable[[], None] = lambda: None
         self.report_failure: Callable[[str], bool] = lambda _: False
         self.take_permit: Callable[[], Awaitable[bool]] | None = None
+        self.provider: MailProvider | None = None
         self.return_permit: Callable[[], None] = lambda: None
         self._reader = ReplyReader()
         self._replies: deque[SmtpReply] = deque()

@@ -20,12 +20,12 @@ unknown.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING
 
-from publisher.core.delivery.relays import Relay, describe_quota, quota_of
+from publisher.core.delivery.relays import Relay, describe_quota, label_header, quota_of
 from publisher.core.mail.message import MailTransport, Message, Outcome, Phase, SendVerdict
 from publisher.transports.smtp.connection import ConnectionLost, SmtpConnection, make_context, open_connection
 from publisher.transports.smtp.protocol import END, ServerRefusal, SmtpReply, dot_stuffed, envelope
@@ -134,7 +134,7 @@ class SmtpSession:
         may = self._pipelining and connection.take_permit is None and "PIPELINING" in connection.extensions
         if message is None or not may:
             return b""
-        commands = envelope(message, connection.extensions)
+        commands = envelope(labeled(message, connection), connection.extensions)
         if isinstance(commands, ServerRefusal):
             return b""
         self._begun = message
@@ -169,6 +169,7 @@ class SmtpSession:
             connection.break_off("was closed by Publisher")
 
     async def _transmit(self, connection: SmtpConnection, message: Message, *, begun: bool) -> Outcome | None:
+        message = labeled(message, connection)
         commands = (b"", b"") if begun else envelope(message, connection.extensions)
         if isinstance(commands, ServerRefusal):
             return Outcome(verdict=SendVerdict.REJECTED, reply=commands.why, phase=commands.phase)
@@ -213,6 +214,14 @@ class SmtpSession:
             except ConnectionLost:
                 self._close()
         return refused
+
+
+def labeled(message: Message, connection: SmtpConnection) -> Message:
+    """The message as its relay gets it: with the header that its provider hands back, if it has one."""
+    if connection.provider is None:
+        return message
+    header = label_header(connection.provider, message.message_id)
+    return replace(message, data=header + message.data) if header else message
 
 
 def refusal(reply: SmtpReply, phase: Phase) -> Outcome:
@@ -346,6 +355,7 @@ class Smtp:
         async def take_permit() -> bool:
             return connection.used == 0 or await self._take_permit(state.relay) is None
 
+        connection.provider = state.relay.provider
         connection.on_close(closed)
         connection.report_failure = report_failure
         if self._quotas is not None and quota_of(state.relay) is not None:

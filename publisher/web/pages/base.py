@@ -42,17 +42,19 @@ Fields = Mapping[str, tuple[str, ...]]
 
 
 class TooLarge(Exception):
-    """The body has more than MAX_BODY bytes."""
+    """The body has more bytes than are read."""
 
 
 class ClientDisconnected(Exception):
     """The client disconnected before its whole request had arrived."""
 
 
-async def read_body(scope: Scope, receive: Receive) -> bytes:
-    """The whole body. Raises ClientDisconnected, and TooLarge: before reading if the length is announced."""
+async def read_body(scope: Scope, receive: Receive, most: int = MAX_BODY) -> bytes:
+    """The whole body. Raises ClientDisconnected, and TooLarge if it has more than `most` bytes: before
+    reading if the length is announced.
+    """
     for name, value in scope["headers"]:
-        if name == b"content-length" and int(value) > MAX_BODY:
+        if name == b"content-length" and int(value) > most:
             raise TooLarge
     body = bytearray()
     more = True
@@ -61,7 +63,7 @@ async def read_body(scope: Scope, receive: Receive) -> bytes:
         if message["type"] == "http.disconnect":
             raise ClientDisconnected
         body += message.get("body", b"")
-        if len(body) > MAX_BODY:
+        if len(body) > most:
             raise TooLarge
         more = message.get("more_body", False)
     return bytes(body)

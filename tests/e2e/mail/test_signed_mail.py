@@ -37,6 +37,8 @@ def test_keys_sign_digests_and_confirmations_alike(site: Any) -> None:
         data = file.read_bytes()
         lint(data)
         assert signed_by(data, published) == {"p1": True, "p1-ed25519": True}
+        label = b"X-PM-Metadata-publisher: 1.1.0123456789abcdef\r\n"  # as a relay's provider gets it
+        assert signed_by(label + data, published) == {"p1": True, "p1-ed25519": True}
         assert signed_by(data.replace(b"\r\nTo: ", b"\r\nTo: x"), published) == {
             "p1": False,
             "p1-ed25519": False,

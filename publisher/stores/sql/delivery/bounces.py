@@ -52,6 +52,7 @@ from publisher.core.delivery.mailing import (
     Transition,
     TransitionCause,
 )
+from publisher.core.delivery.relays import MailProvider
 from publisher.core.subscribers.subscription import SubscriptionState
 from publisher.stores.sql.database import Database, insert_new, slices
 from publisher.stores.sql.delivery.batches import counts_by_mailing, deliveries_of
@@ -81,6 +82,7 @@ bounces = Table(
     Column("reply", HumanText, nullable=False),
     Column("counts", Boolean),  # null: not decided yet
     Column("reported", Boolean),  # whether a report told it; null: no
+    Column("final", Boolean),  # whether one is enough; null: no
     allowed_values("severity", Severity),
     sqlite_with_rowid=False,
 )
@@ -101,6 +103,7 @@ bounce_reports = Table(
     Column("severity", EnumMember(Severity)),
     Column("reply", HumanText, nullable=False),
     Column("message", LargeBinary),  # as it came; null: mail.bounces.retention has passed
+    Column("provider", EnumMember(MailProvider)),  # whose webhook told it; null: a message
     allowed_values("kind", ReportKind),
     allowed_values("effect", ReportEffect),
 )
@@ -116,7 +119,7 @@ REPORT_TIME = timedelta(days=6)
 """After this time no report is expected: servers try for five days (RFC 5321 4.5.4.1)."""
 
 _REPORTED = tuple(field.name for field in fields(ReportedDelivery))
-_REPORT = ("digest", "at", "kind", "effect", "mailing", "n", "severity", "reply", "message")
+_REPORT = ("digest", "at", "kind", "effect", "mailing", "n", "severity", "reply", "message", "provider")
 
 
 class BounceRecords:
@@ -138,8 +141,11 @@ class BounceRecords:
             row = connection.execute(select(mailings).where(mailings.c.id == mailing)).one()
             return _refused_mailing(connection, row, None)
 
-    def undecided_refusals(self, mailing: int) -> Iterator[tuple[str, Sequence[MailboxRefusal]]]:
+    def undecided_refusals(
+        self, mailing: int, *, final: bool = False
+    ) -> Iterator[tuple[str, Sequence[MailboxRefusal]]]:
         open_ = and_(bounces.c.mailing == mailing, bounces.c.counts.is_(None))
+        open_ = and_(open_, bounces.c.final) if final else open_
         keys = select(bounces.c.address_key).where(open_)
         these = bounces.c.address_key.in_(keys)
         query = select(bounces).where(these, or_(open_, bounces.c.counts)).order_by(bounces.c.address_key)
@@ -288,8 +294,11 @@ def _record_reported(
         soft = (bounces.c.address_key == key, bounces.c.severity == Severity.SOFT, bounces.c.reported)
         delete_refusals(connection, *soft, arrived_since.correlate(bounces))
     values = {"address_key": key, "mailing": delivery.mailing, "severity": severity, "at": sent_at}
-    values |= {"reply": report.reply, "counts": None, "reported": True}
-    connection.execute(insert_new(bounces), values)
+    values |= {"reply": report.reply, "counts": None, "reported": True, "final": report.final or None}
+    if not connection.execute(insert_new(bounces), values).rowcount and report.final:
+        known = update(bounces).where(bounces.c.address_key == key, bounces.c.mailing == delivery.mailing)
+        known = known.where(bounces.c.counts.is_not(False))  # nor does it count now
+        connection.execute(known.values(severity=severity, reply=report.reply, counts=None, final=True))
 
 
 def record_refusals(connection: Connection, results: Sequence[Transition], now: datetime) -> None:
@@ -334,7 +343,8 @@ def has_soft_refusal() -> ColumnElement[bool]:
 
 def _refusal(row: Row[Any]) -> MailboxRefusal:
     names = ("mailing", "severity", "at", "reply", "counts")
-    return MailboxRefusal(**{name: getattr(row, name) for name in names}, reported=bool(row.reported))
+    values = {name: getattr(row, name) for name in names}
+    return MailboxRefusal(**values, reported=bool(row.reported), final=bool(row.final))
 
 
 def _refused_mailing(connection: Connection, row: Row[Any], alone: RefusalShare | None) -> RefusedMailing:

@@ -1,0 +1,1 @@
+"""Webhooks of providers that take mail: bounces, complaints and deliveries, as events."""
