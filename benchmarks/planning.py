@@ -112,10 +112,12 @@ def choices(number: int) -> Iterator[Preferences]:
         )
 
 
-def make(folder: Path, number: int, chosen: Iterator[Preferences]) -> tuple[Deps, Blank]:
-    """A site with readers who joined at three moments, and posts of every topic and language."""
+def make(folder: Path, number: int, chosen: Iterator[Preferences], settings: str = "") -> tuple[Deps, Blank]:
+    """A site with readers who joined at three moments, and posts of every topic and language. `settings` are
+    added to its own.
+    """
     folder.mkdir()
-    (folder / "publisher.toml").write_text(_TOML, encoding="utf-8")
+    (folder / "publisher.toml").write_text(_TOML + settings, encoding="utf-8")
     blank = Blank()
     days = [JOINED + timedelta(days=n) for n in range(3)]
     for n, at in enumerate(days):
@@ -123,7 +125,7 @@ def make(folder: Path, number: int, chosen: Iterator[Preferences]) -> tuple[Deps
         _post(folder, n, at)
         app.publish(mail=False)
         share = number // 3 + (number % 3 if n == 2 else 0)
-        _join(app.deps, [next(chosen) for _ in range(share)], n * number, at)
+        join(app.deps, [next(chosen) for _ in range(share)], n * number, at)
         app.close()
     for n in range(3, 12):
         _post(folder, n, DUE - timedelta(hours=n))
@@ -141,7 +143,7 @@ def _post(folder: Path, n: int, at: datetime) -> None:
     (folder / "posts" / f"p{n}.md").write_text(f"{head}---\nWords of post {n}.\n", encoding="utf-8")
 
 
-def _join(deps: Deps, wishes: Sequence[Preferences], start: int, at: datetime) -> None:
+def join(deps: Deps, wishes: Sequence[Preferences], start: int, at: datetime) -> None:
     consent = Consent(at=at, origin="", form="import", wording="w")
     due: dict[SchedulePreference, datetime] = {}
     readers = []

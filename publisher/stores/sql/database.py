@@ -208,7 +208,10 @@ class Cursor(Protocol):
     def execute(self, operation: str, parameters: Any, /) -> object: ...
 
 
-Parameters = Callable[[Sequence[Any]], Sequence[Any] | Mapping[str, Any]]
+Row = Sequence[Any]
+"""The values of a row."""
+
+Parameters = Callable[[Row], Sequence[Any] | Mapping[str, Any]]
 """Makes the parameters of a statement from the values of a row."""
 
 
@@ -229,6 +232,13 @@ class PreparedStatement:
         sql, in_order = self._compiled.get(dialect.name) or self._compile(dialect)
         cursor.execute(sql, in_order(row))
         return cursor.rowcount == 1
+
+    def execute_together(self, cursor: Cursor, dialect: Dialect, rows: Sequence[Row]) -> list[bool]:
+        """The same with many rows, as one statement of a `BulkDialect`; whether each changed a row."""
+        sql, _ = self._compiled.get(dialect.name) or self._compile(dialect)
+        bulk: Any = dialect
+        changed: list[bool] = bulk.update_rows(cursor, sql, self._names, rows)
+        return changed
 
     def each(self, connection: Connection, rows: Iterable[Sequence[Any]]) -> None:
         """Executes it for each row of values."""
@@ -270,14 +280,43 @@ def _sql_literal(value: Any) -> str:
             return "'" + str(value).replace("'", "''") + "'"
 
 
+def execute_each(connection: Connection, steps: Sequence[tuple[PreparedStatement, Row]]) -> list[bool]:
+    """Executes statements, each with a row of values; whether each changed a row. They are about different
+    rows of the table, so that their order does not matter.
+    """
+    dialect, cursor = connection.dialect, connection.connection.cursor()
+    try:
+        if isinstance(dialect, SQLiteDialect):
+            return [statement.execute(cursor, dialect, row) for statement, row in steps]
+        places: dict[PreparedStatement, list[int]] = {}
+        for place, (statement, _) in enumerate(steps):
+            places.setdefault(statement, []).append(place)
+        changed = [False] * len(steps)
+        for statement, its in places.items():
+            done = statement.execute_together(cursor, dialect, [steps[place][1] for place in its])
+            for place, was_changed in zip(its, done, strict=True):
+                changed[place] = was_changed
+        return changed
+    finally:
+        cursor.close()
+
+
 @runtime_checkable
 class BulkDialect(Protocol):
-    """A dialect that has a way of its own to insert many rows."""
+    """A dialect that has ways of its own to insert and to update many rows."""
 
     def insert_rows(
         self, connection: Connection, statement: Insert, names: Sequence[str], rows: Sequence[tuple[Any, ...]]
     ) -> None:
         """Inserts rows of values, as the driver takes them, for the columns `names`."""
+
+    def update_rows(
+        self, cursor: Cursor, update: str, names: Sequence[str], rows: Sequence[Row]
+    ) -> list[bool]:
+        """Executes an UPDATE of one row, whose parameters are `names`, for all of these at once; whether each
+        changed a row.
+        """
+        ...
 
 
 class RowsStatement:

@@ -10,9 +10,11 @@ SQLite's do by BEGIN IMMEDIATE: what is read in a transaction that writes stays 
 Only a site whose `store.url` names PostgreSQL loads this module, and psycopg with it.
 """
 
+import re
 import select as readiness
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import psycopg
@@ -54,6 +56,7 @@ COPIED = 50
 
 CONNECT: Mapping[str, str | int] = {
     "application_name": "publisher",
+    "client_encoding": "UTF8",
     "connect_timeout": 10,
     # A network that was cut is found in a minute, not in two hours.
     "keepalives_idle": 20,
@@ -135,6 +138,16 @@ class StoreDialect(PGDialect_psycopg):
         with driver.cursor() as cursor:
             self._insert(cursor, statement, names, rows)
 
+    def update_rows(
+        self, cursor: Any, update: str, names: Sequence[str], rows: Sequence[Sequence[Any]]
+    ) -> list[bool]:
+        """`database.BulkDialect`: each value of the rows comes as an array of them all."""
+        statement, wanted = _grouped(update)
+        values = dict(zip(names, zip(*rows, strict=True), strict=True))
+        cursor.execute(statement, {name: list(values[name]) for name in wanted})
+        changed = {place for (place,) in cursor.fetchall()}
+        return [place in changed for place in range(1, len(rows) + 1)]
+
     def do_executemany(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
         """Many rows are copied; a statement that replaces rows may have one key twice, and is not."""
         compiled: Any = getattr(context, "compiled", None)
@@ -181,6 +194,21 @@ class StoreDialect(PGDialect_psycopg):
         with cursor.copy(f"COPY {into} ({columns}) FROM STDIN".encode()) as copy:
             for row in rows:
                 copy.write_row(row)
+
+
+_PLACE = re.compile(r"%\((\w+)\)s(::\w+)?")
+
+
+@lru_cache(maxsize=100)  # the statements of the ledger are a dozen
+def _grouped(update: str) -> tuple[str, Sequence[str]]:
+    """The UPDATE of one row as that of many, and which of its parameters are arrays of values now. It returns
+    the places, from 1 on, of those that changed a row.
+    """
+    kinds = {found[1]: found[2] or "" for found in _PLACE.finditer(update)}
+    arrays = ", ".join(f"%({name})s{kind}[]" for name, kind in kinds.items())
+    head, _, condition = _PLACE.sub(r"given.\1", update).partition("WHERE")
+    given = f"unnest({arrays}) WITH ORDINALITY AS given ({', '.join(kinds)}, place)"
+    return f"{head}FROM {given} WHERE{condition} RETURNING given.place", list(kinds)
 
 
 class PostgresqlDatabase(Database):
@@ -235,6 +263,10 @@ class PostgresqlDatabase(Database):
             self._writer.close()
         options: dict[str, Any] = {"isolation_level": "READ COMMITTED", "postgresql_readonly": False}
         return super()._connect_to_write().execution_options(**options, preserve_rowcount=True)
+
+    def _prepare_wide(self, connection: Connection) -> None:
+        """Plans anew each time: a table may have grown a hundredfold since a plan was kept."""
+        connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_custom_plan")
 
     def _is_lost(self, connection: Connection) -> bool:
         if connection.invalidated or connection.closed:

@@ -8,16 +8,20 @@ one for each connection, and one for each message the server itself lost. In the
 
 import random
 import signal
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import postgres
 import pytest
 from certificates import Authority
 from killing import STEPS, Runner
 from mailsite import MailSite, readers, settled
-from smtp_server import Act, Also, Babble, Drop, Moment, Say, Shake, Slow, SmtpServer
+from smtp_server import Act, Also, Babble, Drop, Moment, Say, Shake, Slow, SmtpServer, on
 
 from publisher.core.delivery.mailing import MailingState
 
@@ -148,7 +152,7 @@ def other() -> Iterator[Runner]:
 
 
 def killed_against_smtp(
-    runner: Runner, folder: Path, seed: int, kills: int, number: int, security: str = "none"
+    runner: Runner, folder: Path, seed: int, kills: int, number: int, security: str = "none", store: str = ""
 ) -> None:
     chance = random.Random(seed)  # noqa: S311  # chance, not secrets
     authority = Authority(folder)
@@ -156,9 +160,8 @@ def killed_against_smtp(
     worst = Worst(random.Random(-seed), one_in=60, tls=_faults(security, authority))  # noqa: S311  # the same
     with SmtpServer(worst, tls=good, implicit=security == "tls") as server:
         lines = f"connections = {LINES}"
-        site = MailSite(
-            folder / "site", readers(number), port=server.port, relay=lines, security=security, batch=6
-        )
+        given: dict[str, Any] = {"relay": lines, "security": security, "batch": 6, "store": store}
+        site = MailSite(folder / "site", readers(number), port=server.port, **given)
         check = Check(site, lambda: Counter(message.rcpt_to for message in server.accepted))
         while check.kills < kills and site.mailing().state is not MailingState.DONE:
             site.now += LATER
@@ -176,6 +179,41 @@ def killed_against_smtp(
         assert all(message.tls == (security != "none") for message in server.accepted)
         kinds = {fault.partition(" ")[0] for fault in worst.failed.elements()}
         assert kinds == set(_faults(security, authority)), "every way in which TLS fails was met"
+
+
+def cut_against_smtp(runner: Runner, folder: Path, cuts: int, number: int) -> None:
+    """Runs whose connections to PostgreSQL end while they send: what was on its way is in doubt at most."""
+    with postgres.database() as store, SmtpServer(on("dot", Slow(0.02))) as server:
+        more: dict[str, Any] = {"relay": f"connections = {LINES}", "batch": 20, "store": store}
+        site = MailSite(folder / "site", readers(number), port=server.port, **more)
+        check = Check(site, lambda: Counter(message.rcpt_to for message in server.accepted))
+        done = 0
+        while site.mailing().state is not MailingState.DONE:
+            site.now += LATER
+            with cutting(store, 0 if done >= cuts else cuts - done) as count:
+                code = runner.deliver(site.folder, site.now)["code"]
+            done += count()
+            assert code in (0, 1)
+            check.after_a_run(0)
+        check.in_the_end()
+        assert done >= cuts
+
+
+@contextmanager
+def cutting(store: str, times: int) -> Iterator[Callable[[], int]]:
+    """Cuts connections again and again meanwhile; how often it met any."""
+    ended, met = threading.Event(), 0
+
+    def cut() -> None:
+        nonlocal met
+        while met < times and not ended.wait(0.03):
+            met += postgres.cut(store) > 0
+
+    thread = threading.Thread(target=cut)
+    thread.start()
+    yield lambda: met
+    ended.set()
+    thread.join()
 
 
 def _faults(security: str, authority: Authority) -> dict[str, tuple[Act, ...]]:
@@ -210,6 +248,25 @@ def test_seventy_kills_against_a_mail_server_at_its_worst(
     tmp_path: Path, runner: Runner, security: str, kills: int, number: int
 ) -> None:
     killed_against_smtp(runner, tmp_path, seed=1, kills=kills, number=number, security=security)
+
+
+def test_kills_over_a_store_in_postgresql(tmp_path: Path, runner: Runner) -> None:
+    with postgres.database() as store:
+        killed_against_smtp(runner, tmp_path, seed=3, kills=8, number=100, store=store)
+
+
+def test_a_cut_of_the_database_s_connections_in_mid_mailing_repeats_nothing(
+    tmp_path: Path, runner: Runner
+) -> None:
+    cut_against_smtp(runner, tmp_path, cuts=5, number=80)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(30, 34))
+def test_many_kills_and_cuts_over_a_store_in_postgresql(tmp_path: Path, runner: Runner, seed: int) -> None:
+    with postgres.database() as store:
+        killed_against_smtp(runner, tmp_path / "killed", seed=seed, kills=100, number=1000, store=store)
+    cut_against_smtp(runner, tmp_path / "cut", cuts=60, number=1000)
 
 
 def test_thirty_five_kills_against_the_outbox(tmp_path: Path, runner: Runner) -> None:

@@ -38,13 +38,6 @@ def site(database: str, tmp_path: Path, new_site: Any) -> Any:
     return made
 
 
-def cut(database: str) -> int:
-    """Ends every connection of others to the database, as a restart of the server does."""
-    with psycopg.connect(database, autocommit=True) as connection:
-        query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-        return len(connection.execute(query + " AND pid <> pg_backend_pid()").fetchall())
-
-
 def test_a_service_goes_on_when_its_connections_are_cut_and_after_a_kill(
     site: Any, database: str, running_site: Any
 ) -> None:
@@ -53,7 +46,7 @@ def test_a_service_goes_on_when_its_connections_are_cut_and_after_a_kill(
         try:
             bench.news("one")
             for number in range(3):
-                bench.wait(lambda: cut(database) > 0, "connections are cut")
+                bench.wait(lambda: postgres.cut(database) > 0, "connections are cut")
                 bench.news(f"after a cut {number}")
             page = re.search(rb"http[^\s>]*(/unsubscribe/[^\s>]+)", relay.accepted[0].data)
             assert page is not None
@@ -108,7 +101,7 @@ def test_a_dump_that_was_restored_mails_nobody_twice_and_nobody_who_left(
     assert sorted(mail["To"] for mail in site.mails()) == sorted(READERS)
     site.run("subscribers", "unsubscribe", READERS[0])
 
-    cut(database)
+    postgres.cut(database)
     name = database.rpartition("/")[2]
     postgres.admin(f"DROP DATABASE {name} WITH (FORCE)")
     postgres.admin(f"CREATE DATABASE {name} TEMPLATE template0")

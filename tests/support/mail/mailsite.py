@@ -41,7 +41,8 @@ def readers(number: int, domain: str = "example.org") -> list[str]:
 
 class MailSite:
     """The site; `port` is a mail server's on this machine, without one mail goes to the outbox. `mail` and
-    `relay` are more lines of [mail] and of the relay; `security` is what protects the line.
+    `relay` are more lines of [mail] and of the relay; `security` is what protects the line. `store` is the
+    URL of an empty database; without one the store is a file.
     """
 
     def __init__(
@@ -54,12 +55,15 @@ class MailSite:
         relay: str = "",
         security: str = "none",
         batch: int = 500,
+        store: str = "",
     ) -> None:
         self.folder, self.now, self.addresses = folder, START, list(addresses)
         way = f'[mail]\ntransport = "{"smtp" if port else "outbox"}"\n{mail}\n'
         way += f'{RELAY}security = "{security}"\nport = {port}\n{relay}\n' if port else ""
         toml = f"{TOML}{way}[queue]\nbatch = {batch}\n"
-        if folder.exists():
+        if store:
+            self._begin(f'{toml}[store]\nurl = "{store}"\n')
+        elif folder.exists():
             self._begin(toml)
         else:  # nobody was talked to yet, so it is the same with every port
             shutil.copytree(_begun(toml.replace(f"port = {port}\n", "port = 25\n"), *addresses), folder)

@@ -109,7 +109,8 @@ class Ledger(Mailings):
             if connection.execute(first).first() is None:
                 return None
         with self._db.write() as connection:
-            while (row := connection.execute(first).one_or_none()) is not None:
+            free = first.with_for_update(of=batches, skip_locked=True)  # which says nothing to SQLite
+            while (row := connection.execute(free).one_or_none()) is not None:
                 due = (deliveries_of(row), _is_due(now))
                 claim = update_for(TransitionCause.CLAIM, *due, run=run, changed_at=now)
                 if connection.execute(claim).rowcount:

@@ -26,7 +26,7 @@ from publisher.core.delivery.mailing import (
     states_before,
 )
 from publisher.core.subscribers.subscription import SubscriptionState
-from publisher.stores.sql.database import PreparedStatement, row_value
+from publisher.stores.sql.database import PreparedStatement, Row, execute_each, row_value
 from publisher.stores.sql.delivery.batches import batch_with, reschedule_batch
 from publisher.stores.sql.delivery.bounces import record_refusals
 from publisher.stores.sql.delivery.throttle_state import count_results
@@ -188,28 +188,30 @@ _CANCEL_WITH_MAILING = _prepared(
 
 def record(connection: Connection, transitions: Sequence[Transition], now: datetime, run: str) -> list[bool]:
     """`LedgerStore.record_transitions`, inside a transaction."""
-    made: list[bool] = []
-    resolved: list[Transition] = []
     statements = _OF_A_RUN if run else _OF_UNKNOWN
-    at, dialect, cursor = milliseconds(now), connection.dialect, connection.connection.cursor()
-    try:
-        for one in transitions:
-            cause = _actual_cause(connection, one) if one.cause is TransitionCause.SKIP else one.cause
-            if cause not in statements:
-                who = "a run" if run else "an operator"
-                raise ValueError(f"{cause!r}: not a transition that {who} makes")
-            wait = None if one.not_before is None else milliseconds(one.not_before)
-            row = (one.mailing, one.n, run, at, storable_text(one.reply), wait, one.route)
-            direct = bool(statements[cause].execute(cursor, dialect, row))
-            late = not direct and cause in _LATE and bool(_LATE[cause].execute(cursor, dialect, row))
-            made.append(direct or late)
-            if late or (direct and not run):  # it was unknown
-                _CANCEL_WITH_MAILING.execute(cursor, dialect, row)  # what is queued again, of a cancelled one
-                resolved.append(one)
-    finally:
-        cursor.close()
-    if resolved:
-        _recount_batches_of(connection, resolved, now)
+    at = milliseconds(now)
+    causes: list[TransitionCause] = []
+    rows: list[Row] = []
+    for one in transitions:
+        cause = _actual_cause(connection, one) if one.cause is TransitionCause.SKIP else one.cause
+        if cause not in statements:
+            who = "a run" if run else "an operator"
+            raise ValueError(f"{cause!r}: not a transition that {who} makes")
+        causes.append(cause)
+        wait = None if one.not_before is None else milliseconds(one.not_before)
+        rows.append((one.mailing, one.n, run, at, storable_text(one.reply), wait, one.route))
+    made = execute_each(connection, [(statements[c], row) for c, row in zip(causes, rows, strict=True)])
+    resolved = [] if run else [place for place, done in enumerate(made) if done]  # they were unknown
+    if not all(made):
+        late = [place for place, done in enumerate(made) if not done and causes[place] in _LATE]
+        for place, done in zip(
+            late, execute_each(connection, [(_LATE[causes[n]], rows[n]) for n in late]), strict=True
+        ):
+            made[place] = done
+            resolved += [place] if done else []
+    if resolved:  # what is queued again, of a cancelled mailing, is cancelled
+        execute_each(connection, [(_CANCEL_WITH_MAILING, rows[place]) for place in resolved])
+        _recount_batches_of(connection, [transitions[place] for place in resolved], now)
     count_results(connection, transitions, now)
     record_refusals(connection, [one for one in transitions if one.key], now)
     return made
