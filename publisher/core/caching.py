@@ -26,6 +26,10 @@ class LruCache:
         self._values: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = Lock()
 
+    def __contains__(self, key: Hashable) -> bool:
+        with self._lock:
+            return key in self._values
+
     def get_or_make(self, key: Hashable, make: Callable[[], T]) -> T:
         """The value of `key`, made now if it is not cached. A value larger than `limit` is made every
         time.

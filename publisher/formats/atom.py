@@ -1,8 +1,10 @@
 """Atom 1.0 (RFC 4287)."""
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+from publisher.core.caching import LruCache
 from publisher.core.feeds.feed import Feed, FeedEntry, FeedFormat
 from publisher.core.publishing.log import as_iri
 from publisher.core.site import Person
@@ -10,8 +12,12 @@ from publisher.formats.shared import (
     add_child,
     complete_entry,
     complete_feed,
+    cut_out,
     email,
     feed_author,
+    feed_of_one,
+    insert_before,
+    keep,
     new_entry,
     new_feed,
     prepare,
@@ -36,33 +42,43 @@ class Atom:
     suffix = "atom"
     media_type = "application/atom+xml"
 
-    def write(self, feed: Feed) -> bytes:
+    def write(self, feed: Feed, cache: LruCache | None = None) -> bytes:
         """The document, valid by the grammar of RFC 4287 appendix B."""
-        feed = with_iris(prepare(feed))
+        feed = with_iris(prepare(feed, cache))
         generator = new_feed(feed, (self.name, self.media_type), complete_atom_feed)
         generator.author(person_constructs(feed_authors(feed)))
         generator.subtitle(feed.description or None)
         generator.icon(feed.icon or None)
         generator.logo(feed.logo.url if feed.logo else None)
-        for entry in feed.entries:
-            item = new_entry(generator, entry, complete_atom_entry)
-            item.updated(entry.updated)
-            item.published(entry.published)
-            item.author(person_constructs(with_names(entry.authors)))
-            if entry.summary:
-                item.summary(entry.summary, type="text")
-            if entry.content is not None:
-                item.content(entry.content, type="html")
         data: bytes = generator.atom_str(pretty=True)
-        return data
+        entries = [keep(cache, (self.name, entry), partial(write_entry, entry)) for entry in feed.entries]
+        return insert_before(data, b"</feed>", entries)
+
+
+def write_entry(entry: FeedEntry) -> bytes:
+    """The entry's lines in any document: every namespace has the same prefix in each."""
+    generator = new_feed(feed_of_one(entry), (Atom.name, Atom.media_type), lambda _feed, _element: None)
+    item = new_entry(generator, entry, complete_atom_entry)
+    item.updated(entry.updated)
+    item.published(entry.published)
+    item.author(person_constructs(with_names(entry.authors)))
+    if entry.summary:
+        item.summary(entry.summary, type="text")
+    if entry.content is not None:
+        item.content(entry.content, type="html")
+    return cut_out(generator.atom_str(pretty=True), b"  <entry", b"</feed>")
 
 
 def with_iris(feed: Feed) -> Feed:
     """`feed` with ids that are IRIs, unlike some of an adopted feed. The authority is that of the feed."""
     authority = feed.id.split(":")[1] if feed.id.startswith("tag:") else "localhost,2026"
+    ids = [as_iri(entry.id, authority) for entry in feed.entries]
     return replace(
         feed,
-        entries=tuple(replace(entry, id=as_iri(entry.id, authority)) for entry in feed.entries),
+        entries=tuple(
+            entry if entry.id == id else replace(entry, id=id)
+            for entry, id in zip(feed.entries, ids, strict=True)
+        ),
         tombstones=tuple(replace(stone, id=as_iri(stone.id, authority)) for stone in feed.tombstones),
     )
 

@@ -1,8 +1,19 @@
 """JSON Feed 1.1 (https://jsonfeed.org/version/1.1)."""
 
+from functools import partial
+
+from publisher.core.caching import LruCache
 from publisher.core.feeds.feed import Feed, FeedEntry, FeedFormat
 from publisher.core.site import Person
-from publisher.formats.shared import prepare, rfc3339, shared_author, shown_categories, with_names
+from publisher.formats.shared import (
+    insert_before,
+    keep,
+    prepare,
+    rfc3339,
+    shared_author,
+    shown_categories,
+    with_names,
+)
 
 Json = dict[str, object]
 
@@ -15,17 +26,26 @@ class JsonFeed:
     suffix = "json"
     media_type = "application/feed+json"
 
-    def write(self, feed: Feed) -> bytes:
+    def write(self, feed: Feed, cache: LruCache | None = None) -> bytes:
         """The document: UTF-8, keys in the order of the specification, a newline at the end."""
         import json
 
-        feed = prepare(feed)
-        text = json.dumps(document(feed), ensure_ascii=False, indent=1)
-        return text.encode() + b"\n"
+        feed = prepare(feed, cache)
+        data = json.dumps(document(feed), ensure_ascii=False, indent=1).encode() + b"\n"
+        items = [keep(cache, (self.name, entry), partial(write_item, entry)) for entry in feed.entries]
+        return insert_before(data, b"]\n}", [b"\n" + b",\n".join(items) + b"\n "] if items else [])
+
+
+def write_item(entry: FeedEntry) -> bytes:
+    """The item's lines as they stand in a document."""
+    import json
+
+    text = json.dumps(item(entry), ensure_ascii=False, indent=1)
+    return "\n".join(f"  {line}" for line in text.split("\n")).encode()
 
 
 def document(feed: Feed) -> Json:
-    """The whole feed. All its pages share its feed_url, by which readers know a feed."""
+    """The feed without its items. All its pages share its feed_url, by which readers know a feed."""
     author = shared_author(feed)
     urls = feed.history.current or feed.self_urls
     return {
@@ -42,7 +62,7 @@ def document(feed: Feed) -> Json:
             authors=_authors([author] if author else []),
             hubs=[{"type": "WebSub", "url": hub} for hub in feed.hubs],
         ),
-        "items": [item(entry) for entry in feed.entries],
+        "items": [],
     }
 
 

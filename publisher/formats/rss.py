@@ -2,17 +2,23 @@
 
 import re
 from datetime import UTC, datetime
+from functools import partial
 from html import escape
 from typing import TYPE_CHECKING
 
+from publisher.core.caching import LruCache
 from publisher.core.feeds.feed import Feed, FeedEntry, FeedFormat
 from publisher.formats.shared import (
     MEDIA,
     add_child,
     complete_entry,
     complete_feed,
+    cut_out,
     email,
     feed_author,
+    feed_of_one,
+    insert_before,
+    keep,
     new_entry,
     new_feed,
     prepare,
@@ -45,12 +51,12 @@ class Rss:
     suffix = "xml"
     media_type = "application/rss+xml"
 
-    def write(self, feed: Feed) -> bytes:
+    def write(self, feed: Feed, cache: LruCache | None = None) -> bytes:
         """The document. Content is a CDATA section, which is smaller and which every reader decodes; in
         titles & and < are written as the profile recommends. A summary is plain text and `description` holds
         HTML, hence the escape.
         """
-        feed = prepare(feed)
+        feed = prepare(feed, cache)
         spaces = {"dc": DC, **({"creativeCommons": CREATIVE_COMMONS} if feed.license else {})}
         generator = new_feed(feed, (self.name, self.media_type), complete_channel, **spaces)
         generator.description(feed.description or feed.title)
@@ -58,12 +64,21 @@ class Rss:
         author = feed_author(feed)
         if author and email(author):
             generator.managingEditor(f"{email(author)} ({author.name})")
-        for entry in feed.entries:
-            new_entry(generator, entry, complete_item).description(escape(entry.summary, quote=False))
-        data: bytes = generator.rss_str(pretty=True)
-        parts = _CDATA.split(data)
-        parts[::2] = [_TITLE.sub(_with_numeric_references, part) for part in parts[::2]]
-        return b"".join(parts).replace(_SPLIT.encode(), b"]]]]><![CDATA[>")
+        data: bytes = _TITLE.sub(_with_numeric_references, generator.rss_str(pretty=True))
+        items = [keep(cache, (self.name, entry), partial(write_item, entry)) for entry in feed.entries]
+        return insert_before(data, b"  </channel>", items)
+
+
+def write_item(entry: FeedEntry) -> bytes:
+    """The item's lines in any document: every namespace has the same prefix in each."""
+    about = (Rss.name, Rss.media_type)
+    generator = new_feed(feed_of_one(entry), about, lambda _feed, _element: None, dc=DC)
+    generator.description("-")
+    new_entry(generator, entry, complete_item).description(escape(entry.summary, quote=False))
+    lines = cut_out(generator.rss_str(pretty=True), b"    <item", b"  </channel>")
+    parts = _CDATA.split(lines)
+    parts[::2] = [_TITLE.sub(_with_numeric_references, part) for part in parts[::2]]
+    return b"".join(parts).replace(_SPLIT.encode(), b"]]]]><![CDATA[>")
 
 
 def _with_numeric_references(title: re.Match[bytes]) -> bytes:

@@ -10,14 +10,14 @@ when the first feed is written: with lxml it takes a tenth of a second to load.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, partial
 from html import escape
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from publisher.core.caching import lazy
+from publisher.core.caching import LruCache, lazy
 from publisher.core.feeds.feed import Category, Feed, FeedEntry, Outline
 from publisher.core.site import Person, Site, text_direction
 
@@ -47,26 +47,37 @@ _SHOWS = lazy(
 _TAG = lazy(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
 
 
-def prepare(feed: Feed) -> Feed:
+def prepare(feed: Feed, cache: LruCache | None = None) -> Feed:
     """`feed` with every text legal in XML, language tags well-formed, and entries made self-contained.
 
     An entry keeps its language only if it differs from the feed's; right-to-left content is wrapped in `<div
     dir="rtl">`; content that shows nothing is left out, since many readers would show it instead of the
     summary; published <= updated.
     """
-    feed = cleaned(feed)
-    language = language_tag(feed.language)
-    entries: list[FeedEntry] = []
-    for entry in feed.entries:
-        tag = language_tag(entry.language)
-        content = entry.content if entry.content and _SHOWS.search(entry.content) else None
-        if content and text_direction(tag or language) == "rtl":
-            content = f'<div dir="rtl">{content}</div>'
-        if tag.lower() == language.lower():
-            tag = ""
-        updated = max(entry.updated, entry.published)
-        entries.append(replace(entry, language=tag, content=content, updated=updated))
-    return replace(feed, title=feed.title or feed.site_url, language=language, entries=tuple(entries))
+    language = language_tag(cleaned(feed.language))
+    entries = tuple(
+        keep(cache, ("prepared", language, entry), partial(_prepare_entry, entry, language))
+        for entry in feed.entries
+    )
+    whole = replace(cleaned(replace(feed, entries=())), language=language, entries=entries)
+    return replace(whole, title=whole.title or whole.site_url)
+
+
+def _prepare_entry(entry: FeedEntry, language: str) -> FeedEntry:
+    entry = cleaned(entry)
+    tag = language_tag(entry.language)
+    content = entry.content if entry.content and _SHOWS.search(entry.content) else None
+    if content and text_direction(tag or language) == "rtl":
+        content = f'<div dir="rtl">{content}</div>'
+    if tag.lower() == language.lower():
+        tag = ""
+    updated = max(entry.updated, entry.published)
+    return replace(entry, language=tag, content=content, updated=updated)
+
+
+def keep(cache: LruCache | None, key: Hashable, make: Callable[[], T]) -> T:
+    """The value of `key` in `cache`, made if it is not there; made every time without a cache."""
+    return make() if cache is None else cache.get_or_make(key, make)
 
 
 def cleaned(value: T) -> T:
@@ -266,6 +277,24 @@ class FeedgenExtension:
         return element
 
     extend_rss = extend_atom
+
+
+def feed_of_one(entry: FeedEntry) -> Feed:
+    """A feed with nothing but this entry, to write the entry in."""
+    return Feed(
+        id="-", title="-", site_url="-", self_urls={}, updated=entry.updated, language="", entries=(entry,)
+    )
+
+
+def cut_out(document: bytes, begin: bytes, end: bytes) -> bytes:
+    """The lines from the first that begins with `begin` up to the last that begins with `end`."""
+    return document[document.index(b"\n" + begin) + 1 : document.rindex(b"\n" + end) + 1]
+
+
+def insert_before(document: bytes, end: bytes, pieces: Sequence[bytes]) -> bytes:
+    """The document with `pieces` before its last `end`."""
+    at = document.rindex(end)
+    return b"".join([document[:at], *pieces, document[at:]])
 
 
 def new_feed(

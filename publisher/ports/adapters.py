@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
+from publisher.core.caching import LruCache
 from publisher.core.delivery.relays import Relay
 from publisher.core.digests.digest import Digest, DigestContent, DigestLinks, DigestPost, LetterKind
 from publisher.core.errors import TemplateError
@@ -179,8 +180,10 @@ class Format(Protocol):
     suffix: str
     media_type: str
 
-    def write(self, feed: Feed) -> bytes:
-        """The document as bytes. Deterministic: equal feeds give equal bytes in every process."""
+    def write(self, feed: Feed, cache: LruCache | None = None) -> bytes:
+        """The document as bytes. Deterministic: equal feeds give equal bytes in every process. `cache` keeps
+        what was made of an entry, for other documents that have it too: the bytes are the same without it.
+        """
         ...
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cache, partial
 from urllib.parse import quote
 
+from publisher.core.caching import LruCache
 from publisher.core.feeds.feed import (
     MAX_SEQ,
     PART_PLACEHOLDER,
@@ -39,6 +40,9 @@ from publisher.services.posts.content import PostContent, stored_contents
 MAX_TOMBSTONES = 100
 """Tombstones in a document."""
 
+MAX_SHARED_BYTES = 32_000_000
+"""Bytes of entries, as they stand in documents, that are kept while a publish makes its documents."""
+
 ENCLOSURE_TYPES = {
     "aac": "audio/aac",
     "flac": "audio/flac",
@@ -60,17 +64,21 @@ ENCLOSURE_TYPES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurrentFeed:
-    """A feed as it is now. `fingerprint` names all that it is made of; `build` builds it, once."""
+    """A feed as it is now. `fingerprint` names all that it is made of; `build` builds it, once. `cache` keeps
+    entries, as values and as they are written, for all feeds of a publish: a post with ten tags is in thirty
+    documents.
+    """
 
     view: FeedView
     fingerprint: str
     build: Callable[[], Feed]
+    cache: LruCache
 
 
 def current_feeds(deps: Deps) -> list[CurrentFeed]:
     """Every feed that exists now, not yet built, in the order of `feed_views`."""
     feeds: list[CurrentFeed] = []
-    store = deps.adapters.store
+    store, shared = deps.adapters.store, LruCache(MAX_SHARED_BYTES, bytes_kept)
     permalinks = sorted(deps.rules.id_rules.adopted.permalinks.items())
     for view in with_allowed_entries(store, feed_views(deps.rules, store)):
         last = view.pages[-1].number if view.pages else 0
@@ -87,7 +95,8 @@ def current_feeds(deps: Deps) -> list[CurrentFeed]:
                     *((view.allowed.after, tuple(sorted(view.allowed.kept))) if view.allowed else ()),
                     *((permalinks,) if permalinks else ()),
                 ),
-                build=cache(partial(build_feed, deps, view)),
+                build=cache(partial(build_feed, deps, view, shared)),
+                cache=shared,
             )
         )
     return feeds
@@ -100,7 +109,7 @@ def feed_documents(deps: Deps, feed: CurrentFeed) -> list[DocumentSpec]:
         DocumentSpec(
             path=feed_path(deps, view.spec, name, view.name),
             fingerprint=fingerprint(feed.fingerprint, name),
-            make=partial(write_format, deps, name, feed.build),
+            make=partial(write_format, deps, name, feed.build, feed.cache),
             topic=feed_url(deps, view.spec, name, view.name),
         )
         for name in view.spec.formats
@@ -108,38 +117,46 @@ def feed_documents(deps: Deps, feed: CurrentFeed) -> list[DocumentSpec]:
     if view.pages:
         newest = view.pages[-1].number + 1
         inputs = ("unfinished", feed.fingerprint)
-        specs += _archive_documents(deps, view, newest, inputs, partial(build_newest_archive, deps, view))
+        build = partial(build_newest_archive, deps, view, feed.cache)
+        specs += _archive_documents(deps, feed, newest, inputs, build)
     # A full archive changes only when a post is withdrawn, addresses change or an operator rebuilds it: no
     # template, version or later edit is in its fingerprint.
     site = (deps.rules.site.url, deps.rules.site.public_url, _feed_urls(deps, view))
     for page in view.pages:
         stamp = fingerprint("archive", view.path, page, site)
-        build = partial(build_full_archive, deps, view, page)
-        specs += _archive_documents(deps, view, page.number, (stamp,), build)
+        build = partial(build_full_archive, deps, view, page, feed.cache)
+        specs += _archive_documents(deps, feed, page.number, (stamp,), build)
     return specs
 
 
 def _archive_documents(
-    deps: Deps, view: FeedView, number: int, inputs: tuple[str, ...], build: Callable[[], Feed]
+    deps: Deps, feed: CurrentFeed, number: int, inputs: tuple[str, ...], build: Callable[[], Feed]
 ) -> list[DocumentSpec]:
     """Archive document `number` in each format; the feed is built once for all of them."""
     build = cache(build)
     return [
         DocumentSpec(
-            path=archive_path(deps, view, number, name),
+            path=archive_path(deps, feed.view, number, name),
             fingerprint=fingerprint(*inputs, name),
-            make=partial(write_format, deps, name, build),
+            make=partial(write_format, deps, name, build, feed.cache),
         )
-        for name in view.spec.formats
+        for name in feed.view.spec.formats
     ]
 
 
-def write_format(deps: Deps, name: str, build: Callable[[], Feed]) -> bytes:
+def write_format(deps: Deps, name: str, build: Callable[[], Feed], cache: LruCache) -> bytes:
     """The bytes of a feed in the format of that name."""
-    return deps.adapters.formats[name].write(build())
+    return deps.adapters.formats[name].write(build(), cache)
 
 
-def build_feed(deps: Deps, view: FeedView) -> Feed:
+def bytes_kept(value: FeedEntry | bytes) -> int:
+    """How much room a value takes in the cache of entries, about."""
+    if isinstance(value, bytes):
+        return len(value) + 200
+    return len(value.content or "") + len(value.summary) + 2_000
+
+
+def build_feed(deps: Deps, view: FeedView, cache: LruCache) -> Feed:
     """The subscription document: the newest posts, last first by log order, then older ones that changed
     since the oldest of these came (RFC 5005 4: a later edit is published again under its id).
     """
@@ -153,10 +170,10 @@ def build_feed(deps: Deps, view: FeedView) -> Feed:
         previous=_archive_urls(deps, view, len(view.pages)) if view.pages else {},
     )
     gone = tombstones(deps.adapters.store, view, since)
-    return _feed(deps, view, newest, history, _feed_urls(deps, view), gone, [view.updated])
+    return _feed(deps, view, newest, history, _feed_urls(deps, view), gone, [view.updated], cache)
 
 
-def build_newest_archive(deps: Deps, view: FeedView) -> Feed:
+def build_newest_archive(deps: Deps, view: FeedView, cache: LruCache) -> Feed:
     """The newest archive document, not yet full. All that is in it is also in the subscription document,
     which links to the full one before; so nobody who follows `prev-archive` meets one that changes.
     """
@@ -164,13 +181,13 @@ def build_newest_archive(deps: Deps, view: FeedView) -> Feed:
     newest, _ = newest_allowed(deps.adapters.store, view, view.spec.limit)
     rest = [known for known in newest if known.first_seq > last.until]
     posts = rest[max(0, len(rest) - page_size(view.spec.limit) + 1) :]
-    return _archive(deps, view, posts, last.number + 1, after=last.until)
+    return _archive(deps, view, posts, last.number + 1, cache, after=last.until)
 
 
-def build_full_archive(deps: Deps, view: FeedView, page: ArchivePage) -> Feed:
+def build_full_archive(deps: Deps, view: FeedView, page: ArchivePage, cache: LruCache) -> Feed:
     """A full archive document: the posts of `page` as they were when it became full."""
     posts = deps.adapters.store.posts_as_of(view.filters, page)
-    return _archive(deps, view, posts, page.number, after=page.after, until=page.until)
+    return _archive(deps, view, posts, page.number, cache, after=page.after, until=page.until)
 
 
 def _archive(
@@ -178,6 +195,7 @@ def _archive(
     view: FeedView,
     posts: Sequence[PublishedPost],
     number: int,
+    cache: LruCache,
     *,
     after: int,
     until: int = MAX_SEQ,
@@ -191,7 +209,7 @@ def _archive(
     )
     gone = tombstones(deps.adapters.store, view, 0, after=after, until=until)
     times = [tombstone.at for tombstone in gone]
-    return _feed(deps, view, posts, history, _archive_urls(deps, view, number), gone, times)
+    return _feed(deps, view, posts, history, _archive_urls(deps, view, number), gone, times, cache)
 
 
 def _feed(
@@ -202,12 +220,13 @@ def _feed(
     urls: Mapping[str, str],
     gone: tuple[Tombstone, ...],
     times: Sequence[datetime],
+    cache: LruCache,
 ) -> Feed:
     """The feed of one document. Its `updated` is the newest change (RFC 4287 4.2.15), of its entries or at
     one of `times`.
     """
     site, logo = deps.rules.site, deps.rules.site.logo
-    entries = tuple(feed_entry(deps.rules, view.spec, content) for content in stored_contents(deps, posts))
+    entries = feed_entries(deps, view.spec, posts, cache)
     feed = Feed(
         id=f"tag:{site.id_authority}:feed/{quote(view.path, safe='/~')}",
         title=view.title,
@@ -227,6 +246,21 @@ def _feed(
         entries=entries,
     )
     return truncate_feed(feed)
+
+
+def feed_entries(
+    deps: Deps, spec: FeedSpec, posts: Sequence[PublishedPost], cache: LruCache
+) -> tuple[FeedEntry, ...]:
+    """Posts as entries of a feed. Bodies of those that are not cached are read together."""
+    keys = [(spec.content, known) for known in posts]
+    new = [known for key, known in zip(keys, posts, strict=True) if key not in cache]
+    made = {content.known: content for content in stored_contents(deps, new)}
+
+    def make(known: PublishedPost) -> FeedEntry:
+        content = made.get(known) or stored_contents(deps, [known])[0]  # evicted meanwhile
+        return feed_entry(deps.rules, spec, content)
+
+    return tuple(cache.get_or_make(key, partial(make, known)) for key, known in zip(keys, posts, strict=True))
 
 
 def feed_entry(rules: SiteRules, spec: FeedSpec, content: PostContent) -> FeedEntry:
