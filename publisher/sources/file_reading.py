@@ -330,7 +330,7 @@ def find_conflict(text: str) -> int:
     """The line of the first `<<<<<<<` of a conflict, from 1: it begins a line, `=======` and `>>>>>>>` begin
     lines after it, all outside of code (git-merge(1), HOW CONFLICTS ARE PRESENTED). 0: none does.
     """
-    if not all(mark in text for mark in ("<<<<<<<", "\n=======", "\n>>>>>>>")):
+    if "<<<<<<<" not in text or not all(mark in text for mark in ("<<<<<<<", "\n=======", "\n>>>>>>>")):
         return 0
     begun = step = 0
     for number, line in lines_outside_code(text):

@@ -188,6 +188,8 @@ def read_terms(front: FrontMatter, name: str, *, words: bool) -> tuple[str, ...]
 
 def list_terms(value: Value) -> list[str]:
     """The words of a list or map; of a map with a label (Docusaurus: {label, permalink}) that alone."""
+    if isinstance(value, str):
+        return scalars(value)
     if isinstance(value, list):
         return [word for item in value for word in list_terms(item)]
     label = folded_map(value).get("label")

@@ -246,7 +246,9 @@ def may_link(body: str) -> bool:
     """Whether it is worth looking for links to files."""
     # One character is found a hundred times as quickly as two, and most bodies have no brace.
     signs = "{" in body and any(sign in body for sign in (*_TAGS, *_SIGNS))
-    signs = signs or (".m" in body and (".md" in body or ".markdown" in body)) or "@/" in body
+    signs = (
+        signs or (".m" in body and (".md" in body or ".markdown" in body)) or ("@" in body and "@/" in body)
+    )
     return signs or any(sign in body for sign in _FOLDERS) or ("|" in body and "name|" in body)
 
 

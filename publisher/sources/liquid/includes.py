@@ -109,6 +109,8 @@ def expand_includes(
     """`body` of the post at `path` with the files that it includes, as far as they have no code, and with
     loops over lists of data unrolled; and how that shifts its lines (see ParsedPost). Such tags in code stay.
     """
+    if "{" not in body:
+        return body, ()
     includes = "{%" in body and "include" in body
     if rules.profile not in PROFILES or not (includes or (rules.site_data and "site.data" in body)):
         return body, ()
@@ -169,6 +171,8 @@ def extract_constants(body: str, rules: SourceRules, *, markdown: bool) -> tuple
     """`body` without captured text but with its line breaks; and, by the names it uses, the variables with
     one plain value and the values of data files and the configuration that it shows.
     """
+    if "{" not in body and not ("<" in body and "<%" in body):
+        return body, {}
     if rules.profile not in PROFILES or ("{%" not in body and "site." not in body):
         return body, {}
     from publisher.core.posts.markdown_regions import blank_code, blank_literal_regions

@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.posts.markdown_regions import PRIVATE_TAG_NAMES, remove_private_passages
+from publisher.core.posts.markdown_regions import (
+    MANY_SIGNS,
+    PRIVATE_TAG_NAMES,
+    may_have_private_passages,
+    remove_private_passages,
+)
 
 WAYS = {
     "liquid": ("{{% {0} %}}", "{{% end{0} %}}"),
@@ -156,3 +161,33 @@ def test_a_block_that_ghost_shows_to_some_goes_and_one_for_everybody_stays() -> 
         "a\n<!--kg-gated-block:begin nonMember:false -->\nhush", markdown=False
     )
     assert (text.split(), [line for line, _ in unclosed]) == (["a"], [2])
+
+
+PIECES = (
+    *(
+        "word ",
+        "\n",
+        "{",
+        "{{",
+        "{%",
+        "{% ",
+        "[",
+        "](x)",
+        "<",
+        "<!--",
+        "<!-- ",
+        "-->",
+        "/",
+        "end",
+        "end_",
+        " ",
+        ">",
+    ),
+    *("secret", "Private", "members-only", "members_only", "comment", "{::comment", "kg-gated-block", "İ"),
+)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
+def test_a_body_with_many_signs_is_judged_as_one_with_few(source: str) -> None:
+    filler = "[x] " * MANY_SIGNS
+    assert may_have_private_passages(source) == may_have_private_passages(f"{source}\n{filler}")
