@@ -39,6 +39,7 @@ COMMANDS = {
         "List, show, copy and compare the templates of mails and pages.",
     ),
     "subscribers": ("publisher.cli.subscribers", "Add, list, import and export subscribers."),
+    "signup-form": ("publisher.cli.lists", "Print a list's sign-up form, to paste into another site."),
     "mailings": ("publisher.cli.mailings", "List mailings; approve, pause, resume, cancel or remake one."),
     "lists": ("publisher.cli.lists", "List mailing lists; rename or close one."),
     "bounce": ("publisher.cli.bounce", "Read mail that came back: bounces and complaints."),
@@ -59,7 +60,7 @@ SECTIONS = {
     "Begin": ("init", "demo", "adopt", "convert"),
     "Write and publish": ("check", "posts", "plan", "simulate", "preview", "test-send", "share", "publish",
                           "feeds", "templates"),
-    "Readers and mail": ("subscribers", "lists", "mailings", "deliver", "bounce"),
+    "Readers and mail": ("subscribers", "signup-form", "lists", "mailings", "deliver", "bounce"),
     "Keep a site running": (
         "run", "reload", "status", "keys", "backup", "restore", "reconcile", "migrate",
     ),

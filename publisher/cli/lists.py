@@ -1,4 +1,4 @@
-"""lists: list, rename, close."""
+"""lists: list, rename, close. signup-form."""
 
 from typing import Any
 
@@ -9,14 +9,18 @@ from publisher.cli.common import (
     complete_lists,
     confirm_or_refuse,
     count,
+    echo,
     local,
     say,
     show_json,
     show_table,
     site_options,
+    the_list,
     utc,
 )
-from publisher.cli.help import group
+from publisher.cli.help import command, group
+from publisher.core.errors import UsageError
+from publisher.core.site import web_origin
 from publisher.core.subscribers.subscription import SubscriptionState
 from publisher.services.digests import archive_pages
 from publisher.services.feeds import redirects
@@ -135,3 +139,46 @@ def close(site: SiteOptions, slug: str, as_json: bool, yes: bool, dry_run: bool)
     if as_json:
         show_json({"list": slug, "readers": done.readers})
     say(f"{slug} is closed: {count(done.readers, 'reader')} get no more mail; nobody is told by mail")
+
+
+@command(
+    "signup-form",
+    examples=(
+        ("Print a form for your own site", "publisher signup-form daily"),
+        ("A form that stays on its page", "publisher signup-form daily --script"),
+        (
+            "A form that ends on a page of yours",
+            "publisher signup-form daily --success https://blog.example.org/thanks",
+        ),
+    ),
+)
+@site_options()
+@click.argument("slug", metavar="LIST", shell_complete=complete_lists)
+@click.option("--script", is_flag=True, help="With a small script, so that the form stays on its page.")
+@click.option("--success", metavar="URL", default="", help="The page that a sign-up ends on.")
+def signup_form(site: SiteOptions, slug: str, script: bool, success: str) -> None:
+    """Print the sign-up form of LIST, as HTML to paste into any page of any site.
+
+    The form leads to this site's sign-up page, which shows a button. With --script, readers stay on the page
+    that has the form; its site must be in web.allowed_origins, and so must that of --success.
+    """
+    app = site.open(alone=True)
+    spec = the_list(app, slug, "LIST")
+    allowed = app.settings.web.allowed_origins
+    if success and web_origin(success) not in allowed:
+        origin = web_origin(success) or "its origin"
+        raise UsageError("--success", f"{success!r} is not allowed", f"add {origin} to web.allowed_origins")
+    if script and not allowed:
+        say(
+            "warning: web.allowed_origins is empty: without the origin of the page, its script cannot sign up"
+        )
+    base = app.settings.site.public_url
+    values: dict[str, object] = {
+        "site": app.settings.site,
+        "language": app.deps.rules.language(spec),
+        "list": spec,
+        "action": f"{base}subscribe/{spec.slug}",
+        "success": success,
+        "api": f"{base}api/subscribe" if script else "",
+    }
+    echo(app.deps.adapters.renderer.page("signup-form", values).strip())

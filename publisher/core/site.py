@@ -164,6 +164,22 @@ def text_direction(language: str) -> str:
     return "rtl" if parts[0] in RTL_LANGUAGES else "ltr"
 
 
+_PLAIN_URL = lazy(
+    r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?(?:[/?#][!-\[\]-~]*)?", re.IGNORECASE
+)
+
+
+def web_origin(url: str) -> str:
+    """The origin of a URL as browsers write it (RFC 6454 6.2), "https://blog.example.org"; "" for one that a
+    browser may read otherwise: with a user, a backslash, space, or letters beyond ASCII.
+    """
+    if not (found := _PLAIN_URL.fullmatch(url)):
+        return ""
+    scheme, host, port = found[1].lower(), found[2].lower(), found[3]
+    usual = {"http": 80, "https": 443}[scheme]
+    return f"{scheme}://{host}" + (f":{int(port)}" if port and int(port) != usual else "")
+
+
 def license_url(rights: str) -> str:
     """The URL in `rights`, or that of the Creative Commons license it names ("CC BY 4.0"); "" for none."""
     if found := _URL.search(rights):

@@ -237,6 +237,10 @@ class Renderer(Protocol):
         """
         ...
 
+    def translate(self, message: str, language: str) -> str:
+        """An English message of a page in `language` (BCP 47); as it is if there is no translation."""
+        ...
+
     def server_config(self, name: str, values: Mapping[str, object]) -> str:
         """templates/servers/<name>, a text in the syntax of that server; a site cannot replace it. Raises
         TemplateError.

@@ -234,6 +234,13 @@ class JinjaRenderer:
             raise error
         return self._packaged.page(name, values)
 
+    def translate(self, message: str, language: str) -> str:
+        try:
+            return self._output.languages.words(language).catalogue.gettext(message)
+        except TemplateError as error:
+            log.error("template_failed", extra={"template": "languages", "reason": str(error)})
+            return self._packaged.languages.words(language).catalogue.gettext(message)
+
     @contextmanager
     def packaged_documents(self) -> Generator[None, None, None]:
         token = self._only_packaged.set(True)

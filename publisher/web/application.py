@@ -26,7 +26,8 @@ from publisher.web.documents.file_cache import FileCache
 from publisher.web.documents.request import DocumentRequest
 from publisher.web.pages.account import AccountPages, PreferencesPage
 from publisher.web.pages.base import ClientDisconnected, PageResponses, TooLarge
-from publisher.web.pages.signup import SignUp, UsedTokens
+from publisher.web.pages.signup import SignUpPage, SignUps, UsedTokens
+from publisher.web.pages.signup_api import SignUpApi
 from publisher.web.pages.token_pages import DraftPages, LeavePage, TokenPages
 from publisher.web.pages.webhooks import WebhookRoute
 from publisher.web.rate_limits import BUSY, NetworkCounter, RefusalLog, SignUpLimits, TrustedProxies
@@ -35,7 +36,7 @@ log = logging.getLogger(__name__)
 
 UNAVAILABLE = "This is not available right now. Please try again later.\n"
 
-PAGE_PATHS = re.compile(rf"/(?:{'|'.join(APP_NAMES)})(?:/|\Z)")
+PAGE_PATHS = re.compile(rf"/(?:(?:{'|'.join(APP_NAMES)})(?:/|\Z)|api/subscribe/?\Z)")
 TOKEN_PATHS = re.compile(
     r"(/(?:confirm|never-ask|unsubscribe|preferences|view|share|account(?:/(?:export|erase|address))?)/).+",
     re.DOTALL,
@@ -108,12 +109,12 @@ class Application:
             deltas=app.settings.web.delta,
         )
         _ = app.opened  # as they are now
-        sign_up = SignUp(app, responses, self._sign_up_limits, self._used_tokens, self.refused)
+        sign_ups = SignUps(app, app.deps, self._sign_up_limits, self._used_tokens, self.refused)
         return SiteHandlers(
             app=app,
             prefix=prefix,
             responses=responses,
-            pages=make_router(app, responses, sign_up, self.webhooks),
+            pages=make_router(app, responses, sign_ups, self.webhooks),
             documents=documents,
             site_state=site_state,
             proxies=TrustedProxies(app.settings.web.trusted_proxies),
@@ -223,10 +224,10 @@ def feed_versions(app: App, path: str) -> Mapping[str, tuple[str, ...]]:
         return {}
 
 
-def make_router(app: App, responses: PageResponses, sign_up: SignUp, webhooks: WebhookRoute) -> Router:
+def make_router(app: App, responses: PageResponses, sign_ups: SignUps, webhooks: WebhookRoute) -> Router:
     """The pages, by their paths."""
     tokens, account = TokenPages(app, responses), AccountPages(app, responses)
-    drafts = DraftPages(app, responses)
+    drafts, sign_up = DraftPages(app, responses), SignUpPage(responses, sign_ups)
     both = ["GET", "POST"]
 
     hooks = Webhooks(app) if app.settings.mail.bounces.webhooks else None
@@ -264,6 +265,9 @@ def make_router(app: App, responses: PageResponses, sign_up: SignUp, webhooks: W
         [
             Route("/subscribe", sign_up.__call__, methods=both),
             Route("/subscribe/{list}", sign_up.__call__, methods=both),
+            Route(
+                "/api/subscribe", SignUpApi(app, responses, sign_ups).__call__, methods=["OPTIONS", "POST"]
+            ),
             Route("/confirm/{token}", tokens.confirm, methods=both),
             Route("/never-ask/{token}", tokens.never_ask, methods=both),
             Route("/view/{token}", tokens.view),

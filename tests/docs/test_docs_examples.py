@@ -21,6 +21,8 @@ title = "Low Water"
 url = "https://example.org/"
 id_authority = "example.org,2026"
 postal_address = "1 Quay Street"
+[web]
+allowed_origins = ["https://blog.example.org"]
 [[feeds]]
 slug = "feed"
 [[feeds]]

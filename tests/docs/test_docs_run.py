@@ -86,6 +86,7 @@ ELSE: Mapping[str, str] = {
     "mailings cancel": "nothing of it is left to be sent",
     "mailings approve": "nothing of it is left to be sent",
     "mailings resolve 1 --resend --only": "no outcome for ann@example.org is unknown",
+    "signup-form daily --success": "is not allowed; add https://blog.example.org to web.allowed_origins",
     "mailings outbox send": "nothing leaves this machine",
 }
 """What is said where a page speaks of a state that this site is not in: it was understood."""

@@ -19,12 +19,14 @@ from publisher.config.types import (
     SettingType,
     read_filled,
     read_text,
+    read_url,
     read_words,
     text_schema,
     whole,
 )
 from publisher.core.addresses import parse_address
 from publisher.core.errors import AddressError
+from publisher.core.site import web_origin
 from publisher.core.subscribers.legacy_links import LegacyLink, parse_legacy_link
 
 
@@ -42,6 +44,14 @@ def read_networks(value: object) -> tuple[str, ...]:
         return tuple(str(ipaddress.ip_network(text, strict=False)) for text in read_words(value))
     except ValueError:
         raise InvalidValue from None
+
+
+def read_origins(value: object) -> tuple[str, ...]:
+    """Origins as browsers write them: "https://blog.example.org", without a usual port."""
+    urls = [read_url(text) for text in read_words(value)]
+    if any(urlsplit(url).path != "/" or not web_origin(url) for url in urls):
+        raise InvalidValue
+    return tuple(web_origin(url) for url in urls)
 
 
 def read_blocked(value: object) -> tuple[str, ...]:
@@ -110,6 +120,12 @@ NETWORKS = SettingType(
     WORDS.schema,
     verbatim=False,
 )
+ORIGINS = SettingType(
+    'a list of origins, without a path, e.g. ["https://blog.example.org"]',
+    read_origins,
+    WORDS.schema,
+    verbatim=False,
+)
 BLOCKED = SettingType(
     'a list of addresses and domains, e.g. ["troll@example.org", "example.com"]',
     read_blocked,
@@ -132,7 +148,8 @@ STORE_URL = SettingType(
 
 class WebSettings(SectionValues):
     """[web]. `listen` is an address and a port; port 0 means any free one. `trusted_proxies` are networks
-    ("10.0.0.0/8"); `blocked` are addresses, and domains in A-labels and lower case.
+    ("10.0.0.0/8"); `blocked` are addresses, and domains in A-labels and lower case; `allowed_origins` are
+    written as browsers write them.
     """
 
     listen: tuple[str, int] = setting(
@@ -170,6 +187,11 @@ class WebSettings(SectionValues):
     )
     blocked: tuple[str, ...] = setting(
         BLOCKED, help="Addresses and domains (including subdomains) that nobody may sign up.", default=[]
+    )
+    allowed_origins: tuple[str, ...] = setting(
+        ORIGINS,
+        help="Other sites whose forms may sign up by script, and whose pages a sign-up may end on.",
+        default=[],
     )
     legacy_unsubscribe: tuple[LegacyLink, ...] = setting(
         LEGACY_LINKS,

@@ -10,21 +10,24 @@ import asyncio
 import heapq
 import math
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from publisher.app import App
 from publisher.core.errors import AddressError, TokenError
+from publisher.core.site import web_origin
 from publisher.core.subscribers.confirmation_limits import SignUpOutcome
 from publisher.core.subscribers.subscription import MailingList
 from publisher.core.tokens import Claim, KeyRing, Purpose, sign, verify
+from publisher.services.deps import Deps
 from publisher.services.subscribers import signup
 from publisher.services.subscribers.lists import slug_now
-from publisher.web.pages.base import Fields, PageResponses, first_value, read_fields, to_say
+from publisher.web.pages.base import HEADERS, Fields, PageResponses, first_value, read_fields, to_say
 from publisher.web.rate_limits import RefusalLog, SignUpLimits
 
 RESPONSE_INTERVAL = 0.25
@@ -53,63 +56,79 @@ REFUSAL_COUNTERS = {
 }
 
 
-class SignUp:
-    """GET and POST /subscribe, for all lists, and /subscribe/<list>, for one."""
+class SignUpStep(Enum):
+    """What a visitor is shown next."""
+
+    FORM = "form"
+    INVALID = "invalid"
+    WAIT = "wait"
+    ACCEPTED = "accepted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignUpAnswer:
+    """What a sign-up comes to. `token` is for the next try, which is taken once `wait` has passed."""
+
+    step: SignUpStep
+    token: str = ""
+    wait: timedelta = timedelta()
+    problem: Problem = ("", "")
+
+
+class SignUps:
+    """Takes sign-ups, from the site's own form and from forms elsewhere, under the same limits. `used` and
+    `limits` are the server's.
+    """
 
     def __init__(
-        self,
-        app: App,
-        responses: PageResponses,
-        limits: SignUpLimits,
-        used: "UsedTokens",
-        refused: RefusalLog,
+        self, app: App, deps: Deps, limits: SignUpLimits, used: "UsedTokens", refused: RefusalLog
     ) -> None:
-        self._app, self._responses, self._refused = app, responses, refused
+        self._app, self._deps, self._refused = app, deps, refused
         self._limits, self._used = limits, used
 
-    async def __call__(self, request: Request) -> Response:
-        slug = request.path_params.get("list")
-        rules = self._responses.deps.rules
-        if slug is not None and rules.list(slug) is None:  # a form of a list that was renamed
-            slug = await run_in_threadpool(slug_now, rules, self._responses.deps.adapters.store, slug)
-        lists = [spec for spec in rules.lists if slug in {None, spec.slug}]
-        if not lists:
-            return await self._responses.error(404, request.scope)
-        if request.method == "POST":
-            return await self._receive(request, lists)
-        return await self._form(request, lists)
+    async def lists(self, slug: str | None) -> list[MailingList]:
+        """The list of that slug, or of a form from before it was renamed; all lists for None."""
+        rules = self._deps.rules
+        if slug is not None and rules.list(slug) is None:
+            slug = await run_in_threadpool(slug_now, rules, self._deps.adapters.store, slug)
+        return [spec for spec in rules.lists if slug in {None, spec.slug}]
 
-    async def _receive(self, request: Request, lists: Sequence[MailingList]) -> Response:
-        fields = await read_fields(request.scope, request.receive)
-        ring, now = self._responses.deps.process.keyring(), self._app.clock()
+    def fresh_form(self, step: SignUpStep = SignUpStep.FORM, problem: Problem = ("", "")) -> SignUpAnswer:
+        """A form with a token that can be sent."""
+        process = self._deps.process
+        token = issue_form_token(process.keyring(), self._app.clock(), process.nonce())
+        return SignUpAnswer(step=step, token=token, problem=problem)
+
+    async def receive(self, fields: Fields, lists: Sequence[MailingList], client: str) -> SignUpAnswer:
+        """Signs up, if the form's token allows it now. `client` is an IP address."""
+        ring, now = self._deps.process.keyring(), self._app.clock()
         token = first_value(fields, "token")
         wait_for, waited = form_wait_remaining(token, ring, now), wait_remaining(token, ring, now)
         if wait_for is None and waited is None:  # a copy of the form, or a program: show ours first
-            return await self._form(request, lists, fields)
+            return self.fresh_form()
         if problem := self._form_problem(lists, fields):
-            return await self._form(request, lists, fields, problem)
+            return self.fresh_form(SignUpStep.INVALID, problem)
         if waited:
             self._refused.count("buttons_pressed_too_soon")
-            return await self._wait(request, lists, fields, token, waited)
+            return SignUpAnswer(step=SignUpStep.WAIT, token=token, wait=waited)
         address, chosen = first_value(fields, "address"), chosen_lists(lists, fields)
         content = hash((address, *(spec.slug for spec in chosen)))
         use = self._used.use(token, token_made_at(token, ring, now), content, now)
         if use is TokenUse.SPENT:
             self._refused.count("forms_sent_twice")
-            return await self._form(request, lists, fields)
-        client = request.client.host if request.client else ""
+            return self.fresh_form()
         if use is TokenUse.FIRST and not self._limits.take(client, now, waited=waited is not None):
             self._used.invalidate(token)
             self._refused.count("sign_ups_asked_to_wait")
-            fresh = issue_wait_token(ring, now, self._responses.deps.process.nonce())
-            return await self._wait(request, lists, fields, fresh, wait_remaining(fresh, ring, now))
+            later = issue_wait_token(ring, now, self._deps.process.nonce())
+            return SignUpAnswer(step=SignUpStep.WAIT, token=later, wait=WAIT)
         await asyncio.sleep((wait_for or timedelta()).total_seconds())
         if use is TokenUse.FIRST:
             trapped = bool(first_value(fields, "website"))  # hidden from people; robots get the same answer
             await pad_response_time(self._sign_up(chosen, address, client, now, trapped=trapped))
         else:
             await pad_response_time(asyncio.sleep(0))
-        return await self._responses.page("answer", language=self._responses.language(request.scope, lists))
+        return SignUpAnswer(step=SignUpStep.ACCEPTED)
 
     async def _sign_up(
         self, chosen: Sequence[MailingList], address: str, origin: str, now: datetime, *, trapped: bool
@@ -117,8 +136,7 @@ class SignUp:
         answer = None
         try:
             if not trapped:
-                deps = self._responses.deps
-                answer = await run_in_threadpool(signup.sign_up, deps, chosen, address, origin, now)
+                answer = await run_in_threadpool(signup.sign_up, self._deps, chosen, address, origin, now)
         finally:
             if answer is not SignUpOutcome.ASK:
                 self._limits.give_back()
@@ -127,59 +145,82 @@ class SignUp:
         elif why := REFUSAL_COUNTERS.get(answer):
             self._refused.count(why)
 
-    async def _form(
-        self,
-        request: Request,
-        lists: Sequence[MailingList],
-        fields: Fields | None = None,
-        problem: Problem = ("", ""),
-    ) -> Response:
-        """The form with a fresh token, so that it can be sent again."""
-        fields = fields or {}
-        deps = self._responses.deps
-        values = self._values(request, lists, fields) | {
-            "lists": lists,
-            "token": issue_form_token(deps.process.keyring(), self._app.clock(), deps.process.nonce()),
-            "problem": problem[0],
-            "detail": problem[1],
-        }
-        language = self._responses.language(request.scope, lists)
-        status = 400 if problem[0] else 200
-        return await self._responses.page("subscribe", values, language=language, status=status)
-
-    async def _wait(
-        self,
-        request: Request,
-        lists: Sequence[MailingList],
-        fields: Fields,
-        token: str,
-        left: timedelta | None,
-    ) -> Response:
-        """The button that works in a while; it keeps its token if it was pressed too soon."""
-        again = token == first_value(fields, "token")
-        values = self._values(request, lists, fields) | {
-            "token": token,
-            "left": math.ceil((left or timedelta()).total_seconds()),
-            "problem": to_say("That was too soon. Please wait the full 20 seconds.") if again else "",
-        }
-        language = self._responses.language(request.scope, lists)
-        return await self._responses.page("wait", values, language=language)
-
-    def _values(self, request: Request, lists: Sequence[MailingList], fields: Fields) -> dict[str, object]:
-        steps = ["subscribe", *filter(None, [request.path_params.get("list")])]
-        return {
-            "chosen": [spec.slug for spec in chosen_lists(lists, fields)],
-            "address": first_value(fields, "address"),
-            "action": self._responses.action(*steps),
-        }
-
     def _form_problem(self, lists: Sequence[MailingList], fields: Fields) -> Problem | None:
         """What is wrong with these fields; None if nothing is."""
         try:
-            signup.parse_signup_address(self._responses.deps.rules.blocklist, first_value(fields, "address"))
+            signup.parse_signup_address(self._deps.rules.blocklist, first_value(fields, "address"))
         except AddressError as error:
             return address_problem(error)
         return None if chosen_lists(lists, fields) else (to_say("Please choose at least one list."), "")
+
+    def success_page(self, fields: Fields) -> str:
+        """The page on another site that a form wants to end on, if its origin is in web.allowed_origins;
+        else "".
+        """
+        wanted = first_value(fields, "success")
+        if not wanted or web_origin(wanted) in self._app.settings.web.allowed_origins:
+            return wanted
+        self._refused.count("success_pages_elsewhere")
+        return ""
+
+
+class SignUpPage:
+    """GET and POST /subscribe, for all lists, and /subscribe/<list>, for one."""
+
+    def __init__(self, responses: PageResponses, sign_ups: SignUps) -> None:
+        self._responses, self._sign_ups = responses, sign_ups
+
+    async def __call__(self, request: Request) -> Response:
+        lists = await self._sign_ups.lists(request.path_params.get("list"))
+        if not lists:
+            return await self._responses.error(404, request.scope)
+        if request.method != "POST":
+            return await self._show(request, lists, {}, self._sign_ups.fresh_form())
+        fields = await read_fields(request.scope, request.receive)
+        answer = await self._sign_ups.receive(fields, lists, request.client.host if request.client else "")
+        return await self._show(request, lists, fields, answer)
+
+    async def _show(
+        self, request: Request, lists: Sequence[MailingList], fields: Fields, answer: SignUpAnswer
+    ) -> Response:
+        language = self._responses.language(request.scope, lists)
+        success = self._sign_ups.success_page(fields)
+        if answer.step is SignUpStep.ACCEPTED:
+            if success:
+                return RedirectResponse(success, 303, HEADERS)
+            return await self._responses.page("answer", language=language)
+        steps = ["subscribe", *filter(None, [request.path_params.get("list")])]
+        values: dict[str, object] = {
+            "chosen": [spec.slug for spec in chosen_lists(lists, fields)],
+            "address": first_value(fields, "address"),
+            "website": first_value(fields, "website"),
+            "success": success,
+            "action": self._responses.action(*steps),
+            "token": answer.token,
+        }
+        headers = {"Content-Security-Policy": form_policy(success)}
+        if answer.step is SignUpStep.WAIT:
+            again = answer.token == first_value(fields, "token")
+            values["left"] = math.ceil(answer.wait.total_seconds())
+            values["problem"] = to_say("That was too soon. Please wait the full 20 seconds.") if again else ""
+            return await self._responses.page("wait", values, language=language, headers=headers)
+        values |= {"lists": lists, "problem": answer.problem[0], "detail": answer.problem[1]}
+        status = 400 if answer.step is SignUpStep.INVALID else 200
+        return await self._responses.page(
+            "subscribe", values, language=language, status=status, headers=headers
+        )
+
+
+def form_policy(success: str) -> str:
+    """The policy of a page whose form may end on `success`: browsers hold redirects after a form to its
+    form-action too (CSP 3, 6.4.1).
+    """
+    policy = HEADERS["Content-Security-Policy"]
+    return (
+        policy.replace("form-action 'self'", f"form-action 'self' {web_origin(success)}")
+        if success
+        else policy
+    )
 
 
 async def pad_response_time(work: Awaitable[None]) -> None:

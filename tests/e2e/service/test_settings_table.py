@@ -87,6 +87,7 @@ ROWS = (
     Row("queue.batch",              100, 0, 200),
     Row("web.public_url",           "https://a.example/", "news", "https://b.example/", feed="{}"),
     Row("web.blocked",              ["evil.example"], 7, ["bad.example"]),
+    Row("web.allowed_origins",      ["https://a.example"], ["https://a.example/b"], ["http://b.example:8080"]),
     Row("web.trusted_proxies",      ["10.0.0.1"], ["proxy"], ["10.0.0.2"]),
     Row("web.delta",                True, "on", False),
     Row("schedule.publish_every",   "2s", "often", "3s"),
