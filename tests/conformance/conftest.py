@@ -10,7 +10,7 @@ from typing import Any
 
 import postgres
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, text
 from stores import new_store
 
 from publisher.core.delivery.mailing import (
@@ -60,15 +60,15 @@ class World:
 
     def __init__(self, store: Store, url: str) -> None:
         self.store, self.url = store, url
+        self.engine: Engine | None = None
 
     def sql(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
         """What an operator or a later command would have written; reads what no method shows."""
-        engine = create_engine(self.url.replace("postgresql:", "postgresql+psycopg:"))
-        with engine.begin() as connection:
+        if self.engine is None:
+            self.engine = create_engine(self.url.replace("postgresql:", "postgresql+psycopg:"))
+        with self.engine.begin() as connection:
             result = connection.execute(text(statement), values)
-            rows = [tuple(row) for row in result] if result.returns_rows else []
-        engine.dispose()
-        return rows
+            return [tuple(row) for row in result] if result.returns_rows else []
 
     def post(self, name: str, body: str = "Text.", **more: Any) -> Post:
         values: dict[str, Any] = {
@@ -201,5 +201,8 @@ class World:
 
 
 @pytest.fixture
-def world(store: Store, store_url: str) -> World:
-    return World(store, store_url)
+def world(store: Store, store_url: str) -> Iterator[World]:
+    made = World(store, store_url)
+    yield made
+    if made.engine is not None:
+        made.engine.dispose()

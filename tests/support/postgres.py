@@ -178,8 +178,11 @@ def database(template: str = "template0") -> Iterator[str]:
 @cache
 def template() -> str:
     """The name of a database with an empty store, made once in a process."""
+    from statements import keep_statements_of_postgresql
+
     from publisher.stores import open_store
 
+    keep_statements_of_postgresql()
     name = f"empty_{os.getpid()}"
     admin(f"CREATE DATABASE {name} TEMPLATE template0")
     open_store(f"{server()}/{name}", create=True).close()

@@ -1,8 +1,10 @@
 """The two lives: of a post and of a subscriber, through the command line, the server and the outbox."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import postgres
@@ -135,3 +137,32 @@ def fields(form: str, address: str) -> dict[str, str]:
     """What a browser would send: every hidden and empty field of the form, and the address."""
     found = dict(re.findall(r'<input[^>]*name="([^"]+)"[^>]*value="([^"]*)"', form))
     return {"list": "daily"} | found | {"address": address}
+
+
+def test_both_stores_give_the_same_documents_and_mails_byte_for_byte(tmp_path: Path, new_site: Any) -> None:
+    with postgres.database() as url:
+        one, other = new_site(tmp_path / "sqlite"), new_site(tmp_path / "postgresql")
+        feeds = '[[feeds]]\nslug = "feed"\n\n[[feeds]]\nslug = "tags"\nsplit_by = "tag"\n\n'
+        one.settings(text := feeds + (one.folder / "publisher.toml").read_text())
+        other.settings(f'[store]\nurl = "{url}"\n\n{text}')
+        for site in (one, other):
+            for n, tags in enumerate(("[é, Zoo, apple]", "[Apple, _x, zoo]", "[B, a, É]")):
+                head = f"---\ntitle: Old {n} é\ndate: 2024-01-0{n + 1}\ntags: {tags}\n---\n"
+                site.post(f"old-{n}.md", f"{head}Words.\n")
+            if site is other:  # the keys that sign links
+                (other.folder / ".publisher").mkdir(mode=0o700)
+                shutil.copy2(one.folder / ".publisher/secret", other.folder / ".publisher/secret")
+            site.publish("2024-10-20T03:00:00Z")
+            for address in ("zoe@example.org", "Ann@example.org", "ben@example.net"):
+                site.reader(address, "2024-10-20T04:00:00Z")
+            write(site, "low-tide.md", "Low tide", "2024-10-21T01:00:00Z")
+            write(site, "ebb.md", "Ebb", "2024-10-21T02:00:00Z")
+            site.publish("2024-10-21T09:00:00Z")
+            write(site, "ebb.md", "Ebb", "2024-10-21T02:00:00Z", "Better words.")
+            (site.posts / "old-1.md").unlink()
+            site.publish("2024-10-22T09:00:00Z")
+            site.publish("2024-10-22T09:11:00Z")
+        assert other.documents() == one.documents()
+        mails, others = ([file.read_bytes() for file in sorted(it.outbox.iterdir())] for it in (one, other))
+        assert len(mails) == 3
+        assert others == mails

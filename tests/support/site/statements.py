@@ -1,31 +1,43 @@
 """SQL compiled once in a process, however many stores its tests open.
 
 SQLAlchemy compiles a statement when an engine first runs it, which takes longer than most statements run, and
-keeps it with that engine. Every store has an engine of its own; here all share one dialect and what it has
-compiled.
+keeps it with that engine. Every store has an engine of its own; here all of one kind share one dialect and
+what it has compiled.
 """
 
-from collections.abc import Callable
+from functools import cache
+from typing import Any
 
 from sqlalchemy import Engine
 from sqlalchemy.util import LRUCache
 
 from publisher.stores.sql import sqlite
 
-_usual = sqlite._engine
-_COMPILED: LRUCache[object, object] = LRUCache(10_000)
-_FIRST: list[Engine] = []
-
 
 def keep_statements() -> None:
-    """From now on, for all stores of this process."""
-    sqlite._engine = _sharing_engine
+    """From now on, for all SQLite stores of this process."""
+    _share(sqlite)
 
 
-def _sharing_engine(connect: Callable[[], object]) -> Engine:
-    engine = _usual(connect)  # type: ignore[arg-type]
-    if not _FIRST:
-        _FIRST.append(engine)
-    engine.dialect = _FIRST[0].dialect  # a part of the key of what is compiled
-    engine._compiled_cache = _COMPILED  # type: ignore[assignment]
-    return engine
+@cache
+def keep_statements_of_postgresql() -> None:
+    """The same for stores in PostgreSQL, whose driver is loaded now."""
+    from publisher.stores.sql import postgresql
+
+    _share(postgresql)
+
+
+def _share(module: Any) -> None:
+    usual = module._engine
+    compiled: LRUCache[object, object] = LRUCache(10_000)
+    first: list[Engine] = []
+
+    def sharing_engine(*given: Any) -> Engine:
+        engine: Engine = usual(*given)
+        if not first:
+            first.append(engine)
+        engine.dialect = first[0].dialect  # a part of the key of what is compiled
+        engine._compiled_cache = compiled  # type: ignore[assignment]
+        return engine
+
+    module._engine = sharing_engine
