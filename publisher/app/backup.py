@@ -40,7 +40,8 @@ def save(site: "OpenSite", target: Path) -> "Mapping[str, object]":
         "log_head": site.store.head().seq,
         "last_mailing": site.store.next_mailing_id() - 1,
     }
-    backup.write_backup(site.settings.store.url, target, site.state / "journal", _key_files(site), about)
+    journal = site.state / "journal"
+    backup.write_backup(site.settings.store.url, target, journal, _key_files(site), about, site.progress)
     return about
 
 
@@ -155,9 +156,10 @@ def on_a_copy(site: "OpenSite") -> "Generator[Deps, None, None]":
     site.store.head()  # a new site has one from here on
     with tempfile.TemporaryDirectory(prefix=".simulate.", dir=site.state) as name:
         folder = Path(name)
-        store = open_store(backup.copy_store(site.settings.store.url, folder / "publisher.db"), create=False)
+        deps = site.deps
+        copy = backup.copy_store(site.settings.store.url, folder / "publisher.db", site.progress)
+        store = open_store(copy, create=False)
         try:
-            deps = site.deps
             yield replace(
                 deps,
                 rules=replace(deps.rules, hubs=(), checked_public_url=""),

@@ -40,9 +40,9 @@ from publisher.config import Settings
 if TYPE_CHECKING:
     from publisher.core.delivery.throttling import ThrottlingRules
     from publisher.core.tokens import KeyRing
-    from publisher.ports import Clock, Signer, Store, Transport
+    from publisher.ports import Clock, Progress, Signer, Store, Transport
     from publisher.rendering.renderer import OwnTemplates
-    from publisher.services.deps import Adapters, Deps, Progress, SiteRules
+    from publisher.services.deps import Adapters, Deps, SiteRules
     from publisher.sources import FolderSource
     from publisher.stores.files.keyring import SiteSecret
     from publisher.stores.files.locks import OpenedFiles

@@ -8,6 +8,7 @@ from publisher.app import App
 from publisher.app import backup as keeping
 from publisher.cli.common import SiteOptions, confirm_or_refuse, count, say, show_json, site_options, utc
 from publisher.cli.help import command
+from publisher.cli.progress import showing_progress
 from publisher.core.errors import UsageError
 
 
@@ -20,7 +21,8 @@ def backup(site: SiteOptions, as_json: bool, file: Path, yes: bool) -> None:
     if file.exists() and not yes:
         raise UsageError(str(file), "is there already", "name another file, or add --yes")
     app = site.open(alone=True, last_good=True)
-    about = keeping.save(app, file)
+    with showing_progress(app):
+        about = keeping.save(app, file)
     say(f"wrote {file}: it contains the keys, so keep it secret")
     if as_json:
         show_json(dict(about) | {"file": str(file), "bytes": file.stat().st_size})

@@ -1,11 +1,13 @@
 """convert: the export of another platform as a folder of Markdown posts."""
 
+import time
 from pathlib import Path
 
 import click
 
 from publisher.cli.common import count, echo, say, show_json
 from publisher.cli.help import NearestChoice, command
+from publisher.cli.progress import progress_line
 from publisher.convert.blog import PLATFORMS, Conversion, convert_blog, read_export, write_folder
 
 
@@ -40,8 +42,9 @@ def convert(
     first publish: `publisher adopt FILE`.
     """
     export = read_export(platform, file)
-    made = convert_blog(platform, export, pictures)
-    new = 0 if dry_run else write_folder(made, folder)
+    with progress_line(time.monotonic) as progress:
+        made = convert_blog(platform, export, pictures, progress)
+        new = 0 if dry_run else write_folder(made, folder, progress)
     if as_json:
         show_json(
             {

@@ -20,6 +20,7 @@ from publisher.cli.common import (
     utc,
 )
 from publisher.cli.help import command, group
+from publisher.cli.progress import showing_progress
 from publisher.core.errors import Refused, UsageError
 from publisher.core.posts.post import BadPost, Post, PostOptions, WaitReason, describe_wait
 from publisher.core.publishing.adoption import OldEntry
@@ -270,12 +271,13 @@ def adopt(site: SiteOptions, as_json: bool, sources: tuple[str, ...], dry_run: b
     feed that it names is used.
     """
     app = site.open(reads=dry_run)
-    read = [post_ids.fetch_feed(app.deps.adapters, source) for source in sources]
-    with app.lock("publish"):
+    with showing_progress(app) as progress:
+        read = [post_ids.fetch_feed(app.deps.adapters, source, progress) for source in sources]
         entries = [entry for one in read for entry in one.entries]
-        proposal = post_ids.plan_adoption(app.deps.adapters, entries, app.clock())
-        if not dry_run:
-            post_ids.apply_adoption(app.deps.adapters, proposal)
+        with app.lock("publish"):
+            proposal = post_ids.plan_adoption(app.deps.adapters, entries, app.clock(), progress)
+            if not dry_run:
+                post_ids.apply_adoption(app.deps.adapters, proposal)
     if as_json:
         show_json(proposal_json(read, proposal))
     else:

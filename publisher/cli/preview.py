@@ -1,6 +1,6 @@
 """What readers will get: preview, test-send, simulate."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from publisher.cli.common import (
 )
 from publisher.cli.due_readers import skipped_json
 from publisher.cli.help import command
+from publisher.cli.progress import showing_progress
 from publisher.core.mail.message import LintProblem, SendVerdict
 from publisher.core.times import local_time, parse_duration
 from publisher.services.digests.preview import SimulatedEvent, send_test
@@ -173,23 +174,27 @@ def simulate(site: SiteOptions, as_json: bool, start: str | None, end: str, ever
     """
     app = site.open(reads=True)
     zone = app.settings.site.timezone
-    events = simulated(
-        app, resolve_time(start, zone) if start else app.clock(), resolve_time(end, zone), every
-    )
-    if as_json:
-        happening = list(events)
-        show_json([event_json(event) for event in happening])
-        failed = any(event.problem for event in happening)
-    else:
-        failed = print_events(events, zone)
+    begin = resolve_time(start, zone) if start else app.clock()
+    with showing_progress(app) as progress:
+        events = simulated(app, begin, resolve_time(end, zone), every)
+        if as_json:
+            happening = list(events)
+            progress.erase()
+            show_json([event_json(event) for event in happening])
+            failed = any(event.problem for event in happening)
+        else:
+            failed = print_events(events, zone, progress.erase)
     if failed:
         raise SystemExit(1)
 
 
-def print_events(events: Iterable[SimulatedEvent], zone: str) -> bool:
-    """Prints a line for each event. Returns whether any of them is a failure."""
+def print_events(events: Iterable[SimulatedEvent], zone: str, erase: Callable[[], None]) -> bool:
+    """Prints a line for each event, after `erase` has removed the bar. Returns whether any of them is a
+    failure.
+    """
     quiet, failed = True, False
     for event in events:
+        erase()
         quiet, at = False, local_time(event.at, zone)
         for change in event.changes:
             note = " (backfill: mails nobody)" if change.backfill else ""
@@ -206,6 +211,7 @@ def print_events(events: Iterable[SimulatedEvent], zone: str) -> bool:
         if event.problem:
             failed = True
             say(f"{at}  {event.problem}")
+    erase()
     if quiet:
         say("nothing would be published or mailed")
     return failed

@@ -46,8 +46,9 @@ class BarStyle:
 
 
 def shows_bars(file: TextIO) -> bool:
-    """Whether `file` is a terminal that can draw them, and no log as JSON goes there."""
-    return file.isatty() and os.environ.get("TERM") != "dumb" and not STYLE.log_as_json
+    """Whether `file` is a terminal that can draw them, with neither --quiet nor a log as JSON on it."""
+    capable = file.isatty() and os.environ.get("TERM") != "dumb"
+    return capable and not STYLE.quiet and not STYLE.log_as_json
 
 
 @contextmanager
@@ -81,34 +82,54 @@ def bar(
         file.flush()
 
 
+class ProgressLine:
+    """A bar for each step of some work, once that step has taken a second. `ticks` is a monotonic clock in
+    seconds.
+    """
+
+    def __init__(self, file: TextIO, ticks: Callable[[], float]) -> None:
+        self._file, self._ticks = file, ticks
+        self._style = BarStyle(marks=_marks(file), colored=colored(file)) if shows_bars(file) else None
+        self._step, self._began, self._drawn = "", ticks(), 0.0
+
+    def __call__(self, what: str, done: int, of: int) -> None:
+        """Shows how much of a step is done; `of` is 0 if nobody knows."""
+        if self._style is None:
+            return
+        now = self._ticks()
+        if what != self._step:
+            self._step, self._began = what, now
+        if now - self._began >= SHOWN_AFTER and now - self._drawn >= REDRAW_EVERY:
+            self._drawn = now
+            columns = os.get_terminal_size(self._file.fileno()).columns or 80
+            shown = line(what, done, of, now - self._began, columns, self._style)
+            self._file.write(f"\r{shown}\x1b[K")
+            self._file.flush()
+
+    def erase(self) -> None:
+        """Removes the bar before something else is printed."""
+        if self._drawn:
+            self._drawn = 0.0
+            self._file.write("\r\x1b[K")
+            self._file.flush()
+
+
 @contextmanager
-def showing_progress(app: App) -> Generator[None, None, None]:
-    """Shows a bar for each step of what `app` does, once that has taken a second."""
-    file, ticks = sys.stderr, app.monotonic  # not app.deps, which open the store
-    if not shows_bars(file):
-        yield
-        return
-    style = BarStyle(marks=_marks(file), colored=colored(file))
-    step, began, drawn = "", ticks(), 0.0
-
-    def show(what: str, done: int, of: int) -> None:
-        nonlocal step, began, drawn
-        now = ticks()
-        if what != step:
-            step, began = what, now
-        if now - began >= SHOWN_AFTER and now - drawn >= REDRAW_EVERY:
-            drawn = now
-            columns = os.get_terminal_size(file.fileno()).columns or 80
-            file.write(f"\r{line(what, done, of, now - began, columns, style)}\x1b[K")
-            file.flush()
-
-    app.progress = show
+def progress_line(ticks: Callable[[], float]) -> Generator[ProgressLine, None, None]:
+    """Yields what shows bars on stderr, and erases the last."""
+    progress = ProgressLine(sys.stderr, ticks)
     try:
-        yield
+        yield progress
     finally:
-        if drawn:
-            file.write("\r\x1b[K")
-            file.flush()
+        progress.erase()
+
+
+@contextmanager
+def showing_progress(app: App) -> Generator[ProgressLine, None, None]:
+    """Shows a bar for each step of what `app` does, once that has taken a second."""
+    with progress_line(app.monotonic) as progress:  # not app.deps, which open the store
+        app.progress = progress
+        yield progress
 
 
 def line(

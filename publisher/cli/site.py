@@ -26,6 +26,7 @@ from publisher.cli.common import (
 )
 from publisher.cli.due_readers import wait_in_words, waiting_json
 from publisher.cli.help import NearestChoice, command, group
+from publisher.cli.progress import showing_progress
 from publisher.config import problems
 from publisher.core.delivery.holds import describe_hold
 from publisher.core.errors import OutputError, SettingsError
@@ -163,7 +164,8 @@ def check(site: SiteOptions, as_json: bool, force_ok: tuple[str, ...], every: bo
         print_wrong_settings(wrong, as_json=as_json)
         raise SystemExit(1)
     app = site.open(reads=True)
-    found = app.check(forced=frozenset(force_ok))
+    with showing_progress(app):
+        found = app.check(forced=frozenset(force_ok))
     errors = sum(finding.error for finding in found.findings)
     if as_json:
         rows = [

@@ -19,6 +19,7 @@ from publisher.convert.platform_html import html_of_wordpress, rewrite_cards
 from publisher.core.errors import OutputError, Refused
 from publisher.core.publishing.adoption import BlogExport, ExportedPost, ExportState
 from publisher.fetching.blog_exports import URL_PLACEHOLDER, read_ghost_export, read_wordpress_export
+from publisher.ports import Progress
 
 PLATFORMS: Mapping[str, Callable[[bytes], BlogExport | None]] = {
     "ghost": read_ghost_export,
@@ -78,14 +79,15 @@ def read_export(platform: str, file: Path) -> BlogExport:
     return export
 
 
-def convert_blog(platform: str, export: BlogExport, pictures: Path | None) -> Conversion:
+def convert_blog(platform: str, export: BlogExport, pictures: Path | None, progress: Progress) -> Conversion:
     """Makes the files but does not write them. `pictures` is the folder of uploaded pictures, if there is
     one.
     """
     made = Conversion()
     locate = _PictureFinder(platform, export, pictures, made)
     names = _file_names(export.posts)
-    for post, name in zip(export.posts, names, strict=True):
+    for number, (post, name) in enumerate(zip(export.posts, names, strict=True)):
+        progress("converting posts", number, len(export.posts))
         lost: Counter[str] = Counter()
         html = (
             post.html.replace(URL_PLACEHOLDER, "")
@@ -106,7 +108,7 @@ def convert_blog(platform: str, export: BlogExport, pictures: Path | None) -> Co
     return made
 
 
-def write_folder(made: Conversion, folder: Path) -> int:
+def write_folder(made: Conversion, folder: Path, progress: Progress) -> int:
     """Writes the files and copies the pictures; returns how many files were new. Raises Refused before it
     writes anything: a file of that name is there and differs; OutputError.
     """
@@ -122,7 +124,8 @@ def write_folder(made: Conversion, folder: Path) -> int:
             if not (folder / name).exists():
                 (folder / name).write_text(text, encoding="utf-8", newline="\n")
                 new += 1
-        for name, source in made.pictures.items():
+        for number, (name, source) in enumerate(made.pictures.items()):
+            progress("copying pictures", number, len(made.pictures))
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             if not (folder / name).exists():
                 shutil.copyfile(source, folder / name)

@@ -35,12 +35,17 @@ Clock = Callable[[], datetime]
 Failpoint = Callable[[str], None]
 """Called with a name between two steps that a crash may separate; does nothing outside tests."""
 
+Progress = Callable[[str, int, int], None]
+"""Called during long work with the name of the step, how much of it is done, and the total (0: unknown)."""
+
 
 class Source(Protocol):
     """A folder of posts."""
 
-    def scan(self) -> Iterator[ParsedPost | BadPost]:
-        """Every file that could be a post, in path order. Raises SourceError if the folder cannot be read."""
+    def scan(self, progress: Progress = ...) -> Iterator[ParsedPost | BadPost]:
+        """Every file that could be a post, in path order. `progress` is told how many were read. Raises
+        SourceError if the folder cannot be read.
+        """
         ...
 
     def unreadable(self) -> Sequence[tuple[str, str]]:

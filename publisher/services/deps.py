@@ -26,6 +26,7 @@ from publisher.ports import (
     Format,
     Journal,
     Markup,
+    Progress,
     PublicFolder,
     Renderer,
     Signer,
@@ -106,10 +107,6 @@ class Adapters:
     feed_redirects: FeedRedirectsFile
     feed_reader: Callable[[], FeedReader]
     http_client: Callable[[], WebClient]
-
-
-Progress = Callable[[str, int, int], None]
-"""What is done now, how much of it is done, and of how much: for a person who waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,11 +70,21 @@ class FolderSource:
         self._links: LinkIndex | None = None
         self._ahead: Prefetch | None = None
 
-    def scan(self) -> Iterator[ParsedPost | BadPost]:
-        """Every file that could be a post, in path order. Raises SourceError: the folder is unreadable."""
+    def scan(
+        self, progress: Callable[[str, int, int], None] = lambda _what, _done, _of: None
+    ) -> Iterator[ParsedPost | BadPost]:
+        """Every file that could be a post, in path order. `progress` is told how many were read. Raises
+        SourceError: the folder is unreadable.
+        """
         found = self.listed()
         rules = self.resolve_rules([path for path, bad in found if bad is None])
-        return (bad or self.read(path, rules) for path, bad in found)
+
+        def read() -> Iterator[ParsedPost | BadPost]:
+            for number, (path, bad) in enumerate(found, 1):
+                yield bad or self.read(path, rules)
+                progress("reading posts", number, len(found))
+
+        return read()
 
     def listed(self) -> list[tuple[str, BadPost | None]]:
         """Every file that could be a post, in path order, and what is wrong with it. Raises SourceError."""

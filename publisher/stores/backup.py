@@ -18,16 +18,25 @@ from pathlib import Path
 from typing import Any, cast
 
 from publisher.core.errors import StoreError
+from publisher.ports import Progress
 from publisher.stores.files import flush_folder, output_error, private_folder
 from publisher.stores.sql.schema.tables import stamp
 from publisher.stores.sql.sqlite import path_of
 from publisher.stores.sql.store import check_not_newer
 
+PAGES_AT_ONCE = 2000
+"""How many pages of a store are copied between two reports of progress: about 8 MB."""
+
 STORE, JOURNAL, ABOUT, KEYS = "publisher.db", "journal", "about.json", "keys/"
 
 
 def write_backup(
-    url: str, target: Path, journal: Path, keys: Sequence[Path], about: Mapping[str, object]
+    url: str,
+    target: Path,
+    journal: Path,
+    keys: Sequence[Path],
+    about: Mapping[str, object],
+    progress: Progress,
 ) -> None:
     """Writes a backup to `target`, whole or not at all. Raises StoreError, OutputError."""
     source = path_of(url)
@@ -36,7 +45,7 @@ def write_backup(
     try:
         with tempfile.TemporaryDirectory(prefix=".backup.", dir=target.parent) as folder:
             part = Path(folder) / STORE
-            _copy(source, part)
+            _copy(source, part, progress)
             draft = Path(folder) / "draft"
             with os.fdopen(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 with tarfile.open(fileobj=file, mode="w") as tar:
@@ -93,18 +102,26 @@ def restore_backup(backup: Path, url: str, journal: Path, keys: Sequence[Path]) 
     return old
 
 
-def copy_store(url: str, target: Path) -> str:
+def copy_store(url: str, target: Path, progress: Progress) -> str:
     """Copies a store that may be in use to a new file; returns the URL of the copy. Raises StoreError."""
-    _copy(path_of(url), target)
+    _copy(path_of(url), target, progress)
     return f"sqlite:///{target}"
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path, progress: Progress) -> None:
     os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     try:
         one, other = sqlite3.connect(source, timeout=60), sqlite3.connect(target)
         with closing(one) as live, closing(other) as copy:
-            live.backup(copy)
+            [size] = live.execute("PRAGMA page_size").fetchone()
+            # Reading in a transaction fixes what is copied: otherwise each write of `run` restarts the copy.
+            live.execute("BEGIN")
+            live.execute("SELECT 1 FROM sqlite_master").fetchone()
+
+            def report(_status: int, left: int, pages: int) -> None:
+                progress("copying the store, MB", (pages - left) * size // 10**6, pages * size // 10**6)
+
+            live.backup(copy, pages=PAGES_AT_ONCE, progress=report)
             copy.execute("PRAGMA journal_mode = DELETE")  # one file, complete in itself
     except sqlite3.Error as error:
         raise StoreError(str(source), f"cannot be copied ({error})", "check the disk") from error

@@ -282,7 +282,9 @@ def simulate(
     """
     deps = replace(deps, process=replace(deps.process, run_is_active=lambda: every is None))
     last, now, first = SnapshotCache(), start, True
+    hour = timedelta(hours=1)
     while now <= end:
+        deps.process.progress("simulating hours", (now - start) // hour, (end - start) // hour)
         plan = update_log(deps, now, last, None if first else ()).plan
         first, before = False, deps.adapters.store.next_mailing_id()
         mail = plan_mail(deps, now)

@@ -76,7 +76,7 @@ class CheckReport:
 
 def list_posts(deps: Deps, now: datetime) -> list[ListedPost]:
     """Every file, sorted by path. Raises SourceError, StoreError."""
-    items = list(deps.adapters.source().scan())
+    items = list(deps.adapters.source().scan(deps.process.progress))
     plan, clashes = _plan(deps, items, now)
     ids = {
         item.post.path: mint(item.post, deps.rules.id_rules) for item in items if isinstance(item, ParsedPost)
@@ -124,11 +124,12 @@ def check(deps: Deps, now: datetime) -> CheckReport:
     """Checks the folder (bad posts, ignored values, template code that is removed) and the mails that would
     be made from it. Raises SourceError, StoreError.
     """
-    items = list(deps.adapters.source().scan())
+    items = list(deps.adapters.source().scan(deps.process.progress))
     plan, clashes = _plan(deps, items, now)
     lost = {bad.path for bad in plan.bad}
     findings: list[Finding] = []
-    for item in items:
+    for number, item in enumerate(items, 1):
+        deps.process.progress("checking posts", number, len(items))
         if isinstance(item, ParsedPost):
             findings += findings_of(deps, item)
         else:  # an empty file is an error if it had been published and has been empty for a while
@@ -230,7 +231,8 @@ def _mail_problems(
         key=lambda item: (item.post.instant, item.post.path),
     )[-RECENT:]
     log = DigestMaterial(deps, project_log(plan, now))
-    for spec in deps.rules.lists:
+    for number, spec in enumerate(deps.rules.lists):
+        deps.process.progress("checking mails of lists", number, len(deps.rules.lists))
         found: dict[str, LintProblem | PublisherError] = {}
         blamed: dict[str, list[str]] = {}
         try:
@@ -252,6 +254,7 @@ def _mail_problems(
                     )
                 ]
             for digest in pending:
+                deps.process.progress("checking mails of lists", number, len(deps.rules.lists))
                 problems = lint_digest(deps, digest, None).problems
                 found |= {str(problem): problem for problem in problems}
                 blamed |= posts_to_blame(deps, digest, problems)

@@ -46,7 +46,7 @@ from publisher.core.publishing.matching import (
     shingled_text,
 )
 from publisher.core.publishing.plan import Plan, RecoveredFeeds, changes_of_kind
-from publisher.ports import Store
+from publisher.ports import Progress, Store
 from publisher.services.deps import Adapters, Deps
 from publisher.services.feeds.feeds import feed_path
 
@@ -96,13 +96,13 @@ class AdoptionPlan:
     refused: tuple[MatchedEntry, ...]
 
 
-def fetch_feed(adapters: Adapters, source: str) -> FetchedFeed:
+def fetch_feed(adapters: Adapters, source: str, progress: Progress) -> FetchedFeed:
     """Reads a feed from a file, from all feeds in a folder, or from a URL together with the older documents
     it links to. A web page at the URL is searched for its feed. Raises Refused, OutputError.
     """
     if "://" not in source:
         if Path(source).is_dir():
-            return _read_folder(adapters, source)
+            return _read_folder(adapters, source, progress)
         try:
             data = Path(source).read_bytes()
         except OSError as error:
@@ -117,18 +117,19 @@ def fetch_feed(adapters: Adapters, source: str) -> FetchedFeed:
     is_page = b"<!doctype html" in head or b"<html" in head
     if linked := adapters.feed_reader().related(data, url) if is_page else "":
         url, data = adapters.http_client().get(linked, trusted)
-    return _fetch_older(adapters, source, adapters.feed_reader().feed(data, url), trusted)
+    return _fetch_older(adapters, source, adapters.feed_reader().feed(data, url), trusted, progress)
 
 
-def _read_folder(adapters: Adapters, folder: str) -> FetchedFeed:
+def _read_folder(adapters: Adapters, folder: str, progress: Progress) -> FetchedFeed:
     """Every feed in a folder and the folders below it: archives, pages, or a copy of an old site. Other files
     are left out. Raises Refused: there is no feed.
     """
     pages: list[OldFeed] = []
-    for file in sorted(Path(folder).rglob("*")):
-        if file.suffix.lower() in FEED_SUFFIXES and file.is_file():
-            with suppress(Refused, OSError):  # a sitemap, or data of another kind
-                pages.append(adapters.feed_reader().feed(file.read_bytes(), str(file)))
+    files = [file for file in sorted(Path(folder).rglob("*")) if file.suffix.lower() in FEED_SUFFIXES]
+    for number, file in enumerate(files, 1):
+        with suppress(Refused, OSError):  # a folder, a sitemap, or data of another kind
+            pages.append(adapters.feed_reader().feed(file.read_bytes(), str(file)))
+        progress("reading feeds", number, len(files))
     if not pages:
         what = f"there is no feed in it ({', '.join(sorted(FEED_SUFFIXES))})"
         raise Refused(folder, what, "name the folder that holds the old feeds")
@@ -143,11 +144,14 @@ def _newest(feed: OldFeed) -> datetime:
     return max((entry.published or never for entry in feed.entries), default=never)
 
 
-def _fetch_older(adapters: Adapters, source: str, first: OldFeed, trusted: set[str]) -> FetchedFeed:
+def _fetch_older(
+    adapters: Adapters, source: str, first: OldFeed, trusted: set[str], progress: Progress
+) -> FetchedFeed:
     """Follows links to older documents. If one fails, what was read before is kept."""
     pages, seen, problem, older = [first], {source}, "", first.older
     while older and older not in seen and not problem:
         seen.add(older)
+        progress("fetching feeds", len(pages), 0)
         try:
             if len(pages) == MAX_PAGES:
                 raise Refused(source, f"has more than {MAX_PAGES} documents", f"adopt {older} too")
@@ -160,11 +164,13 @@ def _fetch_older(adapters: Adapters, source: str, first: OldFeed, trusted: set[s
     return FetchedFeed(source=source, title=first.title, pages=len(pages), entries=entries, problem=problem)
 
 
-def plan_adoption(adapters: Adapters, new: Sequence[OldEntry], now: datetime) -> AdoptionPlan:
+def plan_adoption(
+    adapters: Adapters, new: Sequence[OldEntry], now: datetime, progress: Progress
+) -> AdoptionPlan:
     """Matches entries adopted before and `new` ones with posts. Writes nothing. Raises SourceError,
     StoreError, SettingsError.
     """
-    posts = [item.post for item in adapters.source().scan() if isinstance(item, ParsedPost)]
+    posts = [item.post for item in adapters.source().scan(progress) if isinstance(item, ParsedPost)]
     entries = [entry for entry in merge_entries([*adapters.adopted_ids.entries(), *new]) if not entry.derived]
     public = [post for post in posts if wait_reason(post, now) is None]
     waiting = [post for post in posts if wait_reason(post, now) in (WaitReason.FUTURE, WaitReason.EXPIRED)]

@@ -34,8 +34,8 @@ from publisher.core.publishing.plan import (
     changes_of_kind,
 )
 from publisher.core.publishing.planner import make_plan
-from publisher.ports import Store
-from publisher.services.deps import Adapters, Deps, Progress, SiteRules
+from publisher.ports import Progress, Store
+from publisher.services.deps import Adapters, Deps, SiteRules
 from publisher.services.publishing.folder_snapshot import FolderSnapshot
 from publisher.services.publishing.post_ids import recover_history, rename_verdicts
 from publisher.services.publishing.preflight import hold_new_posts, log_stays_ahead

@@ -1,19 +1,25 @@
 """The bar on a terminal: what it says in the width there is; and a real one, on a pseudo-terminal."""
 
 import fcntl
+import io
+import json
 import os
 import pty
 import re
+import sqlite3
 import struct
 import sys
 import termios
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 from mailsite import START, MailSite, readers
 
-from publisher.cli import progress
+from publisher.cli import progress, publisher
+from publisher.cli.help import STYLE
 from publisher.cli.progress import PLAIN, BarStyle, line
+from publisher.stores import backup
 
 
 @pytest.mark.parametrize(
@@ -98,6 +104,79 @@ def _on_a_terminal(columns: int, args: list[str], colour: bool) -> str:
     os.close(here)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     return data.decode()
+
+
+class Terminal(io.StringIO):
+    """A terminal of 80 columns that never fills up."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return 2
+
+
+def test_each_command_that_may_take_long_shows_bars_and_leaves_none_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = MailSite(tmp_path / "site", readers(3))
+    (tmp_path / "ghost.json").write_text(json.dumps({"db": [{"data": {"posts": [
+        {"id": "1", "title": "A", "slug": "a", "html": "<p>A</p>", "status": "published", "type": "post"}
+    ]}}]}), "utf-8")  # fmt: skip
+    old = tmp_path / "old"
+    old.mkdir()
+    (old / "feed.json").write_text('{"version": "https://jsonfeed.org/version/1.1", "items": []}', "utf-8")
+    at, there = ["--site", str(site.folder)], str(tmp_path / "out")
+    shown_by = {
+        "check": (
+            [*at, "check", "--at", START.isoformat()],
+            ("reading posts  ", "checking mails of lists  "),
+        ),
+        "backup": ([*at, "backup", str(tmp_path / "b.tar")], ("copying the store, MB  ",)),
+        "adopt": ([*at, "adopt", str(old)], ("reading feeds  ", "reading posts  ")),
+        "convert": (["convert", "ghost", str(tmp_path / "ghost.json"), there], ("converting posts  ",)),
+        "simulate": ([*at, "simulate", "--to", "+3d"], ("simulating hours  ",)),
+    }
+    monkeypatch.setattr(progress, "SHOWN_AFTER", 0.0)
+    monkeypatch.setattr(progress, "REDRAW_EVERY", 0.0)
+    monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((80, 24)))
+    monkeypatch.setenv("TERM", "xterm")
+    for name, (args, labels) in shown_by.items():
+        for quiet in (True, False):  # quiet first: the last backup and conversion replace nothing
+            terminal = Terminal()
+            monkeypatch.setattr(sys, "stderr", terminal)
+            STYLE.reset()
+            with suppress(SystemExit):
+                publisher(["--quiet", *args] if quiet else args, standalone_mode=False)
+            shown = terminal.getvalue()
+            if quiet:
+                assert "\r" not in shown, name
+                (tmp_path / "b.tar").unlink(missing_ok=True)
+            else:
+                assert all(label in shown for label in labels), (name, shown)
+                assert "\r" not in shown.rpartition("\r\x1b[K")[2], name
+
+
+def test_writes_do_not_restart_the_copy_of_a_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "live.db"
+    with closing(sqlite3.connect(place, isolation_level=None)) as live:
+        live.execute("PRAGMA journal_mode = WAL")
+        live.execute("CREATE TABLE entries (words)")
+        live.executemany("INSERT INTO entries VALUES (?)", [("x" * 3000,)] * 40)
+        steps: list[int] = []
+
+        def write(_step: str, done: int, _of: int) -> None:
+            steps.append(done)
+            assert len(steps) < 100, "the copy begins anew"
+            live.execute("INSERT INTO entries VALUES ('late')")
+
+        monkeypatch.setattr(backup, "PAGES_AT_ONCE", 1)
+        backup.copy_store(f"sqlite:///{place}", tmp_path / "copy.db", write)
+    with closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
+        assert len(steps) > 40
+        assert copy.execute("SELECT count(*) FROM entries").fetchone() == (40,)
 
 
 def test_a_publish_that_takes_long_shows_what_it_does_and_how_far_it_is(
