@@ -46,7 +46,7 @@ from publisher.ports.publishing import (
     ServiceStore,
     StaticFolder,
 )
-from publisher.ports.subscribers import PlanningStore, SignUpStore, SubscriberStore
+from publisher.ports.subscribers import MeasureStore, PlanningStore, SignUpStore, SubscriberStore
 
 __all__ = [
     "AdoptedIdsFile",
@@ -64,6 +64,7 @@ __all__ = [
     "LedgerStore",
     "LogStore",
     "Markup",
+    "MeasureStore",
     "PendingSignature",
     "PlanningStore",
     "Progress",
@@ -99,6 +100,7 @@ class Store(
     PublishStateStore,
     ServiceStore,
     ReconcilingStore,
+    MeasureStore,
     Protocol,
 ):
     """All of it. Any method may raise StoreError, and those that write OutputError."""

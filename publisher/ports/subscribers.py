@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, S
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from publisher.core.delivery.mailing import Mailing, NewMailing
+from publisher.core.delivery.mailing import Mailing, MailingState, NewMailing
 from publisher.core.delivery.throttling import UNDIVIDED, BatchPlan
 from publisher.core.digests.digest import CohortKey, Correction, DueGroup, DueQuery, NextRun, ReaderStatus
 from publisher.core.subscribers.subscription import (
@@ -342,4 +342,28 @@ class PlanningStore(Protocol):
         """Stores a mailing to one reader, ready to be sent; returns its id. Raises StoreError if there is no
         such subscription.
         """
+        ...
+
+
+class MeasureStore(Protocol):
+    """Numbers for monitoring, each cheap however many readers there are."""
+
+    def count_files(self) -> int:
+        """The files of posts that were read."""
+        ...
+
+    def count_documents(self) -> tuple[int, int]:
+        """The documents under public/, and how many were ever written there."""
+        ...
+
+    def count_failures(self) -> Mapping[str, int]:
+        """Area -> how many problems ever came up in it."""
+        ...
+
+    def count_unfinished_mailings(self) -> Mapping[MailingState, int]:
+        """The mailings in each state that is no end."""
+        ...
+
+    def count_readers(self) -> Mapping[tuple[str, SubscriptionState], int]:
+        """(list, state) -> number of active and pending subscriptions."""
         ...

@@ -22,6 +22,7 @@ from publisher.core.tokens import is_challenge, prove_site
 from publisher.stores.files.public_folder import encode, encodes
 from publisher.web.connections import MAX_QUERY, ConnectionLimits
 from publisher.web.documents.documents import DocumentHandler, SiteStateCache
+from publisher.web.documents.feed_counts import FeedCounts
 from publisher.web.documents.file_cache import FileCache
 from publisher.web.documents.request import DocumentRequest
 from publisher.web.pages.account import AccountPages, PreferencesPage
@@ -71,7 +72,7 @@ class Application:
     """
 
     def __init__(self, app: App) -> None:
-        self.refused = RefusalLog(app)
+        self.refused, self.feed_counts = RefusalLog(app), FeedCounts()
         self._sign_up_limits, self._leave_limits = SignUpLimits(), SignUpLimits()
         self._used_tokens = UsedTokens(forgot=lambda: self.refused.count("form_tokens_forgotten_early"))
         self._clients = NetworkCounter()
@@ -107,6 +108,7 @@ class Application:
             not_found=not_found,
             gone=gone,
             deltas=app.settings.web.delta,
+            counts=self.feed_counts,
         )
         _ = app.opened  # as they are now
         sign_ups = SignUps(app, app.deps, self._sign_up_limits, self._used_tokens, self.refused)

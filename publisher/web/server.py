@@ -21,6 +21,7 @@ from publisher.ports import Clock
 from publisher.web.application import Application, SiteHandlers, asgi
 from publisher.web.connections import BoundedProtocol, ConnectionLimits, FastPathProtocol
 from publisher.web.documents.documents import REFRESH_SECONDS
+from publisher.web.documents.feed_counts import FeedCounts
 from publisher.web.rate_limits import TrustedProxies
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Server:
             site = asgi(app)
             self._site, self._prepared = site, cast("SiteHandlers | None", None)
             self._server = UvicornServer(make_config(site), site, app.clock)
-            self._admin = AdminListener(app) if app.settings.web.admin_token_file else None
+            self._admin = AdminListener(app, site.feed_counts) if app.settings.web.admin_token_file else None
         except BaseException:
             self._socket.close()
             raise
@@ -146,7 +147,7 @@ class AdminListener:
     them keeps a reader waiting. The port is bound once this exists. Raises OutputError, PublisherError.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, feed_counts: FeedCounts) -> None:
         from publisher.web.admin.application import AdminApplication
 
         host, port = app.settings.web.admin_listen
@@ -155,7 +156,7 @@ class AdminListener:
         self.port: int = self._socket.getsockname()[1]
         self.url = app.settings.web.admin_url or f"{local_url(written, self.port)}/"
         try:
-            self._pages = AdminApplication(app)
+            self._pages = AdminApplication(app, feed_counts)
         except BaseException:
             self._socket.close()
             raise

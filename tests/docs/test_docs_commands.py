@@ -125,7 +125,8 @@ def test_the_readme_calls_only_targets_that_make_has() -> None:
 
 def test_the_units_for_systemd_are_those_that_deploy_shows_and_systemd_takes_them(tmp_path: Path) -> None:
     shown = (ROOT / "docs/how-to/deploy.md").read_text("utf-8")
-    units = {file.name: file.read_text("utf-8") for file in sorted((ROOT / "deploy").iterdir())}
+    files = sorted(file for file in (ROOT / "deploy").iterdir() if file.suffix in {".service", ".timer"})
+    units = {file.name: file.read_text("utf-8") for file in files}
     for name in ("publisher.service", "publisher-publish.timer"):
         assert f"```ini\n{units[name]}```" in shown, name
     service = units["publisher.service"]
@@ -140,7 +141,7 @@ def test_the_units_for_systemd_are_those_that_deploy_shows_and_systemd_takes_the
             "/srv/mysite", str(tmp_path)
         )
         (tmp_path / name).write_text(here.replace("User=publisher", "User=daemon"))
-    files = [str(tmp_path / name) for name in units]
-    done = subprocess.run([analyze, "verify", *files], capture_output=True, text=True, timeout=60)
+    written = [str(tmp_path / name) for name in units]
+    done = subprocess.run([analyze, "verify", *written], capture_output=True, text=True, timeout=60)
     ours = [line for line in done.stderr.splitlines() if "publisher" in line]
     assert (done.returncode, ours) == (0, []), done.stderr

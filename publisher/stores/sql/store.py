@@ -25,6 +25,7 @@ from publisher.stores.sql.delivery.webhooks import WebhookRecords
 from publisher.stores.sql.digests.planning import Planning
 from publisher.stores.sql.feeds.documents import DocumentRecords, PublishStateRecords
 from publisher.stores.sql.feeds.feed_queries import FeedQueries
+from publisher.stores.sql.operations.measures import MeasureRecords
 from publisher.stores.sql.publishing.file_index import FileIndex
 from publisher.stores.sql.publishing.log import Log
 from publisher.stores.sql.schema.columns import metadata
@@ -155,6 +156,7 @@ class SqlStore(
     DepartureRecords,
     ListRecords,
     ReconciliationRecords,
+    MeasureRecords,
 ):
     """`ports.Store`; safe to share between threads. Every method may raise StoreError."""
 

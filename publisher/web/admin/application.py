@@ -23,9 +23,12 @@ from starlette.types import Receive, Scope, Send
 from publisher.app import App
 from publisher.app.secret_files import read_admin_tokens
 from publisher.core.errors import PublisherError, StoreError
+from publisher.web.admin.bearer import Unauthorized, identify
+from publisher.web.admin.metrics import Metrics
 from publisher.web.admin.pages import NAVIGATION, admin_pages
 from publisher.web.admin.sessions import AdminSession, AdminSessions
 from publisher.web.admin.visit import Done, PageFunction, Shown, Visit
+from publisher.web.documents.feed_counts import FeedCounts
 from publisher.web.pages.base import ClientDisconnected, Fields, TooLarge, first_value, read_fields
 from publisher.web.rate_limits import TrustedProxies, parse_ip
 
@@ -64,14 +67,17 @@ class AdminSite:
 
 
 class AdminApplication:
-    """ASGI. Sessions are the listener's, whatever the settings. Raises SettingsError: there is no token."""
+    """ASGI. Sessions are the listener's, whatever the settings, and so are the `feed_counts` of the server
+    that readers reach. Raises SettingsError: there is no token.
+    """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, feed_counts: FeedCounts) -> None:
         file = app.settings.web.admin_token_file
         if file is None:
             raise ValueError("a site without web.admin_token_file has no admin pages")
         read_admin_tokens(file)
         self.sessions = AdminSessions(file)
+        self.feed_counts = feed_counts
         self._site = self.prepare(app)
 
     def prepare(self, app: App) -> AdminSite:
@@ -199,6 +205,17 @@ class AdminApplication:
             and self.sessions.is_form_token(id, first_value(fields, "form_token"))
         )
 
+    async def metrics(self, site_metrics: Metrics, app: App, request: Request) -> Response:
+        """/metrics: open to programs of this machine; with web.admin_url, where a proxy may pass on anybody's
+        request, only with a token.
+        """
+        if self._site.host:
+            found = await identify(app, self.sessions, self._site.proxies.client(request.scope), request)
+            if isinstance(found, Unauthorized):
+                return PlainTextResponse(f"{found.why}\n", found.status, {**HEADERS, **found.headers})
+        body, media_type = await run_in_threadpool(site_metrics.text, request.headers.get("accept", ""))
+        return Response(body, headers={**HEADERS, "Content-Type": media_type})
+
     async def log_in(self, app: App, request: Request) -> Response:
         """GET shows the form; POST begins a session, with an id of its own."""
         name = cookie_name(self._site, request.scope)
@@ -312,9 +329,15 @@ def make_admin_router(admin: AdminApplication, app: App) -> Router:
     async def log_in(request: Request) -> Response:
         return await admin.log_in(app, request)
 
+    site_metrics = Metrics(app, admin.feed_counts)
+
+    async def metrics(request: Request) -> Response:
+        return await admin.metrics(site_metrics, app, request)
+
     return Router(
         [
             Route("/", start),
+            Route("/metrics", metrics),
             Route("/admin/styles.css", styles),
             Route("/admin/login", log_in, methods=["GET", "POST"]),
             Route("/admin/logout", admin.log_out, methods=["POST"]),

@@ -19,6 +19,7 @@ from publisher.core.feeds.documents import PREFLIGHT, without_entries
 from publisher.core.feeds.redirects import HTTP_STATUS, Redirect
 from publisher.ports import Clock
 from publisher.services.publishing.publish import NEXT_POST
+from publisher.web.documents.feed_counts import FeedCounts
 from publisher.web.documents.file_cache import (
     HASH,
     CachedFile,
@@ -139,7 +140,7 @@ class SiteStateCache:
 class DocumentHandler:
     """Serves `files`. `site_state` names the redirects, which come first; `encode` encodes deltas;
     `versions` returns the earlier versions of the feed at a path; `not_found` sends 404 and `gone` 410.
-    Without `deltas` every feed is sent whole.
+    Without `deltas` every feed is sent whole. `counts` are told of each response.
     """
 
     def __init__(
@@ -153,10 +154,12 @@ class DocumentHandler:
         not_found: ASGIApp,
         gone: ASGIApp,
         deltas: bool = False,
+        counts: FeedCounts | None = None,
     ) -> None:
         self._files, self._clock, self._site_state = files, clock, site_state
         self._encode, self._not_found, self._gone = encode, not_found, gone
         self._versions, self._base_url, self._deltas = versions, files.base_url, deltas
+        self._counts = counts or FeedCounts()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = scope["method"], scope["path"]
@@ -178,6 +181,7 @@ class DocumentHandler:
             if self._deltas and found.feed is not None and wants_delta(request.headers):
                 versions = await asyncio.to_thread(self._versions, found.relative)
             response = respond(found, request, now, state.max_age(now), self._encode, versions)
+            self._counts.count(found, response.status, request, now)
             await send_response(response, found, send)
         elif found is None:
             await self._not_found(scope, receive, send)
@@ -200,7 +204,10 @@ class DocumentHandler:
         response = respond(file, request, now, state.max_age(now), self._encode)
         if self._deltas and response.status != 304 and wants_delta(request.headers):
             return None  # the store knows which version the client has
-        return (response.head, response.body) if isinstance(response.body, bytes) else None
+        if not isinstance(response.body, bytes):
+            return None
+        self._counts.count(file, response.status, request, now)
+        return response.head, response.body
 
     async def _redirect(self, redirect: Redirect, scope: Scope, receive: Receive, send: Send) -> None:
         """301 to the new address, or 410 with a page that says so."""

@@ -39,6 +39,11 @@ IDENTITY = "identity"
 UNUSUAL_HEADERS = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade"})
 """Headers of a request that has a body or wants another protocol."""
 
+AGENT = b"user-agent"
+
+TOLD_READERS = re.compile(rb"(?<![0-9.])(\d{1,8}) (?:subscriber|reader)s?\b", re.IGNORECASE)
+"""How the User-Agent of a service that polls a feed for many says how many these are."""
+
 USED_HEADERS = UNUSUAL_HEADERS | {
     b"a-im",
     b"accept-encoding",
@@ -54,7 +59,8 @@ USED_HEADERS = UNUSUAL_HEADERS | {
 
 class DocumentRequest(NamedTuple):
     """A GET or HEAD. `headers` holds the used headers by lower-case name, repeated ones joined by commas (RFC
-    9110 5.3): that is right for lists, and makes a repeated date or range invalid, so it is ignored.
+    9110 5.3): that is right for lists, and makes a repeated date or range invalid, so it is ignored. A
+    User-Agent is there only if it tells of readers.
     """
 
     head: bool
@@ -67,6 +73,8 @@ def parse_request(method: str, headers: Iterable[tuple[bytes, bytes]]) -> Docume
     for name, value in headers:
         if name in USED_HEADERS:
             used[name] = value if name not in used else b"%s,%s" % (used[name], value)
+        elif name == AGENT and TOLD_READERS.search(value):
+            used[name] = value
     return DocumentRequest(method == "HEAD", used)
 
 

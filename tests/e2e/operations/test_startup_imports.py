@@ -37,6 +37,8 @@ OF_OTHERS = (
     "watchfiles",
     "publisher.init_site",
     "publisher.web",
+    "prometheus_client",
+    "publisher.services.operations.measures",
 )
 GENERATORS = (
     "publisher.sources.generators.astro",

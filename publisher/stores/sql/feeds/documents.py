@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy.dialects import sqlite
 
 from publisher.core.feeds.documents import Document, FeedVersion, Ping
 from publisher.core.feeds.redirects import Redirect, RedirectKind
@@ -12,10 +13,16 @@ from publisher.stores.sql.database import Database, insert_new, slices, upsert
 from publisher.stores.sql.schema.feed_tables import documents, pings
 from publisher.stores.sql.schema.feed_tables import pings as queue
 from publisher.stores.sql.schema.feed_tables import versions as held
-from publisher.stores.sql.schema.tables import addresses, meta, moves, problems, redirects
+from publisher.stores.sql.schema.tables import addresses, counters, meta, moves, problems, redirects
 
 VERSIONS = 50
 """Versions of a feed document that are kept. A client with an older one is sent the whole feed."""
+
+DOCUMENTS_WRITTEN = "documents_written"
+"""The counter of documents that were written under public/."""
+
+FAILURES = "failures:"
+"""How the counters begin of problems that came up, by their area."""
 
 
 class DocumentRecords:
@@ -43,6 +50,7 @@ class DocumentRecords:
                 columns = documents.columns.keys()
                 rows = [{name: getattr(document, name) for name in columns} for document in written]
                 connection.execute(upsert(documents), rows)
+                count_up(connection, DOCUMENTS_WRITTEN, len(rows))
             if pings:
                 rows = [{name: getattr(ping, name) for name in Ping.__slots__} for ping in pings]
                 connection.execute(upsert(queue), [row | {"placed": False} for row in rows])
@@ -77,6 +85,8 @@ class DocumentRecords:
             ]
             if rows:
                 connection.execute(insert(problems), rows)
+            if new := sum(text not in since for text in wanted):
+                count_up(connection, FAILURES + area, new)
 
     def problems(self) -> Sequence[tuple[str, datetime, str]]:
         order = (problems.c.since, problems.c.area, problems.c.position)
@@ -190,6 +200,13 @@ class PublishStateRecords:
         changed = {"attempts": ping.attempts, "next_at": ping.next_at, "reply": ping.reply}
         with self._db.write() as connection:
             connection.execute(update(pings).where(*ours).values(**changed))
+
+
+def count_up(connection: Connection, name: str, by: int) -> None:
+    """Adds to one of the `counters`, which begins at 0. Its name is cut to what the column holds."""
+    new = sqlite.insert(counters).values(name=name[:32], last=by)
+    more = {"last": counters.c.last + new.excluded.last}
+    connection.execute(new.on_conflict_do_update(index_elements=["name"], set_=more))
 
 
 def _redirect(row: Row[Any]) -> Redirect:
