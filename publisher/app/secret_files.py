@@ -72,9 +72,8 @@ def secret_findings(site: "OpenSite") -> list[Finding]:
 def _webhook_findings(site: "OpenSite", provider: MailProvider, file: Path) -> Iterator[Finding]:
     """Findings about the file with the secret of a provider's webhook."""
     of, name = f"the webhook of {provider}", _relative_name(site, file)
-    if provider is MailProvider.SENDGRID:
-        problem = _read_problem(file, f"put the verification key of {of} into it")
-        if problem:
+    if provider is MailProvider.SENDGRID:  # a public key, which is no secret
+        if problem := _public_key_problem(file):
             yield _finding(name, problem, error=True)
         return
     findings = list(_password_findings(name, file, of, used=True))
@@ -82,6 +81,20 @@ def _webhook_findings(site: "OpenSite", provider: MailProvider, file: Path) -> I
     good = provider in SHARED_SECRETS and not any(finding.error for finding in findings)
     if good and not is_strong(file.read_text("utf-8").strip()):
         yield _finding(name, f"the password of {of} {WEAK}; {STRONGER}", error=True)
+
+
+def _public_key_problem(file: Path) -> str:
+    """Why a file holds no key that SendGrid signs with; empty where it does."""
+    from publisher.transports.signatures import load_public_key
+
+    do = "put the verification key of SendGrid's event webhook into it"
+    if problem := _read_problem(file, do):
+        return problem
+    try:
+        load_public_key(file.read_text("utf-8"))
+    except ValueError:
+        return f"is no public key for ECDSA; {do}"
+    return ""
 
 
 def read_admin_tokens(file: Path) -> dict[str, str]:

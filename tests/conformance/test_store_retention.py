@@ -7,6 +7,8 @@ from stores import mark_sending
 
 from publisher.core.delivery.holds import MailingCommand
 from publisher.core.delivery.mailing import DeliveryState, MailingKind, Transition, TransitionCause
+from publisher.core.delivery.relays import MailProvider
+from publisher.core.delivery.webhooks.events import WebhookOutcome
 from publisher.core.digests.digest import CohortKey, Correction
 
 NOW_AND_THEN = timedelta(seconds=1)
@@ -194,3 +196,34 @@ def test_counts_follow_a_reader_who_is_erased_while_a_mailing_waits(world: Any) 
     assert world.store.mailing(mailing).counts == {DeliveryState.QUEUED: 1, DeliveryState.SKIPPED: 1}
     [going] = world.store.unfinished_mailings()
     assert (going.id, going.counts) == (mailing, world.store.mailing(mailing).counts)
+
+
+def test_what_webhooks_need_to_remember_has_an_end(world: Any) -> None:
+    store, day = world.store, timedelta(days=1)
+    one, other = "01" * 32, "02" * 32
+    assert store.bind_webhook_token(one, one, world.now)
+    assert store.bind_webhook_token(one, one, world.now)
+    assert not store.bind_webhook_token(one, other, world.now)  # with another body
+    for now in (world.now, world.now + day):
+        store.add_webhook_counts(
+            {(MailProvider.SES, WebhookOutcome.READ): 2, (MailProvider.BREVO, WebhookOutcome.REFUSED): 1}, now
+        )
+        store.add_webhook_counts({(MailProvider.SES, WebhookOutcome.READ): 3}, now)
+    counted = store.count_webhooks(world.now - day)
+    assert counted == {
+        (MailProvider.SES, WebhookOutcome.READ): 10,
+        (MailProvider.BREVO, WebhookOutcome.REFUSED): 2,
+    }
+    assert (
+        store.count_webhooks(world.now + day - timedelta(hours=8))[MailProvider.SES, WebhookOutcome.READ] == 5
+    )
+    store.keep_confirmation("arn:one", "token", world.now)
+    store.keep_confirmation("arn:two", "token 2", world.now)
+    assert [store.confirmation(topic) for topic in ("arn:one", "arn:two")] == ["", "token 2"]
+    store.forget_webhooks(world.now + day)
+    assert not store.bind_webhook_token(one, other, world.now)
+    store.forget_webhooks(world.now + 4 * day)
+    assert store.bind_webhook_token(one, other, world.now)
+    assert (store.confirmation("arn:two"), store.count_webhooks(world.now - day)) == ("", counted)
+    store.forget_webhooks(world.now + 190 * day)
+    assert store.count_webhooks(world.now - day) == {}

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -27,12 +28,14 @@ from provided import (
     ses_bounce,
     sns_message,
 )
+from smtp_server import SmtpServer
 
 from publisher.app import App
-from publisher.app.webhooks import confirm_subscription
+from publisher.app.webhooks import Webhooks, confirm_subscription
 from publisher.core.delivery.bounces import ReportKind
 from publisher.core.delivery.mailing import DeliveryState
 from publisher.core.delivery.relays import MailProvider
+from publisher.core.delivery.webhooks.events import WebhookOutcome, WebhookRequest
 from publisher.core.errors import OutputError, Refused
 from publisher.core.tokens import opaque_id
 from publisher.ports.adapters import HttpReply
@@ -344,3 +347,69 @@ def test_status_tells_how_much_came(hook: Hook) -> None:
     assert rows["webhooks"] == [{"provider": "postmark", "read": 1, "foreign": 1, "refused": 1}]
     lines = list(bounces_in_words(rows))
     assert lines[1] == "webhook of postmark: 1 event in 7 days, 1 about other mail, 1 request refused"
+
+
+def test_the_label_of_a_message_names_its_delivery_when_it_comes_back(tmp_path: Path) -> None:
+    for provider in (MailProvider.MAILGUN, MailProvider.SENDGRID, MailProvider.POSTMARK, MailProvider.BREVO):
+        with SmtpServer() as smtp:
+            relay = f'provider = "{provider.value}"\n'
+            folder = tmp_path / provider.value
+            site = MailSite(folder, readers(2), port=smtp.port, mail=HOOKS, relay=relay)
+            (folder / f"{provider.value}.key").write_text(secret_of(provider))
+            site.deliver()
+            taken = next(one for one in smtp.accepted if one.rcpt_to == "reader002@example.org")
+        header = taken.data.partition(b"\r\n")[0].partition(b": ")[2].decode()
+        id = re.search(r"\d+\.\d+\.[0-9a-f]{16}", header)
+        assert id is not None
+        assert f"Message-ID: <{id[0]}@".encode() in taken.data
+        app = site.app()
+        body, headers = request_of(provider, labeled(EVENTS[provider][0][0], id[0]), site.now)
+        lower = {name.lower(): value for name, value in headers.items()}
+        outcomes = Webhooks(app).receive(provider, WebhookRequest(body=body, headers=lower))
+        assert outcomes == {WebhookOutcome.READ: 1}
+        key = key_of(app.ring, "reader002@example.org")
+        assert [kind for _, kind, _ in app.store.suppressions_of(key)] == ["bounce"]
+        app.close()
+
+
+class Killed(BaseException):
+    """The process died."""
+
+
+KILLS = {
+    "Bounce": (("bounce:recorded", "suppress:journaled", "bounces:suppressed"), "bounce", "active"),
+    "SpamComplaint": (
+        ("suppress:journaled", "suppress:committed", "bounce:recorded"),
+        "complaint",
+        "unsubscribed",
+    ),
+    "SubscriptionChange": (("leave:journaled", "leave:committed", "bounce:recorded"), "left", "unsubscribed"),
+}
+"""RecordType -> the steps on the way, and what has become of the reader in the end."""
+
+
+def test_killed_at_any_step_the_event_that_comes_again_does_the_rest(hook: Hook) -> None:
+    site = hook(40)
+    usual, n = site.app.deps, 0
+    left = {"SuppressSending": True, "SuppressionReason": "ManualSuppression"}
+    for record, (steps, block, state) in KILLS.items():
+        for step in steps:
+            n += 1
+            more = {"Bounce": {"Type": "HardBounce"}, "SubscriptionChange": left}.get(record, {})
+            told = labeled(postmark(record, ID=n, Details="smtp;550 5.1.1 no user", **more), site.id(n))
+            body, headers = request_of(MailProvider.POSTMARK, told, site.site.now)
+            lower = {name.lower(): value for name, value in headers.items()}
+            request = WebhookRequest(body=body, headers=lower)
+
+            def die(reached: str, at: str = step) -> None:
+                if reached == at:
+                    raise Killed
+
+            site.app.deps = replace(usual, process=replace(usual.process, failpoint=die))
+            with pytest.raises(Killed):
+                Webhooks(site.app).receive(MailProvider.POSTMARK, request)
+            site.app.deps = usual
+            Webhooks(site.app).receive(MailProvider.POSTMARK, request)
+            data = export_data(usual, f"reader{n:03}@example.org")
+            assert (site.blocks(n), data["subscriptions"][0]["state"]) == ([block], state), (record, step)
+            assert len(data["reports"]) == 1

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from publisher.app import App
-from publisher.app.secret_files import secret_findings
+from publisher.app.secret_files import secret_findings, setting_findings
 from publisher.cli import publisher
 from publisher.config import load
 from publisher.transports.dkim import make_key
@@ -188,3 +188,37 @@ def test_what_is_no_password_is_an_error_where_it_is_needed(
         site.file("password", data)
     assert site.relay("password") == {"password": [(True, why)]}
     assert site.relay("password", "outbox") == {"password": [(False, why)]}
+
+
+def test_the_secrets_of_webhooks_are_looked_at_too(site: Site) -> None:
+    names = ("mailgun", "sendgrid", "postmark", "brevo")
+    hooks = "[mail.bounces.webhooks]\n" + "".join(f'{name} = {{secret_file = "{name}"}}\n' for name in names)
+    missing = site.check(hooks)
+    assert [missing[name][0][0] for name in names] == [True] * 4
+    for name in names:
+        site.file(name, "short")
+    said = site.check(hooks)
+    assert said["sendgrid"][0][1].startswith("is no public key for ECDSA")
+    weak = "has less than 128 bits, so it can be guessed; put the output of `openssl rand -hex 24` into it"
+    for name in ("postmark", "brevo"):
+        assert said[name][0][1].startswith(f"the password of the webhook of {name} {weak}")
+    assert "mailgun" not in said  # Mailgun makes it
+    for name in ("postmark", "brevo"):
+        site.file(name, "0123456789abcdef" * 3 + "\n")
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    form = (serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    site.file("sendgrid", key.public_bytes(*form))
+    assert site.check(hooks) == {}
+    site.file("postmark", "0123456789abcdef" * 3, 0o644)
+    assert "every user of this machine" in site.check(hooks)["postmark"][0][1]
+
+
+def test_a_webhook_of_a_provider_that_no_relay_has_is_said_to_hear_nothing(site: Site) -> None:
+    hooks = '[mail.bounces.webhooks]\npostmark = {secret_file = "postmark"}\n'
+    relay = '[[mail.relays]]\nhost = "127.0.0.1"\nprovider = "postmark"\n'
+    for extra, number in (("", 1), (relay, 0)):
+        (site.folder / "publisher.toml").write_text("\n".join((TOML, hooks, extra)), encoding="utf-8")
+        found = [
+            one for one in setting_findings(App(load(site.folder), environ={})) if "webhooks" in one.reason
+        ]
+        assert len(found) == number

@@ -234,6 +234,7 @@ def test_refusals_and_receipts_from_before_reports_were_read_stay_what_they_were
     store = open_store(f"sqlite:///{path}", create=False)
     [refusal] = store.refusals_of(key.hex())
     assert (refusal.counts, refusal.reported, refusal.reply) == (True, False, "550 5.1.1")
+    assert not refusal.final  # nor was it a provider's word
     assert store.reported_delivery(2, 1) is None  # which delivery a receipt is of was not kept
     store.close()
 

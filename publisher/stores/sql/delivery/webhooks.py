@@ -80,7 +80,7 @@ class WebhookRecords:
             {"provider": provider, "day": day, "outcome": outcome, "number": number}
             for (provider, outcome), number in counts.items()
         ]
-        added, key = insert(webhook_counts), list(webhook_counts.primary_key)
+        added, key = insert(webhook_counts), [column.name for column in webhook_counts.primary_key]
         total = webhook_counts.c.number + added.excluded.number
         with self._db.write() as connection:
             for row in rows:
