@@ -14,7 +14,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 
 from publisher.app import App, PublishReport
-from publisher.core.errors import PublisherError
+from publisher.core.delivery.relays import LOGIN_REFUSED, relays_left
+from publisher.core.errors import PublisherError, StoreError
 from publisher.core.posts.post import describe_wait
 from publisher.core.publishing.log import LogKind
 from publisher.core.publishing.plan import HoldReason, Plan, changes_of_kind, describe_held
@@ -38,6 +39,8 @@ LONGEST_DELAY = timedelta(seconds=10)
 """A reading that comes later than this means that the process or the machine stood still: even on a busy
 machine it does not take so long.
 """
+
+NEW_RELAYS = "the relay that failed is tried with the settings of now"
 
 CLOCK_ADVICE = "set the clock, or accept it as it is with `publisher reconcile --clock`"
 
@@ -92,6 +95,7 @@ class Ticker:
     def start(self) -> None:
         """Starts ticking with a publish, for what became due while no process was running."""
         self.check_clock(running_seconds())  # what later readings are compared with
+        self._try_relays(frozenset(relay.name for relay in self.app.relays), LOGIN_REFUSED)
         self._scheduler.start()
         threading.Thread(target=self._watch_clock, name="clock", daemon=True).start()
 
@@ -127,11 +131,18 @@ class Ticker:
 
     def take_up(self, app: App) -> None:
         """Goes on with `app`, the same site by other settings; only while `paused`."""
-        self.app = app
+        before, self.app = self.app, app
         with suppress(PublisherError):  # the publish that follows says it
             self._log_settings(app.settings_changes())
+        self._try_relays(relays_left(before.relays, app.relays))
         for job in self._paced:
             job.repeat_every(app.settings.schedule.publish_every)
+
+    def _try_relays(self, relays: Collection[str], what: str = "") -> None:
+        """Goes on with mail that stopped because of one of these relays, with the settings of now."""
+        with suppress(StoreError):  # a pause also ends by itself, later
+            for id in self.app.store.end_relay_pauses(relays, what):
+                log.info("mailing_resumed", extra={"mailing": id, "reason": NEW_RELAYS})
 
     def _must_end(self) -> bool:
         """Whether a job has to end at the next opportunity."""

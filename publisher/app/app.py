@@ -432,12 +432,6 @@ class App(OpenSite):
         """`next_post`, if this process has published; None if another process does, so ask the store."""
         return (self._next_post,) if self._published else None
 
-    def resume_failed(self) -> list[int]:
-        """Resumes the mailings that a failing server paused, which other settings may reach; returns their
-        ids.
-        """
-        return services.mailings.resume_failed(self.deps, self.clock())
-
     def next_due(self) -> datetime | None:
         """When something happens next on its own: a post's time, a digest, a deferred batch."""
         known = (

@@ -8,7 +8,7 @@ import gc
 import os
 import secrets
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
@@ -38,6 +38,7 @@ from publisher.app.container import (
 from publisher.config import Settings
 
 if TYPE_CHECKING:
+    from publisher.core.delivery.relays import Relay
     from publisher.core.delivery.throttling import ThrottlingRules
     from publisher.core.tokens import KeyRing
     from publisher.ports import Clock, Progress, Signer, Store, Transport
@@ -176,6 +177,13 @@ class OpenSite:
         return make_signer(self.settings.mail.dkim)
 
     @cached_property
+    def relays(self) -> "Sequence[Relay]":
+        """The relays with their passwords, as they were when this was first asked for. Raises SettingsError:
+        a password cannot be read.
+        """
+        return make_relays(self.settings.mail)
+
+    @cached_property
     def secret(self) -> "SiteSecret":
         """What makes and loads the secret keys."""
         from publisher.stores.files.journal import FileJournal
@@ -258,7 +266,8 @@ class OpenSite:
             from publisher.services.delivery.safeguards import StoredRelayQuotas
 
             quotas = StoredRelayQuotas(lambda: self.store, run_id, self.clock)
-        return TRANSPORTS[mail.transport](self.outbox, make_relays(mail, sends=sends), quotas)
+        relays = self.relays if sends else make_relays(mail, sends=False)
+        return TRANSPORTS[mail.transport](self.outbox, relays, quotas)
 
     def _adapters(self, throttling: "ThrottlingRules", run_id: str) -> "Adapters":
         from publisher.formats import FORMATS, opml

@@ -80,10 +80,6 @@ class SettingsSet:
         return tuple(sorted(names))
 
 
-RELAYS = ("mail.relays", "mail.transport")
-"""How the keys of settings begin that say how mail leaves."""
-
-
 class FileContents:
     """What files hold, as hashes; one that did not change is not read again."""
 
@@ -352,7 +348,7 @@ class SettingsReloader:
             self.remember()
         except PublisherError as error:
             before, self._bad = self._bad, str(error).replace(f"{folder}{os.sep}", "")
-            if asked or self._bad != before:
+            if (asked and command is None) or self._bad != before:  # a command says it itself
                 log.error("settings_bad", extra={"reason": self._bad, "instead": OLD_ONES})
             self._note(command)
             return
@@ -362,10 +358,6 @@ class SettingsReloader:
                 number = self._register.took_up(new.comparable)
                 self._unrecorded = False
                 log.info("settings_taken_up", extra={"generation": number, "changed": ",".join(changed)})
-                if any(key.startswith(RELAYS) for key in changed):
-                    for id in self._app.resume_failed():
-                        why = "the settings of the relays have changed"
-                        log.info("mailing_resumed", extra={"mailing": id, "reason": why})
         elif self._bad:
             log.info("settings_good_again")
         elif asked and not self._restart:

@@ -191,6 +191,12 @@ class LedgerStore(Protocol):
         """Pauses every ready mailing; returns how many."""
         ...
 
+    def end_relay_pauses(self, relays: Collection[str], what: str = "") -> Sequence[int]:
+        """Ends what stopped because one of these relays (names) could not be used, and `what` it did:
+        mailings that are paused for it are ready again, and the next message is tried at once. Returns the
+        ids of the mailings that go on."""
+        ...
+
     def canary_sample(self, mailing: int) -> CanarySample:
         """How many deliveries of a mailing's canary are untried, settled, and refused."""
         ...

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from publisher.services.feeds import documents as documents
     from publisher.services.feeds import retired_feeds as retired_feeds
     from publisher.services.operations import check as check
-    from publisher.services.operations import mailings as mailings
     from publisher.services.operations import settings_changes as settings_changes
     from publisher.services.operations import status as status
     from publisher.services.posts import content as content
@@ -36,7 +35,6 @@ _ROOMS = {
     "due_readers": "digests",
     "folder_snapshot": "publishing",
     "lists": "subscribers",
-    "mailings": "operations",
     "planner": "digests",
     "preflight": "publishing",
     "preview": "digests",

@@ -8,7 +8,8 @@ from stores import mark_sending
 
 from publisher.core.delivery.holds import DeclinedCommand, MailingCommand, MailingStatus
 from publisher.core.delivery.mailing import MailingHold, MailingState, Transition, TransitionCause
-from publisher.core.delivery.throttling import CircuitBreaker, DeliveryRate
+from publisher.core.delivery.relays import LOGIN_REFUSED
+from publisher.core.delivery.throttling import SERVER_SCOPE, CircuitBreaker, DeliveryRate
 
 NOW = datetime(2024, 10, 25, 8, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -97,6 +98,29 @@ def test_a_pause_of_the_runs_own_ends_by_itself(world: Any) -> None:
     assert (world.store.resume_expired_pauses(NOW + MINUTE), world.mailing_state(mailing)) == (1, "ready")
     found = world.store.mailing(mailing)
     assert (found.hold, found.hold_why, found.hold_until) == (None, "", None)
+
+
+def test_another_login_ends_a_pause_for_a_refused_login_and_no_other(world: Any) -> None:
+    mailing, store = world.ready("ann"), world.store
+    refused = "b:25: connection refused; a:587: the login was refused (check): 535 no"
+    for why, goes_on in ((refused, True), ("451 later", False), ("550 a:587: the login was refused", False)):
+        store.pause(mailing, MailingHold.SERVER, why, NOW + MINUTE)
+        breaker = CircuitBreaker(scope=SERVER_SCOPE, failures=3, until=NOW + MINUTE, reply=why)
+        store.save_circuit_breaker(breaker)
+        assert [store.end_relay_pauses(names) for names in ([], ["c:587"])] == [[], []]
+        assert store.end_relay_pauses(["b:25"], LOGIN_REFUSED) == []
+        assert store.end_relay_pauses(["a:587", "b:25"], LOGIN_REFUSED) == [mailing] * goes_on
+        assert (world.mailing_state(mailing) == "ready") is goes_on
+        assert (store.circuit_breakers() == {}) is goes_on
+        store.apply_command(mailing, MailingCommand.RESUME, NOW)
+
+
+def test_a_pause_by_an_operator_outlives_the_refused_login_before_it(world: Any) -> None:
+    mailing, why = world.ready("ann"), "a:587: the login was refused: 535 no"
+    world.store.pause(mailing, MailingHold.SERVER, why, NOW + MINUTE)
+    world.store.apply_command(mailing, MailingCommand.PAUSE, NOW)
+    assert world.store.end_relay_pauses(["a:587"]) == []
+    assert world.store.mailing(mailing).hold is MailingHold.OPERATOR
 
 
 def test_a_pause_without_end_waits_for_an_operator(world: Any) -> None:

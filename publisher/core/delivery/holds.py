@@ -13,6 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from publisher.core.delivery.mailing import MailingHold, MailingState
+from publisher.core.delivery.relays import LOGIN_REFUSED
 from publisher.core.times import local_time
 
 _REMEDIES: Mapping[MailingHold, str] = MappingProxyType(
@@ -43,6 +44,8 @@ def describe_hold(
     earlier.
     """
     ends = f"goes on by itself at {local_time(until, zone)}" if until else ""
+    if hold is MailingHold.SERVER and ends and LOGIN_REFUSED in why:
+        ends += ", or when `publisher run` takes up another login"
     step = _REMEDIES.get(hold, "").format(id=id)
     return "; ".join(part for part in (why or _WORDS.get(hold, hold.value), ends, step) if part)
 

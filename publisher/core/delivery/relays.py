@@ -5,7 +5,7 @@ instant of the last one: a minute is in a window for as long as that message is.
 begins, at most `per_hour` messages go.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -101,6 +101,29 @@ class Relay:
     def name(self) -> str:
         """ "smtp.example.org:587", for people."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+LOGIN_REFUSED = "the login was refused"
+"""How the reply of a relay that refused a login begins, after its name."""
+
+
+def is_failure_of(reply: str, relays: Collection[str], what: str = "") -> bool:
+    """Whether mail stopped because one of these relays (names) could not be used, and `what` it did: of all
+    that were tried, the reply has a part that begins with the relay's name.
+    """
+    parts = reply.split("; ")
+    return any(part.startswith(f"{name}: {what}") for name in relays for part in parts)
+
+
+def relays_left(before: Sequence[Relay], after: Sequence[Relay]) -> frozenset[str]:
+    """The names of relays that are no longer used as they were: with another password, user name, address or
+    security, or not at all.
+    """
+
+    def login(relay: Relay) -> tuple[str, Security, str, str]:
+        return relay.name, relay.security, relay.username, relay.password
+
+    return frozenset(name for name, *_ in {*map(login, before)} - {*map(login, after)})
 
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -20,7 +20,6 @@ from publisher.core.delivery.mailing import (
     ASSUMED_REPLY,
     DeliveryState,
     Mailing,
-    MailingHold,
     MailingKind,
     MailingState,
     Transition,
@@ -87,17 +86,6 @@ def apply_command(
         raise Refused(f"mailing {id}", answer.reason, answer.remedy)
     count_bounces(deps, now)
     return answer
-
-
-def resume_failed(deps: Deps, now: datetime) -> list[int]:
-    """Resumes the mailings that a failing server paused, and no others; returns their ids. For when the
-    settings of relays have changed.
-    """
-    store = deps.adapters.store
-    stopped = [one.id for one in store.unfinished_mailings() if one.hold is MailingHold.SERVER]
-    for id in stopped:
-        apply_command(deps, id, MailingCommand.RESUME, now)
-    return stopped
 
 
 def unknown_deliveries_to(store: Store, id: int, addresses: Sequence[str]) -> list[UnknownDelivery]:

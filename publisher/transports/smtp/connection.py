@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import cast
 
-from publisher.core.delivery.relays import MailProvider, Relay, Security
+from publisher.core.delivery.relays import LOGIN_REFUSED, MailProvider, Relay, Security
 from publisher.transports.smtp.protocol import (
     MAX_UNREAD,
     ProtocolError,
@@ -343,7 +343,7 @@ async def _log_in(connection: SmtpConnection, relay: Relay) -> None:
     if reply.code != 235:
         said = mask_credentials(str(reply), relay.username, relay.password)
         raise ConnectionLost(
-            f"{connection.name}: the login was refused (check username and password in mail.relays): {said}"
+            f"{connection.name}: {LOGIN_REFUSED} (check username and password in mail.relays): {said}"
         )
 
 

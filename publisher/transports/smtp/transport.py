@@ -307,7 +307,7 @@ class Smtp:
 
     async def _open(self) -> SmtpConnection | Outcome:
         """A connection to the least loaded relay; those that failed recently are tried last."""
-        problem = ""
+        problems: list[str] = []
         tried: list[_RelayState] = []
         used_up: dict[str, datetime] = {}
         await self._await_closing()
@@ -325,8 +325,8 @@ class Smtp:
                 self._return_permit(state.relay)
                 if not isinstance(error, ConnectionLost):
                     raise
-                problem = str(error)
-                self._mark_failed(state, problem)
+                problems.append(str(error))
+                self._mark_failed(state, problems[-1])
                 continue
             state.failures, state.rests_until, state.problem = 0, 0.0, ""
             self._watch(connection, state)
@@ -334,7 +334,7 @@ class Smtp:
         if used_up and len(used_up) == len(self._relays):
             why, until = "; ".join(used_up), min(used_up.values())
             return Outcome(verdict=SendVerdict.DEFERRED, reply=why[:500], phase=Phase.QUOTA, until=until)
-        why = "; ".join([*([problem] if problem else []), *used_up]) or "every connection is in use"
+        why = "; ".join([*problems, *used_up]) or "every connection is in use"
         return Outcome(verdict=SendVerdict.DEFERRED, reply=why[:500], phase=Phase.CONNECT)
 
     def _watch(self, connection: SmtpConnection, state: _RelayState) -> None:

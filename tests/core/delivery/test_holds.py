@@ -104,6 +104,13 @@ def test_what_cannot_be_done_says_why(
             NIGHT,
             "550; goes on by itself at 2026-10-06 09:00 CEST; `publisher mailings resume 7` tries at once",
         ),
+        (
+            MailingHold.SERVER,
+            "mx:25: the login was refused: 535",
+            NIGHT,
+            "mx:25: the login was refused: 535; goes on by itself at 2026-10-06 09:00 CEST, or when "
+            "`publisher run` takes up another login; `publisher mailings resume 7` tries at once",
+        ),
     ],
 )
 def test_a_hold_says_why_until_when_and_what_to_do(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.core.delivery.relays import DomainLimit, Relay
+from publisher.core.delivery.relays import DomainLimit, Relay, Security, relays_left
 from publisher.core.delivery.throttling import (
     DOMAIN_REFUSALS,
     SERVER_REFUSALS,
@@ -237,6 +237,18 @@ def test_several_relays_take_the_sum_of_what_each_takes() -> None:
 def test_a_relay_without_a_rate_makes_the_sum_unlimited() -> None:
     assert combined_limits([_relay(rate=10), _relay()]) == (DomainLimit(), {})
     assert combined_limits([]) == (DomainLimit(), {})
+
+
+def test_only_a_relay_that_logs_in_as_before_is_still_the_same() -> None:
+    one, other = _relay(username="me", password="a"), declared.relay(host="o", port=25)
+    again = [
+        _relay(username="me", password="b"),
+        _relay(username="you", password="a"),
+        _relay(username="me", password="a", security=Security.TLS),
+    ]
+    for after in ([], [other], *([it, other] for it in again)):
+        assert relays_left([one, other], after) - {"o:25"} == {"h:25"}
+    assert relays_left([one, other], [other, _relay(username="me", password="a", rate=5)]) == frozenset()
 
 
 def test_brakes_only_get_longer() -> None:

@@ -371,17 +371,14 @@ TRIALS = (
     ),
     Trial(
         "The relay wants a password that the file does not have yet",
-        "Mail waits, and `status` says what the relay answered. With the new password it goes out once, "
-        "at once.",
-        [password("new"), post("one"), status("login was refused"), copies("one", 0), file("password", "new"),
-         taken_up("mail.relays[0].password_file"), logs("mailing_resumed"), copies("one")],
-    ),
-    Trial(
-        "Change the relay's settings while an operator has paused a mailing that it refused",
-        "It stays paused until the operator resumes it.",
-        [password("new"), post("one"), status("login was refused"), command("mailings", "pause", "1"),
-         file("password", "new"), taken_up("mail.relays[0].password_file"), status("paused by an operator"),
-         copies("one", 0), command("mailings", "resume", "1"), copies("one")],
+        "Mail waits, and `status` says what the relay answered. With the new password it goes on by itself, "
+        "once; what an operator paused stays paused.",
+        [password("new"), post("paused"), status("or when `publisher run` takes up another login"),
+         command("mailings", "pause", "1"), post("one"), shows("/feed.json", '"one"'), copies("one", 0),
+         file("password", "new"), taken_up("mail.relays[0].password_file"), logs("mailing_resumed"),
+         copies("one"), copies("paused", 0), status("paused by an operator"),
+         command("mailings", "resume", "1"), copies("paused")],
+        quick=True,
     ),
     Trial(
         "Make a DKIM key and turn it on",
@@ -597,9 +594,11 @@ TRIALS = (
     # Templates
     Trial(
         "Break a template of the pages",
-        "The old one stays in force, and `status` names file and line.",
+        "The old one stays in force, for commands too, and `status` names file and line.",
         [file(LAYOUT, "{% if %}"), problem("layout.html:1"), shows("/subscribe/daily", "The Harbour"),
-         remove(LAYOUT), fine()],
+         post("one"), command("publish", says="goes by the last good templates"),
+         shows("/feed.json", '"one"'), command("publish", "--send", "daily"), command("feeds", "rebuild"),
+         copies("one"), remove(LAYOUT), fine()],
     ),
     Trial(
         "A template of the site's own for digests",
@@ -611,8 +610,10 @@ TRIALS = (
     ),
     Trial(
         "Break a template of mails",
-        "The old one stays in force, and `status` names file and line.",
-        [file(DIGEST, "{% if %}"), problem("body.txt:1"), news("one"), remove(DIGEST), fine()],
+        "The old one stays in force, for commands too, and `status` names file and line.",
+        [file(DIGEST, "{% if %}"), problem("body.txt:1"), news("one"),
+         command("publish", "--send", "daily", says="goes by the last good templates"), news("two"),
+         remove(DIGEST), fine()],
     ),
     # Services, versions, users
     Trial(

@@ -4,7 +4,7 @@ All of it takes effect at once, also on a mailing that a run is sending: the UPD
 whether the mailing still runs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from publisher.core.delivery.mailing import (
     RefusalRuling,
     TransitionCause,
 )
+from publisher.core.delivery.relays import is_failure_of
 from publisher.core.delivery.throttling import SERVER_SCOPE, mailing_scope
 from publisher.core.mail.message import Recipe
 from publisher.core.publishing.log import LogKind
@@ -81,6 +82,24 @@ class MailingHolds:
         ready = update(mailings).where(mailings.c.state == MailingState.READY)
         with self._db.write() as connection:
             return connection.execute(ready.values(_paused(hold, why, until))).rowcount
+
+    def end_relay_pauses(self, relays: Collection[str], what: str = "") -> Sequence[int]:
+        theirs = select(mailings.c.id, mailings.c.state, mailings.c.hold_why).where(
+            is_(mailings.c.state, MailingState.READY)
+            | (is_(mailings.c.state, MailingState.PAUSED) & is_(mailings.c.hold, MailingHold.SERVER))
+        )
+        server = breakers.c.scope == SERVER_SCOPE
+        with self._db.write() as connection:
+            reply = connection.scalar(select(breakers.c.reply).where(server)) or ""
+            was_stopped = is_failure_of(reply, relays, what)
+            if was_stopped:
+                connection.execute(delete(breakers).where(server))
+            rows = connection.execute(theirs.order_by(mailings.c.id)).all()
+            paused = [row.id for row in rows if is_failure_of(row.hold_why, relays, what)]
+            for id in paused:
+                _set_status(connection, id, MailingStatus(state=MailingState.READY))
+            waited = [row.id for row in rows if was_stopped and row.state == MailingState.READY]
+            return sorted((*paused, *waited))
 
     def canary_sample(self, mailing: int) -> CanarySample:
         # A 5xx taken for a temporary failure counts as refused, and so does who bounced or complained since.
