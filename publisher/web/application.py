@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from publisher.app import App
 from publisher.app.webhooks import Webhooks
-from publisher.core.errors import PublisherError, SettingsError
+from publisher.core.errors import PublisherError, SettingsError, StoreError
 from publisher.core.posts.page_paths import APP_NAMES
 from publisher.core.subscribers.legacy_links import is_legacy_link
 from publisher.core.tokens import is_challenge, prove_site
@@ -159,7 +159,8 @@ class Application:
         except TooLarge:
             self.refused.count("bodies_too_large")
             await (await site.responses.error(413, scope, {"Connection": "close"}))(scope, receive, send)
-        except SettingsError as error:  # the secret is missing: a link may be good, and nobody can tell
+        except (SettingsError, StoreError) as error:
+            # The secret is missing, or the store does not answer: a link may be good, and nobody can tell.
             log.error("not_served", extra={"path": mask_token(scope["path"]), "reason": str(error)})
             if not started:
                 later = {**PLAIN_HEADERS, "Retry-After": "300"}

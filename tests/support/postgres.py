@@ -159,9 +159,9 @@ def admin(statement: str) -> list[tuple[Any, ...]]:
 
 def cut(url: str) -> int:
     """Ends every connection of others to a database, as a restart of its server does; returns how many."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        query = b"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-        return len(connection.execute(query + b" AND pid <> pg_backend_pid()").fetchall())
+    name = url.rpartition("/")[2]
+    query = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"  # noqa: S608
+    return len(admin(query))
 
 
 @contextlib.contextmanager

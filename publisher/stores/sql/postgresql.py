@@ -258,9 +258,10 @@ class PostgresqlDatabase(Database):
             raise self._error(error) from error
 
     def _connect_to_write(self) -> Connection:
-        if self._writer is not None:  # it was lost
-            self._writer.invalidate()
-            self._writer.close()
+        lost, self._writer = self._writer, None
+        if lost is not None and not lost.closed:
+            lost.invalidate()
+            lost.close()
         options: dict[str, Any] = {"isolation_level": "READ COMMITTED", "postgresql_readonly": False}
         return super()._connect_to_write().execution_options(**options, preserve_rowcount=True)
 
@@ -299,7 +300,7 @@ _KNOWN_ERRORS: tuple[tuple[tuple[str, ...], tuple[str, ...], str, str], ...] = (
     ),
     (
         ("3D",),
-        ("database ",),
+        (" does not exist",),
         "there is no such database ({what})",
         "make it with `createdb`, or correct store.url",
     ),

@@ -48,9 +48,18 @@ def test_a_service_goes_on_when_its_connections_are_cut_and_after_a_kill(
             for number in range(3):
                 bench.wait(lambda: postgres.cut(database) > 0, "connections are cut")
                 bench.news(f"after a cut {number}")
+            name = database.rpartition("/")[2]
+            postgres.admin(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+            postgres.cut(database)
             page = re.search(rb"http[^\s>]*(/unsubscribe/[^\s>]+)", relay.accepted[0].data)
             assert page is not None
-            assert bench.get(page[1].decode()).status_code == 200
+            link = page[1].decode()
+            answer = bench.get(link)
+            assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+            assert bench.get("/feed.atom").status_code == 200
+            postgres.admin(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+            bench.wait(lambda: bench.get(link).status_code == 200, "the reader's page is back")
+            bench.news("after it was gone")
             with bench.unasked():
                 assert bench.down(signal.SIGKILL) == -signal.SIGKILL
                 bench.up()

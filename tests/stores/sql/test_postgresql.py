@@ -184,6 +184,23 @@ def test_a_connection_that_the_server_ended_is_made_anew(store: Any, url: str) -
         assert store.meta("b") == str(n)
 
 
+def test_while_the_database_takes_no_connections_each_call_is_one_line_and_then_all_goes_on(
+    store: Any, url: str
+) -> None:
+    store.set_meta("a", "1")
+    name = url.rpartition("/")[2]
+    postgres.admin(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    postgres.cut(url)
+    for _ in range(3):
+        with pytest.raises(StoreError, match="PostgreSQL does not answer"):
+            store.set_meta("b", "2")
+        with pytest.raises(StoreError, match="PostgreSQL does not answer"):
+            store.meta("a")
+    postgres.admin(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    store.set_meta("b", "3")
+    assert (store.meta("a"), store.meta("b")) == ("1", "3")
+
+
 def test_readers_see_one_state_and_do_not_write(store: Any) -> None:
     store.set_meta("a", "1")
     with store._db.read() as connection:
