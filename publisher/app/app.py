@@ -454,8 +454,9 @@ class App(OpenSite):
         return services.returned_mail.read_returned_mail(self.deps, raw, self.clock(), legacy_verdict)
 
     def _forget_reports(self) -> None:
-        """Forgets mail that came back longer ago than it is kept."""
+        """Forgets mail that came back, and acts in the audit log, longer ago than they are kept."""
         now = self.clock()
+        self.store.forget_acts(now - self.settings.store.audit_retention)
         self.store.forget_reports(now - self.settings.mail.bounces.retention, now)
         self.store.forget_webhooks(now)
 
@@ -484,7 +485,9 @@ class App(OpenSite):
             return read(self.deps, messages, now, legacy_verdict, stopping=stopping)
 
     def housekeeping(self) -> None:
-        """Deletes old sign-ups that nobody confirmed, and mail that came back longer ago than it is kept."""
+        """Deletes old sign-ups that nobody confirmed, and mail that came back and acts longer ago than these
+        are kept.
+        """
         services.subscribe.forget_pending(self.store, self.clock())
         self._forget_reports()
 

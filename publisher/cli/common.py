@@ -14,6 +14,7 @@ import click
 
 from publisher.app import App, fixed, wall_clock
 from publisher.app.backup import check_identity, must_not_be_lost
+from publisher.cli.audit import record_at_end
 from publisher.cli.help import (
     STYLE,
     colored,
@@ -73,6 +74,8 @@ class SiteOptions:
         click.get_current_context().call_on_close(app.close)
         if not anew:
             must_not_be_lost(app)
+        if not reads:
+            record_at_end(app, say)
         if not (reads or alone):
             check_identity(app)
         if reads:

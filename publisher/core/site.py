@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from urllib.parse import urlsplit
 
 from publisher.core.caching import lazy
@@ -248,6 +249,30 @@ class ServiceRecord:
     def name(self) -> str:
         """ "`publisher run` (pid 12 on web1)"."""
         return f"`publisher run` (pid {self.pid} on {self.host})"
+
+
+class AuditDoor(StrEnum):
+    """By what an act was done."""
+
+    COMMAND = "command"
+    ADMIN = "admin"
+    API = "api"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One act of a person. `who` is the name of a token, or a user of this machine; `act` is named as the
+    command is ("mailings pause"), `about` its words without addresses; `subscriber` is the number of the one
+    concerned.
+    """
+
+    at: datetime
+    who: str
+    via: AuditDoor
+    act: str
+    about: str = ""
+    subscriber: int | None = None
+    done: bool = True
 
 
 def differences(

@@ -36,6 +36,7 @@ from publisher.ports.delivery import (
 )
 from publisher.ports.publishing import (
     AdoptedIdsFile,
+    AuditStore,
     DocumentStore,
     FeedRedirectsFile,
     FeedStore,
@@ -50,6 +51,7 @@ from publisher.ports.subscribers import MeasureStore, PlanningStore, SignUpStore
 
 __all__ = [
     "AdoptedIdsFile",
+    "AuditStore",
     "Cadence",
     "Clock",
     "CohortPosts",
@@ -99,6 +101,7 @@ class Store(
     QuotaStore,
     PublishStateStore,
     ServiceStore,
+    AuditStore,
     ReconcilingStore,
     MeasureStore,
     Protocol,

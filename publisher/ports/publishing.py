@@ -25,7 +25,7 @@ from publisher.core.publishing.adoption import OldEntry
 from publisher.core.publishing.incremental import IndexUpdate, PostKeys
 from publisher.core.publishing.log import LogHead, LogKind, LogRow, PublishedPost
 from publisher.core.publishing.plan import Plan
-from publisher.core.site import ServiceRecord, SettingsGeneration
+from publisher.core.site import AuditEntry, ServiceRecord, SettingsGeneration
 from publisher.core.times import LastEntry
 
 
@@ -231,6 +231,30 @@ class ServiceStore(Protocol):
 
     def generation(self, number: int | None = None) -> SettingsGeneration | None:
         """A generation, or else the latest."""
+        ...
+
+
+class AuditStore(Protocol):
+    """What people did."""
+
+    def record_act(self, entry: AuditEntry) -> None:
+        """Adds an act."""
+        ...
+
+    def acts(self, *, before: int | None = None, limit: int) -> Sequence[tuple[int, AuditEntry]]:
+        """(number, act) of at most `limit` acts with a number below `before`, the newest first."""
+        ...
+
+    def acts_about(self, key: str) -> Sequence[AuditEntry]:
+        """The acts about the subscriber with an address, by its key; the oldest first."""
+        ...
+
+    def subscriber_number(self, key: str) -> int | None:
+        """The number that stands for an address, by its key; None if no subscriber has it."""
+        ...
+
+    def forget_acts(self, before: datetime) -> int:
+        """Deletes the acts before then; returns how many."""
         ...
 
 

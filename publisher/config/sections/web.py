@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 from publisher.config.declaration import Section, SectionValues, setting
 from publisher.config.types import (
     BOOL,
+    DURATION_PATTERN,
     LINE,
     PATH,
     PERIOD,
@@ -17,6 +18,7 @@ from publisher.config.types import (
     HoldsSecret,
     InvalidValue,
     SettingType,
+    read_duration,
     read_filled,
     read_text,
     read_url,
@@ -109,6 +111,17 @@ def locate_store(path: str, folder: Path) -> str:
     return path if path.startswith("postgresql:") else f"sqlite:///{folder / path}"
 
 
+def read_audit_retention(value: object) -> timedelta:
+    """How long acts are kept."""
+    kept = read_duration(value)
+    if not timedelta(days=1) <= kept <= timedelta(days=3660):
+        raise InvalidValue
+    return kept
+
+
+AUDIT_RETENTION = SettingType(
+    'a duration from "1d" to "3660d"', read_audit_retention, text_schema(DURATION_PATTERN)
+)
 LISTEN = SettingType(
     '"address:port" such as "127.0.0.1:8000"',
     read_listen,
@@ -253,6 +266,11 @@ class StoreSettings(SectionValues):
     )
     password_file: Path | None = setting(
         PATH, help="A file that holds only that password.", shown='".publisher/store-password"'
+    )
+    audit_retention: timedelta = setting(
+        AUDIT_RETENTION,
+        help="How long the audit log keeps what people did with commands, the admin pages and the API.",
+        default="400d",
     )
 
 

@@ -162,6 +162,10 @@ def export_data(deps: Deps, address: str) -> dict[str, Any]:
         "refusals_left": {
             severity: max(most - count_refusals(counted, severity), 0) for severity, most in limits.items()
         },
+        "acts": [
+            {"at": one.at, "act": one.act, "via": one.via, "by": one.who, "done": one.done}
+            for one in store.acts_about(key)
+        ],
         "confirmation_mails": asked and {"sent": list(asked.sent), "never_again_since": asked.never},
     }
 

@@ -51,7 +51,7 @@ from publisher.stores.sql.schema.columns import (
     reference,
 )
 
-SCHEMA = "0023"
+SCHEMA = "0024"
 """The schema this version writes: the head of migrations/versions."""
 
 MAILING = "mailing"

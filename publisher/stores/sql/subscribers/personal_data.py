@@ -45,6 +45,7 @@ from publisher.stores.sql.schema.tables import (
     mailing_posts,
     mailings,
 )
+from publisher.stores.sql.subscribers.audit_log import forget_subscriber
 from publisher.stores.sql.subscribers.subscription_rows import select_subscriptions, subscription_value
 
 _FOR_ONE = (MailingKind.CONFIRM, MailingKind.ACCOUNT)
@@ -164,6 +165,7 @@ def erase_person(connection: Connection, key: str, now: datetime) -> int:
     connection.execute(update(subscriptions).where(these, has_delivery()).values(left))
     connection.execute(delete(subscriptions).where(these, ~has_delivery()))
     person = rows[0].subscriber
+    forget_subscriber(connection, person)
     delete_addresses(connection, [person])
     nobody = {"address": f"{person}@{NOBODY}", "address_key": f"{person:064x}"}
     connection.execute(update(subscribers).where(subscribers.c.id == person).values(nobody))
