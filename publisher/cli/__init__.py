@@ -23,7 +23,7 @@ COMMANDS = {
     "check": ("publisher.cli.site", "Check settings, posts and mails; report findings as path:line: reason."),
     "posts": ("publisher.cli.posts", "List post files: published or not, and why."),
     "adopt": ("publisher.cli.posts", "Take over the ids of an existing feed."),
-    "convert": ("publisher.cli.convert", "Convert a Ghost or WordPress export to Markdown posts."),
+    "convert": ("publisher.cli.convert", "Convert a Ghost, WordPress or Substack export to Markdown posts."),
     "plan": ("publisher.cli.publish", "Show what `publish` would do now."),
     "simulate": ("publisher.cli.preview", "Show what would be published and mailed up to a future date."),
     "publish": (

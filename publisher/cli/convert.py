@@ -18,6 +18,7 @@ from publisher.convert.blog import PLATFORMS, Conversion, convert_blog, read_exp
             "publisher convert ghost export.json posts --dry-run",
         ),
         ("Convert, with pictures", "publisher convert ghost export.json posts --pictures content/images"),
+        ("Convert the archive of a Substack", "publisher convert substack export.zip posts"),
     )
 )
 @click.argument("platform", type=NearestChoice(list(PLATFORMS)))
@@ -39,7 +40,7 @@ def convert(
 
     Posts that only members, paying readers or holders of a password could read are marked hidden. Existing
     files are never overwritten. To keep the ids that feed readers know, adopt the same export before the
-    first publish: `publisher adopt FILE`.
+    first publish: `publisher adopt FILE`. Of a Substack, adopt the feed, because the archive has no ids.
     """
     export = read_export(platform, file)
     with progress_line(time.monotonic) as progress:

@@ -18,22 +18,31 @@ from publisher.convert.markdown_writer import MarkdownWriter
 from publisher.convert.platform_html import html_of_wordpress, rewrite_cards
 from publisher.core.errors import OutputError, Refused
 from publisher.core.publishing.adoption import BlogExport, ExportedPost, ExportState
-from publisher.fetching.blog_exports import URL_PLACEHOLDER, read_ghost_export, read_wordpress_export
+from publisher.fetching.blog_exports import (
+    URL_PLACEHOLDER,
+    read_ghost_export,
+    read_substack_export,
+    read_wordpress_export,
+)
 from publisher.ports import Progress
 
 PLATFORMS: Mapping[str, Callable[[bytes], BlogExport | None]] = {
     "ghost": read_ghost_export,
     "wordpress": read_wordpress_export,
+    "substack": read_substack_export,
 }
 """The platforms whose exports are read, by the name the command line takes."""
 
 HOW_TO_EXPORT = {
     "ghost": "export it in Ghost under Settings > Import/Export > Export > Content",
     "wordpress": "export it in WordPress under Tools > Export > All content",
+    "substack": "export it in Substack under Settings > Export, and name the zip file",
 }
 
 UPLOADS = {"ghost": "content/images", "wordpress": "wp-content/uploads"}
-"""Where each platform keeps uploaded pictures, below the root of the blog."""
+"""Where each platform keeps uploaded pictures, below the root of the blog. Substack keeps them elsewhere, and
+exports none.
+"""
 
 PICTURES = "images"
 """The folder for pictures, beside the posts."""
@@ -89,11 +98,9 @@ def convert_blog(platform: str, export: BlogExport, pictures: Path | None, progr
     for number, (post, name) in enumerate(zip(export.posts, names, strict=True)):
         progress("converting posts", number, len(export.posts))
         lost: Counter[str] = Counter()
-        html = (
-            post.html.replace(URL_PLACEHOLDER, "")
-            if platform == "ghost"
-            else html_of_wordpress(post.html, export.attachments, lost)
-        )
+        html = post.html.replace(URL_PLACEHOLDER, "") if platform == "ghost" else post.html
+        if platform == "wordpress":
+            html = html_of_wordpress(html, export.attachments, lost)
         body = _markdown(html, locate, lost)
         if not body and post.state is ExportState.PUBLISHED:
             lost["post without a body"] += 1
@@ -142,13 +149,13 @@ class _PictureFinder:
     """
 
     def __init__(self, platform: str, export: BlogExport, folder: Path | None, made: Conversion) -> None:
-        self._uploads, self._folder, self._made = UPLOADS[platform], folder, made
+        self._uploads, self._folder, self._made = UPLOADS.get(platform, ""), folder, made
         self._host = urlsplit(export.url).hostname
 
     def __call__(self, url: str) -> str:
         """The new address of a link or picture: relative to the posts for a picture that was copied."""
         url = url.strip()
-        path = self._uploaded_path(url)
+        path = self._uploaded_path(url) if self._uploads else None
         if path is None:
             return url
         for candidate in dict.fromkeys((path, _SIZED.sub("", path), _SCALED.sub("", path))):

@@ -1,5 +1,5 @@
-"""Bodies as Ghost and WordPress keep them, rewritten as plain HTML. What has no meaning outside the old
-platform is taken out and named.
+"""Bodies as Ghost, WordPress and Substack keep them, rewritten as plain HTML. What has no meaning outside the
+old platform is taken out and named.
 
 In a parsed body, Ghost's cards are recognized by the classes its renderer writes (kg-...-card), WordPress's
 blocks by theirs (wp-block-...). A classic WordPress body is not HTML yet: its paragraphs end at blank lines
@@ -26,6 +26,7 @@ LOST_CARDS = {
     "wp-block-query": "list of posts",
     "sharedaddy": "share buttons",
     "subscription-widget-wrap": "sign-up form",
+    "subscription-widget-wrap-editor": "sign-up form",
 }
 """Blocks that only work on the old platform, by their class."""
 
@@ -78,6 +79,8 @@ def rewrite_cards(body: BeautifulSoup, lost: Counter[str]) -> None:
     for name, what in LOST_CARDS.items():
         for card in body.select(f".{name}"):
             _take_out(card, what, lost)
+    for link in body.select('a[href^="%%"]'):  # Substack's "Share" and "Leave a comment"
+        _take_out(link.find_parent(class_="button-wrapper") or link, "button", lost)
     for rewrite in (
         _callouts,
         _toggles,

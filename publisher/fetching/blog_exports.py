@@ -1,15 +1,23 @@
-"""Reads what blogs export: WordPress's file (Tools > Export) and Ghost's (Settings > Import/Export > Export).
+"""Reads what blogs export: WordPress's file (Tools > Export), Ghost's (Settings > Import/Export > Export) and
+Substack's archive (Settings > Export).
 
 WordPress writes WXR, RSS 2.0 with elements of its own, as wp-admin/includes/export.php does; their namespace
 holds a version, so they are recognized by their local names. Ghost writes JSON in its own import format
 (docs.ghost.org/migration/custom), which Ghost 1 to 6 wrap in {"db": [...]}; its RSS feed has the post's id
-as its guid.
+as its guid. Substack's archive is a zip of posts.csv and posts/<post_id>.html, as Ghost's own migration tool
+reads it (TryGhost/migrate, mg-substack); it names neither the blog's address nor ids of its feed.
 """
 
+import csv
+import io
 import json
 import re
+import zipfile
+import zlib
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from html import escape
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -43,6 +51,12 @@ _INTERNAL = frozenset(
     ]
 )
 """Kinds of items that are no writing of an author's."""
+
+LARGEST_MEMBER = 64_000_000
+"""Bytes of one file in an archive."""
+
+_SUBSTACK_COLUMNS = frozenset({"post_id", "post_date", "is_published", "type", "audience", "title"})
+_SUBSTACK_AUDIENCES = {"": "", "everyone": "", "only_free": "members", "only_paid": "paid"}
 
 Json = dict[str, Any]
 
@@ -299,3 +313,55 @@ def _ghost_time(row: Json, key: str) -> datetime | None:
     except (ValueError, OverflowError, OSError):
         return None
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def read_substack_export(data: bytes) -> BlogExport | None:
+    """The archive in `data`; None if it is not one of Substack's."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            names = frozenset(archive.namelist())
+            table = next((name for name in sorted(names) if name.split("/")[-1] == "posts.csv"), "")
+            rows = list(csv.DictReader(io.StringIO(_member(archive, table), newline=""))) if table else []
+            if not rows or not rows[0].keys() >= _SUBSTACK_COLUMNS:
+                return None
+            texts = [{key: (row.get(key) or "").strip() for key in rows[0] if key} for row in rows]
+            posts: list[ExportedPost] = []
+            for row in texts:
+                file = f"{table.removesuffix('posts.csv')}posts/{row['post_id']}.html"
+                if row["type"] != "page":
+                    posts.append(_substack_post(row, _member(archive, file) if file in names else ""))
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError, EOFError, csv.Error):
+        return None  # damaged, encrypted, or compressed by an unknown method
+    posts.sort(key=lambda post: (post.published or datetime.max.replace(tzinfo=UTC), post.slug))
+    pages = len(texts) - len(posts)
+    return BlogExport(posts=tuple(posts), others={"page": pages} if pages else {})
+
+
+def _substack_post(row: Mapping[str, str], html: str) -> ExportedPost:
+    slug = row["post_id"].partition(".")[2]
+    if recording := row.get("podcast_url", ""):
+        html = f'<audio controls src="{escape(recording)}"></audio>{html}'
+    try:
+        published = datetime.fromisoformat(row["post_date"])
+        published = published.astimezone(UTC) if published.tzinfo else published.replace(tzinfo=UTC)
+    except ValueError:
+        published = None
+    is_public = row["is_published"].lower() == "true"
+    return ExportedPost(
+        id="",
+        slug=slug,
+        title=row["title"],
+        html=html,
+        url=f"/p/{slug}" if slug else "",
+        state=ExportState.PUBLISHED if is_public else ExportState.DRAFT,
+        restricted=_SUBSTACK_AUDIENCES.get(row["audience"], row["audience"]),
+        published=published,
+        excerpt=row.get("subtitle", ""),
+    )
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> str:
+    """The text of a file in an archive. Raises OSError: it is too large."""
+    if archive.getinfo(name).file_size > LARGEST_MEMBER:
+        raise OSError(f"{name} has more than {LARGEST_MEMBER:,} bytes")
+    return archive.read(name).decode("utf-8-sig", "replace")

@@ -50,6 +50,11 @@ class ForeignFeedReader:
             feed = feed_of_export(export)
         else:
             feed = read_xml(head, where)
+        if feed is None and data[:4] == b"PK\x03\x04":
+            what = "an archive, which has no ids of the old feed"
+            raise Refused(
+                where, what, "adopt the address of the old feed; ids of older posts follow its rule"
+            )
         if feed is None:
             raise Refused(
                 where, "no Atom, RSS or JSON feed, and no export", "name the address of the feed itself"

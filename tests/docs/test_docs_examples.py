@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import shutil
+import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -118,6 +119,10 @@ def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("new", "cur", "tmp"):
         (site / "Maildir" / name).mkdir(parents=True)
     (site / "export.json").write_text(json.dumps({"db": [{"data": {"posts": [], "tags": [], "users": []}}]}))
+    with zipfile.ZipFile(site / "export.zip", "w") as archive:
+        archive.writestr(
+            "posts.csv", "post_id,post_date,is_published,type,audience,title\n1.a,,true,newsletter,,A\n"
+        )
     [url] = (
         one["url"] for one in json.loads(call("posts", "list", "--json").stdout) if "hello" in one["url"]
     )

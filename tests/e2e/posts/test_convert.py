@@ -4,6 +4,7 @@ ids.
 
 import json
 import subprocess
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -151,3 +152,76 @@ def test_what_is_no_export_is_said(tmp_path: Path) -> None:
     said = convert("ghost", tmp_path / "a.json", tmp_path / "posts", code=1).stderr
     assert "not an export of Ghost; export it in Ghost under Settings" in said
     assert "cannot be read" in convert("wordpress", tmp_path / "b.xml", tmp_path / "posts", code=1).stderr
+
+
+SUBSTACK = """post_id,post_date,is_published,email_sent_at,inbox_sent_at,type,audience,title,subtitle,\
+podcast_url
+101.ebb,2024-03-01T08:00:00.000Z,true,2024-03-01T08:00:00.000Z,,newsletter,everyone,"Ebb, and flow",Of tides,
+102.crew,2024-04-01T08:00:00.000Z,true,,,newsletter,only_paid,For the crew,,
+103.talk,2024-05-01T08:00:00.000Z,true,,,podcast,everyone,A talk,,https://cdn.example/talk.mp3
+104.,,false,,,newsletter,everyone,,,
+105.about,2024-01-01T08:00:00.000Z,true,,,page,everyone,About,,
+"""
+BODY = """<p>The <em>ebb</em>.</p><div class="subscription-widget-wrap-editor" data-attrs="{}"><p>Thanks!</p>
+<form><input type="email"></form></div><p class="button-wrapper">
+<a class="button primary" href="%%share_url%%"><span>Share</span></a></p>
+<div class="captioned-image-container"><figure><a class="image-link image2"
+href="https://substackcdn.com/boat.jpg"><div class="image2-inset"><picture><source type="image/webp"
+srcset="https://substackcdn.com/w/boat.jpg 424w"><img src="https://substackcdn.com/boat.jpg" alt="A boat">
+</picture></div></a><figcaption class="image-caption">The boat</figcaption></figure></div>"""
+
+
+def test_a_substack_archive_comes_with_its_posts_and_the_feed_gives_their_ids(
+    site: Any, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:
+        archive.writestr("posts.csv", SUBSTACK)
+        archive.writestr("posts/101.ebb.html", BODY)
+        archive.writestr("posts/102.crew.html", f"<p>{PAID}</p>")
+        archive.writestr("posts/103.talk.html", "<p>Listen.</p>")
+        archive.writestr("email_list.quay.csv", "email\nann@example.org\n")
+    said = convert("substack", tmp_path / "export.zip", site.posts)
+    assert said.stderr.splitlines()[-1].endswith("(1 draft; 1 hidden: 1 paid)")
+    assert {line.partition(": ")[2] for line in said.stdout.splitlines()} >= {
+        "page (no post), 1",
+        "sign-up form, 1 (first in ebb.md)",
+        "button, 1 (first in ebb.md)",
+    }
+    text = (site.posts / "ebb.md").read_text("utf-8")
+    assert 'title: "Ebb, and flow"\nslug: "ebb"\naliases: ["/p/ebb"]\ndate: 2024-03-01T08:00:00Z\n' in text
+    assert 'excerpt: "Of tides"\n' in text
+    assert "![A boat](https://substackcdn.com/boat.jpg)" in text
+    assert "Thanks!" not in text
+    assert "https://cdn.example/talk.mp3" in (site.posts / "talk.md").read_text("utf-8")
+    refused = site.run("adopt", str(tmp_path / "export.zip"), code=1).stderr
+    assert "an archive, which has no ids of the old feed; adopt the address of the old feed" in refused
+    old = "https://quay.substack.com/p/talk"
+    (tmp_path / "feed.xml").write_text(
+        f"<rss version='2.0'><channel><title>Quay</title><item><title>A talk</title><link>{old}</link>"
+        f"<guid isPermaLink='false'>{old}</guid><pubDate>Wed, 01 May 2024 08:00:00 GMT</pubDate></item>"
+        "<item><title>Ebb, and flow</title><link>https://quay.substack.com/p/ebb</link>"
+        "<guid isPermaLink='false'>https://quay.substack.com/p/ebb</guid></item></channel></rss>"
+    )
+    settings = (site.folder / "publisher.toml").read_text("utf-8")
+    site.settings(f'{settings}\n[posts]\npages = true\npermalink = "/p/:slug/"\n')
+    site.run("adopt", str(tmp_path / "feed.xml"))
+    assert not any(finding["error"] for finding in site.json("check")["findings"])
+    site.publish("2024-06-01T10:00:00Z")
+    ids = {item["title"]: item["id"] for item in site.feed()["items"]}
+    assert ids == {"A talk": old, "Ebb, and flow": "https://quay.substack.com/p/ebb"}
+    assert PAID.encode() not in b"".join(site.documents().values())
+
+
+def test_a_zip_that_is_no_archive_of_substack_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "export.zip"
+    for names in ({"a.txt": "x"}, {"posts.csv": ""}, {"posts.csv": "title\nx\n"}):
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, text in names.items():
+                archive.writestr(name, text)
+        assert "not an export of Substack; export it" in convert("substack", file, tmp_path, code=1).stderr
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("posts.csv", SUBSTACK * 50)
+    data = bytearray(file.read_bytes())
+    data[60:90] = bytes(30)
+    file.write_bytes(data)
+    assert "not an export of Substack" in convert("substack", file, tmp_path, code=1).stderr
