@@ -165,7 +165,10 @@ def show(site: SiteOptions, as_json: bool, address: str) -> None:
         echo(line)
     for one in dossier["reports"]:
         reply = f": {one['reply']}" if one["reply"] else ""
-        echo(f"{one['kind']} reported  {utc(one['at'])}  mailing {one['mailing']}  {one['effect']}{reply}")
+        by = f" by {one['provider']}" if one["provider"] else ""
+        echo(
+            f"{one['kind']} reported{by}  {utc(one['at'])}  mailing {one['mailing']}  {one['effect']}{reply}"
+        )
     asked = dossier["confirmation_mails"]
     if asked:
         echo(f"confirmation mails sent to this mailbox lately: {len(asked['sent'])}")

@@ -133,3 +133,17 @@ def test_a_server_that_drips_for_ever_is_left(monkeypatch: pytest.MonkeyPatch) -
 def test_refusals_are_no_output_errors(server: Server) -> None:
     with pytest.raises(Refused):
         HttpClient().get(f"{server.url}nothing", HERE)
+
+
+def test_what_is_got_once_is_what_stands_there_itself_on_the_open_internet(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private = HttpClient().get_once(f"{server.url}feed.xml", 100)
+    assert (private.status, private.summary) == (0, "127.0.0.1 is an address of a private network")
+    assert HttpClient().get_once("file:///etc/passwd", 100).status == 0
+    assert not server.asked
+    monkeypatch.setattr(http_client, "checked_address", lambda host, port, trusted: host)
+    assert HttpClient().get_once(f"{server.url}feed.xml", 3).text == "<rs"
+    moved = HttpClient().get_once(f"{server.url}moved", 100)
+    assert (moved.status, moved.summary) == (0, "it redirects elsewhere")
+    assert len(server.asked) == 2
