@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from publisher.app import App, PublishReport
 from publisher.core.delivery.relays import LOGIN_REFUSED, relays_left
-from publisher.core.errors import PublisherError, StoreError
+from publisher.core.errors import PublisherError
 from publisher.core.posts.post import describe_wait
 from publisher.core.publishing.log import LogKind
 from publisher.core.publishing.plan import HoldReason, Plan, changes_of_kind, describe_held
@@ -95,7 +95,7 @@ class Ticker:
     def start(self) -> None:
         """Starts ticking with a publish, for what became due while no process was running."""
         self.check_clock(running_seconds())  # what later readings are compared with
-        self._try_relays(frozenset(relay.name for relay in self.app.relays), LOGIN_REFUSED)
+        self._resume([relay.name for relay in self.app.relays], NEW_RELAYS, LOGIN_REFUSED)
         self._scheduler.start()
         threading.Thread(target=self._watch_clock, name="clock", daemon=True).start()
 
@@ -134,15 +134,15 @@ class Ticker:
         before, self.app = self.app, app
         with suppress(PublisherError):  # the publish that follows says it
             self._log_settings(app.settings_changes())
-        self._try_relays(relays_left(before.relays, app.relays))
+        self._resume(relays_left(before.relays, app.relays), NEW_RELAYS)
         for job in self._paced:
             job.repeat_every(app.settings.schedule.publish_every)
 
-    def _try_relays(self, relays: Collection[str], what: str = "") -> None:
-        """Goes on with mail that stopped because of one of these relays, with the settings of now."""
-        with suppress(StoreError):  # a pause also ends by itself, later
+    def _resume(self, relays: Collection[str], why: str, what: str = "") -> None:
+        """Goes on with mail that stopped because of one of these relays, or the outbox, and `what` it did."""
+        with suppress(PublisherError):  # a pause also ends by itself, later
             for id in self.app.store.end_relay_pauses(relays, what):
-                log.info("mailing_resumed", extra={"mailing": id, "reason": NEW_RELAYS})
+                log.info("mailing_resumed", extra={"mailing": id, "reason": why})
 
     def _must_end(self) -> bool:
         """Whether a job has to end at the next opportunity."""
@@ -341,6 +341,7 @@ class Ticker:
 
     def deliver(self) -> None:
         """Sends what is due; stops between two messages when the process has to end."""
+        self._check_disks()
         stats, unknown = self.app.deliver(stopping=self._must_end)
         if stats.total or unknown > self._unknown:
             words = ("accepted", "rejected", "deferred", "skipped")
@@ -358,6 +359,13 @@ class Ticker:
         if note and note != self._in_outbox:
             log.warning("mail_in_outbox", extra={"reason": note})
         self._in_outbox = note
+
+    def _check_disks(self) -> None:
+        """Logs which disks are full. Once one has space again, mail for the outbox goes on."""
+        before = self._faults.get(("disk_full", ""), frozenset())
+        self._log_faults("disk_full", self.app.full_disks(), level=logging.ERROR)
+        if before - self._faults["disk_full", ""]:
+            self._resume((str(self.app.outbox),), "the disk has space again")
 
     def read_bounces(self) -> None:
         """Reads the mail that came back since the last time."""

@@ -397,18 +397,18 @@ class App(OpenSite):
         found: dict[str, Any] = services.status.status(self.deps, self.clock())
         found["service"] = service_status(self)
         now = self.clock()  # a full disk cannot be recorded in the store
-        full = [{"area": "disk", "since": now, "text": text} for text in self._full_disks()]
+        full = [{"area": "disk", "since": now, "text": text} for text in self.full_disks()]
         return found | {"problems": [*found["problems"], *full]}
 
-    def _full_disks(self) -> list[str]:
+    def full_disks(self) -> list[str]:
         """A sentence for each folder of this site on a disk that is almost full."""
         full: dict[int, str] = {}
         for folder in (self.state, self.public, self.outbox):
             with suppress(OSError):
                 disk, free = folder.stat().st_dev, shutil.disk_usage(folder).free
                 if free < LEAST_FREE:
-                    text = f"{folder}: the disk is full, {free // 1000:,} kB are free; free some space"
-                    full.setdefault(disk, text)
+                    least = f"less than {LEAST_FREE // 1000} kB are free"
+                    full.setdefault(disk, f"{folder}: the disk is full, {least}; free some space")
         return list(full.values())
 
     def migrate(self) -> tuple[str, str]:

@@ -200,8 +200,10 @@ def service_status(site: "OpenSite") -> dict[str, Any] | None:
     settings = site.store.generation(record.generation)
     shown = ("host", "pid", "version", "web_only", "generation", "started_at", "heartbeat_at", "stopped_at")
     worked = ("published_at", "delivered_at", "served_at", "problem", "problem_since")
+    runs = running_service(site) is not None
     return {
-        "alive": running_service(site) is not None and record.is_alive(site.real()),
+        "runs": runs,
+        "alive": runs and record.is_alive(site.real()),
         **{name: getattr(record, name) for name in (*shown, *worked)},
         "settings_at": settings.at if settings else None,
         "restart": list(record.restart),

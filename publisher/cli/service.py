@@ -233,6 +233,8 @@ class Service:
                 notify(WATCHDOG)
             try:
                 self._register.beat(worked)
+                if failed:
+                    log.info("over", extra={"fault": "heartbeat_failed", "reason": failed})
                 failed = ""
             except Refused as error:
                 self._end_with(error)

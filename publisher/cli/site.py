@@ -266,6 +266,8 @@ def service_in_words(service: Mapping[str, Any], zone: str) -> str:
     who = f"pid {service['pid']} on {service['host']}, version {service['version']}"
     if service["stopped_at"]:
         return f"none; {who}, stopped at {local_time(service['stopped_at'], zone)}"
+    if service["runs"] and not service["alive"]:
+        return f"{who}, runs, but has recorded nothing since {local_time(service['heartbeat_at'], zone)}"
     if not service["alive"]:
         return f"none; {who}, was last heard of at {local_time(service['heartbeat_at'], zone)}"
     parts = [("served", service["served_at"])]

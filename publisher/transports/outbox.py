@@ -9,6 +9,7 @@ Files are written in threads, so that connections share the disk's flushes (meas
 """
 
 import contextlib
+import errno
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -63,6 +64,10 @@ class Outbox:
         return Outcome(verdict=SendVerdict.DEFERRED, reply="never arrived in the outbox")
 
 
+NOT_THE_MESSAGE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+"""Errors that every message would meet: the folder is at fault, and no message loses an attempt."""
+
+
 class OutboxSession:
     """One message at a time: offer, then commit or drop."""
 
@@ -78,6 +83,8 @@ class OutboxSession:
         try:
             new = await in_thread(write_part, path, message.data)
         except OSError as error:
+            if error.errno in NOT_THE_MESSAGE:
+                return replace(cannot_write(self._folder, error), phase=Phase.SENDER)
             return cannot_write(path, error)
         if not new:
             return ALREADY_THERE

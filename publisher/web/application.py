@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from publisher.app import App
 from publisher.app.webhooks import Webhooks
-from publisher.core.errors import PublisherError, SettingsError, StoreError
+from publisher.core.errors import OutputError, PublisherError, SettingsError, StoreError
 from publisher.core.posts.page_paths import APP_NAMES
 from publisher.core.subscribers.legacy_links import is_legacy_link
 from publisher.core.tokens import is_challenge, prove_site
@@ -77,6 +77,7 @@ class Application:
         self._used_tokens = UsedTokens(forgot=lambda: self.refused.count("form_tokens_forgotten_early"))
         self._clients = NetworkCounter()
         self.webhooks = WebhookRoute(self.refused)
+        self._fault = ""
         self._site = self.prepare(app)
         self.connection_limits = ConnectionLimits(self._site.proxies, self.refused.count)
 
@@ -149,19 +150,22 @@ class Application:
 
         try:
             if scope["method"] == "POST" and (moved := site.app.opened.problem()):
-                log.error("not_served", extra={"path": mask_token(scope["path"]), "reason": moved})
+                self._log_fault(moved, scope["path"])
                 later = {**PLAIN_HEADERS, "Retry-After": "300"}
                 await PlainTextResponse(UNAVAILABLE, 503, later)(scope, receive, send)
                 return
             await self._dispatch(site, scope, receive, watched)
+            if self._fault and scope["method"] == "POST":
+                self._log_fault("")
         except ClientDisconnected:
             return
         except TooLarge:
             self.refused.count("bodies_too_large")
             await (await site.responses.error(413, scope, {"Connection": "close"}))(scope, receive, send)
-        except (SettingsError, StoreError) as error:
-            # The secret is missing, or the store does not answer: a link may be good, and nobody can tell.
-            log.error("not_served", extra={"path": mask_token(scope["path"]), "reason": str(error)})
+        except (SettingsError, StoreError, OutputError) as error:
+            # Without the secret nobody can tell whether a link is good; without the store, or on a full disk,
+            # nothing can be done for now.
+            self._log_fault(str(error), scope["path"])
             if not started:
                 later = {**PLAIN_HEADERS, "Retry-After": "300"}
                 await PlainTextResponse(UNAVAILABLE, 503, later)(scope, receive, send)
@@ -170,6 +174,14 @@ class Application:
             log.exception("request_failed", extra={"method": scope["method"], "path": path})
             if not started:
                 await (await site.responses.error(500, scope))(scope, receive, send)
+
+    def _log_fault(self, reason: str, path: str = "") -> None:
+        """Logs why requests cannot be answered: once when it begins, and when it is over ("")."""
+        before, self._fault = self._fault, reason
+        if reason and reason != before:
+            log.error("not_served", extra={"path": mask_token(path), "reason": reason})
+        elif before and not reason:
+            log.info("over", extra={"fault": "not_served", "reason": before})
 
     def from_memory(self, path: str, request: DocumentRequest) -> tuple[bytes, bytes] | None:
         """As that of `DocumentHandler`, for the path of a whole URL."""
@@ -305,6 +317,7 @@ def health_lines(app: App) -> list[str]:
         parts = {"scheduler": service.published_at, "delivery": service.delivered_at, **parts}
     lines = [f"{name}: last worked {moment(at) if at else 'never'}" for name, at in parts.items()]
     lines.append(f"settings: generation {settings.number} since {moment(settings.at)}")
+    lines += (f"disk: {text}" for text in app.full_disks())
     if service.problem and service.problem_since:
         lines.append(f"settings: bad since {moment(service.problem_since)}: {service.problem}")
     return lines

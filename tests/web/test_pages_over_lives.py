@@ -20,6 +20,7 @@ from signing_up import (
     token,
 )
 
+from publisher.core.errors import OutputError
 from publisher.core.subscribers.subscription import SubscriptionState
 from publisher.core.tokens import Claim, KeyRing, Purpose, sign
 from publisher.web import application
@@ -325,6 +326,43 @@ def test_a_failure_is_a_page_without_details_and_a_log_line_without_the_token(
     assert application.mask_token(f"/news/confirm/{secret}") == "/news/confirm/…"
     assert application.mask_token(f"/account/{secret}") == "/account/…"
     assert application.mask_token(f"/news/account/erase/{secret}") == "/news/account/erase/…"
+
+
+def full(*_: object, **__: object) -> None:
+    raise OutputError("publisher.db", "does not fit on the disk", "free some space and run again")
+
+
+def test_one_click_on_a_full_disk_is_done_once_it_is_in_the_journal(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader(site)
+    leave = f"/unsubscribe/{token(site, Purpose.UNSUBSCRIBE)}"
+    with monkeypatch.context() as broken:
+        broken.setattr(type(site.app.store), "unsubscribe", full)
+        answer = site.http.post(leave, data={"List-Unsubscribe": "One-Click"})
+        assert (answer.status_code, "You are unsubscribed" in answer.text) == (200, True)
+        assert state(site) is SubscriptionState.ACTIVE
+    site.app.deliver()
+    assert state(site) is SubscriptionState.UNSUBSCRIBED
+
+
+def test_one_click_that_cannot_be_written_down_is_asked_for_again_and_logged_once(
+    site: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader(site)
+    leave = f"/unsubscribe/{token(site, Purpose.UNSUBSCRIBE)}"
+    with caplog.at_level(logging.INFO):
+        with monkeypatch.context() as broken:
+            broken.setattr(type(site.app.deps.adapters.journal), "append_all", full)
+            for _ in range(3):
+                answer = site.http.post(leave, data={"List-Unsubscribe": "One-Click"})
+                assert (answer.status_code, answer.headers["retry-after"]) == (503, "300")
+        assert state(site) is SubscriptionState.ACTIVE
+        for _ in range(2):
+            assert site.http.post(leave, data={"List-Unsubscribe": "One-Click"}).status_code == 200
+    assert state(site) is SubscriptionState.UNSUBSCRIBED
+    said = [record.message for record in caplog.records if record.message in ("not_served", "over")]
+    assert said == ["not_served", "over"]
 
 
 def test_an_error_page_that_fails_gives_way_to_the_packaged_one(site: Any) -> None:

@@ -11,7 +11,7 @@ from publisher.core.addresses import Address, parse_address, parse_mailbox, read
 from publisher.core.delivery.mailing import Cohort, MailingKind, NewMailing
 from publisher.core.delivery.reconciliation import TRANSACTIONAL_PER_LINE
 from publisher.core.digests.digest import is_wanted
-from publisher.core.errors import LogConflict, Refused, TokenError
+from publisher.core.errors import LogConflict, OutputError, Refused, StoreError, TokenError
 from publisher.core.subscribers.cadences import CADENCES
 from publisher.core.subscribers.subscription import (
     ALL_LISTS,
@@ -140,7 +140,10 @@ def unsubscribe(deps: Deps, token: str, now: datetime) -> Subscription:
         return found  # already journaled
     journal_departures(deps.adapters.journal, [departure_of(deps.process.keyring(), found, now)])
     deps.process.failpoint("unsubscribe:journaled")
-    ended = deps.adapters.store.unsubscribe(found.id, found.generation, now)
+    try:
+        ended = deps.adapters.store.unsubscribe(found.id, found.generation, now)
+    except (StoreError, OutputError):  # such as a full disk: the journal is replayed before anything is sent
+        return replace(found, state=SubscriptionState.UNSUBSCRIBED)
     deps.process.failpoint("unsubscribe:committed")
     if ended is None:  # erased, or renewed, since it was looked up
         raise TokenError("token", "not valid")

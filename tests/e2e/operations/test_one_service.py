@@ -149,7 +149,7 @@ READS = {
     "check", "posts list", "plan", "simulate", "preview", "status", "backup", "lists list", "share",
     "templates list", "templates show", "templates diff", "feeds list", "feeds snippet",
     "subscribers list", "subscribers show", "subscribers export",
-    "mailings list", "mailings show", "mailings rebuild", "mailings outbox list",
+    "mailings list", "mailings show", "mailings rebuild", "mailings outbox list", "signup-form",
 }  # fmt: skip
 STOP_MAIL = {
     "subscribers unsubscribe", "subscribers suppress", "subscribers erase",
@@ -162,6 +162,7 @@ BY_THEIR_OWN_RULE = {
     "migrate": "refused while a service works",
     "restore": "refused while a service works",
     "keys dkim": "makes files that no setting names yet",
+    "keys admin": "makes a token of its own",
     "templates copy": "copies a file for its author",
     "bounce": "a mail server hands over what it cannot keep; reports only stop mail",
 }
