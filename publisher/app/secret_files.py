@@ -127,12 +127,17 @@ def token_digest(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
 
 
+def check_token_name(name: str) -> None:
+    """Raises UsageError if a token may not be called so."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(name, "is no name for a token", "use letters, digits, dots and hyphens, at most 40")
+
+
 def add_admin_token(file: Path, name: str) -> str:
     """Adds a new token to a file that only its owner may read, and returns it. Raises UsageError,
     OutputError.
     """
-    if not _NAME.fullmatch(name):
-        raise UsageError(name, "is no name for a token", "use letters, digits, dots and hyphens, at most 40")
+    check_token_name(name)
     token = secrets.token_urlsafe(24)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

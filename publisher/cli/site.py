@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import click
 
 from publisher.app import wall_clock
+from publisher.cli.api_keys import api
 from publisher.cli.common import (
     LISTEN,
     SiteOptions,
@@ -387,6 +388,9 @@ def secret(site: SiteOptions, as_json: bool, new: bool, yes: bool) -> None:
     echo(f"{app.settings.secret_file}: key {ring.current} signs, {count(len(ring.keys), 'key')} verify")
     if lost:
         say("links in mails sent so far no longer work; keep a copy of the file: `publisher backup`")
+
+
+keys.add_command(api)
 
 
 @keys.command(examples=(("Let Ann use the admin pages", "publisher keys admin ann"),))

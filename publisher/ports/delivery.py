@@ -217,6 +217,10 @@ class LedgerStore(Protocol):
         """All mailings, the newest first; with the number of deliveries in each state if `counted`."""
         ...
 
+    def newest_mailings(self, limit: int, *, before: int | None = None) -> Sequence[Mailing]:
+        """Mailings with their counts, the newest first; only with ids below `before`, if it is given."""
+        ...
+
     def unfinished_mailings(self) -> Sequence[Mailing]:
         """Mailings that are neither done nor cancelled, the newest first."""
         ...

@@ -295,8 +295,9 @@ class LogStore(Protocol):
         """Gives posts new ids (old id -> new id), those of an adopted feed. No new id may be in the log."""
         ...
 
-    def newest_posts(self, limit: int) -> Sequence[PublishedPost]:
-        """Live posts, the last published first, without those that are only mailed."""
+    def newest_posts(self, limit: int, *, before: int | None = None) -> Sequence[PublishedPost]:
+        """Live posts, the last published first, without those that are only mailed; only those whose first
+        entry in the log is `before` that one, if it is given."""
         ...
 
     def pinned_posts(self, limit: int) -> Sequence[PublishedPost]:

@@ -88,8 +88,11 @@ class SubscriberStore(Protocol):
         """
         ...
 
-    def subscriptions(self, slug: str | None, state: SubscriptionState | None) -> Iterator[Subscription]:
-        """Subscriptions of one list or (None) all, in one state or (None) any, in order of id, streamed."""
+    def subscriptions(
+        self, slug: str | None, state: SubscriptionState | None, *, after: int = 0, page: int = 5_000
+    ) -> Iterator[Subscription]:
+        """Subscriptions of one list or (None) all, in one state or (None) any, in order of id, with ids above
+        `after`; streamed, `page` read at a time."""
         ...
 
     def subscriber_counts(self) -> Mapping[tuple[str, SubscriptionState], int]:

@@ -150,9 +150,18 @@ def unsubscribe(deps: Deps, token: str, now: datetime) -> Subscription:
     return ended
 
 
-def add(deps: Deps, spec: MailingList, address: str, now: datetime, *, confirmed: bool) -> SignupResult:
-    """Adds one reader for an operator: active if `confirmed`, otherwise with a confirmation mail. Raises
-    AddressError, or Refused if the address left, is suppressed, or wants no such mail.
+def add(
+    deps: Deps,
+    spec: MailingList,
+    address: str,
+    now: datetime,
+    *,
+    confirmed: bool,
+    consent: Consent | None = None,
+) -> SignupResult:
+    """Adds one reader for an operator: active if `confirmed`, otherwise with a confirmation mail. `consent`
+    is the proof to keep, by default that an operator added them. Raises AddressError, or Refused if the
+    address left, is suppressed, or wants no such mail.
     """
     parsed = parse_address(address)
     if not confirmed and refuses_confirmation_mail(deps.adapters.store, deps.process.keyring(), parsed):
@@ -166,7 +175,7 @@ def add(deps: Deps, spec: MailingList, address: str, now: datetime, *, confirmed
         own_wish=False,
         next_due_at=due,
     )
-    consent = Consent(at=now, origin="", form="cli", wording="added by the operator")
+    consent = consent or Consent(at=now, origin="", form="cli", wording="added by the operator")
     [(joined, subscription)] = deps.adapters.store.subscribe(spec.slug, [reader], consent)
     if joined is SignupResult.LEFT:
         raise Refused(str(parsed), f"has left {spec.slug}", "only the reader can come back, by signing up")

@@ -23,6 +23,9 @@ from starlette.types import Receive, Scope, Send
 from publisher.app import App
 from publisher.app.secret_files import read_admin_tokens
 from publisher.core.errors import PublisherError, StoreError
+from publisher.services.operations.api_tokens import ApiScope
+from publisher.web.admin.api import TokenRates
+from publisher.web.admin.api_routes import ApiRoutes
 from publisher.web.admin.bearer import Unauthorized, identify
 from publisher.web.admin.metrics import Metrics
 from publisher.web.admin.pages import NAVIGATION, admin_pages
@@ -77,7 +80,7 @@ class AdminApplication:
             raise ValueError("a site without web.admin_token_file has no admin pages")
         read_admin_tokens(file)
         self.sessions = AdminSessions(file)
-        self.feed_counts = feed_counts
+        self.feed_counts, self.rates = feed_counts, TokenRates()
         self._site = self.prepare(app)
 
     def prepare(self, app: App) -> AdminSite:
@@ -213,6 +216,8 @@ class AdminApplication:
             found = await identify(app, self.sessions, self._site.proxies.client(request.scope), request)
             if isinstance(found, Unauthorized):
                 return PlainTextResponse(f"{found.why}\n", found.status, {**HEADERS, **found.headers})
+            if ApiScope.METRICS not in found.scopes:
+                return plain(403, "This token does not have the scope metrics.")
         body, media_type = await run_in_threadpool(site_metrics.text, request.headers.get("accept", ""))
         return Response(body, headers={**HEADERS, "Content-Type": media_type})
 
@@ -338,6 +343,9 @@ def make_admin_router(admin: AdminApplication, app: App) -> Router:
         [
             Route("/", start),
             Route("/metrics", metrics),
+            *ApiRoutes(
+                app, admin.sessions, TrustedProxies(app.settings.web.trusted_proxies), admin.rates
+            ).routes(),
             Route("/admin/styles.css", styles),
             Route("/admin/login", log_in, methods=["GET", "POST"]),
             Route("/admin/logout", admin.log_out, methods=["POST"]),

@@ -1,11 +1,11 @@
 """Programs that identify themselves with a token: Authorization: Bearer TOKEN (RFC 6750).
 
-A token of web.admin_token_file may do everything. What a browser sends by itself, a cookie, counts for
-nothing here, so no other site can make a browser act.
+A token of web.admin_token_file may do everything, one made by `publisher keys api` what its scopes allow.
+What a browser sends by itself, a cookie, counts for nothing here, so no other site can make a browser act.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from publisher.app import App
 from publisher.app.secret_files import read_admin_tokens, token_digest
+from publisher.services.operations.api_tokens import ApiScope, find_api_token
 from publisher.web.admin.sessions import AdminSessions
 
 log = logging.getLogger(__name__)
@@ -22,9 +23,10 @@ CHALLENGE = 'Bearer realm="publisher"'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bearer:
-    """Who asks: the name of their token."""
+    """Who asks: the name of their token, and what it allows."""
 
     name: str
+    scopes: Collection[ApiScope]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,8 @@ async def identify(app: App, sessions: AdminSessions, client: str, request: Requ
 
 
 def _find(app: App, digest: str) -> Bearer | None:
+    if (token := find_api_token(app.store, digest)) is not None:
+        return Bearer(name=token.name, scopes=token.scopes)
     file = app.settings.web.admin_token_file
     name = read_admin_tokens(file).get(digest) if file is not None else None
-    return None if name is None else Bearer(name=name)
+    return None if name is None else Bearer(name=name, scopes=tuple(ApiScope))

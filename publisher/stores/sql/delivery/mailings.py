@@ -94,6 +94,14 @@ class Mailings:
             found = read_mailings(connection, mailings.c.id == id, counted=counted)
         return found[0] if found else None
 
+    def newest_mailings(self, limit: int, *, before: int | None = None) -> Sequence[Mailing]:
+        newest = select(mailings.c.id).order_by(mailings.c.id.desc()).limit(limit)
+        if before is not None:
+            newest = newest.where(mailings.c.id < before)
+        with self._db.read() as connection:
+            ids = connection.scalars(newest).all()
+            return read_mailings(connection, mailings.c.id.in_(ids))
+
     def unfinished_mailings(self) -> Sequence[Mailing]:
         active = (MailingState.PLANNING, MailingState.READY, MailingState.PAUSED)
         with self._db.read() as connection:

@@ -106,8 +106,10 @@ class Log(PostRenames):
         with self._db.read() as connection:
             return connection.execute(select(func.count()).where(posts.c.live)).scalar_one()
 
-    def newest_posts(self, limit: int) -> Sequence[PublishedPost]:
+    def newest_posts(self, limit: int, *, before: int | None = None) -> Sequence[PublishedPost]:
         seen = select(posts).where(posts.c.live, posts.c.mail_only.is_not(True))
+        if before is not None:
+            seen = seen.where(posts.c.first_seq < before)
         return self._posts(seen.order_by(posts.c.first_seq.desc()).limit(limit))
 
     def pinned_posts(self, limit: int) -> Sequence[PublishedPost]:

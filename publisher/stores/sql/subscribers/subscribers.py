@@ -122,18 +122,20 @@ class Subscribers:
             connection.execute(update(subscriptions).where(subscriptions.c.id == id).values(values))
             return _reread(connection, id)
 
-    def subscriptions(self, slug: str | None, state: SubscriptionState | None) -> Iterator[Subscription]:
-        query = select_subscriptions().order_by(subscriptions.c.id).limit(PAGE)
+    def subscriptions(
+        self, slug: str | None, state: SubscriptionState | None, *, after: int = 0, page: int = PAGE
+    ) -> Iterator[Subscription]:
+        query = select_subscriptions().order_by(subscriptions.c.id).limit(page)
         if slug is not None:
             query = query.where(subscriptions.c.list == slug)
         if state is not None:
             query = query.where(subscriptions.c.state == state)
-        last = 0
+        last = after
         while True:
             with self._db.read() as connection:
                 rows = connection.execute(query.where(subscriptions.c.id > last)).all()
             yield from map(subscription_value, rows)
-            if len(rows) < PAGE:
+            if len(rows) < page:
                 return
             last = rows[-1].id
 
