@@ -19,9 +19,11 @@ from typing import Any, cast
 from starlette.requests import Request
 
 from publisher.app import App
+from publisher.app.audit import acting
 from publisher.core.delivery.holds import MailingCommand
 from publisher.core.delivery.mailing import DeliveryState, Mailing
 from publisher.core.errors import AddressError, PublisherError, Refused, StoreError, UsageError
+from publisher.core.site import AuditDoor
 from publisher.core.subscribers.subscription import Consent, MailingList, SignupResult, SubscriptionState
 from publisher.core.times import NOW_LEEWAY
 from publisher.services.operations import mailings as mailing_commands
@@ -245,7 +247,8 @@ def add_subscriber(call: ApiCall) -> tuple[int, Any]:
     if given is not None:
         at = _past(given["at"], now) if "at" in given else now
         consent = Consent(at=at, origin=given.get("origin", ""), form="api", wording=given["wording"])
-    joined = subscribe.add(app.deps, spec, body["address"], now, confirmed=confirmed, consent=consent)
+    with acting(app, call.who, AuditDoor.API, "subscribers add", spec.slug, body["address"]):
+        joined = subscribe.add(app.deps, spec, body["address"], now, confirmed=confirmed, consent=consent)
     if joined is SignupResult.ADDED and not confirmed:
         app.wake()
     status = 200 if joined is SignupResult.ALREADY else 201
@@ -273,7 +276,9 @@ def find_subscriber(call: ApiCall) -> tuple[int, Any]:
 def unsubscribe(call: ApiCall) -> tuple[int, Any]:
     """Ends the subscriptions of an address to one list or all, as if the reader had done it."""
     spec = call.list_of(call.body["list"]) if "list" in call.body else None
-    ended = departures.unsubscribe(call.app.deps, call.body["address"], spec, call.app.clock())
+    app, address, about = call.app, call.body["address"], spec.slug if spec else ""
+    with acting(app, call.who, AuditDoor.API, "subscribers unsubscribe", about, address):
+        ended = departures.unsubscribe(app.deps, address, spec, app.clock())
     return 200, {"left": [one.list for one in ended]}
 
 
@@ -317,7 +322,8 @@ def command_mailing(call: ApiCall) -> tuple[int, Any]:
     except ValueError:
         raise Problem(404, "A mailing takes approve, pause, resume or cancel.") from None
     mailing = call.mailing()
-    mailing_commands.apply_command(call.app.deps, mailing.id, command, call.app.clock())
+    with acting(call.app, call.who, AuditDoor.API, f"mailings {command}", str(mailing.id)):
+        mailing_commands.apply_command(call.app.deps, mailing.id, command, call.app.clock())
     call.app.wake()
     return 200, mailing_as_dict(mailing_commands.find_mailing(call.app.store, mailing.id))
 

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 PREFIX = "publisher_"
 
 KEPT_SECONDS = 10.0
-"""How long numbers are used again: with a million readers it takes a third of a second to find them."""
+"""How long numbers are used again: with a million readers it takes up to half a second to find them."""
 
 
 class Metrics:

@@ -171,6 +171,13 @@ def test_a_program_adds_finds_lists_and_unsubscribes_readers_as_the_commands_do(
     assert one["state"] == SubscriptionState.UNSUBSCRIBED
     status, why = add("ann@example.org", confirmed=True, consent=CONSENT)
     assert (status, "has left daily" in why) == (409, True)
+    acts = [entry for _, entry in reversed(api.site.app.store.acts(limit=10))]
+    assert [(one.who, one.via, one.act, one.about, one.done) for one in acts[-2:]] == [
+        ("shop", "api", "subscribers unsubscribe", "", True),
+        ("shop", "api", "subscribers add", "daily", False),
+    ]
+    assert {one.subscriber for one in acts[-2:]} == {1}
+    assert "@" not in str(acts)
 
 
 def test_a_program_reads_posts_and_mailings_and_approves_one(begin: Begin) -> None:
