@@ -5,7 +5,7 @@ many these are: "Feedbin feed-id:81 - 42 subscribers". Anybody may say so, and n
 are in memory, so they begin again with the process, as counters of Prometheus may.
 """
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -38,14 +38,19 @@ class FeedCounts:
     """Counts in the event loop's thread; other threads may read."""
 
     def __init__(self) -> None:
-        self._requests = Counter[tuple[str, str, int]]()
+        self._requests: dict[tuple[str, int], int] = {}
+        self._kinds: dict[str, str] = {}
         self._polls = OrderedDict[tuple[str, str], FeedPoll]()
 
     def count(self, file: CachedFile, status: int, request: DocumentRequest, now: datetime) -> None:
-        """Counts a response to a request for `file`, if it is a feed."""
+        """Counts a response to a request for `file`, if it is a feed; it is on the fast path."""
         if file.feed is None:
             return
-        self._requests[file.relative, file.feed.kind, status] += 1
+        key = (file.relative, status)
+        number = self._requests.get(key)
+        if number is None:
+            number, self._kinds[file.relative] = 0, file.feed.kind.value
+        self._requests[key] = number + 1
         agent = request.headers.get(AGENT)
         if agent is not None and status in {200, 226, 304}:
             self._poll(file.relative, agent, now)
@@ -63,7 +68,8 @@ class FeedCounts:
 
     def requests(self) -> dict[tuple[str, str, int], int]:
         """(path of a feed under public/, format, status) -> number of responses."""
-        return dict(self._requests)
+        found = self._requests.copy()
+        return {(path, self._kinds[path], status): number for (path, status), number in found.items()}
 
     def polls(self, now: datetime) -> list[FeedPoll]:
         """The last poll of each service for each feed, those of long ago left out."""
