@@ -228,6 +228,8 @@ def publish(
     say_waiting(app, waiting)
     hubs = [] if no_ping else ping_and_say(app)
     delivered = None if no_mail else delivery_progress(app, as_json=as_json)
+    if no_mail:
+        app.housekeeping()
     if as_json:
         sent = {"hubs": hubs, "delivered": delivered.json if delivered else {}}
         show_json(report_json(report) | sent | {"waiting": [waiting_json(one) for one in waiting]})

@@ -100,10 +100,6 @@ class _Statements(PGCompiler_psycopg):
         name = "greatest" if len(function.clauses) > 1 else "max"
         return name + self.function_argspec(function, **kw)
 
-    def visit_instr_func(self, function: Any, **kw: Any) -> str:
-        whole, part = (self.process(clause, **kw) for clause in function.clauses)
-        return f"position({part} IN {whole})"
-
     def visit_substr_func(self, function: Any, **kw: Any) -> str:
         """From a start before the end on, which is the only way in which the store asks."""
         text, start = (self.process(clause, **kw) for clause in function.clauses)

@@ -260,11 +260,14 @@ class BounceRecords:
 
 
 def delete_reports(connection: Connection, key: str, address: str = "") -> None:
-    """Deletes the reports about an address, and those kept for an operator that hold it."""
+    """Deletes the reports about an address, and those kept for an operator that hold it in whatever case."""
     connection.execute(delete(bounce_reports).where(bounce_reports.c.address_key == key))
     if address:
-        holds = func.instr(bounce_reports.c.message, address.encode()) > 0
-        connection.execute(delete(bounce_reports).where(bounce_reports.c.address_key.is_(None), holds))
+        kept = select(bounce_reports.c.id, bounce_reports.c.message)
+        kept = kept.where(bounce_reports.c.address_key.is_(None), bounce_reports.c.message.is_not(None))
+        word = address.lower().encode()
+        holding = [row.id for row in connection.execute(kept) if word in bytes(row.message).lower()]
+        connection.execute(delete(bounce_reports).where(bounce_reports.c.id.in_(holding)))
 
 
 def _record_reported(

@@ -31,7 +31,7 @@ from publisher.stores.sql.delivery.batches import deliveries_of, end_mailing_if_
 from publisher.stores.sql.delivery.mailings import save_segments
 from publisher.stores.sql.delivery.throttle_state import breakers
 from publisher.stores.sql.delivery.transitions import update_for
-from publisher.stores.sql.schema.columns import BatchState, Suppression, is_
+from publisher.stores.sql.schema.columns import BatchState, Suppression, is_, without_local_parts
 from publisher.stores.sql.schema.subscriber_tables import subscribers, subscriptions, suppressions
 from publisher.stores.sql.schema.tables import (
     batches,
@@ -138,7 +138,12 @@ class MailingHolds:
 
 
 def _paused(hold: MailingHold, why: str, until: datetime | None) -> dict[str, Any]:
-    return {"state": MailingState.PAUSED, "hold": hold, "hold_why": why, "hold_until": until}
+    return {
+        "state": MailingState.PAUSED,
+        "hold": hold,
+        "hold_why": without_local_parts(why),
+        "hold_until": until,
+    }
 
 
 def _set_status(connection: Connection, mailing: int, status: MailingStatus) -> None:

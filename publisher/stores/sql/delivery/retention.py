@@ -8,7 +8,6 @@ mailing stays finished, and receipts tell who had a post that is corrected. Unkn
 operator decides. Adjacent batches are merged, so a mailing ends as a row or a few.
 """
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -46,7 +45,7 @@ from publisher.core.delivery.mailing import (
 )
 from publisher.stores.sql.database import Database, upsert
 from publisher.stores.sql.delivery.batches import deliveries_of
-from publisher.stores.sql.schema.columns import BatchState, index_where, is_, metadata
+from publisher.stores.sql.schema.columns import BatchState, index_where, is_, metadata, without_local_parts
 from publisher.stores.sql.schema.subscriber_tables import subscriptions
 from publisher.stores.sql.schema.tables import TALLIED, batches, cohort_keys, deliveries, mailings
 
@@ -81,8 +80,6 @@ SHOWN, KEPT = 20, 100
 
 OTHER_REPLIES = "(other words)"
 """Stands for all replies beyond those kept."""
-
-_ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:=]+@(?=[\w\[-])")
 
 
 class LedgerRetention:
@@ -213,7 +210,7 @@ class Replies:
         """The same without the addresses of readers, and at most KEPT."""
         words = Counter[str]()
         for reply, number in self.refused.items():
-            words[_ADDRESS.sub("...@", reply)] += number
+            words[without_local_parts(reply)] += number
         others = words.pop(OTHER_REPLIES, 0)
         most = dict(sorted(words.items(), key=lambda pair: (-pair[1], pair[0]))[:KEPT])
         others += words.total() - sum(most.values())

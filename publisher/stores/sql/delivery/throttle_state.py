@@ -29,7 +29,14 @@ from publisher.core.delivery.relays import (
 )
 from publisher.core.delivery.throttling import CircuitBreaker, DeliveryRate
 from publisher.stores.sql.database import Database, PreparedStatement, row_value, upsert
-from publisher.stores.sql.schema.columns import HumanText, Instant, is_, metadata, milliseconds
+from publisher.stores.sql.schema.columns import (
+    HumanText,
+    Instant,
+    is_,
+    metadata,
+    milliseconds,
+    without_local_parts,
+)
 from publisher.stores.sql.schema.tables import mailings
 
 breakers = Table(  # circuit breakers that are open
@@ -100,8 +107,9 @@ class ThrottleRecords:
             if breaker.until is None:
                 connection.execute(delete(breakers).where(breakers.c.scope == breaker.scope))
                 return
-            names = ("scope", "failures", "until", "reply")
-            connection.execute(upsert(breakers).values({name: getattr(breaker, name) for name in names}))
+            row = {"scope": breaker.scope, "failures": breaker.failures, "until": breaker.until}
+            row["reply"] = without_local_parts(breaker.reply)
+            connection.execute(upsert(breakers).values(row))
 
     def delivery_rates(self, since: datetime) -> Mapping[int, DeliveryRate]:
         sums = [func.sum(rates.c[name]).label(name) for name in _COLUMN_OF.values()]

@@ -9,6 +9,7 @@ Who may be mailed is decided here too, by the same conditions when a mailing is 
 just before a message is sent (`may_be_sent`).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -114,6 +115,10 @@ _SIDE_EFFECTS: Mapping[TransitionCause, Mapping[str, Any]] = {
 """What a transition changes besides the state."""
 
 
+_REPLY_CODE = re.compile(r"[245][0-9]{2}(?: [245]\.[0-9]{1,3}\.[0-9]{1,3})?(?![^\s:])")
+"""The codes at the start of a reply (RFC 5321 4.2, RFC 3463)."""
+
+
 def update_for(cause: TransitionCause, *where: ColumnElement[bool], **values: Any) -> Update:
     """The UPDATE that makes one transition of all deliveries that match `where` and may make it. `values` are
     what it writes besides; `changed_at` is one of them.
@@ -130,6 +135,16 @@ def update_for(cause: TransitionCause, *where: ColumnElement[bool], **values: An
 def route_update(route: int | None, *where: ColumnElement[bool]) -> Update:
     """The UPDATE of the route of deliveries; their states stay."""
     return update(deliveries).where(*where).values(route=route)
+
+
+def delete_replies(connection: Connection, subscriptions: Sequence[int]) -> None:
+    """Cuts the replies about subscriptions down to their codes: servers name the address in the words."""
+    theirs = deliveries.c.subscription.in_(subscriptions)
+    replies = select(deliveries.c.reply).where(theirs, deliveries.c.reply != "").distinct()
+    for reply in connection.scalars(replies).all():
+        code = _REPLY_CODE.match(reply)
+        cut = update(deliveries).where(theirs, deliveries.c.reply == reply)
+        connection.execute(cut.values(reply=code[0] if code else ""))
 
 
 _PARAMETERS = ("of_mailing", "number", "this_run", "at", "words", "wait", "way")

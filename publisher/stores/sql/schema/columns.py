@@ -2,6 +2,7 @@
 indexes, and the store's own enumerations.
 """
 
+import re
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -127,6 +128,14 @@ def storable_text(text: str) -> str:
     if text.isascii() and "\0" not in text:
         return text
     return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+_LOCAL_PART = re.compile(r"[^\s<>()\[\]\"',;:=]+@(?=[\w\[-])")
+
+
+def without_local_parts(text: str) -> str:
+    """The text with "..." for what stands before the @ of addresses, such as the readers' in replies."""
+    return _LOCAL_PART.sub("...@", text) if "@" in text else text
 
 
 def is_(column: ColumnElement[StrEnum], member: StrEnum) -> ColumnElement[bool]:

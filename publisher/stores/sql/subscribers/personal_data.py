@@ -34,7 +34,7 @@ from publisher.stores.sql.delivery.batches import batch_with, recount_batches
 from publisher.stores.sql.delivery.bounces import bounces, delete_refusals, delete_reports
 from publisher.stores.sql.delivery.released_posts import delete_released
 from publisher.stores.sql.delivery.retention import delete_receipts, has_receipt, receipts, reply_archive
-from publisher.stores.sql.delivery.transitions import update_for
+from publisher.stores.sql.delivery.transitions import delete_replies, update_for
 from publisher.stores.sql.schema.columns import is_
 from publisher.stores.sql.schema.subscriber_tables import NOBODY, subscribers, subscriptions, suppressions
 from publisher.stores.sql.schema.tables import (
@@ -157,6 +157,7 @@ def erase_person(connection: Connection, key: str, now: datetime) -> int:
     for row in connection.execute(ended.returning(deliveries.c.mailing, deliveries.c.n)).all():
         recount_batches(connection, batch_with(row.mailing, row.n))
     delete_confirmations(connection, ids)
+    delete_replies(connection, ids)
     delete_receipts(connection, ids)
     delete_released(connection, ids)
     these = subscriptions.c.id.in_(ids)
