@@ -18,6 +18,7 @@ test: .venv/.dev lint ## lint, contracts, types, and every test
 	@scripts/browser
 	@scripts/postfix
 	@scripts/dovecot
+	@scripts/exim
 	@scripts/servers
 	@scripts/clients
 	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist worksteal

@@ -12,6 +12,8 @@ import pytest
 from click.testing import CliRunner
 from dovecot import PASSWORD, Dovecot
 from dovecot import why_not as why_no_dovecot
+from exim import Exim
+from exim import why_not as why_no_exim
 from postfix import Postfix, why_not
 from returned import SAMPLES, fields, report
 from smtp_server import Say, SmtpServer
@@ -192,3 +194,30 @@ def test_a_real_dovecot_s_mailbox_is_read_by_imap_and_keeps_what_is_no_report(si
         refused = site.run("bounce", "--source", code=75, **trust).stderr
         assert "the server refuses the login; check the user name" in refused
         assert "wrong" not in refused
+
+
+def test_a_real_exim_hands_bounces_over_as_the_how_to_says(site: Any) -> None:
+    if why := why_no_exim():
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(why)
+    page = (Path(__file__).parents[3] / "docs/how-to/read-bounces.md").read_text("utf-8")
+    router, _, rest = page.partition("# router\n")[2].partition("# transport\n")
+    router = router.replace("local_parts = bounces", "local_parts = back")
+    transport = rest.partition("```")[0].replace("/srv/site", str(site.folder))
+    ring = mailed(site)
+    with Exim(router, transport, "/usr/local/bin/publisher") as exim:
+        for mailing, code in ((1, 75), (1, 0), (2, 0)):
+            to = return_path(parse_address("back@example.org"), mailing, 1, ring)
+            message = bounced(ring, mailing).partition(b"\n")[2].replace(b"Delivered-To", b"X-Was")
+            handed = exim.send(message, to)
+            assert handed.arguments == ["--site", str(site.folder), "bounce"]
+            assert f"Envelope-to: {to}\n".encode() in handed.message
+            if code == 0:
+                done = pipe(handed.message, *handed.arguments[:2])
+                assert (done.returncode, done.stderr) == (0, b"")
+            said = handed.end(code)
+            if code == 75:  # Exim keeps it, and returns nothing to anybody
+                assert " == back@example.org" in said
+                assert "defer" in said
+                assert " ** " not in said
+        assert said.count(" => back ") == 2
+    assert kinds(site) == ["bounce"]
