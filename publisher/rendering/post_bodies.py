@@ -20,7 +20,7 @@ from urllib.parse import unquote
 from publisher.core.digests.digest import DigestPost
 from publisher.core.mail.lint.html import PICTURE_PREFIXES, why_unusable
 from publisher.core.mail.message import BACK_URL, LISTEN_TEXT, WATCH_TEXT
-from publisher.core.posts.mathml import without_mathml_but_marked
+from publisher.core.posts.mathml import mathml_as_marked_text
 from publisher.core.posts.post import Image
 
 COLUMN = 536
@@ -81,7 +81,7 @@ def mail_body(
     the post's own: the body may show it too, and its size is known. `labels` are the words of links to videos
     and recordings. `prefix` is put before every id, for no two posts of a mail may share one.
     """
-    html = without_mathml_but_marked(_without_back_links(_FORBIDDEN.sub("", html)))
+    html = mathml_as_marked_text(_without_back_links(_FORBIDDEN.sub("", html)))
     html = _with_media_links(html, labels)
     widths = _widths_of_single_pictures(html)
 

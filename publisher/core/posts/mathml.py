@@ -38,7 +38,7 @@ def without_mathml(html: str) -> str:
     return _MATH.sub(lambda found: formula_as_text(found[0]), html) if "<math" in html else html
 
 
-def without_mathml_but_marked(html: str) -> str:
+def mathml_as_marked_text(html: str) -> str:
     """Safe HTML with each formula as text that looks like a formula: TeX as code, a single letter slanted."""
 
     def marked(found: re.Match[str]) -> str:

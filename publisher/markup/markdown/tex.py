@@ -45,25 +45,33 @@ ENVIRONMENTS = {
 MAX_MATH_DELIMITERS = 20_000
 """In one body; with more it is not prose."""
 
-_MATH_TOKEN = re.compile(r"\\[\\()\[\]$]|\$+|\n[ \t]*(?=\n)")
-_RAW_TAG = re.compile(r"\{%-?\s{0,9}(?:end)?raw\s{0,9}-?%\}")
-_QUOTED = re.compile(r"(?<=\n)[ \t]*(?:>[ \t]?)+")
-_BLANK_LINE = re.compile(r"\n[ \t]*(?=\n)")
-_MATH_CLOSING = {"$$": "$$", "$": "$", "\\(": "\\)", "\\[": "\\]"}
 _MATH_DELIMITERS = {
     MarkdownExtension.MATH: ("$$",),
     MarkdownExtension.DOLLARS: ("$",),
     MarkdownExtension.BRACKETS: ("\\(", "\\["),
 }
-_SIGN = hide("$")
-_TOKEN = re.compile(rf"[{_SIGN}$]math([0-9a-f]{{16}})[{_SIGN}$]")
-_NAME = re.compile(r"math([0-9a-f]{16})")
-_ID = re.compile(r'\sid="[^"]*math[0-9a-f]{16}[^"]*"')
+_MATH_CLOSING = {"$$": "$$", "$": "$", "\\(": "\\)", "\\[": "\\]"}
+
+# In a Markdown source
+_DELIMITER_OR_PARAGRAPH_END = re.compile(r"\\[\\()\[\]$]|\$+|\n[ \t]*(?=\n)")
+_BLANK_LINE = re.compile(r"\n[ \t]*(?=\n)")
+_QUOTATION_MARKS = re.compile(r"(?<=\n)[ \t]*(?:>[ \t]?)+")
+_LIQUID_RAW_TAG = re.compile(r"\{%-?\s{0,9}(?:end)?raw\s{0,9}-?%\}")
+
+# Tokens that stand for formulas: in text, as a name alone, and in the id that a heading gets from its words
+_HIDDEN_DOLLAR = hide("$")
+_TOKEN = re.compile(rf"[{_HIDDEN_DOLLAR}$]math([0-9a-f]{{16}})[{_HIDDEN_DOLLAR}$]")
+_TOKEN_NAME = re.compile(r"math([0-9a-f]{16})")
+_ID_WITH_TOKEN = re.compile(r'\sid="[^"]*math[0-9a-f]{16}[^"]*"')
+
+# In TeX
 _ENVIRONMENT = re.compile(r"\\(begin|end)\s*\{([^{}]*)\}")
-_UNKNOWN = re.compile(r"<m[ion]>\\")
-_DEFINES = re.compile(r"\\(?:(?:re)?newcommand|def|let|DeclareMathOperator)\b")
-_UPRIGHT = re.compile(r"<mi>&#x000([4-7][0-9A-F]);</mi>")
-_ALONE = re.compile(r"\\\\|\\[{}]")
+_DEFINITION = re.compile(r"\\(?:(?:re)?newcommand|def|let|DeclareMathOperator)\b")
+_ESCAPED_BRACE_OR_LINE_END = re.compile(r"\\\\|\\[{}]")
+
+# In the MathML of latex2mathml: a command that it took for a name, and upright letters as it writes them
+_UNKNOWN_COMMAND = re.compile(r"<m[ion]>\\")
+_UPRIGHT_LETTER = re.compile(r"<mi>&#x000([4-7][0-9A-F]);</mi>")
 
 
 class Formula(NamedTuple):
@@ -87,7 +95,7 @@ def hide_math(source: str, extensions: Collection[MarkdownExtension]) -> tuple[s
             continue
         name = sha256(formula.written.encode("utf-8", "surrogatepass")).hexdigest()[:16]
         found[name] = formula
-        spans.append((start, end, f"{_SIGN}math{name}{_SIGN}"))
+        spans.append((start, end, f"{_HIDDEN_DOLLAR}math{name}{_HIDDEN_DOLLAR}"))
     return (replace_spans(source, spans), found) if found else (source, {})
 
 
@@ -108,7 +116,9 @@ def set_math(html: str, formulas: Mapping[str, Formula], clean: Callable[[str], 
         return clean(made) if made else escape(formula.written, quote=False)
 
     def in_tag(raw: str) -> str:
-        raw = _ID.sub(lambda found: _NAME.sub(lambda name: _slug(formulas.get(name[1])), found[0]), raw)
+        raw = _ID_WITH_TOKEN.sub(
+            lambda found: _TOKEN_NAME.sub(lambda name: _slug(formulas.get(name[1])), found[0]), raw
+        )
         return _TOKEN.sub(lambda name: escape(_written(formulas.get(name[1]), name[0])), raw)
 
     return "".join(in_tag(p.raw) if p.tag else _TOKEN.sub(shown, p.raw) for p in pieces(html))
@@ -144,19 +154,19 @@ def to_mathml(tex: str, *, display: bool) -> str:
     except Exception:  # of whatever kind: it is the author's TeX that is wrong
         return ""
     separators = made.count("<mi>&</mi>")  # outside of what they separate they are signs
-    if _UNKNOWN.search(made) or len(made) > MAX_MATHML or separators > tex.count("\\&"):
+    if _UNKNOWN_COMMAND.search(made) or len(made) > MAX_MATHML or separators > tex.count("\\&"):
         return ""
     made = made.replace("<mi>&</mi>", "<mo>&amp;</mo>")
-    made = _UPRIGHT.sub(lambda found: f'<mi mathvariant="normal">{chr(int(found[1], 16))}</mi>', made)
+    made = _UPRIGHT_LETTER.sub(lambda found: f'<mi mathvariant="normal">{chr(int(found[1], 16))}</mi>', made)
     return made.replace("<math ", f'<math alttext="{escape(tex)}" ', 1)
 
 
 def _is_well_formed(tex: str) -> bool:
     """Whether braces are in pairs and not too deep, and nothing is defined."""
-    if _DEFINES.search(tex):
+    if _DEFINITION.search(tex):
         return False
     depth = 0
-    for sign in _ALONE.sub("", tex):
+    for sign in _ESCAPED_BRACE_OR_LINE_END.sub("", tex):
         depth += (sign == "{") - (sign == "}")
         if not 0 <= depth <= MAX_BRACES:
             return False
@@ -187,10 +197,10 @@ def find_formulas(
     """(start, end, formula) of each formula in a Markdown source, with its delimiters; not in code."""
     for start, end, mark in _spans(source, extensions, blank_code):
         length = len(mark)
-        inside = _RAW_TAG.sub("", source[start + length : end - length])
+        inside = _LIQUID_RAW_TAG.sub("", source[start + length : end - length])
         inside = _BLANK_LINE.sub("", without_placeholders(inside))
         if ">" in source[source.rfind("\n", 0, start) + 1 : start]:
-            inside = _QUOTED.sub("", inside)
+            inside = _QUOTATION_MARKS.sub("", inside)
         display = mark == "\\[" or (mark == "$$" and _is_alone(source, start, end))
         yield start, end, Formula(inside, mark + inside + _MATH_CLOSING[mark], display)
 
@@ -220,7 +230,7 @@ def _formulas(text: str, delimiters: Collection[str]) -> Iterator[tuple[int, int
     that begins a formula is before it and not after a word, one that ends it not before a digit.
     """
     opened: re.Match[str] | None = None
-    for token in _MATH_TOKEN.finditer(text):
+    for token in _DELIMITER_OR_PARAGRAPH_END.finditer(text):
         mark = token[0]
         before, after = text[token.start() - 1 : token.start()], text[token.end() : token.end() + 1]
         is_single = mark == "$"
