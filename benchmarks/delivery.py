@@ -1,11 +1,11 @@
 """How fast mail leaves, against the fastest sender there is, in the same run.
 
 41 kB personalised messages over 10 connections to Postfix's smtp-sink on this machine. The limit is Postfix's
-own load generator, `smtp-source -d -s 10`: it sends one fixed message and keeps no books. Ours goes through
-the real service: each reader's own bytes, an intent on disk before the end of each message, an outcome on
-disk after it (SQLite, synchronous=FULL). Goals: signed twice (RSA-2048 and Ed25519) at least half the limit,
-signed by Ed25519 and unsigned at least 0.7 of it. Beside it loops of smtplib and aiosmtplib that sign
-nothing, keep no books and send one fixed message.
+own load generator, `smtp-source -d -s 10`: it sends one fixed message and records nothing. Publisher's go
+through the real service: each reader's own bytes, an intent on disk before the end of each message, an
+outcome on disk after it (SQLite, synchronous=FULL). Goals: signed twice (RSA-2048 and Ed25519) at least half
+the limit, signed by Ed25519 and unsigned at least 0.7 of it. For comparison, loops of smtplib and aiosmtplib
+sign nothing, record nothing and send one fixed message.
 """
 
 import asyncio
@@ -230,8 +230,8 @@ def _aiosmtplib(port: int, number: int) -> float:
 
 
 PEERS: list[tuple[str, Callable[[int, int], float]]] = [
-    (f"smtplib, {CONNECTIONS} threads, one fixed message, no books", _smtplib),
-    (f"aiosmtplib, {CONNECTIONS} tasks, one fixed message, no books", _aiosmtplib),
+    (f"smtplib, {CONNECTIONS} threads, one fixed message, no records", _smtplib),
+    (f"aiosmtplib, {CONNECTIONS} tasks, one fixed message, no records", _aiosmtplib),
 ]
 
 

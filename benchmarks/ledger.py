@@ -110,9 +110,7 @@ def main(deliveries: int = 2_000_000) -> str:
         rows = [["what", "milliseconds"], ["every row counted", f"{peer:,.0f}"]]
         rows.append(["what `status` asks of it", f"{milliseconds(store.delivery_totals):.1f}"])
         rows.append(["all mailings with their counts", f"{milliseconds(store.mailings):.1f}"])
-        rows.append(
-            ["what servers said of one mailing to 200,000", f"{milliseconds(lambda: store.replies(3)):.0f}"]
-        )
+        rows.append(["replies to one mailing to 200,000", f"{milliseconds(lambda: store.replies(3)):.0f}"])
         taken, wait = fold(store)
         rows.append([f"{FOLDED:,} deliveries folded, with pauses", f"{taken * 1e3:,.0f}"])
         rows.append(["meanwhile, the longest wait to write", f"{wait:.0f}"])

@@ -41,7 +41,7 @@ def _from_nothing(folder: Path) -> list[list[str]]:
     ours = _median(_publish(site), before=lambda: _clean(site))
     rows = []
     hugo = _hugo(folder)
-    for label, limit in (("as it comes", 0), (f"feeds of {LIMIT} posts, as ours", LIMIT)) if hugo else ():
+    for label, limit in (("default settings", 0), (f"feeds of {LIMIT} posts", LIMIT)) if hugo else ():
         place = _hugo_site(folder / f"hugo{limit}", site, limit)
         theirs = _median(command(str(hugo), "--quiet", "--source", str(place)), before=partial(_clean, place))
         times = f"{ours / theirs:.2f}"

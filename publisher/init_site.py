@@ -1,5 +1,5 @@
-"""Makes a new site from the packaged one, with a permanent id authority; around it there may be a blog, whose
-posts it then publishes.
+"""Creates a new site with a permanent id authority. If the folder is inside an existing blog, the site
+publishes that blog's posts.
 """
 
 import json

@@ -59,14 +59,15 @@ LONGEST_WRITING = timedelta(seconds=3)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishReport:
-    """What one publish did to the log and the documents, and the mailings that became ready. `unsent` tells
-    why mail that is due cannot go out; its readers stay due. `warnings` are for the authors of the posts that
-    were published. `ahead` tells why the log is ahead of the clock, if it is. `public_url` is the warning
-    about the server at web.public_url, if this publish probed it. `skipped` are digests that were too late;
-    `reworded` has a line for each waiting mail that showed a withdrawn post. What a site's `broken_templates`
-    make was left as it was, or is held. `removed_lists` has a sentence for each list that settings no longer
-    name although it has readers, `settings_changes` one for what each change of settings since the last
-    publish does.
+    """What one publish did to the log and the documents, and the mailings that became ready.
+
+    `unsent` says why due mail cannot go out; its readers stay due. `warnings` are for the authors of the
+    published posts. `ahead` says why the log is ahead of the clock, if it is. `public_url` is the warning
+    about the server at web.public_url, if this publish checked it. `skipped` are digests that were too late.
+    `reworded` has a line for each waiting mail from which a withdrawn post was removed. Pages of
+    `broken_templates` stay as they were, and their mail is held. `removed_lists` has a sentence for each list
+    that still has readers but is no longer in the settings, and `settings_changes` one for the effect of each
+    changed setting.
     """
 
     published: "publish.PublishResult"
@@ -84,7 +85,7 @@ class PublishReport:
 
 
 class App(OpenSite):
-    """One site and what can be done with it."""
+    """A site and the operations on it."""
 
     _wait_for: Callable[[Collection[str]], None] | None = None
     _next_post: datetime | None = None

@@ -1,6 +1,5 @@
-"""Copies of a site's store: backup, restore and reconcile, so that no copy mails anybody twice; and what
-would happen up to a future date, tried on a copy, so that the site itself stays as it is. And whether the
-store is there, and this site's.
+"""Copies of a site's store: backup, restore, reconcile, and simulation on a copy, so that nobody gets mail
+twice. Also checks that the store exists and belongs to this site.
 """
 
 import os

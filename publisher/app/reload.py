@@ -1,8 +1,9 @@
-"""Settings that change while `publisher run` runs: read, checked as a whole, and taken up or refused.
+"""Reloads settings while `publisher run` is running: reads them, checks them as a whole, then applies or
+refuses them.
 
 What counts is content: publisher.toml and the environment, the site's own templates, and the files of keys
-and passwords that the settings name. A process works with a copy of the templates, so that a broken one
-changes nothing.
+and passwords that the settings name. A process uses a copy of the templates, so a broken template does not
+affect it.
 """
 
 import hashlib
@@ -81,7 +82,7 @@ class SettingsSet:
 
 
 class FileContents:
-    """What files hold, as hashes; one that did not change is not read again."""
+    """Hashes of files. Files that have not changed are not read again."""
 
     def __init__(self) -> None:
         self._known: dict[Path, tuple[tuple[int, ...], str]] = {}
@@ -234,13 +235,12 @@ def record_first_generation(app: "App", environ: Mapping[str, str]) -> None:
 
 
 class SettingsReloader:
-    """Takes up changed settings of a running site, in a thread of its own.
+    """Applies changed settings to a running site, in its own thread.
 
-    `prepare` is called with the site by its new settings, and raises PublisherError where they cannot be
-    used; `take_up` then makes it the one that is worked with. Where the settings are bad the old ones stay,
-    and log and `status` say why and since when. `began` and `ended` are called around each attempt. With
-    `last_good`, `current` are not those on the disk. `replaced` is called if another service took the site
-    over.
+    `prepare` gets the site with its new settings, and raises PublisherError if they cannot be used; `take_up`
+    then switches to it. If the settings are bad, the old ones stay in force, and the log and `status` say why
+    and since when. `began` and `ended` are called around each attempt. With `last_good`, `current` differs
+    from the settings on disk. `replaced` is called if another service took over the site.
     """
 
     def __init__(

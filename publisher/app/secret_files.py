@@ -118,7 +118,7 @@ def read_admin_tokens(file: Path) -> dict[str, str]:
             raise SettingsError(where, f"the token has fewer than {MIN_TOKEN} ASCII characters", make)
         found[token_digest(words[1])] = words[0]
     if not found:
-        raise SettingsError(str(file), "has no token in it", make)
+        raise SettingsError(str(file), "contains no token", make)
     return found
 
 
@@ -130,7 +130,7 @@ def token_digest(token: str) -> str:
 def check_token_name(name: str) -> None:
     """Raises UsageError if a token may not be called so."""
     if not _NAME.fullmatch(name):
-        raise UsageError(name, "is no name for a token", "use letters, digits, dots and hyphens, at most 40")
+        raise UsageError(name, "is not a valid name for a token", "use letters, digits, dots and hyphens, at most 40")
 
 
 def add_admin_token(file: Path, name: str) -> str:

@@ -1,7 +1,7 @@
-"""One service for a site: `publisher run` enters itself in the store, and commands beside it go by its
+"""One service per site: `publisher run` registers itself in the store, and commands beside it use its
 settings.
 
-The last settings that it found good are kept for when those on the disk are bad.
+The last good settings are kept for when those on disk are bad.
 """
 
 import hashlib
@@ -62,7 +62,7 @@ def digest_of(values: Comparable) -> str:
 
 
 class ServiceRegister:
-    """The entry of this process in the store of the site."""
+    """This process's entry in the site's store."""
 
     def __init__(self, app: "OpenSite", *, web_only: bool) -> None:
         self._app, self._web_only = app, web_only
@@ -179,8 +179,8 @@ def running_service(site: "OpenSite") -> ServiceRecord | None:
 
 
 def ask_reload(site: "OpenSite", service: ServiceRecord) -> ServiceRecord | None:
-    """Asks the service to read its settings, and waits until it has; None if it stopped meanwhile. Raises
-    Refused: it does not answer.
+    """Asks the service to reload its settings and waits until it has. Returns None if it stopped meanwhile.
+    Raises Refused if it does not answer.
     """
     number, until = site.store.ask_reload(), time.monotonic() + RELOAD_SECONDS
     while time.monotonic() < until:
@@ -235,7 +235,7 @@ def follow_service(
     theirs = site.store.generation(service.generation)
     found = differences(theirs.values if theirs else {}, ours)
     if theirs and service.problem and [key for key, *_ in found] == ["templates"]:
-        site.say(f"warning: {service.problem}; this goes by the last good templates, as {service.name} does")
+        site.say(f"warning: {service.problem}; using the last good templates, as {service.name} does")
         return site.state / "templates" / theirs.values["templates"][0]
     named = ", ".join(f"{key} ({there} there, {here} here)" for key, there, here in found)
     what = f"uses other settings than this command: {named}"

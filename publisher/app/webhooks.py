@@ -58,7 +58,9 @@ class Webhooks:
             try:
                 return is_signed_by_certificate(pem, signed, signature, sha1=version == "1", now=now)
             except ValueError:
-                raise OutputError(url, "is no certificate of SNS", "it is asked for again") from None
+                raise OutputError(
+                    url, "is not a certificate of SNS", "Publisher will ask for it again"
+                ) from None
 
         def verify_ecdsa(key: str, signed: bytes, signature: bytes) -> bool:
             try:

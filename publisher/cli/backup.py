@@ -19,7 +19,7 @@ from publisher.core.errors import UsageError
 def backup(site: SiteOptions, as_json: bool, file: Path, yes: bool) -> None:
     """Save store, journal and secret keys in one FILE that only you may read. `run` may be running."""
     if file.exists() and not yes:
-        raise UsageError(str(file), "is there already", "name another file, or add --yes")
+        raise UsageError(str(file), "already exists", "name another file, or add --yes")
     app = site.open(alone=True, last_good=True)
     with showing_progress(app):
         about = keeping.save(app, file)
@@ -44,7 +44,7 @@ def backup(site: SiteOptions, as_json: bool, file: Path, yes: bool) -> None:
 def restore(site: SiteOptions, as_json: bool, file: Path, dry_run: bool, yes: bool) -> None:
     """Restore the store from a backup FILE. Run `reconcile` afterwards."""
     about = keeping.inspect(file)
-    said = f"{file} is of {str(about.get('at'))[:19]} UTC, log head {about.get('log_head')}"
+    said = f"{file} was made at {str(about.get('at'))[:19]} UTC, log head {about.get('log_head')}"
     if dry_run:
         say(f"{said}; nothing was changed")
         if as_json:
@@ -92,13 +92,13 @@ def reconcile(site: SiteOptions, as_json: bool, dry_run: bool, clock: bool) -> N
         if done.withdrawn:
             say(f"withdrew {count(done.withdrawn, 'post')} again")
         for slug, readers in done.moved.items():
-            say(f"{count(readers, 'reader')} of {slug} had what was published until then")
+            say(f"{count(readers, 'reader')} of {slug} already have what was published until then")
         for slug, readers in done.lost.items():
             who = f"{count(readers, 'reader')} of {slug} confirmed since the backup"
             say(f"{who}: they are not in it and get no mail; import them from an export, if there is one")
         if done.doubts:
             number = count(done.doubts, "delivery", "deliveries")
-            say(f"in doubt: {number}; `publisher mailings list` counts them, `mailings resolve ID` decides")
+            say(f"unknown: {number}; `publisher mailings list` counts them, `mailings resolve ID` decides")
     if as_json:
         show_json(
             {

@@ -1,8 +1,9 @@
-"""bounce: reads mail that came back, from a mail server's pipe or a Maildir. mailings bounces: decides on it.
+"""`bounce` reads returned mail from a mail server's pipe or a Maildir; `mailings bounces` decides what it
+means.
 
-To a mail server's pipe, 0 means that the message is dealt with, and 75 (EX_TEMPFAIL of sysexits.h) that it
-should be tried again. With any other code the message would be returned to its sender, and a bounce has none.
-So whatever goes wrong ends with 75, wrong usage and a broken site too.
+In a mail server's pipe, exit code 0 means that the message was processed, and 75 (EX_TEMPFAIL in sysexits.h)
+that the server should try again. Any other code would return the message to its sender, and bounces have
+none. So every failure ends with 75, including wrong usage and a broken site.
 """
 
 import sys
@@ -45,7 +46,7 @@ _EFFECTS = {
 
 
 class PipeCommand(Command):
-    """A command that ends with 0 or 75, whatever happens."""
+    """A command that always exits with 0 or 75."""
 
     def make_context(
         self,

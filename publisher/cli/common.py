@@ -1,4 +1,4 @@
-"""What the commands share: common options, the opened site, and output."""
+"""Shared by all commands: common options, opening the site, and output."""
 
 import ipaddress
 import json
@@ -69,7 +69,7 @@ class SiteOptions:
             if kept is None:
                 raise
             settings, source = kept[:2]
-            say(f"warning: {error}; this goes by the last good settings")
+            say(f"warning: {error}; using the last good settings")
         app = self._app(settings)
         click.get_current_context().call_on_close(app.close)
         if not anew:
@@ -85,7 +85,7 @@ class SiteOptions:
             try:
                 follow_service(app, source, ask=False)
             except PublisherError as error:
-                say(f"warning: {error}; this only stops mail, and is done all the same")
+                say(f"warning: {error}; continuing, because this only stops mail")
         elif not alone:
             follow_service(app, source)
         return app
@@ -361,6 +361,18 @@ def complete_lists(ctx: click.Context, _param: click.Parameter, begun: str) -> l
     """The slugs of lists that begin so, for completion in a shell."""
     settings = _settings_to_complete(ctx)
     return [one.slug for one in settings.lists if one.slug.startswith(begun)] if settings else []
+
+
+def list_option(*, required: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """--list, given to the command as `list_slug`."""
+    return click.option(
+        "--list",
+        "list_slug",
+        required=required,
+        metavar="LIST",
+        shell_complete=complete_lists,
+        help="The list's slug." if required else "Only this list (default: all).",
+    )
 
 
 def complete_feeds(ctx: click.Context, _param: click.Parameter, begun: str) -> list[str]:

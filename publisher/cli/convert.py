@@ -1,4 +1,4 @@
-"""convert: the export of another platform as a folder of Markdown posts."""
+"""`convert` turns another platform's export into a folder of Markdown posts."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""demo: shows what Publisher does, on a site of its own, in a minute."""
+"""`demo` shows what Publisher does in a minute, on a site of its own."""
 
 import shutil
 import sys

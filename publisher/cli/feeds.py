@@ -47,7 +47,7 @@ def ping_and_say(app: App) -> list[dict[str, Any]]:
     pinged = app.ping()
     for hub in dict.fromkeys(ping.hub for ping in pinged.notified):
         number = sum(ping.hub == hub for ping in pinged.notified)
-        say(f"told {hub} of {count(number, 'feed')}")
+        say(f"notified {hub} of {count(number, 'feed')}")
     for hub, reply in dict.fromkeys((ping.hub, ping.reply) for ping in pinged.failed):
         say(f"hub {hub} was not notified ({reply}); `run`, `publish` or `feeds ping` will try again")
     rows = [{"hub": ping.hub, "topic": ping.topic, "told": True, "reply": ""} for ping in pinged.notified]

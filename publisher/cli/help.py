@@ -56,8 +56,8 @@ class LogFormat(StrEnum):
 
 
 class OutputStyle:
-    """What --color, --quiet, --verbose and --log-format ask for. One for the process, set as each command
-    starts.
+    """The values of --color, --quiet, --verbose and --log-format. One object per process, reset as each
+    command starts.
     """
 
     def __init__(self) -> None:
@@ -85,7 +85,7 @@ LABELS = {
     "bad": RED,
     "warning": YELLOW,
     "held": YELLOW,
-    "in doubt": YELLOW,
+    "unknown": YELLOW,
     "skipped": YELLOW,
     "no date": YELLOW,
     "updated": YELLOW,
@@ -105,7 +105,7 @@ _LABEL = re.compile(
     r"(?:\S+?: )??(?P<label>{})(?=: |  |;)".format("|".join(sorted(LABELS, key=len, reverse=True)))
 )
 
-URGENT = frozenset(("publisher", "error", "bad post", "broken template", "warning", "held", "in doubt"))
+URGENT = frozenset(("publisher", "error", "bad post", "broken template", "warning", "held", "unknown"))
 """The labels of messages that --quiet still shows."""
 
 
@@ -241,7 +241,7 @@ EVERYWHERE = ("site", "color", "quiet", "verbose", "debug")
 
 
 class HelpFormatter(click.HelpFormatter):
-    """Fits the window, however narrow; headings are bold where there are colors."""
+    """Fits the window, however narrow. Headings are bold if colors are on."""
 
     def __init__(self, *args: Any, **given: Any) -> None:
         super().__init__(*args, **given)
@@ -262,7 +262,7 @@ def _bold(text: str) -> str:
 
 
 class NearestChoice(click.Choice[str]):
-    """A choice that answers a mistyped value with the nearest one."""
+    """A choice that suggests the nearest value if the given one is mistyped."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         try:
@@ -307,7 +307,7 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """A group whose commands are as above."""
+    """A group of such commands."""
 
     context_class = HelpContext
     command_class = Command
@@ -328,7 +328,7 @@ def command(name: str | None = None, *, examples: Examples) -> Callable[[Callabl
 
 
 def group() -> Callable[[Callable[..., Any]], Group]:
-    """Decorates the function of a group of commands."""
+    """Decorator for a function that becomes a group of commands."""
     return click.group(cls=Group)
 
 

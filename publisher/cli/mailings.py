@@ -145,7 +145,7 @@ def show(site: SiteOptions, as_json: bool, id: int) -> None:
     if mailing.counts.get(DeliveryState.UNKNOWN):
         echo(f"decide    `publisher mailings resolve {id} --log FILE`, --accept or --resend")
     if (more := mailing.counts.get(DeliveryState.UNKNOWN, 0) - MAX_UNKNOWN_SHOWN) > 0:
-        echo(f"in doubt  {more:,} more; --json lists them all")
+        echo(f"unknown   {more:,} more; --json lists them all")
     for line in refusal_lines(app, mailing):
         echo(line)
     if reports := report_counts(app, id):
@@ -292,7 +292,7 @@ def resolve(
     """Resolve unknown outcomes: did the messages arrive or not?
 
     With --log, the log of the mail server that took them decides: of Postfix or Exim, or JSON with a
-    Message-ID on each line, compressed or not. What it does not prove stays in doubt and is listed.
+    Message-ID on each line, compressed or not. Outcomes that it does not prove stay unknown and are listed.
     """
     app = site.open(reads=dry_run)
     if logs and (resend or accept):
@@ -311,7 +311,7 @@ def resolve(
     number = mailing.counts.get(DeliveryState.UNKNOWN, 0) if named is None else len(named)
     if dry_run:
         print_unknown(app, mailing, chosen)
-        say(f"in doubt: {count(number, 'delivery', 'deliveries')}")
+        say(f"unknown: {count(number, 'delivery', 'deliveries')}")
         return
     if resend and number:
         again = f"{count(number, 'message')} will be sent again; readers who did get it will get it twice"
@@ -443,4 +443,4 @@ def print_unknown(app: App, mailing: Mailing, unknown: Iterable[UnknownDelivery]
         row, since = unknown_json(app, mailing, delivery), local_time(delivery.at, app.settings.site.timezone)
         by = f"  by {delivery.route}" if delivery.route else ""
         why = row["reply"] or NO_REASON
-        echo(f"in doubt  {row['address']}  {row['message_id']}  since {since}{by}  {why}")
+        echo(f"unknown   {row['address']}  {row['message_id']}  since {since}{by}  {why}")

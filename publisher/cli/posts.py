@@ -1,4 +1,4 @@
-"""The files in the folder of posts, links to drafts, and the ids of an existing feed: posts, share, adopt."""
+"""`posts`, `share` and `adopt`: files in the posts folder, links to drafts, and ids of an existing feed."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -284,7 +284,7 @@ def adopt(site: SiteOptions, as_json: bool, sources: tuple[str, ...], dry_run: b
         print_proposal(read, proposal, app.deps.adapters.adopted_ids.name, dry_run=dry_run)
     for one in read:
         if one.problem:
-            say(f"not all was read: {one.problem}")
+            say(f"incomplete: {one.problem}")
     if proposal.adoption.ambiguous or not proposal.adoption.found or any(one.problem for one in read):
         raise SystemExit(1)
 

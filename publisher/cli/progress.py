@@ -159,7 +159,7 @@ def line(
 
 
 def _filled(share: float, cells: int, style: BarStyle) -> str:
-    """The bar in steps of half a cell: the finished part green, the rest faint."""
+    """Draws the bar in steps of half a cell: green where done, faint elsewhere."""
     full, half, empty = style.marks
     whole, odd = divmod(round(share * cells * 2), 2)
     done, rest = full * whole + half * odd, empty * (cells - whole - odd)
@@ -275,7 +275,7 @@ def _say_tally(tally: "DeliveryStats", unknown: int) -> None:
         say("replies for the recipients it refused: `publisher mailings show ID`")
     if unknown + tally.unknown:
         number = count(unknown + tally.unknown, "delivery", "deliveries")
-        say(f"in doubt: {number}; `publisher mailings show ID` lists them, `resolve ID` decides")
+        say(f"unknown: {number}; `publisher mailings show ID` lists them, `resolve ID` decides")
     if tally.held:
         say(f"held: {tally.held}")
 

@@ -309,13 +309,13 @@ def say_report(app: App, report: PublishReport) -> None:
             note = f" ({quiet} as backfill, mailed to nobody)" if quiet else ""
             said.append(f"{kind} {count(len(changes), 'post')}{note}")
     if publish_plan.renamed:
-        said.append(f"recognised {count(len(publish_plan.renamed), 'renamed post')}")
+        said.append(f"recognized {count(len(publish_plan.renamed), 'renamed post')}")
     if publish_plan.read_anew:
         said.append(f"refreshed {read_anew_in_words(publish_plan)}")
     if publish_plan.baseline:
         said.append("recorded the baseline")
     if publish_plan.recovered:
-        said.append(f"knew {count(publish_plan.recovered, 'post')} again by the feeds under public/")
+        said.append(f"recognized {count(publish_plan.recovered, 'post')} from the feeds under public/")
     written = (*report.published.written, *report.pages)
     if written:
         said.append(f"wrote {count(len(written), 'document')}")

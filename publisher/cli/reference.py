@@ -1,7 +1,7 @@
-"""What is written of the commands beside their own help: topics of `publisher help`, manual pages (man(7)),
-and docs/reference/commands.md, which `python -m publisher.cli.reference` prints.
+"""Documentation of the commands beyond `--help`: topics of `publisher help`, manual pages (man(7)), and
+docs/reference/commands.md, which `python -m publisher.cli.reference` prints.
 
-Also the commands that tell of commands: `publisher help` and `publisher completion`.
+Also the commands `publisher help` and `publisher completion`.
 """
 
 import re

@@ -1,6 +1,5 @@
-"""run: publishes and sends in this process, and serves the site in a process of its own.
-reload: makes it take up changed settings.
-deliver: sends everything that is due, then exits.
+"""`run` publishes and sends in this process, and serves the site in another. `reload` makes it apply changed
+settings. `deliver` sends everything that is due, then exits.
 """
 
 import os

@@ -1,5 +1,5 @@
-"""The service that `publisher run` is: its processes and threads, its signals, its log, and what it tells
-systemd if that has started it (sd_notify(3)).
+"""The service behind `publisher run`: its processes and threads, signals, log, and messages to systemd
+(sd_notify(3)).
 """
 
 import logging
@@ -149,7 +149,7 @@ SAME_SIGNAL_SECONDS = 0.3
 
 
 class Service:
-    """One `publisher run`: what serves, publishes and sends, and what takes up changed settings."""
+    """One `publisher run`: the parts that serve, publish, send and reload settings."""
 
     def __init__(
         self,
@@ -215,7 +215,7 @@ class Service:
             self._heart.join()
 
     def _end_with(self, error: PublisherError) -> None:
-        """Stops everything, because of `error`."""
+        """Stops everything because of `error`."""
         self._error = self._error or error
         self._web.stop()
 

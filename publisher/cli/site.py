@@ -77,7 +77,7 @@ def init(
     blog = None if no_blog else find_blog(folder.resolve())
     name = folder.resolve().name.replace("-", " ").replace("_", " ").strip().capitalize() or "My site"
     if blog is not None:
-        say(f"found a blog made with {blog.generator.capitalize()} in {blog.root}: its posts are published")
+        say(f"found a {blog.generator.capitalize()} blog in {blog.root}; Publisher will use its posts")
         name = blog.title or blog.root.name
         folder = folder / SITE_IN_BLOG if folder.resolve() == blog.root else folder
     asks = sys.stdin.isatty() and sys.stderr.isatty()
@@ -111,7 +111,7 @@ def web_address(text: str) -> str:
     """`text`, if it is an address of a site. Raises ValueError."""
     parts = urlsplit(text if "://" in text else f"https://{text}")
     if parts.scheme not in ("http", "https") or not parts.hostname or " " in text:
-        raise ValueError(f"{text!r} is no web address such as https://example.org/")
+        raise ValueError(f"{text!r} is not a web address such as https://example.org/")
     return f"{parts.geturl().rstrip('/')}/"
 
 
@@ -120,7 +120,7 @@ def time_zone(text: str) -> str:
     try:
         return ZoneInfo(text).key
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"{text!r} is no IANA time zone such as Europe/Berlin") from None
+        raise ValueError(f"{text!r} is not an IANA time zone such as Europe/Berlin") from None
 
 
 def local_zone() -> str:

@@ -11,10 +11,10 @@ import click
 from publisher.app import App
 from publisher.cli.common import (
     SiteOptions,
-    complete_lists,
     confirm,
     count,
     echo,
+    list_option,
     local,
     say,
     show_json,
@@ -62,14 +62,7 @@ subscribers.add_command(import_)
 )
 @site_options(at=True)
 @click.argument("address")
-@click.option(
-    "--list",
-    "list_slug",
-    required=True,
-    metavar="LIST",
-    shell_complete=complete_lists,
-    help="The list's slug.",
-)
+@list_option(required=True)
 @click.option(
     "--confirmed",
     is_flag=True,
@@ -96,7 +89,7 @@ def add(site: SiteOptions, address: str, list_slug: str, confirmed: bool) -> Non
     ),
 )
 @site_options(as_json=True)
-@click.option("--list", "list_slug", metavar="LIST", shell_complete=complete_lists, help="Only this list.")
+@list_option()
 @click.option("--state", type=NearestChoice([str(s) for s in SubscriptionState]), help="Only this state.")
 def list_(site: SiteOptions, as_json: bool, list_slug: str | None, state: str | None) -> None:
     """List every subscription: address, list, state, and when the next digest is due."""
@@ -202,13 +195,7 @@ def refusal_lines(app: App, dossier: Mapping[str, Any]) -> Iterator[str]:
 )
 @site_options(at=True)
 @click.argument("address")
-@click.option(
-    "--list",
-    "list_slug",
-    metavar="LIST",
-    shell_complete=complete_lists,
-    help="Only this list (default: all).",
-)
+@list_option()
 def unsubscribe(site: SiteOptions, address: str, list_slug: str | None) -> None:
     """Unsubscribe ADDRESS as if the reader had done it: only they can come back."""
     app = site.open(stops=True)
@@ -240,13 +227,7 @@ def unsubscribe(site: SiteOptions, address: str, list_slug: str | None) -> None:
     metavar="FILE",
     help="Everyone in this file: CSV with an `email` column, or one address per line. Repeatable.",
 )
-@click.option(
-    "--list",
-    "list_slug",
-    metavar="LIST",
-    shell_complete=complete_lists,
-    help="Only this list (default: all).",
-)
+@list_option()
 @click.option("--dry-run", is_flag=True, help="Show who would be suppressed; store nothing.")
 def suppress(
     site: SiteOptions, address: str | None, files: tuple[str, ...], list_slug: str | None, dry_run: bool
@@ -289,13 +270,7 @@ def allow(site: SiteOptions, address: str) -> None:
 )
 @site_options(at=True)
 @click.argument("address")
-@click.option(
-    "--list",
-    "list_slug",
-    metavar="LIST",
-    shell_complete=complete_lists,
-    help="Only this list (default: all).",
-)
+@list_option()
 def resend_confirmation(site: SiteOptions, address: str, list_slug: str | None) -> None:
     """Ask ADDRESS once more to confirm a pending sign-up. Does not count toward the limit of such mails."""
     app = site.open()
@@ -337,13 +312,7 @@ def erase(site: SiteOptions, address: str, yes: bool, dry_run: bool) -> None:
     "export", examples=(("Save every subscription", "publisher subscribers export > subscribers.csv"),)
 )
 @site_options()
-@click.option(
-    "--list",
-    "list_slug",
-    metavar="LIST",
-    shell_complete=complete_lists,
-    help="Only this list (default: all).",
-)
+@list_option()
 def export(site: SiteOptions, list_slug: str | None) -> None:
     """Write every subscription to stdout as CSV, with preferences; `import` reads it back, list by list."""
     app = site.open(reads=True, last_good=True)

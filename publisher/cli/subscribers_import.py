@@ -13,8 +13,8 @@ from publisher.app import App
 from publisher.app.backup import on_a_copy
 from publisher.cli.common import (
     SiteOptions,
-    complete_lists,
     count,
+    list_option,
     say,
     show_json,
     site_options,
@@ -71,14 +71,7 @@ EVERYBODY_LEFT = "\0"
 )
 @site_options(at=True, as_json=True)
 @click.argument("files", nargs=-1, type=click.Path(dir_okay=False, allow_dash=True), metavar="[FILE]...")
-@click.option(
-    "--list",
-    "list_slug",
-    required=True,
-    metavar="LIST",
-    shell_complete=complete_lists,
-    help="The list's slug.",
-)
+@list_option(required=True)
 @click.option("--confirmed", is_flag=True, help="You state that these readers have agreed: active at once.")
 @click.option(
     "--left",

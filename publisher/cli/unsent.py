@@ -1,5 +1,5 @@
-"""`publisher mailings remake`, `release` and `resend`, for readers who have nothing of a mailing; and
-`outbox`, for messages that lie there once mail.transport is smtp.
+"""`publisher mailings remake`, `release` and `resend` for readers who missed a mailing, and `outbox` for
+messages that are still there after a switch to SMTP.
 """
 
 from collections.abc import Iterable

@@ -1,5 +1,5 @@
-"""The types that most settings have: how each is read, what to say when it cannot be, and what an editor is
-told of it. What means something in one section alone stands with it, in publisher/config/sections.
+"""Types shared by settings: how to read a value, the error if it cannot be read, and the schema for editors.
+Types used in one section only are in publisher/config/sections.
 """
 
 import re

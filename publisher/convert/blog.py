@@ -1,5 +1,5 @@
-"""An export becomes a folder: one Markdown file for each post, with front matter, and the pictures it was
-given.
+"""Converts an export to a folder: one Markdown file with front matter for each post, and the pictures it
+uses.
 """
 
 import json
@@ -124,7 +124,7 @@ def write_folder(made: Conversion, folder: Path, progress: Progress) -> int:
             target = folder / name
             if target.exists() and target.read_text("utf-8", errors="replace") != text:
                 do = "name an empty folder, or remove the file; nothing was written"
-                raise Refused(str(target), "is there already, with another text", do)
+                raise Refused(str(target), "already exists with another text", do)
         new = 0
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in made.files.items():
@@ -138,7 +138,7 @@ def write_folder(made: Conversion, folder: Path, progress: Progress) -> int:
                 shutil.copyfile(source, folder / name)
     except OSError as error:
         raise OutputError(
-            str(folder), error.strerror or str(error), "see to its permissions and space"
+            str(folder), error.strerror or str(error), "check its permissions and free space"
         ) from error
     return new
 

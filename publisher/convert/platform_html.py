@@ -1,9 +1,9 @@
-"""Bodies as Ghost, WordPress and Substack keep them, rewritten as plain HTML. What has no meaning outside the
-old platform is taken out and named.
+"""Rewrites post bodies from Ghost, WordPress and Substack as plain HTML. Elements that mean nothing outside
+the old platform are removed and reported.
 
-In a parsed body, Ghost's cards are recognized by the classes its renderer writes (kg-...-card), WordPress's
-blocks by theirs (wp-block-...). A classic WordPress body is not HTML yet: its paragraphs end at blank lines
-(as wpautop makes them), and it holds shortcodes.
+Ghost's cards are recognized by the classes that its renderer writes (kg-...-card), and WordPress's blocks by
+theirs (wp-block-...). A classic WordPress body is not HTML yet: its paragraphs end at blank lines (as in
+wpautop), and it contains shortcodes.
 """
 
 import re

@@ -1,5 +1,5 @@
-"""Feed formats: one `core.feeds.feed.Feed` in, the bytes of a document out. Each format is a file and a
-line here.
+"""Feed formats: each turns a `core.feeds.feed.Feed` into the bytes of a document. Add one as a file and an
+entry here.
 
 Cheap to import: the first `write` of an XML format loads feedgen and lxml.
 """

@@ -1,12 +1,12 @@
-"""What the formats share. `prepare` is what every format does to a feed before it writes it, so that all say
-the same. Below it is what Atom and RSS add to the elements that feedgen has built; it needs no lxml, because
-elements make elements.
+"""Shared by the formats. `prepare` cleans a feed before any format writes it, so that all formats agree. The
+rest is what Atom and RSS add to the elements that feedgen builds; it does not import lxml, because elements
+create their own children.
 
-`opml` lists all feeds of a site, for a feed reader to import at once (OPML 2.0, http://opml.org/spec2.opml).
+`opml` lists all feeds of a site for import into a feed reader (OPML 2.0, http://opml.org/spec2.opml).
 
-feedgen 1.0.0 writes most of an Atom or RSS feed correctly; what it gets wrong or lacks (hubs, archive links,
-enclosures, tombstones, the license) is corrected on its elements before they are serialized. It is imported
-when the first feed is written: with lxml it takes a tenth of a second to load.
+feedgen 1.0.0 writes most of an Atom or RSS feed correctly. What it gets wrong or lacks (hubs, archive links,
+enclosures, tombstones, the license) is corrected in its elements before they are serialized. It is imported
+when the first feed is written, because loading it with lxml takes a tenth of a second.
 """
 
 import re

@@ -1,1 +1,1 @@
-"""Files that other programs write: lists of subscribers, logs of mail servers."""
+"""Reads files written by other programs: lists of subscribers, and logs of mail servers."""

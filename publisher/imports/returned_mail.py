@@ -1,8 +1,9 @@
-"""Where mail that came back lies: a mail server's pipe, a Maildir, or an IMAP mailbox; and what a message of
-an old server is.
+"""Reads returned mail from a pipe, a Maildir or an IMAP mailbox, and recognizes the formats of old mail
+servers.
 
-A Maildir (https://cr.yp.to/proto/maildir.html) has complete messages in new/, and in cur/ those that some
-program has seen. What was understood is removed once its effect is in the store. The rest stays, in cur/.
+A Maildir (https://cr.yp.to/proto/maildir.html) holds complete messages in new/, and in cur/ those that some
+program has seen. A message that was understood is removed once its effect is in the store. Others stay in
+cur/.
 """
 
 import email

@@ -310,7 +310,7 @@ def detect_header(text: TextIOWrapper, name: str) -> tuple[int, str, tuple[str, 
         raise Refused(name, "the file is empty", "name a CSV file")
     if not any("@" in cell for cells in found.values() for cell in cells):
         raise Refused(
-            name, "there is no column `email`", "call the column of addresses `email` in the first line"
+            name, "there is no column `email`", "name the column of addresses `email` in the first line"
         )
     return skipped, max(found, key=lambda mark: len(found[mark])), ()
 

@@ -106,14 +106,14 @@ class Store(
     MeasureStore,
     Protocol,
 ):
-    """All of it. Any method may raise StoreError, and those that write OutputError."""
+    """The whole store. Any method may raise StoreError, and methods that write may raise OutputError."""
 
     def identity(self) -> int:
         """A number that no copy of this store has, and that it keeps wherever it is seen from."""
         ...
 
     def size(self) -> int:
-        """Its size in bytes."""
+        """The store's size in bytes."""
         ...
 
     def close(self) -> None:

@@ -351,8 +351,8 @@ class FileStore(Protocol):
     def posts_to_plan(
         self, now: datetime
     ) -> tuple[Sequence[tuple[Post, bool, str]], Sequence[PublishedPost]]:
-        """What a plan at `now` must consider: (post, settled, hash) of indexed files, and posts of the log
-        that are not settled (core.publishing.incremental). A settled file appears only if the clock was set
+        """What a plan at `now` must consider: indexed files as (post, settled, hash), and posts of the log
+        that are not settled (core.publishing.incremental). Includes a settled file only if the clock was set
         back before its date.
         """
         ...

@@ -72,7 +72,7 @@ def inline(html: str, where: str) -> str:
             return _inliner()(_TAG.sub(_without_invalid_style, html))
         except Exception as error:  # the inliner and its parsers raise anything: only this mail fails
             what = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-            raise TemplateError(where, f"its styles cannot be inlined ({what})", "simplify it") from error
+            raise TemplateError(where, f"the styles cannot be inlined ({what})", "simplify it") from error
 
 
 def _without_invalid_style(tag: re.Match[str]) -> str:

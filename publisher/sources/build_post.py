@@ -124,8 +124,8 @@ def is_html_file(path: str) -> bool:
 def build_post(
     path: str, container: Container, rules: SourceRules, found: Iterable[str], known: Mapping[str, str]
 ) -> tuple[Post, Reasons]:
-    """The post, and what decided each of its values. `found` are warnings about its body, `known` the values
-    that the body shows besides those of its front matter.
+    """Returns the post, and what decided each of its values. `found` are warnings about its body; `known` are
+    values that the body shows besides those of its front matter.
     """
     body, alone, is_html = container.body, container.front is None, is_html_file(path)
     front = complete_front_matter(path, container.front or NO_FRONT_MATTER, rules)

@@ -234,7 +234,7 @@ def profile_of_file(file: Path) -> str:
 
 
 def read_author_profiles(root: Path) -> dict[str, Person]:
-    """Authors by key, from files that list all of them and from folders with a file for each."""
+    """Authors by key, from files that list all of them and from folders with one file each."""
     people: dict[str, Person] = {}
     for place in _AUTHOR_TABLES:
         for end in _ENDS:

@@ -72,7 +72,9 @@ def read_about(backup: Path) -> Mapping[str, Any]:
             found = tar.extractfile(ABOUT)
             data = found.read() if found is not None else b"{}"
         except (KeyError, tarfile.TarError) as error:
-            raise StoreError(str(backup), f"is not a backup: {ABOUT} is not in it", "take another") from error
+            raise StoreError(
+                str(backup), f"is not a backup: {ABOUT} is not in it", "use another backup"
+            ) from error
         return cast("Mapping[str, Any]", json.loads(data))
 
 
@@ -134,9 +136,9 @@ def _check_store(part: Path, backup: Path) -> None:
             sound = connection.execute("PRAGMA quick_check").fetchone()
             version = connection.execute(f"SELECT version_num FROM {stamp.name}").fetchone()  # noqa: S608  # ours
     except sqlite3.Error as error:
-        raise StoreError(str(backup), f"holds no store ({error})", "take another backup") from error
+        raise StoreError(str(backup), f"contains no store ({error})", "use another backup") from error
     if sound != ("ok",):
-        raise StoreError(str(backup), "the store in it is damaged", "take another backup")
+        raise StoreError(str(backup), "contains a damaged store", "use another backup")
     check_not_newer(str(backup), version[0])
 
 
@@ -165,9 +167,7 @@ def _open(backup: Path) -> tarfile.TarFile:
     try:
         return tarfile.open(backup)
     except FileNotFoundError:
-        raise StoreError(
-            str(backup), "there is no such file", "name a file that `publisher backup` made"
-        ) from None
+        raise StoreError(str(backup), "no such file", "name a file that `publisher backup` made") from None
     except (tarfile.TarError, OSError) as error:
         raise StoreError(
             str(backup), f"is not a backup ({error})", "name a file of `publisher backup`"
@@ -181,9 +181,11 @@ def _extract(tar: tarfile.TarFile, backup: Path, name: str, to: Path) -> Path:
     try:
         found = tar.extractfile(name)
     except KeyError as error:
-        raise StoreError(str(backup), f"is not a backup: {name} is not in it", "take another") from error
+        raise StoreError(
+            str(backup), f"is not a backup: {name} is not in it", "use another backup"
+        ) from error
     if found is None:
-        raise StoreError(str(backup), f"is not a backup: {name} in it is not a file", "take another")
+        raise StoreError(str(backup), f"is not a backup: {name} in it is not a file", "use another backup")
     with os.fdopen(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         while chunk := found.read(1 << 20):
             file.write(chunk)

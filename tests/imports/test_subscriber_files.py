@@ -86,7 +86,7 @@ def test_addresses_alone_need_no_head(tmp_path: Path) -> None:
         (b" \r\n\n", "readers.csv: the file is empty; name a CSV file"),
         (
             b"name,phone\nAnn,12\n",
-            "readers.csv: there is no column `email`; call the column of addresses `email` in the first line",
+            "readers.csv: there is no column `email`; name the column of addresses `email` in the first line",
         ),
         (
             b"PK\x03\x04....",

@@ -72,7 +72,7 @@ def locate_source(source: Path | ImapAccount | None, folder: Path) -> Path | Ima
 
 
 def read_body_retention(value: object) -> timedelta:
-    """How long messages that came back are kept."""
+    """How long to keep returned messages."""
     kept = read_duration(value)
     if not timedelta(days=1) <= kept <= LONGEST_BODY_RETENTION:
         raise InvalidValue
@@ -197,8 +197,8 @@ class BounceSettings(SectionValues):
     )
     retention: timedelta = setting(
         BODY_RETENTION,
-        help="How long the messages that came back are kept, at most 30 days. What they told stays longer: "
-        "180 days.",
+        help="How long to keep returned messages, at most 30 days. Publisher keeps what it learned from them "
+        "for 180 days.",
         default="30d",
     )
 

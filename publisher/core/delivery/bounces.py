@@ -124,7 +124,7 @@ MAX_LOCAL_PART = 64 - _LENGTH - 1
 
 
 class Blame(StrEnum):
-    """What a refusal is about."""
+    """What caused a refusal."""
 
     READER = "reader"  # the address, or its mailbox: trying again changes nothing
     US = "us"  # the sender, the server or the message
@@ -233,7 +233,7 @@ def limit_reached(refusals: Sequence[MailboxRefusal], limits: BounceLimits) -> S
 
 
 class ReportKind(StrEnum):
-    """What came back by mail."""
+    """The kind of a returned message."""
 
     BOUNCE = "bounce"  # the message was not delivered, and nobody tries again
     COMPLAINT = "complaint"  # the reader called it spam
@@ -245,7 +245,7 @@ class ReportKind(StrEnum):
 
 
 class ReportEffect(StrEnum):
-    """What a message that came back changed."""
+    """The effect of a returned message."""
 
     COUNTED = "counted"  # as a refusal of that mailing
     SUPPRESSED = "suppressed"

@@ -37,7 +37,7 @@ CLOCK_LEEWAY = timedelta(hours=1)
 
 
 class LoggedOutcome(StrEnum):
-    """What a log proves of a message."""
+    """What a log proves about a message."""
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"

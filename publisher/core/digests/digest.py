@@ -168,7 +168,7 @@ class Layout(StrEnum):
 
 
 class LetterKind(StrEnum):
-    """What a letter to one reader is about: the name of its folder under templates/email/."""
+    """The kinds of letters to one reader, named after their folders under templates/email/."""
 
     CONFIRM = "confirm"  # asks whether the address wants the list; `DigestLinks.confirm` is the answer
     WELCOME = "welcome"  # the reader has confirmed; may show the latest posts
@@ -259,8 +259,8 @@ class DigestContent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DigestSelection:
-    """What is for one group of due readers. No posts: they are passed over. `waits`: too few, they stay
-    where they are and nothing is lost.
+    """The content for one group of due readers. No posts: these readers are passed over. `waits`: there are
+    too few posts, so the readers stay where they are and nothing is lost.
     """
 
     posts: tuple[PublishedPost, ...] = ()

@@ -51,7 +51,7 @@ def mathml_as_marked_text(html: str) -> str:
 
 
 def formula_as_text(math: str) -> str:
-    """The text of a <math> element, escaped for HTML; its author's `alttext` if it has one."""
+    """The text of a <math> element, escaped for HTML: the author's `alttext` if there is one."""
     pieces = _PIECE.finditer(math)
     if (found := _ALTTEXT.search(math.partition(">")[0])) and found[1].strip():
         return " ".join(found[1].split())

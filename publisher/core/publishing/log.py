@@ -1,5 +1,5 @@
-"""The publication log, from which comes everything a reader ever receives; its posts, and their ids, which
-are minted once and kept forever.
+"""The publication log, the source of everything readers receive; its posts, and their ids, which are minted
+once and kept forever.
 """
 
 import re

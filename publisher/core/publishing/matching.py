@@ -280,7 +280,7 @@ def shingle_overlap(one: ShingledText, other: ShingledText) -> float:
 
 def may_share_template(one: ShingledText, other: ShingledText) -> bool:
     """Whether two bodies may come from one template: they share half of their shingles, or are long and
-    differ in one word. (A text that repeats itself has few shingles, and one word changes most of them.)
+    differ in one word. (A repetitive text has few shingles, and one word changes most of them.)
     """
     if shingle_overlap(one, other) >= DOUBTFUL_SHARE:
         return True

@@ -1,7 +1,7 @@
-"""New posts that wait for their author: copies of other posts, and more of them at once than anybody writes.
+"""Holds new posts for their author: copies of other posts, and more new posts at once than anybody writes.
 
-People copy a file to begin a new one from it, and a restored backup or a wrong branch brings hundreds.
-Neither is meant to be mailed.
+People copy a file to start a new post, and a restored backup or a wrong branch brings in hundreds. Neither
+should be mailed.
 """
 
 import re

@@ -1,8 +1,8 @@
-"""Cadences: when digests are due, by the wall clock of a zone.
+"""Cadences: when digests are due, by the wall clock of a time zone.
 
-One class per cadence, one line in the registry. If a clock skips the hour of a digest, the digest is due as
-far after the gap as the hour lies inside it; if the clock shows the hour twice, it is due the first time. A
-local day that was skipped (30 December 2011 in Samoa) coincides with the next.
+Add a cadence as a class and an entry in the registry. If a clock change skips the hour of a digest, the
+digest is due as far after the gap as the hour lies inside it; if the hour occurs twice, it is due the first
+time. A local day that was skipped (30 December 2011 in Samoa) coincides with the next.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ farther.
 
 
 class Immediate:
-    """At once: every instant is an occurrence, so posts never wait."""
+    """Every instant is an occurrence, so posts never wait."""
 
     name = "immediate"
     at_once = True
@@ -38,7 +38,7 @@ class Immediate:
 
 
 class Daily:
-    """Every local day, at the schedule's hour. Also the base of cadences with certain days."""
+    """Every local day at the schedule's hour. Base class of cadences on certain days."""
 
     name = "daily"
     at_once = False
@@ -75,7 +75,7 @@ class Weekly(Daily):
 
 
 class Monthly(Daily):
-    """One day of the month, 1 to 28: every month has it."""
+    """One day of the month, from 1 to 28, which every month has."""
 
     name = "monthly"
     max_late = timedelta(days=10)

@@ -91,7 +91,7 @@ class SubscriptionState(StrEnum):
 
 
 class SubscriptionEvent(StrEnum):
-    """What may happen to a subscription."""
+    """A transition of a subscription."""
 
     SIGN_UP = "sign-up"
     CONFIRM = "confirm"

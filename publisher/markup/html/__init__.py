@@ -1,1 +1,1 @@
-"""Safe HTML: made, taken apart, written as text."""
+"""Safe HTML: sanitizing it, splitting it into pieces, and writing it as text."""

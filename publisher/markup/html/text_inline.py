@@ -1,6 +1,6 @@
-"""The words of a paragraph in plain text: links, code, superscripts, pictures, abbreviations.
+"""The text of a paragraph: links, code, superscripts, pictures, abbreviations.
 
-Addresses of links are numbered and listed below the text, so that sentences read well aloud. A link whose
+Links are numbered and their addresses listed below the text, so that sentences read well aloud. A link whose
 text is its address stays in place.
 """
 

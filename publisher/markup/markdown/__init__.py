@@ -1,1 +1,1 @@
-"""Markdown and its dialects, rewritten as what CommonMark reads, and rendered."""
+"""Markdown dialects, rewritten as CommonMark and rendered."""

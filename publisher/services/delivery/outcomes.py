@@ -91,7 +91,7 @@ class LedgerWriter:
             self._timer = asyncio.get_running_loop().call_later(MAX_WAIT, self._waited)
 
     def flush(self) -> None:
-        """Makes durable what is pending."""
+        """Writes pending outcomes to the store."""
         self.raise_failure()
         self._write()
         self.raise_failure()

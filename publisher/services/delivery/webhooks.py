@@ -65,12 +65,12 @@ class SnsCertificates:
         self._fetched = [at for at in self._fetched if at > now - FETCH_WINDOW]
         if len(self._fetched) >= MAX_FETCHES:
             raise OutputError(
-                url, "too many certificates were asked for", "it is asked for again in a minute"
+                url, "too many requests for certificates", "Publisher will ask again in a minute"
             )
         self._fetched.append(now)
         reply = self.http().get_once(url, LARGEST_CERTIFICATE)
         if reply.status != 200 or "-----BEGIN CERTIFICATE-----" not in reply.text:
-            raise OutputError(url, f"cannot be fetched ({reply.summary})", "it is asked for again")
+            raise OutputError(url, f"cannot be fetched ({reply.summary})", "Publisher will ask for it again")
         while len(self._known) >= MAX_CERTIFICATES:
             self._known.pop(next(iter(self._known)))
         self._known[url] = reply.text.encode()

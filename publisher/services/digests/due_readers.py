@@ -229,9 +229,9 @@ def due_report(
 def _with_corrections(
     log: DigestMaterial, due: DueQuery, back: int
 ) -> tuple[DueQuery, Mapping[int, tuple[Correction, PublishedPost]]]:
-    """The query with the corrections after `back` and the posts that were released, and the posts of those
-    that may still be mailed, by their index. If there are more corrections than bits, the log is taken only
-    as far as the bits suffice; released posts that find no bit wait for the next digest.
+    """Adds to the query the corrections after `back` and the released posts. Also returns those that may
+    still be mailed, by index. If there are more corrections than bits, the log is read only as far as the
+    bits suffice; released posts without a bit wait for the next digest.
     """
     found = log.corrections(back, due.head, limit=MAX_CORRECTIONS + 1)
     while len(found) > MAX_CORRECTIONS:

@@ -260,8 +260,8 @@ def resend(deps: Deps, mailing: Mailing, which: Unsent, now: datetime) -> int:
 
 
 def doubt_mailed_again(store: Store, mailings: Collection[int]) -> None:
-    """After a restore: nothing of these mailings waits or is sent again, for a run after the backup may have
-    sent it.
+    """After a restore, ensures that nothing of these mailings waits or is sent again: a run after the backup
+    may have sent it.
     """
     if not mailings:
         return

@@ -55,8 +55,8 @@ class PublishedSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentChanges:
-    """Paths under public/ of documents that the next publish would add, remove or make again, whatever
-    happens to posts.
+    """Paths under public/ of documents that the next publish would add, remove or rewrite even if no post
+    changes.
     """
 
     added: tuple[str, ...] = ()

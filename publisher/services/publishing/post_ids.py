@@ -255,7 +255,7 @@ def recover_history(deps: Deps, head: LogHead) -> RecoveredFeeds:
 
 
 def _feed_history(deps: Deps, path: str) -> list[OldEntry]:
-    """A feed's entries in the order of first publication: from the end of the oldest archive on."""
+    """A feed's entries by first publication, from the end of the oldest archive on."""
     pages: list[OldFeed] = []
     seen: set[str] = set()
     while path and path not in seen and len(seen) < MAX_ARCHIVES:

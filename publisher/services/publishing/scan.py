@@ -157,7 +157,7 @@ def readings_of(adapters: Adapters, hashes: Mapping[str, str]) -> FileReadings:
 
 
 def check_answers(answers: HeldFileAnswers, plan: Plan) -> None:
-    """Raises UsageError for an answer that the plan has no question for, rather than ignoring it."""
+    """Raises UsageError for an answer that no question in the plan asks for, instead of ignoring it."""
     new = {change.post.path for change in changes_of_kind(plan, LogKind.PUBLISHED)}
     for path in sorted(answers.new - new):
         raise UsageError("--as-new", f"{path} is not a new post", "`publisher plan` names what is held")

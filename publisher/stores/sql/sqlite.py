@@ -144,10 +144,12 @@ def path_of(url: str) -> Path:
     try:
         parsed = make_url(url)
     except ArgumentError:
-        raise StoreError("store.url", f"{url!r} is no URL", 'write "sqlite:///PATH"') from None
+        raise StoreError("store.url", f"{url!r} is not a URL", 'write "sqlite:///PATH"') from None
     if parsed.get_backend_name() != "sqlite":
         shown = parsed.render_as_string(hide_password=True)
-        raise StoreError("store.url", f"{shown!r} is of no known kind", 'write "sqlite:///PATH"')
+        raise StoreError(
+            "store.url", f"{shown!r} is not a kind of database that Publisher knows", 'write "sqlite:///PATH"'
+        )
     if not parsed.database or parsed.database == ":memory:":
         raise StoreError("store.url", f"{url!r} names no file", 'write "sqlite:///PATH"')
     return Path(parsed.database)

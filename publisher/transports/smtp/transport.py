@@ -256,7 +256,7 @@ CLOSING = 10
 
 @dataclass(slots=True)
 class _RelayState:
-    """A relay, its open connections, and its failures in a row; `problem` is why it failed last."""
+    """A relay with its number of open connections and consecutive failures. `problem` is the last failure."""
 
     relay: Relay
     open: int = 0

@@ -35,7 +35,7 @@ class FeedPoll:
 
 
 class FeedCounts:
-    """Counts in the event loop's thread; other threads may read."""
+    """Counts requests for feeds. Only the event loop's thread counts; any thread may read."""
 
     def __init__(self) -> None:
         self._requests: dict[tuple[str, int], int] = {}

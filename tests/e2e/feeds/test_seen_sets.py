@@ -148,7 +148,7 @@ def test_a_lost_store_gives_the_same_bytes_with_the_same_validators(blog: Any) -
     feeds = ("feed.atom", "feed.xml", "feed.json")
     before = {name: (blog.read(name), (blog.public / name).stat().st_mtime) for name in feeds}
     lose_the_store(blog)
-    assert "knew 8 posts again by the feeds under public/" in blog.publish(LATER)
+    assert "recognized 8 posts from the feeds under public/" in blog.publish(LATER)
     after = {name: (blog.read(name), (blog.public / name).stat().st_mtime) for name in feeds}
     assert after == before
 

@@ -56,7 +56,7 @@ def urls(*names: str) -> list[str]:
 
 def test_each_changed_feed_is_told_once_and_an_unchanged_one_never(told: Any, hub: Hub) -> None:
     said = told.publish(AT)
-    assert f"told {hub.url} of 3 feeds\n" in said
+    assert f"notified {hub.url} of 3 feeds\n" in said
     assert hub.topics() == urls(*FEEDS)
     assert [asked.form["hub.mode"] for asked in hub.asked] == [["publish"]] * 3
     told.publish(LATER)
@@ -131,7 +131,7 @@ def test_a_hub_that_comes_back_is_told_what_it_missed_once(told: Any, hub: Hub) 
     hub.says = Answer(202)
     told.publish("2024-10-20T03:04:59Z")
     assert len(hub.asked) == 3
-    assert f"told {hub.url} of 3 feeds" in told.publish("2024-10-20T03:05:00Z")
+    assert f"notified {hub.url} of 3 feeds" in told.publish("2024-10-20T03:05:00Z")
     told.publish(MUCH_LATER)
     assert len(hub.asked) == 6
     assert told.json("status")["hubs"] == {"to tell": 0}

@@ -205,7 +205,7 @@ def test_the_last_good_settings_carry_a_start_and_what_an_operator_needs_meanwhi
     wait_for(lambda: any("site.title is 7" in text for text in problems(site)))
     assert "The Harbour" in again.http.get("/subscribe/daily").text
     for command in (["mailings", "list"], ["backup", str(site.folder / "b")], ["subscribers", "list"]):
-        assert "this goes by the last good settings" in site.run(*command).stderr
+        assert "using the last good settings" in site.run(*command).stderr
     site.run("subscribers", "unsubscribe", "ann@example.org")
     assert "site.title is 7" in site.run("publish", code=1).stderr
     site.settings(good.replace('title = "The Harbour"', 'title = "The Quay"'))

@@ -142,7 +142,7 @@ def test_a_second_conversion_overwrites_nothing(tmp_path: Path) -> None:
     assert json.loads(convert("ghost", export, folder, "--json").stdout)["written"] == 0
     (folder / "post-1.md").write_text("mine", encoding="utf-8")
     (folder / "post-2.md").unlink()
-    assert "is there already, with another text" in convert("ghost", export, folder, code=1).stderr
+    assert "already exists with another text" in convert("ghost", export, folder, code=1).stderr
     assert (folder / "post-1.md").read_text("utf-8") == "mine"
     assert not (folder / "post-2.md").exists()
 

@@ -239,7 +239,7 @@ def test_an_archive_is_followed_page_by_page_and_a_page_that_fails_is_said(blog:
     with Server(answer) as server:
         said = blog.run("adopt", server.url, code=1)
     assert len(re.findall("^path of the link: ", said.stdout, re.MULTILINE)) == 12
-    assert f"not all was read: {server.url}feed.xml?page=4: the server answers 503" in said.stderr
+    assert f"incomplete: {server.url}feed.xml?page=4: the server answers 503" in said.stderr
     assert "15 posts keep" in said.stderr
     assert [urlsplit(asked.path).query for asked in server.asked] == ["", "", "page=2", "page=3", "page=4"]
 

@@ -60,7 +60,7 @@ def test_the_life_of_a_post(site: Any) -> None:
     # Moved, renamed, re-dated in its permalink: the same post.
     file.rename(site.posts / "ebb.md")
     said = site.publish("2024-10-23T09:00:00Z")
-    assert "recognised 1 renamed post" in said
+    assert "recognized 1 renamed post" in said
     assert site.feed()["items"][0]["id"] == id
 
     # Broken: the last good version stays, and the file is named.

@@ -128,7 +128,7 @@ def test_a_template_of_nothing_holds_its_own_list_and_no_other(tmp_path: Path) -
     mailings, unsent, _ = paper.tomorrow()
     assert len(mailings) == 1
     assert {str(error).split(" (")[0] for error in unsent} == {
-        "templates/email/own/body.html: its styles cannot be inlined"
+        "templates/email/own/body.html: the styles cannot be inlined"
     }
 
 

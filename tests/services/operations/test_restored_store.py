@@ -265,7 +265,7 @@ def test_a_backup_is_one_private_file_and_a_restore_must_be_meant_and_reconciled
     site, file = MailSite(tmp_path / "site", TEN), tmp_path / "site.backup"
     run(site, "backup", str(file))
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    with pytest.raises(UsageError, match="is there already; name another file, or add --yes"):
+    with pytest.raises(UsageError, match="already exists; name another file, or add --yes"):
         run(site, "backup", str(file))
     site.deliver()
     with pytest.raises(UsageError, match="it replaces this site's store; add --yes if you mean it"):
@@ -275,7 +275,7 @@ def test_a_backup_is_one_private_file_and_a_restore_must_be_meant_and_reconciled
     assert (site.folder / ".publisher/publisher.db.before-1").exists()
     assert "is behind" in refused(site)
     assert "the store is behind: it lacks" in run(site, "reconcile", "--dry-run").stderr
-    assert "in doubt: 10 deliveries" in run(site, "reconcile").stderr
+    assert "unknown: 10 deliveries" in run(site, "reconcile").stderr
     assert "the store is up to date" in run(site, "reconcile").stderr
     assert site.deliver().total == 0
 

@@ -158,12 +158,12 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        ("nonsense", "store.url: 'nonsense' is no URL; write \"sqlite:///PATH\""),
+        ("nonsense", "store.url: 'nonsense' is not a URL; write \"sqlite:///PATH\""),
         ("sqlite://", "store.url: 'sqlite://' names no file; write \"sqlite:///PATH\""),
         ("sqlite:///:memory:", "store.url: 'sqlite:///:memory:' names no file; write \"sqlite:///PATH\""),
         (
             "mysql://me:secret@db/site",
-            "store.url: 'mysql://me:***@db/site' is of no known kind; write \"sqlite:///PATH\"",
+            "store.url: 'mysql://me:***@db/site' is not a kind of database that Publisher knows; write \"sqlite:///PATH\"",
         ),
     ],
 )

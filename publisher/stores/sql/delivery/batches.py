@@ -98,7 +98,7 @@ def reschedule_batch(connection: Connection, batch: Any, now: datetime) -> None:
 
 
 def initial_counts(queued: int) -> dict[str, int]:
-    """The counts of a batch with so many queued rows and no others."""
+    """The initial counts of a batch with that many queued deliveries."""
     return {state.value: queued if state is DeliveryState.QUEUED else 0 for state in TALLIED}
 
 

@@ -1,6 +1,6 @@
-"""Who is due: found by the schedules that readers have and by their offsets.
+"""Finds due readers by their schedules and offsets.
 
-A reader is due when their time has come, or if they have no schedule, when the log has something after their
+A reader is due when their time has come or, without a schedule, when the log has something after their
 offset. Suppressed readers are never due.
 """
 
