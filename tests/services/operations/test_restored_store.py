@@ -333,7 +333,7 @@ def test_what_is_no_backup_is_not_restored(tmp_path: Path) -> None:
     site = MailSite(tmp_path / "site", TEN)
     odd = tmp_path / "odd"
     odd.write_bytes(b"not a backup")
-    for file, words in ((odd, "is not a backup"), (tmp_path / "none", "there is no such file")):
+    for file, words in ((odd, "is not a backup"), (tmp_path / "none", "no such file")):
         with pytest.raises(StoreError, match=words):
             run(site, "restore", str(file), "--yes")
     assert site.deliver().accepted == 10
