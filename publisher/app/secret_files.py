@@ -130,7 +130,9 @@ def token_digest(token: str) -> str:
 def check_token_name(name: str) -> None:
     """Raises UsageError if a token may not be called so."""
     if not _NAME.fullmatch(name):
-        raise UsageError(name, "is not a valid name for a token", "use letters, digits, dots and hyphens, at most 40")
+        raise UsageError(
+            name, "is not a valid name for a token", "use letters, digits, dots and hyphens, at most 40"
+        )
 
 
 def add_admin_token(file: Path, name: str) -> str:
