@@ -44,7 +44,8 @@ def record_at_end(app: App, say: Callable[[str], None]) -> None:
         try:
             began.ended(done=done)
         except PublisherError as why:
-            say(f"warning: this is not in the audit log: {why}")
+            if str(why) != str(error):  # else the command's own error says it
+                say(f"warning: this is not in the audit log: {why}")
 
     context.call_on_close(record)
 
