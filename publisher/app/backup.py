@@ -16,6 +16,7 @@ from publisher import __version__, services
 from publisher.core.errors import Refused, UsageError
 from publisher.stores import file_of
 from publisher.stores.files import output_error, write_all
+from publisher.stores.files.locks import is_locked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -214,10 +215,14 @@ def must_not_be_lost(site: "OpenSite") -> None:
     with suppress(OSError):
         if not (id_file(site).exists() or (site.state / "journal").stat().st_size):
             return
+        what = f"the store is missing, and {site.state} shows that there was one"
+        if is_locked(site.state / "run.lock"):
+            do = "`publisher run` works on this site: put the store back, or set store.url back"
+            raise Refused(site.store_name, what, do)
         restoring = "`publisher restore`" if file_of(site.settings.store.url) else "pg_restore"
         raise Refused(
             site.store_name,
-            f"the store is missing, and {site.state} shows that there was one",
+            what,
             f"put it back, or restore a backup with {restoring}; if it is lost for good, `publisher "
             "reconcile` begins a new one",
         )

@@ -97,7 +97,7 @@ def test_another_store_beside_a_service_is_refused_and_not_begun(
     wait_for(lambda: server.http.get("/readyz").status_code == 200)
     assert "other.db: the store is missing, and " in site.run("publish", code=1, **other).stderr
     said = site.run("reconcile", code=1, **other).stderr  # the way to begin a new one
-    assert "works on this site with another store than sqlite:///" in said
+    assert "works on this site with another store than" in said
     assert "restart it to use this one, or set store.url back" in said
     assert not (site.folder / ".publisher/other.db").exists()
     assert server.stop() == 0

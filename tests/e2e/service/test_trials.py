@@ -330,7 +330,7 @@ TRIALS = (
         "The log says that it needs a restart. The service goes on with its store; commands that write stop.",
         [edit({"store.url": "sqlite:///.publisher/other.db"}),
          logs("settings_need_restart changed=store.url"),
-         command("publish", code=1, says="works on this site with another store"), news("one"),
+         command("publish", code=1, says="works on this site: put the store back"), news("one"),
          edit({"store.url": None}), fine()],
     ),
     Trial(
