@@ -47,9 +47,16 @@ from publisher.ports.publishing import (
     ServiceStore,
     StaticFolder,
 )
-from publisher.ports.subscribers import MeasureStore, PlanningStore, SignUpStore, SubscriberStore
+from publisher.ports.subscribers import (
+    AdminStore,
+    MeasureStore,
+    PlanningStore,
+    SignUpStore,
+    SubscriberStore,
+)
 
 __all__ = [
+    "AdminStore",
     "AdoptedIdsFile",
     "AuditStore",
     "Cadence",
@@ -102,6 +109,7 @@ class Store(
     PublishStateStore,
     ServiceStore,
     AuditStore,
+    AdminStore,
     ReconcilingStore,
     MeasureStore,
     Protocol,

@@ -221,6 +221,15 @@ class LedgerStore(Protocol):
         """Mailings with their counts, the newest first; only with ids below `before`, if it is given."""
         ...
 
+    def digests(self, *, before: int | None = None, limit: int) -> Sequence[Mailing]:
+        """At most `limit` digests with an id below `before`, the newest first, counted."""
+        ...
+
+    def counts_by_domain(self, id: int) -> Mapping[str, Mapping[DeliveryState, int]]:
+        """Group of domains ("" for all without one of their own) -> state -> deliveries of a mailing, those
+        that a run holds left out."""
+        ...
+
     def unfinished_mailings(self) -> Sequence[Mailing]:
         """Mailings that are neither done nor cancelled, the newest first."""
         ...

@@ -11,6 +11,7 @@ from publisher.core.subscribers.subscription import (
     Consent,
     ContentPreference,
     Departure,
+    FoundSubscriber,
     NewReader,
     Preferences,
     RemovedList,
@@ -144,6 +145,30 @@ class SubscriberStore(Protocol):
 
     def delete_pending(self, before: datetime) -> int:
         """Deletes pending subscriptions created before then; returns how many."""
+        ...
+
+
+class AdminStore(Protocol):
+    """What the admin pages ask about subscribers."""
+
+    def find_subscribers(
+        self, text: str = "", *, before: int | None = None, limit: int
+    ) -> Sequence[FoundSubscriber]:
+        """At most `limit` subscribers whose address has `text` in it, with a number below `before`, the
+        newest first.
+        """
+        ...
+
+    def subscriber_address(self, number: int) -> str | None:
+        """The address of a subscriber; None if there is none, or it was erased."""
+        ...
+
+    def joined_by_day(self, since: datetime) -> Mapping[tuple[str, int], int]:
+        """(list, days since 1970) -> how many of those who are known signed up on that day, in UTC."""
+        ...
+
+    def confirmed_by_day(self, since: datetime) -> Mapping[tuple[str, int], int]:
+        """(list, days since 1970) -> how many of those who are known confirmed on that day, in UTC."""
         ...
 
 

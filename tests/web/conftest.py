@@ -2,14 +2,19 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from admin_login import TOML as ADMIN_TOML
+from admin_login import Begin
 
 from publisher.app import App
+from publisher.app.secret_files import add_admin_token
 from publisher.config import load
 from publisher.web.server import Server
 
@@ -105,3 +110,23 @@ def start(tmp_path: Path) -> Iterator[Start]:
 def site(start: Start) -> Running:
     """One running site."""
     return start()
+
+
+@pytest.fixture
+def begin(start: Any, tmp_path: Path) -> Iterator[Begin]:
+    """Starts a site with admin pages; returns it, a browser of them, and the token of Ann."""
+    with ExitStack() as open_ones:
+
+        def begun(toml: str = ADMIN_TOML) -> tuple[Any, httpx.Client, str]:
+            folder = tmp_path / "harbour"
+            folder.mkdir()
+            token = add_admin_token(folder / "tokens", "ann")
+            site = start(toml, folder)
+            url = f"http://127.0.0.1:{site.server.admin_port}"
+            return (
+                site,
+                open_ones.enter_context(httpx.Client(base_url=url, trust_env=False, timeout=20)),
+                token,
+            )
+
+        yield begun

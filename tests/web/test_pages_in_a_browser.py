@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from a_browser import launched
-from axe_playwright_python.sync_playwright import Axe
+from a_browser import faults, launched, look
 from paths import ROOT
 from playwright.sync_api import Browser, Page
 from signing_up import sign_up
@@ -167,14 +166,3 @@ def press(page: Page) -> None:
     """Presses the one button and waits for the page that it leads to."""
     with page.expect_navigation():
         page.click("button")
-
-
-def look(page: Page, width: int, scheme: Any) -> None:
-    page.set_viewport_size({"width": width, "height": 800})
-    page.emulate_media(color_scheme=scheme)
-
-
-def faults(page: Page) -> list[tuple[str, list[str]]]:
-    """What axe finds."""
-    found = Axe().run(page).response["violations"]
-    return [(rule["id"], [node["html"][:150] for node in rule["nodes"]]) for rule in found]

@@ -228,6 +228,15 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FoundSubscriber:
+    """A subscriber by number, as a search finds them, with the lists they are on."""
+
+    number: int
+    address: str
+    lists: tuple[tuple[str, SubscriptionState], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewReader:
     """A sign-up or an import line, ready to be stored. `key` is the keyed hash of the address.
 

@@ -40,6 +40,7 @@ from publisher.stores.sql.schema.tables import (
     stamp,
 )
 from publisher.stores.sql.sqlite import create_file, existing_database, missing, path_of
+from publisher.stores.sql.subscribers.admin_queries import SubscriberOverviews
 from publisher.stores.sql.subscribers.audit_log import AuditLog
 from publisher.stores.sql.subscribers.departures import DepartureRecords, ListRecords
 from publisher.stores.sql.subscribers.personal_data import AccountLinks, PersonalData
@@ -155,6 +156,7 @@ class SqlStore(
     PublishStateRecords,
     ServiceRecords,
     AuditLog,
+    SubscriberOverviews,
     DepartureRecords,
     ListRecords,
     ReconciliationRecords,

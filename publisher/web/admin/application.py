@@ -24,9 +24,11 @@ from publisher.app import App
 from publisher.app.secret_files import read_admin_tokens
 from publisher.core.errors import PublisherError, StoreError
 from publisher.services.operations.api_tokens import ApiScope
+from publisher.services.subscribers.growth import DepartureCounts
 from publisher.web.admin.api import TokenRates
 from publisher.web.admin.api_routes import ApiRoutes
 from publisher.web.admin.bearer import Unauthorized, identify
+from publisher.web.admin.figures import Figures
 from publisher.web.admin.metrics import Metrics
 from publisher.web.admin.pages import NAVIGATION, admin_pages
 from publisher.web.admin.sessions import AdminSession, AdminSessions
@@ -81,6 +83,7 @@ class AdminApplication:
         read_admin_tokens(file)
         self.sessions = AdminSessions(file)
         self.feed_counts, self.rates = feed_counts, TokenRates()
+        self._figures = Figures()
         self._site = self.prepare(app)
 
     def prepare(self, app: App) -> AdminSite:
@@ -124,7 +127,8 @@ class AdminApplication:
 
     def route(self, app: App, path: str, show: PageFunction, act: PageFunction | None = None) -> Route:
         """A page under /admin: `show` for GET, `act` for POST, if it has one."""
-        answer = partial(self._answer, app, show, act)
+        departures = DepartureCounts(app.deps.adapters.journal)
+        answer = partial(self._answer, app, departures, show, act)
 
         async def endpoint(request: Request) -> Response:
             return await answer(request)
@@ -132,7 +136,12 @@ class AdminApplication:
         return Route(f"/admin{path}", endpoint, methods=["GET", "POST"] if act else ["GET"])
 
     async def _answer(
-        self, app: App, show: PageFunction, act: PageFunction | None, request: Request
+        self,
+        app: App,
+        departures: DepartureCounts,
+        show: PageFunction,
+        act: PageFunction | None,
+        request: Request,
     ) -> Response:
         id, now = request.cookies.get(cookie_name(self._site, request.scope), ""), app.clock()
         session = await run_in_threadpool(self.sessions.find, id, now)
@@ -153,6 +162,9 @@ class AdminApplication:
             path={name: str(value) for name, value in request.path_params.items()},
             query=dict(request.query_params),
             fields=fields,
+            departures=departures,
+            figures=self._figures,
+            feed_counts=self.feed_counts,
         )
         function = act if act is not None and request.method == "POST" else show
         return await run_in_threadpool(self._respond, function, visit, session, id, request)
@@ -172,7 +184,7 @@ class AdminApplication:
                 return RedirectResponse(own_path(first_value(visit.fields, "back")), 303, HEADERS)
             answer = Shown("problem", {"title": "Not found", "message": str(error)}, 404)
         if isinstance(answer, Done):
-            session.notice = (answer.notice, False)
+            session.notice = (answer.notice, False) if answer.notice else None
             return RedirectResponse(answer.to, 303, HEADERS)
         if isinstance(answer, Response):
             return answer

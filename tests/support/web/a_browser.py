@@ -5,9 +5,11 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
@@ -33,3 +35,14 @@ def launched() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
         yield browser
         browser.close()
+
+
+def look(page: Page, width: int, scheme: Any) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.emulate_media(color_scheme=scheme)
+
+
+def faults(page: Page) -> list[tuple[str, list[str]]]:
+    """What axe finds."""
+    found = Axe().run(page).response["violations"]
+    return [(rule["id"], [node["html"][:150] for node in rule["nodes"]]) for rule in found]

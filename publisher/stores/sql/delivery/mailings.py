@@ -28,6 +28,7 @@ from publisher.core.delivery.mailing import (
     DeliveryState,
     Mailing,
     MailingHold,
+    MailingKind,
     MailingState,
     NewMailing,
     Route,
@@ -51,6 +52,7 @@ from publisher.stores.sql.schema.subscriber_tables import subscribers, subscript
 from publisher.stores.sql.schema.tables import (
     MAILING,
     OUTBOX_ROUTE,
+    TALLIED,
     batches,
     cohort_keys,
     cohorts,
@@ -101,6 +103,23 @@ class Mailings:
         with self._db.read() as connection:
             ids = connection.scalars(newest).all()
             return read_mailings(connection, mailings.c.id.in_(ids))
+
+    def digests(self, *, before: int | None = None, limit: int) -> Sequence[Mailing]:
+        wanted = select(mailings.c.id).where(mailings.c.kind == MailingKind.DIGEST)
+        if before is not None:
+            wanted = wanted.where(mailings.c.id < before)
+        with self._db.read() as connection:
+            ids = connection.scalars(wanted.order_by(mailings.c.id.desc()).limit(limit)).all()
+            return read_mailings(connection, mailings.c.id.in_(ids)) if ids else []
+
+    def counts_by_domain(self, id: int) -> Mapping[str, Mapping[DeliveryState, int]]:
+        sums = [func.sum(batches.c[state.value]).label(state.value) for state in TALLIED]
+        query = select(batches.c.group, *sums).where(batches.c.mailing == id).group_by(batches.c.group)
+        with self._db.read() as connection:
+            return {
+                row.group: {state: int(getattr(row, state.value) or 0) for state in TALLIED}
+                for row in connection.execute(query.order_by(batches.c.group))
+            }
 
     def unfinished_mailings(self) -> Sequence[Mailing]:
         active = (MailingState.PLANNING, MailingState.READY, MailingState.PAUSED)

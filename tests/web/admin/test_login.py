@@ -1,73 +1,19 @@
 """The admin listener: who gets in, and what nobody gets."""
 
-import re
 import socket
-from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
+from admin_login import TOML, Begin, form_token, log_in
 
 from publisher.app.secret_files import add_admin_token
 from publisher.config import load
 from publisher.core.errors import SettingsError
 
-TOML = """
-[site]
-title = "The Harbour"
-url = "https://harbour.example/"
-id_authority = "harbour.example,2024"
-
-[[lists]]
-slug = "daily"
-title = "The Harbour, daily"
-from = "The Harbour <news@harbour.example>"
-
-[web]
-public_url = "https://readers.example/"
-admin_listen = "127.0.0.1:0"
-admin_token_file = "tokens"
-"""
 BEHIND_PROXY = TOML + 'admin_url = "https://admin.example.org/"\n'
 PROXIED = {"host": "admin.example.org", "origin": "https://admin.example.org"}
-
-
-Begin = Callable[..., tuple[Any, httpx.Client, str]]
-
-
-@pytest.fixture
-def begin(start: Any, tmp_path: Path) -> Iterator[Begin]:
-    """Starts a site with admin pages; returns it, a browser of them, and the token of Ann."""
-    with ExitStack() as open_ones:
-
-        def begun(toml: str = TOML) -> tuple[Any, httpx.Client, str]:
-            folder = tmp_path / "harbour"
-            folder.mkdir()
-            token = add_admin_token(folder / "tokens", "ann")
-            site = start(toml, folder)
-            url = f"http://127.0.0.1:{site.server.admin_port}"
-            return (
-                site,
-                open_ones.enter_context(httpx.Client(base_url=url, trust_env=False, timeout=20)),
-                token,
-            )
-
-        yield begun
-
-
-def form_token(page: httpx.Response) -> str:
-    found = re.search(r'name="form_token" value="([0-9a-f]{64})"', page.text)
-    assert found, page.text
-    return found[1]
-
-
-def log_in(http: httpx.Client, token: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
-    page = http.get("/admin/login", headers=headers)
-    fields = {"form_token": form_token(page), "token": token}
-    return http.post("/admin/login", data=fields, headers=headers)
 
 
 def test_a_token_opens_the_pages_and_logging_out_closes_them(begin: Begin) -> None:
