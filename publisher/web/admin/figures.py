@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-WAIT = 0.1
-"""Seconds that a page waits for its figures."""
+WAIT = 0.06
+"""Seconds that a page waits for a figure, unless it took longer the last time."""
 
 RESTS = 10
 """After a count that took longer than that, none begins for so many times as long as it took."""
@@ -63,7 +63,7 @@ class Figures:
                     target=self._count, args=work, name=f"figures {name}", daemon=True
                 )
                 entry.thread.start()
-            thread = entry.thread
+            thread = entry.thread if entry.took <= WAIT else None
         if thread is not None:
             thread.join(WAIT)
         with self._lock:

@@ -1,6 +1,8 @@
 """What the admin pages show and do: through the services of the commands, and safe from what they show."""
 
 import re
+import sqlite3
+from contextlib import closing
 
 from admin_login import EVIL, Begin, act, filled, form_token, paths_of
 
@@ -18,6 +20,13 @@ def test_every_page_answers_and_no_text_of_others_becomes_markup(begin: Begin) -
         assert "onerror=alert" not in page.text.replace("&gt;&lt;img src=x onerror=alert", ""), name
         assert not re.search(r"<[^>]+ (?:style|on\w+)=", page.text), name
     assert "&lt;script&gt;" in http.get("/admin").text
+    with closing(sqlite3.connect(site.app.state / "publisher.db")) as store, store:
+        store.execute("update deliveries set reply = ?, state = 'unknown'", [EVIL])  # as a server said it
+        store.execute("update batches set unknown = 2, queued = 0")
+    page = http.get(paths_of(site)["mailing"])
+    assert page.text.count("&lt;script&gt;") > 3
+    assert "<script" not in page.text
+    assert "<img" not in page.text
     for path in (f"{paths_of(site)['mailing']}/preview", "/admin/lists/daily/preview"):
         mail = http.get(path)
         assert "sandbox" in mail.headers["content-security-policy"]
@@ -104,3 +113,25 @@ def test_a_form_leads_nowhere_else(begin: Begin) -> None:
     for back in ("//evil.example", "https://evil.example/", "/admin/\\evil", "/admin/\r\nX: y"):
         answer = http.post(path, data={"form_token": token, "back": back, "order": "nothing"})
         assert answer.headers["location"] == "/admin", back
+
+
+def test_rows_in_doubt_are_decided_one_by_one(begin: Begin) -> None:
+    site, http = filled(begin)
+    path = paths_of(site)["mailing"]
+    id = int(path.rpartition("/")[2])
+    act(http, path, order="approve")
+    with (
+        closing(sqlite3.connect(site.app.state / "publisher.db")) as store,
+        store,
+    ):  # as a killed run leaves it
+        store.execute("update deliveries set state = 'unknown', attempts = 1")
+        store.execute("update batches set unknown = 2, queued = 0")
+    assert "In doubt" in http.get(path).text
+    assert "tick the rows" in act(http, path, order="accept").text
+    assert "1 message counted as accepted" in act(http, path, order="accept", n="1").text
+    assert "1 message will be sent again" in act(http, path, order="resend", n="2").text
+    assert site.app.store.mailing(id).counts == {DeliveryState.ACCEPTED: 1, DeliveryState.QUEUED: 1}
+    assert [one.about for _, one in site.app.store.acts(limit=2)] == [
+        f"{id} --resend (1)",
+        f"{id} --accept (1)",
+    ]
