@@ -64,8 +64,11 @@ def print_plan(app: App, publish_plan: Plan, reports: "tuple[DueReport, ...]", *
         echo(f"read anew  {read_anew_in_words(publish_plan)}")
     for line in kept_dates_in_words(app, publish_plan):
         echo(f"date kept  {line}")
-    for line in describe_held(publish_plan.held):
+    held = describe_held(publish_plan.held)
+    for line in held[:most]:
         echo(f"held       {line}")
+    if most and len(held) > most:
+        echo(f"held       {count(len(held) - most, 'more post')}; --json lists them all")
     if publish_plan.nothing:
         echo("nothing to publish")
     for label, text in not_public_in_words(app, publish_plan):

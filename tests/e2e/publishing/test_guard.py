@@ -41,6 +41,19 @@ def test_a_site_that_is_replaced_says_so_and_goes_on_when_it_is_meant(site: Any)
     assert [item["title"] for item in site.feed()["items"]] == ["three"]
 
 
+def test_a_stopped_plan_begins_with_why_and_names_ten_posts_of_each_kind(site: Any) -> None:
+    for n in range(14):
+        site.post(f"p{n}.md", f"---\ntitle: Post {n}\ndate: 2024-10-01\n---\nWords {n}.\n")
+    site.publish(AT)
+    for file in site.posts.iterdir():
+        file.unlink()
+    lines = site.run("plan", "--at", LATER, code=1).stdout.splitlines()
+    assert lines[0].startswith("stop       14 of 14 published posts are missing at once")
+    held = [line for line in lines if line.startswith("held ")]
+    assert len(held) == 11
+    assert held[-1] == "held       4 more posts; --json lists them all"
+
+
 def test_a_new_domain_updates_no_post_and_keeps_every_id(seven: Any) -> None:
     before = seven.feed()["items"]
     change(seven, 'url = "https://harbour.example/"', 'url = "https://quay.example/"')
