@@ -102,9 +102,7 @@ def init(
     start_site(folder, options, wall_clock())
     echo(folder)
     where = "" if folder == Path() else f" --site {folder}"
-    say(
-        f"a site is in {folder}: edit publisher.toml, then `publisher publish{where}`, `publisher run{where}`"
-    )
+    say(f"new site in {folder}: edit publisher.toml, then `publisher publish{where}`, `publisher run{where}`")
 
 
 def web_address(text: str) -> str:
