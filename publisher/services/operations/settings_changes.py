@@ -181,8 +181,8 @@ def _who(readers: int, time: NewTime, before: datetime | None) -> str:
     return f"{several} mailed next at {local_time(time.next_at, zone)}{instead}"
 
 
-class _Unwritten:
-    """The store as it is, for code that saves what it works out: it is not saved."""
+class _ReadOnlyStore:
+    """A store that ignores what the code making documents saves, so that asking changes nothing."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -191,10 +191,10 @@ class _Unwritten:
         return getattr(self._store, name)
 
     def save_feed_states(self, changed: object) -> None:
-        """Nothing: the next publish does that."""
+        """Ignored: the next publish saves it."""
 
     def set_meta(self, name: str, value: str) -> None:
-        """Nothing: the next publish does that."""
+        """Ignored: the next publish saves it."""
 
 
 def remember_documents(deps: Deps) -> None:
@@ -218,7 +218,7 @@ def document_changes(deps: Deps, page_only: Sequence[Post]) -> DocumentChanges:
     store = deps.adapters.store
     if store.head().baseline_at is None or store.meta(MADE_BY) == _made_by(deps):
         return DocumentChanges()
-    quiet = replace(deps, adapters=replace(deps.adapters, store=cast("Store", _Unwritten(store))))
+    quiet = replace(deps, adapters=replace(deps.adapters, store=cast("Store", _ReadOnlyStore(store))))
     known = store.all_posts() if deps.rules.post_pages else ()
     shown = posts_with_pages(deps.rules, known, page_only)
     specs, _, _ = site_documents(quiet, shown, retired_feeds(quiet))
