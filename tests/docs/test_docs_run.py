@@ -163,6 +163,8 @@ def test_every_command_is_understood_and_does_its_work(prepared: Path, tmp_path:
 def typed(call: str, folder: Path) -> str:
     """What is wrong with a command; "" if it does its work, or is none of ours."""
     words = shlex.split(re.split(r" (?:>|&&|<<)", call)[0])
+    if words[0] == "runuser":
+        words = words[words.index("--") + 1 :]
     program, args = words[0], words[1:]
     if program.rpartition("/")[2] != "publisher":
         return "" if program in ELSEWHERE or program.startswith((".venv/", "/opt/")) else "unknown program"

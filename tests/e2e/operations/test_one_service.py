@@ -177,6 +177,7 @@ MORE = {
     "mailings resend": ["--only", "unsent"],
     "mailings remake": ["--yes"],
     "lists close": ["--yes"],
+    "keys api": ["robot", "--scope", "metrics"],
 }
 """What a command needs beside its arguments."""
 
