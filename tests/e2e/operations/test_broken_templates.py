@@ -97,7 +97,7 @@ def test_a_publish_beside_a_run_goes_by_the_same_templates_while_others_are_brok
     site.post("two.md", POST.format("Two", 2))
     done = site.run("publish")
     assert "index.html:1: packaged/web/index.html has no block `mian`" in done.stderr
-    assert "goes by the last good templates" in done.stderr
+    assert "using the last good templates" in done.stderr
     assert [item["title"] for item in site.feed()["items"]] == ["Two", "One"]
     assert "Ours." in server.http.get("/").text
 

@@ -220,7 +220,7 @@ def test_a_new_site_listens_at_a_free_port(tmp_path: Path) -> None:
         args = [sys.executable, "-m", "publisher", "init", str(tmp_path / "s")]
         said = run_on_terminal(args, b"a site is in", b"\nexample.org\nMars\nEurope/Berlin\n")
     assert "port 8000 is in use: using" in said
-    assert "'Mars' is no IANA time zone" in said
+    assert "'Mars' is not an IANA time zone" in said
     made = (tmp_path / "s" / "publisher.toml").read_text()
     assert 'listen = "127.0.0.1:80' in made
     assert 'url = "https://example.org/"\ndescription' in made

@@ -100,7 +100,9 @@ class Desk:
 
     def kept(self) -> list[str]:
         with closing(sqlite3.connect(self.folder / ".publisher" / "publisher.db")) as store:
-            return [row for row in store.iterdump() if "journal_seen" not in row]
+            # That somebody tried is in the audit log.
+            left_out = ("journal_seen", '"acts"', "'acts'")
+            return [row for row in store.iterdump() if not any(name in row for name in left_out)]
 
 
 @pytest.fixture
