@@ -92,6 +92,7 @@ def full_and_free(bench: Bench, filler: Path, *, meanwhile: Callable[[], None] =
     assert "disk: " not in bench.get("/readyz").text
 
 
+@pytest.mark.soak
 def test_the_disk_of_the_store_is_full_for_a_while(bench: Any) -> None:
     at_work: Bench = bench(Trial("", "", []))
     gone: list[str] = []

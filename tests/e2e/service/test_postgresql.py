@@ -38,6 +38,7 @@ def site(database: str, tmp_path: Path, new_site: Any) -> Any:
     return made
 
 
+@pytest.mark.soak
 def test_a_service_goes_on_when_its_connections_are_cut_and_after_a_kill(
     site: Any, database: str, running_site: Any
 ) -> None:
