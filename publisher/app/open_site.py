@@ -319,6 +319,7 @@ class OpenSite:
             on_wait=lambda holder: self.say(
                 f"another {name} is under way on this site; waiting for {holder}, at most 10 minutes"
             ),
+            creates=self.creates,
         ):
             yield
 

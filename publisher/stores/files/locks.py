@@ -29,18 +29,20 @@ _held: set[int] = set()
 
 @contextmanager
 def lock(
-    path: Path, *, wait: bool, on_wait: Callable[[str], None] | None = None
+    path: Path, *, wait: bool, on_wait: Callable[[str], None] | None = None, creates: bool = True
 ) -> Generator[None, None, None]:
     """Holds the lock `path` for the block; if the process dies, the lock is released. A thread must not take
     it twice.
 
     If somebody else holds it: with `wait`, calls `on_wait` once with a name of the holder and waits, at most
-    LONGEST_WAIT, else raises Refused with the holder's process id. Raises OutputError if the file cannot be
-    created, or the site's folder, above that of the lock, is gone.
+    LONGEST_WAIT, else raises Refused with the holder's process id. `creates` says whether its folder is made
+    if it is missing. Raises OutputError if the file cannot be created, or the site's folder, above that of
+    the lock, is gone.
     """
     try:
         path.parent.parent.stat()  # one that was moved away is not made again
-        private_folder(path.parent)
+        if creates:
+            private_folder(path.parent)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise output_error(path, error) from error

@@ -104,6 +104,15 @@ def test_a_read_only_folder_is_named(tmp_path: Path) -> None:
         pass
 
 
+def test_a_folder_that_was_moved_away_is_made_again_only_where_that_is_meant(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "publish.lock"
+    with pytest.raises(OutputError, match="is missing"), lock(path, wait=False, creates=False):
+        pass
+    assert not path.parent.exists()
+    with lock(path, wait=False):
+        assert path.exists()
+
+
 def test_whether_a_lock_is_held_can_be_asked_and_takes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "schedule.lock"
     assert not is_locked(path)
