@@ -264,6 +264,8 @@ def test_a_cut_of_the_database_s_connections_in_mid_mailing_repeats_nothing(
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(30, 34))
 def test_many_kills_and_cuts_over_a_store_in_postgresql(tmp_path: Path, runner: Runner, seed: int) -> None:
+    for name in ("killed", "cut"):
+        (tmp_path / name).mkdir()
     with postgres.database() as store:
         killed_against_smtp(runner, tmp_path / "killed", seed=seed, kills=100, number=1000, store=store)
     cut_against_smtp(runner, tmp_path / "cut", cuts=60, number=1000)
