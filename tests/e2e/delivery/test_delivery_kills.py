@@ -268,7 +268,7 @@ def test_many_kills_and_cuts_over_a_store_in_postgresql(tmp_path: Path, runner: 
         (tmp_path / name).mkdir()
     with postgres.database() as store:
         killed_against_smtp(runner, tmp_path / "killed", seed=seed, kills=100, number=1000, store=store)
-    cut_against_smtp(runner, tmp_path / "cut", cuts=60, number=1000)
+    cut_against_smtp(runner, tmp_path / "cut", cuts=30, number=1000)
 
 
 def test_thirty_five_kills_against_the_outbox(tmp_path: Path, runner: Runner) -> None:
