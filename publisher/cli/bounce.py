@@ -1,5 +1,5 @@
-"""`bounce` reads returned mail from a mail server's pipe or a Maildir; `mailings bounces` decides what it
-means.
+"""The commands for returned mail: `bounce` reads it from a mail server's pipe or a Maildir, and `mailings
+bounces` decides about many bounces at once.
 
 In a mail server's pipe, exit code 0 means that the message was processed, and 75 (EX_TEMPFAIL in sysexits.h)
 that the server should try again. Any other code would return the message to its sender, and bounces have
@@ -46,7 +46,7 @@ _EFFECTS = {
 
 
 class PipeCommand(Command):
-    """A command that always exits with 0 or 75."""
+    """A command whose exit code is always 0 or 75."""
 
     def make_context(
         self,

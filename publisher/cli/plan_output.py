@@ -155,7 +155,7 @@ def plan_json(publish_plan: Plan) -> dict[str, Any]:
 
 
 def say_warnings(warnings: "Sequence[Finding]") -> None:
-    """Prints a line for each warning to authors."""
+    """Prints each warning for authors on its own line."""
     for warning in warnings:
         say(str(warning))
 

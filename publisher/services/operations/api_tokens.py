@@ -58,7 +58,7 @@ def api_tokens(store: Store) -> Sequence[ApiToken]:
 
 
 def find_api_token(store: Store, digest: str) -> ApiToken | None:
-    """The valid token with this digest; None if there is none."""
+    """Returns the valid token that has this digest, or None."""
     return next((one for one in api_tokens(store) if one.digest == digest and one.revoked_at is None), None)
 
 

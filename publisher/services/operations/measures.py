@@ -1,10 +1,10 @@
-"""What monitoring is told of a site: measures with names by Prometheus' conventions, read from the store.
+"""Metrics of a site for monitoring, read from the store and named by Prometheus' conventions.
 
-The process that publishes and the one that serves share only the store, so the store is the one truth: a
-number is the same whichever process is asked, and survives a restart. Only the answers to requests for feeds
-are counted by the process that answers them (`web.documents.feed_counts`).
+The process that publishes and the one that serves share only the store. Numbers come from there, so both
+processes report the same ones, also after a restart. Requests for feeds are the exception: the process that
+answers them counts them (`web.documents.feed_counts`).
 
-The values of labels are names in the settings, states, or areas of problems: readers and clients add none.
+Labels hold names from the settings, states and areas of problems. Readers and clients cannot add values.
 """
 
 import re

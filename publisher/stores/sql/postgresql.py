@@ -167,7 +167,7 @@ class StoreDialect(PGDialect_psycopg):
     ) -> None:
         quote = self.identifier_preparer.quote
         columns, into = ", ".join(map(quote, names)), statement.table.name
-        if not isinstance(statement, sqlite.Insert):  # what is there already would be an error
+        if not isinstance(statement, sqlite.Insert):  # a row that exists already is an error
             self._copy(cursor, quote(into), columns, rows)
             return
         if len(rows) < COPIED:

@@ -203,7 +203,7 @@ class PublishStateRecords:
 
 
 def count_up(connection: Connection, name: str, by: int) -> None:
-    """Adds to one of the `counters`, which begins at 0. Its name is cut to what the column holds."""
+    """Adds to a counter, which starts at 0. A name longer than its column is truncated."""
     new = sqlite.insert(counters).values(name=name[:32], last=by)
     more = {"last": counters.c.last + new.excluded.last}
     connection.execute(new.on_conflict_do_update(index_elements=["name"], set_=more))
